@@ -1,0 +1,23 @@
+//! Values, parsed once at the edge: what the rest of the crate talks about.
+//!
+//! Nothing here reads a file, the environment or a clock. Every type is built by a parser and prints its canonical
+//! text; `x.to_string().parse() == x` holds for all of them. The words are OpenTofu's and Spacelift's own.
+
+pub mod address;
+pub mod engine;
+pub mod engine_rules;
+pub mod hash;
+pub mod package;
+pub mod phase;
+pub mod platform;
+pub mod version;
+pub mod version_constraints;
+
+pub use address::{AddressError, AddressPattern, ProviderAddress, SourceAddress};
+pub use engine::{Engine, EngineName};
+pub use hash::{Hash, HashScheme};
+pub use package::{Layout, PackageId};
+pub use phase::{HookPoint, WorkflowCommand};
+pub use platform::Platform;
+pub use version::Version;
+pub use version_constraints::VersionConstraints;

@@ -1,0 +1,66 @@
+//! A provider package: one version for one platform, in one of the two layouts of a filesystem mirror.
+
+use std::fmt;
+
+use super::address::ProviderAddress;
+use super::platform::Platform;
+use super::version::Version;
+
+/// What identifies a package, wherever it lies.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PackageId {
+    pub address: ProviderAddress,
+    pub version: Version,
+    pub platform: Platform,
+}
+
+impl PackageId {
+    /// The place of its directory below a mirror or below `.terraform/providers`, `/`-separated.
+    pub fn unpacked_path(&self) -> String {
+        format!(
+            "{}/{}/{}/{}/{}",
+            self.address.host(),
+            self.address.namespace(),
+            self.address.provider_type(),
+            self.version,
+            self.platform
+        )
+    }
+
+    /// The place of its archive below a mirror, `/`-separated.
+    pub fn packed_path(&self) -> String {
+        format!(
+            "{}/{}/{}/terraform-provider-{}_{}_{}.zip",
+            self.address.host(),
+            self.address.namespace(),
+            self.address.provider_type(),
+            self.address.provider_type(),
+            self.version,
+            self.platform
+        )
+    }
+}
+
+impl fmt::Display for PackageId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {} ({})", self.address, self.version, self.platform)
+    }
+}
+
+/// How a package lies in a mirror.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Layout {
+    /// A release archive, `terraform-provider-TYPE_VERSION_TARGET.zip`.
+    Packed,
+    /// A directory, `VERSION/TARGET/`.
+    Unpacked,
+}
+
+impl Layout {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Packed => "packed",
+            Self::Unpacked => "unpacked",
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Where something stands: a file, and in it a byte range, a line and a column.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+/// A file, or a part of one. Lines and columns count from 1; columns count characters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    pub path: Utf8PathBuf,
+    pub position: Option<Position>,
+}
+
+/// A part of a text file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    pub line: u32,
+    pub column: u32,
+    /// Byte offsets into the file's text.
+    pub start: usize,
+    pub end: usize,
+}
+
+impl Place {
+    pub fn file(path: impl Into<Utf8PathBuf>) -> Self {
+        Self { path: path.into(), position: None }
+    }
+
+    /// A byte range of a text. Ranges outside the text are cut to it.
+    pub fn in_text(path: &Utf8Path, text: &str, range: Range<usize>) -> Self {
+        let start = floor_char_boundary(text, range.start);
+        let end = floor_char_boundary(text, range.end).max(start);
+        let before = &text[..start];
+        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let column = text[line_start..start].chars().count() + 1;
+        Self {
+            path: path.to_owned(),
+            position: Some(Position {
+                line: u32::try_from(line).unwrap_or(u32::MAX),
+                column: u32::try_from(column).unwrap_or(u32::MAX),
+                start,
+                end,
+            }),
+        }
+    }
+}
+
+fn floor_char_boundary(text: &str, offset: usize) -> usize {
+    let mut offset = offset.min(text.len());
+    while !text.is_char_boundary(offset) {
+        offset -= 1;
+    }
+    offset
+}
+
+/// The texts that were read, kept so that findings can show their lines.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    texts: BTreeMap<Utf8PathBuf, Arc<str>>,
+}
+
+impl Sources {
+    pub fn insert(&mut self, path: &Utf8Path, text: Arc<str>) {
+        self.texts.insert(path.to_owned(), text);
+    }
+
+    pub fn get(&self, path: &Utf8Path) -> Option<&str> {
+        self.texts.get(path).map(AsRef::as_ref)
+    }
+}

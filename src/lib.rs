@@ -1,0 +1,25 @@
+//! airtight: OpenTofu and Terraform runs that work, provably, where nothing can be downloaded.
+//!
+//! A room uses only rooms above it in this list:
+//!
+//! - [`domain`]: values, parsed once: address, version and constraints, platform, hash, package, engine, phase
+//! - [`finding`]: what is wrong, where, whose it is, how it is mended; the catalogue; one file per output format
+//! - [`digest`]: `h1:` and `zh:` hashes, streaming and parallel
+//! - [`read`]: one reader per input
+//! - [`predict`]: the engines' own rules as pure functions
+//! - [`check`]: our rules, pure; `Cleared` is the proof that none failed
+//! - [`render`]: arguments and files from templates, pure
+//! - [`gate`]: what happens before each phase: gather, check, CLI configuration, handover
+//! - [`exec`]: becoming the engine, or running and explaining it
+//! - [`cli`]: arguments, one file per subcommand, exit codes
+
+pub mod check;
+pub mod cli;
+pub mod digest;
+pub mod domain;
+pub mod exec;
+pub mod finding;
+pub mod gate;
+pub mod predict;
+pub mod read;
+pub mod render;

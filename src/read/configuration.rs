@@ -1,0 +1,154 @@
+//! The configuration: a module's files in native and JSON syntax, and the tree of modules below it.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::Problem;
+use crate::domain::Engine;
+use crate::finding::{Place, Sources};
+
+/// The root module and every module that it calls and that is on disk.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    pub root: Module,
+    /// Modules called, by path (`a`, `a.b`), each with the call that made it; the root's test modules too.
+    pub children: BTreeMap<String, ChildModule>,
+    /// `provider` blocks and `run { module {} }` calls of the root's test files, already limited to what this engine
+    /// counts.
+    pub tests: TestFiles,
+}
+
+#[derive(Clone, Debug)]
+pub struct ChildModule {
+    pub call: ModuleCall,
+    pub source: ModuleSource,
+    /// Null where it is not on disk.
+    pub module: Option<Module>,
+    /// Why the engine could not load it, or would have to fetch it.
+    pub missing: Option<MissingModule>,
+}
+
+/// Why a called module is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MissingModule {
+    /// Only the network has it; the host, where the source names one.
+    NeedsNetwork { host: Option<String>, why: String },
+    /// The engine fails on it, network or not.
+    Invalid(Problem),
+    /// The source is only known when the engine evaluates it.
+    Unevaluated,
+}
+
+/// A module source by kind, by the engine's rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModuleSource {
+    Local(String),
+    Registry {
+        host: String,
+        normalized: String,
+    },
+    Remote {
+        scheme: String,
+        host: Option<String>,
+        normalized: String,
+    },
+    /// Reachable without network, but copied by the installer (`/abs`, `file://`, `git::file://`).
+    LocalCopy(String),
+    Unevaluated,
+    Invalid(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModuleCall {
+    pub name: String,
+    pub source: Option<String>,
+    pub source_place: Place,
+    pub version: Option<String>,
+}
+
+/// One module, after overrides.
+#[derive(Clone, Debug, Default)]
+pub struct Module {
+    pub directory: Utf8PathBuf,
+    /// Files that count, in the engine's order: primaries, then overrides.
+    pub files: Vec<Utf8PathBuf>,
+    pub required_providers: BTreeMap<String, RequiredProvider>,
+    /// `provider "L" {}` blocks; the version argument where there is one.
+    pub provider_blocks: Vec<ProviderBlock>,
+    /// Resources, data sources, ephemeral resources, imports, `data` in `check` blocks.
+    pub uses: Vec<ProviderUse>,
+    pub calls: Vec<ModuleCall>,
+    pub backend: Option<Backend>,
+    pub core_versions: Vec<CoreVersion>,
+    /// What makes the engine stop while it loads this module, certain without any doubt.
+    pub errors: Vec<Problem>,
+    /// What we cannot read and the engine perhaps can.
+    pub not_understood: Vec<Problem>,
+    /// OpenTofu's `encryption` block is there.
+    pub has_encryption: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequiredProvider {
+    pub local_name: String,
+    pub source: Option<String>,
+    pub source_place: Place,
+    pub version: Option<String>,
+    pub version_place: Place,
+    pub place: Place,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderBlock {
+    pub local_name: String,
+    pub version: Option<String>,
+    pub place: Place,
+}
+
+/// A block that needs a provider: by its `provider` argument, else by the prefix of its type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderUse {
+    pub local_name: String,
+    /// `resource.null_resource.x`, for people.
+    pub what: String,
+    pub place: Place,
+}
+
+/// Where the state is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backend {
+    /// `local`, `http`, `s3`, ...; `cloud` for a `cloud` block.
+    pub kind: String,
+    /// The local backend's constant `path` and `workspace_dir`.
+    pub path: Option<String>,
+    pub workspace_dir: Option<String>,
+    pub place: Place,
+}
+
+/// A `required_version`, or what OpenTofu's `language` block says instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoreVersion {
+    pub text: String,
+    /// Stands in a `.tofu` or `.tofu.json` file, or in a `language` block.
+    pub is_for_tofu: bool,
+    pub place: Place,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct TestFiles {
+    pub provider_blocks: Vec<ProviderBlock>,
+    pub errors: Vec<Problem>,
+    pub not_understood: Vec<Problem>,
+}
+
+/// Reads the configuration under a root module.
+pub fn read(
+    root_module: &Utf8Path,
+    data_dir: &Utf8Path,
+    test_directory: &str,
+    engine: &Engine,
+    sources: &mut Sources,
+) -> Configuration {
+    todo!()
+}
