@@ -4,4 +4,4 @@ pub mod atomic_file;
 pub mod engine;
 pub mod runtime_directory;
 pub mod handover;
-pub mod cli_configuration;
+

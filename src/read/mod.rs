@@ -11,6 +11,7 @@ pub mod mirror;
 pub mod modules_manifest;
 pub mod settings;
 pub mod state;
+pub mod text_file;
 
 use crate::finding::Place;
 
