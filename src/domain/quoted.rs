@@ -22,7 +22,7 @@ impl fmt::Display for Quoted<'_> {
                 '\u{c}' => formatter.write_str("\\f")?,
                 ' ' => formatter.write_char(' ')?,
                 other if other.is_ascii_control() => write!(formatter, "\\x{:02x}", u32::from(other))?,
-                other if other.is_control() || other.is_whitespace() => {
+                other if is_invisible(other) => {
                     write!(formatter, "\\u{:04x}", u32::from(other))?;
                 }
                 other => formatter.write_char(other)?,
@@ -30,4 +30,11 @@ impl fmt::Display for Quoted<'_> {
         }
         formatter.write_char('"')
     }
+}
+
+/// Controls, spaces and marks that people do not see, and so have to be shown.
+fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || character.is_whitespace()
+        || matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
