@@ -403,16 +403,23 @@ impl EntryReader<'_> {
             }
             let Some(inflater) = self.inflater.as_mut() else { break };
             let (read_before, written_before) = (inflater.total_in(), inflater.total_out());
-            let status = inflater
-                .decompress(&self.input[self.input_start..], &mut buffer[filled..], FlushDecompress::None)
-                .map_err(|_| ArchiveError::Corrupt(read_before))?;
+            let status =
+                inflater.decompress(&self.input[self.input_start..], &mut buffer[filled..], FlushDecompress::None);
             let read = usize::try_from(inflater.total_in() - read_before).unwrap_or(usize::MAX);
             let written = usize::try_from(inflater.total_out() - written_before).unwrap_or(usize::MAX);
             self.input_start += read;
             filled += written;
-            self.has_ended = status == Status::StreamEnd;
-            if !self.has_ended && read == 0 && written == 0 && self.input.is_empty() {
-                return Err(ArchiveError::UnexpectedEnd);
+            self.has_ended = matches!(status, Ok(Status::StreamEnd));
+            let failure = match status {
+                Err(_) => Some(ArchiveError::Corrupt(read_before)),
+                Ok(Status::StreamEnd) => None,
+                Ok(_) => (read == 0 && written == 0 && self.input.is_empty()).then_some(ArchiveError::UnexpectedEnd),
+            };
+            match failure {
+                // What came before it may already be more than the archive claimed; the next call fails again.
+                Some(_) if filled > 0 => break,
+                Some(failure) => return Err(failure),
+                None => {}
             }
         }
         Ok(filled)

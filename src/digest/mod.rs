@@ -41,9 +41,7 @@ fn compute_one(subject: &Subject, cache: Option<&Cache>, progress: Progress<'_>)
     match (&subject.scheme, subject.layout) {
         (HashScheme::H1, Layout::Unpacked) => h1::of_directory(&subject.path, cache, progress).map(Hash::h1),
         (HashScheme::H1, Layout::Packed) => h1::of_archive(&subject.path, cache, progress).map(Hash::h1),
-        (HashScheme::Zh, Layout::Packed) => {
-            h1::of_file(&h1::resolve(&subject.path)?, cache, progress).map(Hash::zh)
-        }
+        (HashScheme::Zh, Layout::Packed) => h1::of_file(&h1::resolve(&subject.path)?, cache, progress).map(Hash::zh),
         (HashScheme::Zh, Layout::Unpacked) => {
             Err("ziphash scheme (\"zh:\" prefix) is not supported for unpacked provider packages".to_owned())
         }
