@@ -50,6 +50,13 @@ impl Engine {
                 || (self.is_at_least(1, 10, 10) && self.version.minor == 10))
     }
 
+    /// `opentofu.org/builtin/TYPE` is built in, beside `terraform.io/builtin/TYPE`.
+    ///
+    /// Source: opentofu/registry-address `Provider.IsBuiltIn`.
+    pub fn reserves_own_built_in_host(&self) -> bool {
+        self.name == EngineName::Tofu && self.is_at_least(1, 11, 0)
+    }
+
     /// Every lock entry's hash is checked before `plan`; from OpenTofu 1.12 only a provider that is used.
     pub fn checks_unused_locks_at_plan(&self) -> bool {
         self.name == EngineName::Terraform || !self.is_at_least(1, 12, 0)

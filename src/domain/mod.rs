@@ -4,20 +4,26 @@
 //! text; `x.to_string().parse() == x` holds for all of them. The words are OpenTofu's and Spacelift's own.
 
 pub mod address;
+mod address_parts;
+pub mod core_constraints;
 pub mod engine;
 pub mod engine_rules;
 pub mod hash;
 pub mod package;
 pub mod phase;
 pub mod platform;
+pub mod quoted;
 pub mod version;
 pub mod version_constraints;
+mod version_scan;
 
 pub use address::{AddressError, AddressPattern, ProviderAddress, SourceAddress};
+pub use core_constraints::{CoreCheck, CoreConstraints};
 pub use engine::{Engine, EngineName};
 pub use hash::{Hash, HashScheme};
 pub use package::{Layout, PackageId};
 pub use phase::{HookPoint, WorkflowCommand};
 pub use platform::Platform;
+pub use quoted::Quoted;
 pub use version::Version;
-pub use version_constraints::VersionConstraints;
+pub use version_constraints::{ConstraintError, VersionConstraints};

@@ -1,7 +1,11 @@
 //! Provider versions, by the rules of go-versions: not those of Semantic Versioning.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
+
+use super::quoted::Quoted;
+use super::version_scan::{NUMBER_NAMES, Scanned, scan};
 
 /// An exact version. Prints in canonical form, `1.2.3-pre+meta`.
 ///
@@ -21,31 +25,91 @@ impl Version {
         Self { major, minor, patch, prerelease: String::new(), metadata: String::new() }
     }
 
-    /// Order without build metadata.
-    pub fn cmp_precedence(&self, other: &Self) -> std::cmp::Ordering {
-        todo!()
+    /// Order without build metadata. Pre-releases differ from Semantic Versioning: the one with fewer dots is lower,
+    /// whatever its parts are, and numbers may have leading zeros.
+    ///
+    /// Source: go-versions `Version.LessThan`, `VersionExtra.LessThan`.
+    pub fn cmp_precedence(&self, other: &Self) -> Ordering {
+        (self.major, self.minor, self.patch).cmp(&(other.major, other.minor, other.patch)).then_with(|| {
+            match (self.prerelease.is_empty(), other.prerelease.is_empty()) {
+                (true, true) => Ordering::Equal,
+                (true, false) => Ordering::Greater,
+                (false, true) => Ordering::Less,
+                (false, false) => cmp_extra(&self.prerelease, &other.prerelease),
+            }
+        })
+    }
+
+    /// Whether it is what the engines take for "no version": 0.0.0, which they never select.
+    ///
+    /// Source: go-versions `Unspecified`.
+    pub fn is_unspecified(&self) -> bool {
+        *self == Self::release(0, 0, 0)
+    }
+
+    pub(super) fn from_scanned(scanned: &Scanned<'_>) -> Result<Self, String> {
+        let [major, minor, patch] = scanned.parsed_numbers()?;
+        Ok(Self {
+            major,
+            minor,
+            patch,
+            prerelease: scanned.prerelease.to_owned(),
+            metadata: scanned.metadata.to_owned(),
+        })
+    }
+}
+
+/// Order of dot-separated parts.
+///
+/// Source: go-versions `VersionExtra.LessThan`.
+pub(super) fn cmp_extra(left: &str, right: &str) -> Ordering {
+    match (left.split_once('.'), right.split_once('.')) {
+        (None, Some(_)) => Ordering::Less,
+        (Some(_), None) => Ordering::Greater,
+        (None, None) => cmp_part(left, right),
+        (Some((left, left_rest)), Some((right, right_rest))) => {
+            cmp_part(left, right).then_with(|| cmp_extra(left_rest, right_rest))
+        }
+    }
+}
+
+/// Digits before anything else, by length and then text; the empty part counts as digits.
+fn cmp_part(left: &str, right: &str) -> Ordering {
+    let is_numeric = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    match (is_numeric(left), is_numeric(right)) {
+        (true, false) => Ordering::Less,
+        (false, true) => Ordering::Greater,
+        (true, true) => left.len().cmp(&right.len()).then_with(|| left.cmp(right)),
+        (false, false) => left.cmp(right),
     }
 }
 
 impl PartialOrd for Version {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl Ord for Version {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+    fn cmp(&self, other: &Self) -> Ordering {
         self.cmp_precedence(other).then_with(|| self.metadata.cmp(&other.metadata))
     }
 }
 
 impl fmt::Display for Version {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        todo!()
+        write!(formatter, "{}.{}.{}", self.major, self.minor, self.patch)?;
+        if !self.prerelease.is_empty() {
+            write!(formatter, "-{}", self.prerelease)?;
+        }
+        if !self.metadata.is_empty() {
+            write!(formatter, "+{}", self.metadata)?;
+        }
+        Ok(())
     }
 }
 
-/// Why a text is no version.
+/// Why a text is no version, in go-versions' words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct VersionError(pub String);
@@ -55,6 +119,49 @@ impl FromStr for Version {
 
     /// As go-versions `ParseVersion` reads a mirror's directory name: missing numbers are 0, leading zeros are allowed.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        todo!()
+        parse(text).map_err(VersionError)
+    }
+}
+
+/// Source: go-versions `constraints.ParseExactVersion`.
+fn parse(text: &str) -> Result<Version, String> {
+    if text.trim().is_empty() {
+        return Err("empty specification".to_owned());
+    }
+    let scanned = scan(text);
+    match scanned.operator.trim() {
+        "" if scanned.separator.contains('v') => return Err(r#"a "v" prefix should not be used"#.to_owned()),
+        "" if !scanned.separator.is_empty() => return Err("extraneous spaces at start of specification".to_owned()),
+        "" => {}
+        ">" | ">=" | "<" | "<=" | "!" | "!=" | "~>" | "^" | "~" => {
+            let operator = Quoted(scanned.operator);
+            return Err(format!("can't use constraint operator {operator}; an exact version is required"));
+        }
+        _ => return Err(format!("invalid sequence {} at start of specification", Quoted(scanned.operator))),
+    }
+    if !scanned.remainder.is_empty() {
+        return Err(unexpected(text, scanned.remainder.trim()));
+    }
+    if scanned.number_count > 3 {
+        return Err("too many numbered portions; only three are allowed (major, minor, patch)".to_owned());
+    }
+    if let Some(index) = scanned.first_wildcard() {
+        return Err(format!("can't use wildcard for {} number; an exact version is required", NUMBER_NAMES[index]));
+    }
+    Version::from_scanned(&scanned)
+}
+
+/// What is wrong with the text that the scanner left over.
+fn unexpected(text: &str, remainder: &str) -> String {
+    if remainder.is_empty() {
+        "extraneous spaces at end of specification".to_owned()
+    } else if remainder.starts_with([',', '|']) {
+        "can't specify multiple versions; a single exact version is required".to_owned()
+    } else if remainder.starts_with('-') {
+        "can't specify version range; a single exact version is required".to_owned()
+    } else if text.trim().starts_with(remainder) {
+        "invalid specification; required format is three positive integers separated by periods".to_owned()
+    } else {
+        format!("invalid characters {}", Quoted(remainder))
     }
 }

@@ -1,18 +1,44 @@
-//! Version constraints, by both parsers that the engines put every constraint through.
+//! Version constraints of providers, by both parsers that the engines put them through.
 
+use std::cmp::Ordering;
 use std::fmt;
 
+use super::core_constraints::CoreConstraints;
 use super::engine::Engine;
-use super::version::Version;
+use super::quoted::Quoted;
+use super::version::{Version, cmp_extra};
+use super::version_scan::{NUMBER_NAMES, Scanned, scan};
 
 /// Terms that all have to hold. Prints in the canonical form of lock files, deduplicated and sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct VersionConstraints {
+    /// In canonical order, each once.
     terms: Vec<Term>,
 }
 
+/// One comparison. Numbers that were left out are 0: nothing but the operator depends on how many there were.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Term {}
+struct Term {
+    operator: Operator,
+    boundary: Version,
+}
+
+/// In the order in which the canonical form prints terms of the same version.
+///
+/// Source: OpenTofu `internal/getproviders/types.go` `versionSelectionsBoundaryPriority`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Operator {
+    Greater,
+    GreaterOrEqual,
+    Equal,
+    /// `~>` with three numbers: only the last may grow.
+    Patch,
+    /// `~>` with one or two numbers: all but the first may grow.
+    Minor,
+    LessOrEqual,
+    Less,
+    NotEqual,
+}
 
 /// Which of the engines' two parsers refused a constraint, and how.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,20 +46,26 @@ pub enum ConstraintError {
     /// Refused while the module is decoded (hashicorp/go-version).
     #[error("this string does not use correct version constraint syntax")]
     Decoding,
-    /// Refused while requirements are collected (go-versions); the text is its reason.
+    /// Refused while requirements are collected (go-versions 1.0.3); the text is its reason, which the engines print as
+    /// `Incorrect version constraint syntax: <reason>.`
     #[error("{0}")]
     Collecting(String),
 }
 
 impl VersionConstraints {
     /// As `required_providers` has it: both parsers must accept.
+    ///
+    /// Source: OpenTofu `internal/configs/provider_requirements.go`, `config.go` `addProviderRequirements`.
     pub fn parse_requirement(text: &str) -> Result<Self, ConstraintError> {
-        todo!()
+        CoreConstraints::parse(text)?;
+        Self::parse_locked(text)
     }
 
     /// As a lock file has it: the second parser alone. The empty text is no constraint.
+    ///
+    /// Source: go-versions `constraints.ParseRubyStyleMulti`.
     pub fn parse_locked(text: &str) -> Result<Self, ConstraintError> {
-        todo!()
+        parse_terms(text).map(Self::canonical).map_err(ConstraintError::Collecting)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -41,44 +73,157 @@ impl VersionConstraints {
     }
 
     /// Both at once.
+    #[must_use]
     pub fn and(&self, other: &Self) -> Self {
-        todo!()
+        Self::canonical(self.terms.iter().chain(&other.terms).cloned().collect())
     }
 
-    /// Whether the engine would select the version under these constraints (`MeetingConstraints`).
+    /// Whether the engine would select the version under these constraints.
+    ///
+    /// A pre-release needs a term that names exactly it; 0.0.0 is never selected.
+    ///
+    /// Source: go-versions `MeetingConstraints`, `Set.Has`.
     pub fn allows(&self, version: &Version, engine: &Engine) -> bool {
-        todo!()
+        if version.is_unspecified() {
+            return false;
+        }
+        let every_term_holds = || self.terms.iter().all(|term| term.allows(version));
+        if version.prerelease.is_empty() {
+            return every_term_holds();
+        }
+        let is_requested = self.terms.iter().any(|term| term.operator == Operator::Equal && term.boundary == *version);
+        is_requested && (engine.exact_prerelease_ignores_other_terms() || every_term_holds())
+    }
+
+    fn canonical(mut terms: Vec<Term>) -> Self {
+        terms.sort_by(Term::cmp_canonical);
+        terms.dedup();
+        Self { terms }
     }
 }
 
 impl fmt::Display for VersionConstraints {
+    /// Source: OpenTofu `internal/getproviders/types.go` `VersionConstraintsString`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        todo!()
+        for (index, term) in self.terms.iter().enumerate() {
+            if index > 0 {
+                formatter.write_str(", ")?;
+            }
+            term.fmt(formatter)?;
+        }
+        Ok(())
     }
 }
 
-/// Constraints of `required_version` and of module versions, by hashicorp/go-version's own matcher.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CoreConstraints {
-    text: String,
+impl Term {
+    /// Whether it holds for the version; pre-releases are compared like any other version.
+    ///
+    /// Source: go-versions `MeetingConstraintsExact`.
+    fn allows(&self, version: &Version) -> bool {
+        let order = version.cmp_precedence(&self.boundary);
+        match self.operator {
+            Operator::Equal => *version == self.boundary,
+            Operator::NotEqual => *version != self.boundary,
+            Operator::Greater => order.is_gt(),
+            Operator::GreaterOrEqual => order.is_ge(),
+            Operator::Less => order.is_lt(),
+            Operator::LessOrEqual => order.is_le(),
+            // The sums wrap, as they do in the engines.
+            Operator::Minor => {
+                let end = Version::release(self.boundary.major.wrapping_add(1), 0, 0);
+                order.is_ge() && version.cmp_precedence(&end).is_lt()
+            }
+            Operator::Patch => {
+                let end = Version::release(self.boundary.major, self.boundary.minor.wrapping_add(1), 0);
+                order.is_ge() && version.cmp_precedence(&end).is_lt()
+            }
+        }
+    }
+
+    /// Source: OpenTofu `internal/getproviders/types.go` `versionSelectionBoundaryCompare`.
+    fn cmp_canonical(&self, other: &Self) -> Ordering {
+        self.boundary
+            .cmp_precedence(&other.boundary)
+            .then_with(|| cmp_extra(&self.boundary.metadata, &other.boundary.metadata))
+            .then_with(|| self.operator.cmp(&other.operator))
+    }
 }
 
-impl CoreConstraints {
-    pub fn parse(text: &str) -> Result<Self, ConstraintError> {
-        todo!()
+impl fmt::Display for Term {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self.operator {
+            Operator::Greater => "> ",
+            Operator::GreaterOrEqual => ">= ",
+            Operator::Equal => "",
+            Operator::Patch | Operator::Minor => "~> ",
+            Operator::LessOrEqual => "<= ",
+            Operator::Less => "< ",
+            Operator::NotEqual => "!= ",
+        })?;
+        if self.operator != Operator::Minor {
+            return self.boundary.fmt(formatter);
+        }
+        write!(formatter, "{}.{}", self.boundary.major, self.boundary.minor)?;
+        if !self.boundary.prerelease.is_empty() {
+            write!(formatter, "-{}", self.boundary.prerelease)?;
+        }
+        if !self.boundary.metadata.is_empty() {
+            write!(formatter, "+{}", self.boundary.metadata)?;
+        }
+        Ok(())
     }
+}
 
-    pub fn as_str(&self) -> &str {
-        &self.text
+/// Source: go-versions `constraints.ParseRubyStyleMulti`; the error is its text.
+fn parse_terms(text: &str) -> Result<Vec<Term>, String> {
+    let mut terms = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let scanned = scan(rest);
+        let consumed = Quoted(&rest[..rest.len() - scanned.remainder.len()]);
+        let term = parse_term(&scanned).map_err(|reason| format!("invalid specification {consumed}: {reason}"))?;
+        rest = scanned.remainder.trim();
+        if rest.starts_with('v') {
+            return Err(r#"a "v" prefix should not be used when specifying versions"#.to_owned());
+        }
+        if !rest.is_empty() {
+            rest = rest.strip_prefix(',').ok_or_else(|| format!("missing comma after {consumed}"))?.trim();
+        }
+        terms.push(term);
     }
+    Ok(terms)
+}
 
-    /// Whether a term names a pre-release, which `required_version` refuses.
-    pub fn names_prerelease(&self) -> bool {
-        todo!()
+/// Source: go-versions `constraints.parseRubyStyle`; the error is its text.
+fn parse_term(scanned: &Scanned<'_>) -> Result<Term, String> {
+    let operator = match scanned.operator {
+        "" | "=" => Operator::Equal,
+        "!=" => Operator::NotEqual,
+        ">" => Operator::Greater,
+        ">=" => Operator::GreaterOrEqual,
+        "<" => Operator::Less,
+        "<=" => Operator::LessOrEqual,
+        "~>" if scanned.number_count == 3 => Operator::Patch,
+        "~>" => Operator::Minor,
+        "=<" => return Err(r#"invalid constraint operator "=<"; did you mean "<="?"#.to_owned()),
+        "=>" => return Err(r#"invalid constraint operator "=>"; did you mean ">="?"#.to_owned()),
+        other => return Err(format!("invalid constraint operator {}", Quoted(other))),
+    };
+    match scanned.separator {
+        "" => {}
+        spaces if spaces.contains('v') => {
+            return Err(r#"a "v" prefix should not be used when specifying versions"#.to_owned());
+        }
+        _ if scanned.operator.is_empty() => return Err("extraneous spaces at start of specification".to_owned()),
+        " " => {}
+        _ => return Err(format!("only one space is expected after the operator {}", Quoted(scanned.operator))),
     }
-
-    /// Whether the version (as text, by that library's reading) satisfies every term.
-    pub fn allows(&self, version: &str) -> bool {
-        todo!()
+    if scanned.number_count > 3 {
+        return Err("too many numbered portions; only three are allowed (major, minor, patch)".to_owned());
     }
+    if let Some(index) = scanned.first_wildcard() {
+        let name = NUMBER_NAMES[index];
+        return Err(format!("can't use wildcard for {name} number; omit segments that should be unconstrained"));
+    }
+    Ok(Term { operator, boundary: Version::from_scanned(scanned)? })
 }
