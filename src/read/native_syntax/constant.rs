@@ -59,7 +59,7 @@ pub fn evaluate(expression: &Expression) -> Result<Constant, NotConstant> {
         Expression::Null(_) => Ok(Constant::Null),
         Expression::Bool(value) => Ok(Constant::Bool(*value.value())),
         Expression::Number(number) => {
-            let text = number.as_repr().map_or_else(|| number.value().to_string(), ToString::to_string);
+            let text = number.as_repr().map_or_else(|| number.value().to_string(), |literal| String::from(&**literal));
             decimal_text(&text).map(Constant::Number).ok_or(NotConstant::NotUnderstood)
         }
         Expression::String(text) => Ok(Constant::String(text.value().clone())),
