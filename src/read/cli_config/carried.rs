@@ -41,16 +41,21 @@ pub fn carried_blocks(path: &Utf8Path, text: &str, engine: &Engine) -> Result<Ve
     }
     let file = syntax::parse(text, super::refuses_duplicates(engine))
         .map_err(|error| super::file_problem(path, text, error.pos, &error.message))?;
-    Ok(file
-        .items
-        .iter()
-        .filter(|item| !OURS.iter().any(|ours| item.name().eq_ignore_ascii_case(ours)))
+    let carried = file.items.iter().filter(|item| !OURS.iter().any(|ours| item.name().eq_ignore_ascii_case(ours)));
+    carried
         .map(|item| {
-            let text = if item.is_json() { native_text(item) } else { text[item.span.clone()].to_owned() };
-            let is_argument = if item.is_json() { is_argument(item) } else { item.is_assigned };
-            CarriedBlock { name: item.name().to_owned(), text, is_argument }
+            let name = item.name().to_owned();
+            if !item.is_json() {
+                let text = text[item.span.clone()].to_owned();
+                return Ok(CarriedBlock { name, text, is_argument: item.is_assigned });
+            }
+            let written = native_text(item);
+            match syntax::parse(&written, super::refuses_duplicates(engine)) {
+                Ok(_) => Ok(CarriedBlock { name, text: written, is_argument: is_argument(item) }),
+                Err(_) => Err(super::file_problem(path, text, item.pos(), "an item that native syntax cannot express")),
+            }
         })
-        .collect())
+        .collect()
 }
 
 fn is_argument(item: &Item) -> bool {
@@ -69,11 +74,15 @@ fn write_item(item: &Item, depth: usize, text: &mut String) {
         if index > 0 {
             text.push(' ');
         }
-        let is_bare = index == 0 && !key.text.is_empty() && key.text.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-        text.push_str(&if is_bare { key.text.clone() } else { quote(&key.text) });
+        text.push_str(&if index == 0 && is_bare(&key.text) { key.text.clone() } else { quote(&key.text) });
     }
     text.push_str(if is_argument(item) { " = " } else { " " });
     write_value(&item.value, depth, text);
+}
+
+fn is_bare(key: &str) -> bool {
+    !matches!(key, "" | "true" | "false")
+        && key.chars().all(|character| character.is_ascii_lowercase() || character == '_')
 }
 
 fn write_value(value: &Value, depth: usize, text: &mut String) {

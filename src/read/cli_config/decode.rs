@@ -186,12 +186,7 @@ fn text_list(name: &str, node: &Node<'_>, previous: Option<Decoded>) -> Result<D
     Ok(Decoded::TextList(texts))
 }
 
-fn map(
-    name: &str,
-    node: Node<'_>,
-    element: &'static Kind,
-    previous: Option<Decoded>,
-) -> Result<Decoded, DecodeError> {
+fn map(name: &str, node: Node<'_>, element: &'static Kind, previous: Option<Decoded>) -> Result<Decoded, DecodeError> {
     let node = match node {
         Node::Item(view) => Node::Items(vec![view]),
         other => other.into_items(),

@@ -9,7 +9,7 @@ use super::decode::{self, DecodeError, Decoded, Kind, Record};
 use super::scanner::Pos;
 use super::syntax::{Item, Value};
 use super::{Effect, Installation, Method, MethodKind, Reporter, oci_mirror};
-use crate::domain::{AddressPattern, Engine, EngineName, SourceAddress};
+use crate::domain::{AddressPattern, Engine, EngineName, ProviderAddress, SourceAddress};
 
 pub(super) const BLOCK: &str = "provider_installation";
 
@@ -74,11 +74,11 @@ impl Decoder<'_, '_> {
         item: &Item,
         is_json: bool,
         methods: &mut Vec<RawMethod>,
-        dev_overrides: &mut Vec<(crate::domain::ProviderAddress, Utf8PathBuf)>,
+        dev_overrides: &mut Vec<(ProviderAddress, Utf8PathBuf)>,
     ) {
         let (at, pos) = (self.block, item.pos());
-        let body = match &item.value {
-            Value::Object { items, .. } if is_json || !item.is_assigned => items,
+        let (body, body_pos) = match &item.value {
+            Value::Object { items, pos } if is_json || !item.is_assigned => (items, *pos),
             _ => {
                 let detail = format!("The items inside the provider_installation block at {at} must all be blocks.");
                 return self.report(pos, INVALID_METHOD, detail, Effect::MethodDropped);
@@ -94,7 +94,7 @@ impl Decoder<'_, '_> {
             "filesystem_mirror" => self.filesystem_mirror(body),
             "network_mirror" => self.network_mirror(body),
             "oci_mirror" if self.engine.name == EngineName::Tofu && self.engine.is_at_least(1, 10, 0) => {
-                self.oci_mirror(body, item)
+                self.oci_mirror(body, body_pos)
             }
             "dev_overrides" if !methods.is_empty() => Err(format!(
                 "The dev_overrides block at at {pos} must appear before all other installation methods, because \
@@ -102,7 +102,7 @@ impl Decoder<'_, '_> {
             )),
             "dev_overrides" => match decode::body(body, &Kind::Map(&Kind::Text)) {
                 Ok(entries) => return self.dev_overrides(entries, pos, dev_overrides),
-                Err(error) => Err(self.invalid(name, &error)),
+                Err(error) => Err(invalid(name, at, &error)),
             },
             // Whatever stands there may be a misplaced value, so an odd name is cut short.
             _ => {
@@ -116,61 +116,34 @@ impl Decoder<'_, '_> {
         }
     }
 
-    fn invalid(&self, name: &str, error: &DecodeError) -> String {
-        format!("Invalid {name} block at {}: {}.", self.block, error.message)
-    }
-
-    fn fields(&self, name: &str, body: &[Item], kind: &Kind) -> Result<Record, String> {
-        match decode::body(body, kind) {
-            Ok(Decoded::Record(fields)) => Ok(fields),
-            Ok(_) => Ok(Record::new()),
-            Err(error) => Err(self.invalid(name, &error)),
-        }
-    }
-
-    fn required(&self, name: &str, fields: &mut Record, argument: &'static str) -> Result<String, String> {
-        match fields.remove(argument) {
-            Some(Decoded::Text(text)) if !text.is_empty() => Ok(text),
-            _ => Err(format!("Invalid {name} block at {}: \"{argument}\" argument is required.", self.block)),
-        }
-    }
-
     fn direct(&self, body: &[Item]) -> Result<(MethodKind, Record), String> {
-        Ok((MethodKind::Direct, self.fields("direct", body, self.direct_kind())?))
+        Ok((MethodKind::Direct, fields("direct", self.block, body, self.direct_kind())?))
     }
 
     fn filesystem_mirror(&self, body: &[Item]) -> Result<(MethodKind, Record), String> {
         const FIELDS: Kind =
             Kind::Record(&[("path", Kind::Text), ("include", Kind::TextList), ("exclude", Kind::TextList)]);
-        let mut fields = self.fields("filesystem_mirror", body, &FIELDS)?;
-        let path = self.required("filesystem_mirror", &mut fields, "path")?;
+        let mut fields = fields("filesystem_mirror", self.block, body, &FIELDS)?;
+        let path = required("filesystem_mirror", self.block, &mut fields, "path")?;
         Ok((MethodKind::FilesystemMirror { path }, fields))
     }
 
     fn network_mirror(&self, body: &[Item]) -> Result<(MethodKind, Record), String> {
-        let mut fields = self.fields("network_mirror", body, self.network_mirror_kind())?;
-        let url = self.required("network_mirror", &mut fields, "url")?;
+        let mut fields = fields("network_mirror", self.block, body, self.network_mirror_kind())?;
+        let url = required("network_mirror", self.block, &mut fields, "url")?;
         Ok((MethodKind::NetworkMirror { url }, fields))
     }
 
-    fn oci_mirror(&self, body: &[Item], block: &Item) -> Result<(MethodKind, Record), String> {
+    fn oci_mirror(&self, body: &[Item], at: Pos) -> Result<(MethodKind, Record), String> {
         const FIELDS: Kind = Kind::Record(&[
             ("repository_template", Kind::Text),
             ("include", Kind::TextList),
             ("exclude", Kind::TextList),
         ]);
-        let pos = match &block.value {
-            Value::Object { pos, .. } => *pos,
-            _ => block.pos(),
-        };
-        let mut fields = Self { block: pos, engine: self.engine, reporter: &mut Reporter::default() }
-            .fields("oci_mirror", body, &FIELDS)?;
-        let repository = match fields.remove("repository_template") {
-            Some(Decoded::Text(text)) if !text.is_empty() => text,
-            _ => return Err(format!("Invalid oci_mirror block at {pos}: \"repository_template\" argument is required.")),
-        };
+        let mut fields = fields("oci_mirror", at, body, &FIELDS)?;
+        let repository = required("oci_mirror", at, &mut fields, "repository_template")?;
         oci_mirror::check_template(&repository, &texts(&fields, "include"), self.engine.name)
-            .map_err(|reason| format!("Invalid oci_mirror block at {pos}: {reason}."))?;
+            .map_err(|reason| format!("Invalid oci_mirror block at {at}: {reason}."))?;
         Ok((MethodKind::OciMirror { repository }, fields))
     }
 
@@ -215,12 +188,7 @@ impl Decoder<'_, '_> {
         self.engine.name == EngineName::Tofu && self.engine.is_at_least(1, minor, 0)
     }
 
-    fn dev_overrides(
-        &mut self,
-        entries: Decoded,
-        pos: Pos,
-        dev_overrides: &mut Vec<(crate::domain::ProviderAddress, Utf8PathBuf)>,
-    ) {
+    fn dev_overrides(&mut self, entries: Decoded, pos: Pos, dev_overrides: &mut Vec<(ProviderAddress, Utf8PathBuf)>) {
         let Decoded::Map(entries) = entries else { return };
         for (source, path) in entries {
             match (SourceAddress::parse(&source, self.engine.name), path) {
@@ -261,6 +229,25 @@ impl Decoder<'_, '_> {
                 self.report(raw.pos, &summary, detail, Effect::MethodDropped);
             })
             .ok()
+    }
+}
+
+fn invalid(name: &str, at: Pos, error: &DecodeError) -> String {
+    format!("Invalid {name} block at {at}: {}.", error.message)
+}
+
+fn fields(name: &str, at: Pos, body: &[Item], kind: &Kind) -> Result<Record, String> {
+    match decode::body(body, kind) {
+        Ok(Decoded::Record(fields)) => Ok(fields),
+        Ok(_) => Ok(Record::new()),
+        Err(error) => Err(invalid(name, at, &error)),
+    }
+}
+
+fn required(name: &str, at: Pos, fields: &mut Record, argument: &'static str) -> Result<String, String> {
+    match fields.remove(argument) {
+        Some(Decoded::Text(text)) if !text.is_empty() => Ok(text),
+        _ => Err(format!("Invalid {name} block at {at}: \"{argument}\" argument is required.")),
     }
 }
 

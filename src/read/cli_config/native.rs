@@ -131,10 +131,7 @@ impl<'text> Parser<'text> {
             }
         };
         let (start, raw_key) = (keys[0].pos.offset, keys[0].text);
-        let keys = keys
-            .into_iter()
-            .map(|token| key(&token, token.pos, &self.scanner))
-            .collect::<Result<_, _>>()?;
+        let keys = keys.into_iter().map(|token| key(&token, token.pos, &self.scanner)).collect::<Result<_, _>>()?;
         let is_assigned = delimiter.kind == TokenKind::Assign;
         let value = if is_assigned { self.value()? } else { self.object(delimiter.pos)? };
         let span = start..self.end;
@@ -212,10 +209,7 @@ impl<'text> Parser<'text> {
                         needs_comma = true;
                     }
                     None => {
-                        return stop(
-                            token.pos,
-                            format_args!("unexpected token while parsing list: {}", kind.as_str()),
-                        );
+                        return stop(token.pos, format_args!("unexpected token while parsing list: {}", kind.as_str()));
                     }
                 },
             }

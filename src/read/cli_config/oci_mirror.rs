@@ -35,11 +35,8 @@ pub(super) fn check_template(template: &str, include: &[String], engine: EngineN
     }
     let selections = ["registry hostname", "provider namespace", "provider"];
     for ((index, symbol), selection) in SYMBOLS.iter().enumerate().zip(selections) {
-        let selected: BTreeSet<String> = patterns
-            .iter()
-            .map(|pattern| pattern[index].to_lowercase())
-            .filter(|part| part != "*")
-            .collect();
+        let selected: BTreeSet<String> =
+            patterns.iter().map(|pattern| pattern[index].to_lowercase()).filter(|part| part != "*").collect();
         if selected.len() != 1 && !names.contains(*symbol) {
             return Err(format!(
                 "template must refer to the {symbol:?} symbol unless the \"include\" argument selects exactly one \
