@@ -42,6 +42,27 @@ impl Engine {
         self.name == EngineName::Tofu
     }
 
+    /// `init` neither selects nor installs what `dev_overrides` names.
+    pub fn skips_overridden_providers(&self) -> bool {
+        self.name == EngineName::Terraform && self.is_at_least(1, 15, 0)
+    }
+
+    /// One procedure installs into the plugin cache and the data directory alike, and refreshes the lock entry even of
+    /// a package that is there already.
+    pub fn installs_one_directory_at_a_time(&self) -> bool {
+        self.name == EngineName::Tofu && self.is_at_least(1, 10, 0)
+    }
+
+    /// A locked version that the plugin cache holds is not asked for at any source.
+    pub fn trusts_plugin_cache_without_query(&self) -> bool {
+        self.name == EngineName::Tofu && self.is_at_least(1, 12, 0)
+    }
+
+    /// An archive is not extracted where a symbolic link stands.
+    pub fn refuses_linked_target(&self) -> bool {
+        self.name == EngineName::Terraform && self.is_at_least(1, 15, 4)
+    }
+
     /// An installed package that differs from the archive to be extracted is refused, not overwritten.
     pub fn refuses_differing_target(&self) -> bool {
         self.name == EngineName::Tofu
