@@ -9,6 +9,7 @@ pub mod installed;
 pub mod lock_file;
 pub mod mirror_entries;
 pub mod proof;
+pub mod rules;
 pub mod verdict;
 
 pub use verdict::{Cleared, Verdict};

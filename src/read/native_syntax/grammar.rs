@@ -36,8 +36,7 @@ type Parsed<T = ()> = Result<T, Stop>;
 pub(super) fn check(bytes: &[u8]) -> Outcome {
     let (tokens, comments) = scan(bytes);
     let mut errors = token_errors(bytes, &tokens);
-    let mut grammar =
-        Grammar { bytes, tokens, next: 0, newlines_count: vec![true], depth: 0, expressions: Vec::new() };
+    let mut grammar = Grammar { bytes, tokens, next: 0, newlines_count: vec![true], depth: 0, expressions: Vec::new() };
     let is_too_deep = match grammar.body(Kind::End, 0..0) {
         Ok(()) => false,
         Err(Stop::TooDeep) => true,
@@ -61,10 +60,9 @@ fn token_errors(bytes: &[u8], tokens: &[Token]) -> Vec<SyntaxError> {
                 "The \"`\" character is not valid. To create a multi-line string, use the \"heredoc\" syntax, like \
                  \"<<EOT\".",
             ),
-            Kind::Apostrophe => (
-                "Invalid character",
-                "Single quotes are not valid. Use double quotes (\") to enclose strings.",
-            ),
+            Kind::Apostrophe => {
+                ("Invalid character", "Single quotes are not valid. Use double quotes (\") to enclose strings.")
+            }
             Kind::Semicolon => (
                 "Invalid character",
                 "The \";\" character is not valid. Use newlines to separate arguments and blocks, and commas to \
@@ -483,11 +481,7 @@ impl Grammar<'_> {
         if close.kind == Kind::CloseParenthesis {
             return Ok(());
         }
-        Self::fail(
-            "Unbalanced parentheses",
-            "Expected a closing parenthesis to terminate the expression.",
-            close.range,
-        )
+        Self::fail("Unbalanced parentheses", "Expected a closing parenthesis to terminate the expression.", close.range)
     }
 
     fn traversals(&mut self) -> Parsed {
@@ -578,11 +572,7 @@ impl Grammar<'_> {
                 }
             }
             _ => {
-                return Self::fail(
-                    "Invalid attribute name",
-                    "An attribute name is required after a dot.",
-                    token.range,
-                );
+                return Self::fail("Invalid attribute name", "An attribute name is required after a dot.", token.range);
             }
         }
         Ok(())
@@ -800,9 +790,7 @@ impl Grammar<'_> {
             (Kind::CloseBracket, _, Kind::Ellipsis) => {
                 invalid("Grouping ellipsis (...) cannot be used when building a tuple.", ellipsis.range)
             }
-            (Kind::CloseBrace, false, _) => {
-                invalid("Key expression is required when building an object.", value)
-            }
+            (Kind::CloseBrace, false, _) => invalid("Key expression is required when building an object.", value),
             _ => Ok(()),
         }
     }
@@ -904,8 +892,7 @@ impl Grammar<'_> {
                 );
             }
             name => {
-                let detail =
-                    format!("\"{}\" is not a valid template control keyword.", String::from_utf8_lossy(name));
+                let detail = format!("\"{}\" is not a valid template control keyword.", String::from_utf8_lossy(name));
                 return Self::fail("Invalid template control keyword", &detail, keyword.range);
             }
         }

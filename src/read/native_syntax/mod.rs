@@ -5,11 +5,12 @@
 //! tree is hcl-rs's; where it refuses an expression that the engines accept, a constant of the same length stands in
 //! for it, so that the block structure is never lost.
 //!
-//! [`constant`] evaluates what needs no variables.
+//! [`constant`] evaluates what needs no variables; [`schema`] says what may stand in a body.
 
 pub mod constant;
 mod grammar;
 mod scanner;
+pub mod schema;
 
 use std::ops::Range;
 use std::sync::Arc;
