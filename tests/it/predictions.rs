@@ -13,17 +13,17 @@ fn compare(family: &str) {
     let cases = fixture::read(family);
     let compared: Vec<_> = (cases.iter())
         .filter(|case| {
-            let reason = case.skip.clone().or_else(|| {
-                (case.needs_root() && !is_root()).then(|| "only root can lay it out".to_owned())
-            });
+            let reason = case
+                .skip
+                .clone()
+                .or_else(|| (case.needs_root() && !is_root()).then(|| "only root can lay it out".to_owned()));
             if let Some(reason) = &reason {
                 report_ignored(&format!("predictions::{family}: {}", case.name), reason);
             }
             reason.is_none()
         })
         .collect();
-    let differences: Vec<String> =
-        compared.par_iter().flat_map(|case| compare_one(case, &contents)).collect();
+    let differences: Vec<String> = compared.par_iter().flat_map(|case| compare_one(case, &contents)).collect();
     assert!(
         differences.is_empty(),
         "{} differences in {} of {} cases of {family}:\n{}",

@@ -11,8 +11,7 @@ use super::isolation::Isolated;
 use super::outcome::{Init, Installed, Outcome};
 use super::tree::{Content, Entry, Tree, Workspace};
 
-pub const FAMILIES: &[&str] =
-    &["cli-config", "configuration", "lock-file", "mirror", "module", "package", "state"];
+pub const FAMILIES: &[&str] = &["cli-config", "configuration", "lock-file", "mirror", "module", "package", "state"];
 
 /// The engine that the recordings were made with.
 pub const ENGINE: (&str, &str) = ("terraform", "1.11.4");
@@ -92,8 +91,8 @@ impl Contents {
         Self(files.into_iter().map(|(name, file)| (name, none.bytes(&file).unwrap())).collect())
     }
 
-    pub fn names(&self) -> BTreeSet<&str> {
-        self.0.keys().map(String::as_str).collect()
+    pub fn names(&self) -> BTreeSet<String> {
+        self.0.keys().cloned().collect()
     }
 
     fn bytes(&self, file: &File) -> Option<Vec<u8>> {
@@ -115,6 +114,11 @@ impl Case {
     /// Whether only root can lay it out.
     pub fn needs_root(&self) -> bool {
         self.unprivileged
+    }
+
+    /// Whether everything that decides stands in the files.
+    pub fn can_be_predicted(&self) -> bool {
+        self.prediction != Some(Init::Unknown)
     }
 
     /// Whether the engine's next command fails although `init` succeeds.

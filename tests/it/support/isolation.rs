@@ -1,7 +1,7 @@
 //! Commands without network, as another user, with a clean environment.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
 use std::sync::{LazyLock, Mutex};
 
@@ -82,9 +82,7 @@ impl Isolated {
 /// The program where the unprivileged user can reach it: a copy, where it lies behind a closed directory.
 fn reachable(program: &Utf8Path) -> Utf8PathBuf {
     static COPIES: LazyLock<Mutex<BTreeMap<Utf8PathBuf, (Utf8PathBuf, TempDir)>>> = LazyLock::new(Mutex::default);
-    let is_open = |path: &Utf8Path| {
-        fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0)
-    };
+    let is_open = |path: &Utf8Path| fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0);
     if program.ancestors().filter(|path| !path.as_str().is_empty()).all(is_open) {
         return program.to_owned();
     }

@@ -58,10 +58,14 @@ impl Outcome {
                 lines.push(format!("{what}: engine {engine}, predicted {predicted}"));
             }
         };
-        compare("init", format!("{:?} {:?}", self.init, self.errors), match prediction.init {
-            init if init == self.init => format!("{init:?} {:?}", self.errors),
-            init => format!("{init:?} {:?}", prediction.errors),
-        });
+        compare(
+            "init",
+            format!("{:?} {:?}", self.init, self.errors),
+            match prediction.init {
+                init if init == self.init => format!("{init:?} {:?}", self.errors),
+                init => format!("{init:?} {:?}", prediction.errors),
+            },
+        );
         if self.init != prediction.init {
             return lines;
         }
@@ -113,8 +117,7 @@ pub fn observe(engine: &Engine, command: Isolated, arguments: &[String], root_mo
     for line in stdout.lines() {
         if let Some((address, version, was_there)) = installed(line) {
             let address = full_address(host, address);
-            let place = data_dir
-                .join(format!("providers/{address}/{version}/{}", airtight_platform()));
+            let place = data_dir.join(format!("providers/{address}/{version}/{}", airtight_platform()));
             let by = if was_there {
                 "reuse"
             } else if place.is_symlink() {

@@ -44,13 +44,7 @@ impl Package {
 
     /// Its archive in a mirror.
     pub fn packed_path(&self) -> String {
-        format!(
-            "{}/terraform-provider-{}_{}_{}.zip",
-            self.address,
-            self.provider_type(),
-            self.version,
-            self.platform
-        )
+        format!("{}/terraform-provider-{}_{}_{}.zip", self.address, self.provider_type(), self.version, self.platform)
     }
 
     pub fn unpack_into(&self, tree: &mut Tree, mirror: &str) {
@@ -66,8 +60,20 @@ impl Package {
 
     /// The archive's bytes, the same for the same files.
     pub fn archive(&self) -> Vec<u8> {
+        self.archive_with(&[])
+    }
+
+    /// The same with an entry for a directory, which a release archive does not have.
+    pub fn archive_with_directory(&self, directory: &str) -> Vec<u8> {
+        self.archive_with(&[directory])
+    }
+
+    fn archive_with(&self, directories: &[&str]) -> Vec<u8> {
         let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
         let options = SimpleFileOptions::default().unix_permissions(0o755).last_modified_time(zip::DateTime::default());
+        for directory in directories {
+            writer.add_directory(*directory, options).unwrap();
+        }
         for (name, bytes) in &self.files {
             writer.start_file(name, options).unwrap();
             writer.write_all(bytes).unwrap();
