@@ -223,7 +223,8 @@ impl<'text> Scanner<'text> {
 
     /// The position of the last character.
     fn recent(&self) -> Pos {
-        let offset = self.pos.offset - self.last_length;
+        // After a character was put back, its length may be more than what stands before.
+        let offset = self.pos.offset.saturating_sub(self.last_length);
         if self.pos.column > 0 {
             Pos { offset, ..self.pos }
         } else if self.last_line_length > 0 {
