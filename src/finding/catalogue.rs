@@ -1,5 +1,7 @@
 //! The pages behind `airtight explain`: one per code, each of the same sections, inside the binary.
 
+use std::fmt::Write as _;
+
 use super::Code;
 use super::prose::wrap;
 
@@ -16,12 +18,17 @@ pub fn sentence(code: Code) -> &'static str {
     page.split("\n\n").nth(1).map_or(page, |paragraph| paragraph.trim().trim_end_matches('.'))
 }
 
-/// All codes with their sentences, one a line.
+/// All codes with their sentences, in 100 columns.
 pub fn list() -> String {
     let width = Code::ALL.iter().map(|code| code.as_str().len()).max().unwrap_or(0);
-    Code::ALL
-        .iter()
-        .fold(String::new(), |list, code| list + &format!("{:width$}  {}\n", code.as_str(), sentence(*code)))
+    let mut list = String::new();
+    for code in Code::ALL {
+        for (number, line) in wrap(sentence(*code), WIDTH - width - 2).iter().enumerate() {
+            let code = if number == 0 { code.as_str() } else { "" };
+            let _ = writeln!(list, "{code:width$}  {line}");
+        }
+    }
+    list
 }
 
 /// A page for a terminal: nearly as it is, in 100 columns; a block of code is indented, so that its lines can be pasted.
@@ -36,13 +43,13 @@ pub fn explain(code: Code, color: bool) -> String {
                 .extend(block.lines().map(|line| if line.is_empty() { "\n".into() } else { format!("    {line}\n") }));
             continue;
         }
-        for paragraph in part.trim_matches('\n').split("\n\n") {
+        for paragraph in part.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty()) {
             if index > 0 || !explained.is_empty() {
                 explained.push('\n');
             }
             let is_heading = paragraph.starts_with('#');
             explained.push_str(if is_heading { bold } else { "" });
-            explained.push_str(&wrap(&paragraph.replace('\n', " "), WIDTH).join("\n"));
+            explained.push_str(&wrap(paragraph.trim_matches('\n').replace('\n', " ").as_str(), WIDTH).join("\n"));
             explained.push_str(if is_heading { plain } else { "" });
             explained.push('\n');
         }
@@ -301,8 +308,12 @@ mod tests {
     }
 
     #[test]
-    fn the_list_has_a_line_for_each_code() {
-        assert_eq!(list().lines().count(), Code::ALL.len());
+    fn the_list_starts_a_line_with_each_code() {
+        let list = list();
+        let starts: Vec<&str> =
+            list.lines().filter(|line| !line.starts_with(' ')).filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(starts, Code::ALL.iter().map(|code| code.as_str()).collect::<Vec<_>>());
+        assert!(list.lines().all(|line| line.len() <= WIDTH));
     }
 
     proptest! {
