@@ -1,16 +1,7 @@
 //! The verdict, and the proof of it without which nothing becomes the engine.
 
 use crate::finding::{Finding, Severity};
-
-/// Whether an error stops the run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Policy {
-    /// An error refuses.
-    #[default]
-    Enforce,
-    /// Report, and go on with the engine's own exit code.
-    Observe,
-}
+use crate::read::settings::Policy;
 
 /// What we decide.
 #[derive(Debug)]

@@ -25,9 +25,9 @@ pub(super) fn parse(command: WorkflowCommand, arguments: &[OsString], encoded: b
         let text = if encoded { decode(text)? } else { text.to_owned() };
         match text {
             text if text.is_empty() => Err(format!("the {what} of `{command}` is empty")),
-            text if text.contains(['\n', '\r', '\0']) => Err(format!(
-                "the {what} of `{command}` holds a line break or a NUL, which no argument of an engine can"
-            )),
+            text if text.contains(['\n', '\r', '\0']) => {
+                Err(format!("the {what} of `{command}` holds a line break or a NUL, which no argument of an engine can"))
+            }
             text => Ok(text),
         }
     };
@@ -74,11 +74,9 @@ fn parse_plan(texts: &[&str], value: impl Fn(&str, &str) -> Result<String, Strin
                 false
             }
             _ => {
-                return Err(
-                    "`plan` takes --lock=BOOL, --refresh=BOOL, --out=FILE and --target=ADDRESS; other flags for \
+                return Err("`plan` takes --lock=BOOL, --refresh=BOOL, --out=FILE and --target=ADDRESS; other flags for \
                             the engine go into TF_CLI_ARGS_plan"
-                        .to_owned(),
-                );
+                    .to_owned());
             }
         };
         if repeated {
@@ -168,12 +166,8 @@ mod tests {
 
     #[test]
     fn reads_the_flags_of_plan() {
-        let values = parsed(
-            WorkflowCommand::Plan,
-            &["--lock=false", "--refresh=true", "--out=-p", "--target=a[\"b=c\"]"],
-            false,
-        )
-        .unwrap();
+        let values =
+            parsed(WorkflowCommand::Plan, &["--lock=false", "--refresh=true", "--out=-p", "--target=a[\"b=c\"]"], false).unwrap();
         assert_eq!(
             values,
             Values {

@@ -264,8 +264,8 @@ fn check_type_prefix(address: &ProviderAddress, engine: EngineName) -> Result<()
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct AddressError {
-    summary: &'static str,
-    detail: String,
+    pub(super) summary: &'static str,
+    pub(super) detail: String,
 }
 
 impl AddressError {
@@ -280,63 +280,147 @@ impl AddressError {
     }
 }
 
-/// An `include` or `exclude` pattern of an installation method. A part that is missing matches everything.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AddressPattern {
-    host: Option<String>,
-    namespace: Option<String>,
-    provider_type: Option<String>,
-}
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
 
-impl AddressPattern {
-    /// `[HOST/]NAMESPACE/TYPE`, where `*` stands for anything; without a host, the engine's own.
-    ///
-    /// Source: OpenTofu `internal/getproviders/multi_source.go` `ParseMultiSourceMatchingPatterns`.
-    pub fn parse(text: &str, engine: EngineName) -> Result<Self, AddressError> {
-        let pattern = Quoted(text);
-        let invalid = |detail: String| AddressError { summary: "Invalid provider source inclusion patterns", detail };
-        let parts: Vec<&str> = text.split('/').collect();
-        let (host, namespace, provider_type) = match *parts.as_slice() {
-            [namespace, provider_type] => (Some(engine.default_registry_host().to_owned()), namespace, provider_type),
-            ["*", namespace, provider_type] => (None, namespace, provider_type),
-            [host, namespace, provider_type] => {
-                let host = parse_host(host).map_err(|reason| {
-                    invalid(format!("invalid hostname in provider matching pattern {pattern}: {reason}"))
-                })?;
-                (Some(host), namespace, provider_type)
-            }
-            _ => {
-                return Err(invalid(format!(
-                    "invalid provider matching pattern {pattern}: must have either two or three slash-separated segments"
-                )));
-            }
-        };
-        let part_or_wildcard = |part: &str| if part == "*" { Ok(None) } else { parse_part(part).map(Some) };
-        // Both texts quote the type.
-        let given_type = Quoted(provider_type);
-        let provider_type = part_or_wildcard(provider_type).map_err(|_| {
-            invalid(format!("invalid provider type {given_type} in provider matching pattern {pattern}: must either be the wildcard * or a provider type name"))
-        })?;
-        let namespace = part_or_wildcard(namespace).map_err(|_| {
-            invalid(format!("invalid registry namespace {given_type} in provider matching pattern {pattern}: must either be the wildcard * or a literal namespace"))
-        })?;
-        if host.is_none() && (namespace.is_some() || provider_type.is_some()) {
-            return Err(invalid(format!(
-                "invalid provider matching pattern {pattern}: hostname can be a wildcard only if both namespace and provider type are also wildcards"
-            )));
-        }
-        if namespace.is_none() && provider_type.is_some() {
-            return Err(invalid(format!(
-                "invalid provider matching pattern {pattern}: namespace can be a wildcard only if the provider type is also a wildcard"
-            )));
-        }
-        Ok(Self { host, namespace, provider_type })
+    use super::*;
+
+    fn resolved(text: &str, engine: EngineName) -> Result<String, AddressError> {
+        SourceAddress::parse(text, engine).map(|source| source.resolve(engine).to_string())
     }
 
-    pub fn matches(&self, address: &ProviderAddress) -> bool {
-        let fits = |pattern: &Option<String>, part: &str| pattern.as_deref().is_none_or(|pattern| pattern == part);
-        fits(&self.host, &address.host)
-            && fits(&self.namespace, &address.namespace)
-            && fits(&self.provider_type, &address.provider_type)
+    #[test]
+    fn a_source_means_one_provider() {
+        let table = [
+            ("null", "registry.opentofu.org/hashicorp/null"),
+            ("acme/null", "registry.opentofu.org/acme/null"),
+            ("HashiCorp/Null", "registry.opentofu.org/hashicorp/null"),
+            ("Registry.Terraform.IO/hashicorp/null", "registry.terraform.io/hashicorp/null"),
+            ("example.com:443/acme/x", "example.com/acme/x"),
+            ("localhost:08080/acme/x", "localhost:8080/acme/x"),
+            ("Bücher.example/acme/日本", "bücher.example/acme/日本"),
+            ("-/null", "registry.opentofu.org/-/null"),
+            ("terraform-provider-null", "registry.opentofu.org/hashicorp/terraform-provider-null"),
+            ("terraform.io/builtin/terraform", "terraform.io/builtin/terraform"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(resolved(text, EngineName::Tofu).as_deref(), Ok(expected), "{text:?}");
+        }
+        assert_eq!(resolved("null", EngineName::Terraform).as_deref(), Ok("registry.terraform.io/hashicorp/null"));
+        assert_eq!(
+            resolved("acme/opentofu-x", EngineName::Terraform).as_deref(),
+            Ok("registry.terraform.io/acme/opentofu-x")
+        );
+    }
+
+    #[test]
+    fn a_source_that_is_no_address_is_refused_in_the_engine_s_words() {
+        const FORMAT: &str = r#"The "source" attribute must be in the format "[hostname/][namespace/]name""#;
+        const LETTERS: &str =
+            "must contain only letters, digits, and dashes, and may not use leading or trailing dashes";
+        let table = [
+            ("", "Invalid provider source string", FORMAT.to_owned()),
+            ("a//b", "Invalid provider source string", FORMAT.to_owned()),
+            ("https://example.com/a/b", "Invalid provider source string", FORMAT.to_owned()),
+            ("a/b_c", "Invalid provider type", format!(r#"Invalid provider type "b_c" in source "a/b_c": {LETTERS}""#)),
+            ("a/b\n", "Invalid provider type", format!(r#"Invalid provider type "b\n" in source "a/b\n": {LETTERS}""#)),
+            ("a/b.c", "Invalid provider type", r#"Invalid provider type "b.c" in source "a/b.c": dots are not allowed""#.to_owned()),
+            ("a/b--c", "Invalid provider type", r#"Invalid provider type "b--c" in source "a/b--c": cannot use multiple consecutive dashes""#.to_owned()),
+            ("a-/b", "Invalid provider namespace", format!(r#"Invalid provider namespace "" in source "a-/b": {LETTERS}""#)),
+            ("a_b.com/c/d", "Invalid provider source hostname", r#"Invalid provider source hostname namespace "" in source "a_b.com/c/d": idna: disallowed rune U+005F""#.to_owned()),
+            ("xn--a.com/c/d", "Invalid provider source hostname", r#"Invalid provider source hostname namespace "" in source "xn--a.com/c/d": hostname label "xn--a" specified in punycode format; service hostnames must be given in unicode""#.to_owned()),
+            ("-a.com/c/d", "Invalid provider source hostname", r#"Invalid provider source hostname namespace "" in source "-a.com/c/d": idna: invalid label "-a"""#.to_owned()),
+            ("a..b/c/d", "Invalid provider source hostname", r#"Invalid provider source hostname namespace "" in source "a..b/c/d": hostname contains empty label (two consecutive periods)""#.to_owned()),
+            (":80/c/d", "Invalid provider source hostname", r#"Invalid provider source hostname namespace "" in source ":80/c/d": empty string is not a valid hostname""#.to_owned()),
+            ("a:b/c/d", "Invalid provider source hostname", r#"Invalid provider source hostname namespace "" in source "a:b/c/d": port portion contains non-digit characters""#.to_owned()),
+            ("a:65536/c/d", "Invalid provider source hostname", r#"Invalid provider source hostname namespace "" in source "a:65536/c/d": port number is greater than 65535""#.to_owned()),
+            ("https:/c/d", "Invalid provider source hostname", r#"Invalid provider source hostname namespace "" in source "https:/c/d": need just a hostname and optional port number, not a full URL""#.to_owned()),
+            ("example.com/-/x", "Invalid provider namespace", r#"The legacy provider namespace "-" can be used only with hostname registry.opentofu.org."#.to_owned()),
+            ("acme/terraform-x", "Invalid provider type", r#"Provider source "registry.opentofu.org/acme/terraform-x" has a type with the prefix "terraform-", which isn't allowed because it would be redundant to name a Terraform provider with that prefix. If you are the author of this provider, rename it to not include the prefix."#.to_owned()),
+            ("acme/terraform-provider-x", "Invalid provider type", "Provider source \"acme/terraform-provider-x\" has a type with the prefix \"terraform-provider-\", which isn't valid. Although that prefix is often used in the names of version control repositories for Terraform providers, provider source strings should not include it.\n\nDid you mean \"acme/x\"?".to_owned()),
+            ("acme/opentofu-x", "Invalid provider type", r#"Provider source "registry.opentofu.org/acme/opentofu-x" has a type with the prefix "opentofu-", which isn't allowed because it would be redundant to name an OpenTofu provider with that prefix. If you are the author of this provider, rename it to not include the prefix."#.to_owned()),
+            ("e.com/acme/opentofu-provider-x", "Invalid provider type", "Provider source \"e.com/acme/opentofu-provider-x\" has a type with the prefix \"opentofu-provider-\", which isn't valid. Although that prefix is sometimes used in the names of version control repositories for OpenTofu providers, provider source strings should not include it.\n\nDid you mean \"e.com/acme/x\"?".to_owned()),
+        ];
+        for (text, summary, detail) in table {
+            let error = SourceAddress::parse(text, EngineName::Tofu).unwrap_err();
+            assert_eq!((error.summary(), error.detail()), (summary, detail.as_str()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_undeclared_name_means_hashicorp_s_provider_or_the_built_in_one() {
+        let implied = |name| ProviderAddress::implied(EngineName::Tofu, name).map(|address| address.to_string());
+        assert_eq!(implied("Null").as_deref(), Ok("registry.opentofu.org/hashicorp/null"));
+        assert_eq!(implied("terraform").as_deref(), Ok("terraform.io/builtin/terraform"));
+        assert_eq!(implied("a_b").unwrap_err().summary(), "Invalid provider name");
+    }
+
+    #[test]
+    fn the_built_in_hosts_depend_on_the_engine() {
+        let engine = |name, minor| Engine::new(name, crate::domain::Version::release(1, minor, 0));
+        let of_both: ProviderAddress = "terraform.io/builtin/terraform".parse().unwrap();
+        let of_tofu: ProviderAddress = "opentofu.org/builtin/x".parse().unwrap();
+        let of_none: ProviderAddress = "registry.terraform.io/builtin/x".parse().unwrap();
+        for (name, minor, expected) in
+            [(EngineName::Tofu, 11, true), (EngineName::Tofu, 10, false), (EngineName::Terraform, 11, false)]
+        {
+            assert!(of_both.is_built_in_to(&engine(name, minor)));
+            assert_eq!(of_tofu.is_built_in_to(&engine(name, minor)), expected, "{name} {minor}");
+            assert!(!of_none.is_built_in_to(&engine(name, minor)));
+        }
+        assert!(of_both.is_built_in() && of_tofu.is_built_in() && !of_none.is_built_in());
+    }
+
+    #[test]
+    fn a_mirror_s_directories_are_normalised() {
+        let of = |host, namespace, provider_type| {
+            ProviderAddress::from_directories(EngineName::Tofu, host, namespace, provider_type)
+                .map(|address| address.to_string())
+                .ok()
+        };
+        assert_eq!(
+            of("Registry.OpenTofu.org", "HashiCorp", "Null").as_deref(),
+            Some("registry.opentofu.org/hashicorp/null")
+        );
+        assert_eq!(of("registry.opentofu.org", "-", "Null").as_deref(), Some("registry.opentofu.org/-/Null"));
+        assert_eq!(of("e.com", "acme", "terraform-x").as_deref(), Some("e.com/acme/terraform-x"));
+        assert_eq!(of("e.com", "-", "null"), None);
+        assert_eq!(of("xn--bcher-kva.example", "acme", "x"), None);
+        assert_eq!(of("e.com", "a_b", "x"), None);
+        assert_eq!(of("e.com", "acme", ".x"), None);
+    }
+
+    #[test]
+    fn only_the_full_normal_form_is_an_identity() {
+        for text in
+            ["null", "acme/null", "e.com/Acme/null", "E.com/acme/null", "e.com:443/acme/null", "a/b/c/d", "e.com/acme/"]
+        {
+            assert!(text.parse::<ProviderAddress>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_engine_s_own_host_is_not_displayed() {
+        let address: ProviderAddress = "registry.terraform.io/hashicorp/null".parse().unwrap();
+        assert_eq!(address.for_display(EngineName::Terraform), "hashicorp/null");
+        assert_eq!(address.for_display(EngineName::Tofu), "registry.terraform.io/hashicorp/null");
+        assert_eq!(address.on_host("e.com").to_string(), "e.com/hashicorp/null");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_panic(text in any::<String>()) {
+            let _ = SourceAddress::parse(&text, EngineName::Tofu);
+            let _ = text.parse::<ProviderAddress>();
+        }
+
+        #[test]
+        fn an_address_is_printed_and_read_again(text in "[A-Za-zäß0-9.]{1,9}(:[0-9]{1,5})?/([A-Za-zßé0-9-]{1,6}|-)/[a-zA-Zи0-9-]{1,6}") {
+            if let Ok(source) = SourceAddress::parse(&text, EngineName::Tofu) {
+                let address = source.resolve(EngineName::Tofu);
+                prop_assert_eq!(address.to_string().parse(), Ok(address));
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod address;
 mod address_parts;
+pub mod address_pattern;
 pub mod core_constraints;
 pub mod engine;
 pub mod engine_rules;
@@ -17,7 +18,8 @@ pub mod version;
 pub mod version_constraints;
 mod version_scan;
 
-pub use address::{AddressError, AddressPattern, ProviderAddress, SourceAddress};
+pub use address::{AddressError, ProviderAddress, SourceAddress};
+pub use address_pattern::AddressPattern;
 pub use core_constraints::{CoreCheck, CoreConstraints};
 pub use engine::{Engine, EngineName};
 pub use hash::{Hash, HashScheme};

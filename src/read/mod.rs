@@ -9,8 +9,10 @@ pub mod installed;
 pub mod lock_file;
 pub mod mirror;
 pub mod modules_manifest;
+pub mod native_syntax;
 pub mod settings;
 pub mod state;
+pub mod text_file;
 
 use crate::finding::Place;
 

@@ -1,0 +1,102 @@
+//! HCL's native syntax: whether the engines accept a text, and the text as a tree with byte spans.
+//!
+//! Two parsers share the work. [`grammar`] follows the engines' own and decides what is a syntax error, because hcl-rs
+//! is kinder in places (a line break between quotes, `a.0.1`) and stricter in others (a line break before `?`). The
+//! tree is hcl-rs's; where it refuses an expression that the engines accept, a constant of the same length stands in
+//! for it, so that the block structure is never lost.
+//!
+//! [`constant`] evaluates what needs no variables; [`schema`] says what may stand in a body.
+
+pub mod constant;
+mod grammar;
+mod scanner;
+pub mod schema;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use camino::Utf8Path;
+use hcl::edit::structure::Body;
+
+use super::Problem;
+use crate::finding::Place;
+
+/// One text in native syntax.
+#[derive(Clone, Debug)]
+pub struct NativeFile {
+    /// The text; a byte that is not UTF-8 became `?`, so that offsets stay.
+    pub text: Arc<str>,
+    /// Null where the text has errors or is not understood.
+    pub body: Option<Body>,
+    pub errors: Vec<SyntaxError>,
+    /// Expressions that stand as a constant in `body`, by byte range.
+    pub unread: Vec<Range<usize>>,
+}
+
+/// An error in the engines' words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyntaxError {
+    pub summary: String,
+    pub detail: String,
+    /// Bytes of the text.
+    pub range: Range<usize>,
+}
+
+impl SyntaxError {
+    fn new(summary: &str, detail: &str, range: Range<usize>) -> Self {
+        Self { summary: summary.to_owned(), detail: detail.to_owned(), range }
+    }
+
+    pub fn into_problem(self, path: &Utf8Path, text: &str) -> Problem {
+        Problem { summary: self.summary, detail: self.detail, place: Place::in_text(path, text, self.range) }
+    }
+}
+
+impl NativeFile {
+    pub fn parse(bytes: &[u8]) -> Self {
+        let text: Arc<str> = text_of_same_length(bytes).into();
+        let outcome = grammar::check(bytes);
+        if !outcome.errors.is_empty() || outcome.is_too_deep {
+            return Self { text, body: None, errors: outcome.errors, unread: Vec::new() };
+        }
+        let mut readable = text.to_string();
+        if readable.starts_with('\u{feff}') {
+            readable.replace_range(..3, "   ");
+        }
+        if let Ok(body) = hcl::edit::parser::parse_body(&readable) {
+            return Self { text, body: Some(body), errors: Vec::new(), unread: Vec::new() };
+        }
+        for comment in outcome.comments {
+            let blank = " ".repeat(comment.len());
+            readable.replace_range(comment, &blank);
+        }
+        let mut unread = outcome.expressions;
+        unread.retain(|range| hcl::edit::parser::parse_body(&format!("a = {}\n", &readable[range.clone()])).is_err());
+        for range in &unread {
+            readable.replace_range(range.clone(), &format!("{:<width$}", 0, width = range.len()));
+        }
+        let body = hcl::edit::parser::parse_body(&readable).ok();
+        Self { text, body, errors: Vec::new(), unread }
+    }
+
+    /// Whether the expression at this span was replaced.
+    pub fn is_unread(&self, span: &Range<usize>) -> bool {
+        self.unread.iter().any(|range| range.start == span.start)
+    }
+
+    pub fn place(&self, path: &Utf8Path, span: Option<Range<usize>>) -> Place {
+        match span {
+            Some(span) => Place::in_text(path, &self.text, span),
+            None => Place::file(path),
+        }
+    }
+}
+
+fn text_of_same_length(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| '?'));
+    }
+    text
+}

@@ -1,0 +1,83 @@
+//! What may stand in a body: arguments, and blocks with their labels.
+//!
+//! Source: hashicorp/hcl v2 `hclsyntax/structure.go` `Body.Content`.
+
+use std::ops::Range;
+
+use hcl::edit::Span;
+use hcl::edit::structure::{Block, Body, Structure};
+
+use super::SyntaxError;
+
+/// The arguments and blocks that a body may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct BodySchema<'a> {
+    pub required: &'a [&'a str],
+    pub optional: &'a [&'a str],
+    /// Block types with the names of their labels.
+    pub blocks: &'a [(&'a str, &'a [&'a str])],
+}
+
+impl BodySchema<'_> {
+    /// Everything in the body that the schema does not have, and what it lacks.
+    pub fn check(&self, body: &Body, body_range: Range<usize>) -> Vec<SyntaxError> {
+        let mut errors = Vec::new();
+        for structure in body {
+            match structure {
+                Structure::Attribute(attribute) => {
+                    let name = attribute.key.as_str();
+                    if !self.required.contains(&name) && !self.optional.contains(&name) {
+                        let mut detail = format!("An argument named \"{name}\" is not expected here.");
+                        if self.labels_of(name).is_some() {
+                            detail.push_str(&format!(" Did you mean to define a block of type \"{name}\"?"));
+                        }
+                        let range = attribute.key.span().unwrap_or_default();
+                        errors.push(SyntaxError::new("Unsupported argument", &detail, range));
+                    }
+                }
+                Structure::Block(block) => errors.extend(self.check_block(block)),
+            }
+        }
+        for name in self.required.iter().filter(|name| !body.has_attribute(name)) {
+            let detail = format!("The argument \"{name}\" is required, but no definition was found.");
+            errors.push(SyntaxError::new("Missing required argument", &detail, body_range.clone()));
+        }
+        errors
+    }
+
+    /// Whether the block's type and its number of labels are the schema's.
+    pub fn accepts(&self, block: &Block) -> bool {
+        self.check_block(block).is_none()
+    }
+
+    fn labels_of(&self, block_type: &str) -> Option<&[&str]> {
+        self.blocks.iter().find(|(name, _)| *name == block_type).map(|(_, labels)| *labels)
+    }
+
+    fn check_block(&self, block: &Block) -> Option<SyntaxError> {
+        let name = block.ident.as_str();
+        let range = block.ident.span().unwrap_or_default();
+        let Some(labels) = self.labels_of(name) else {
+            let mut detail = format!("Blocks of type \"{name}\" are not expected here.");
+            if self.required.contains(&name) || self.optional.contains(&name) {
+                detail.push_str(&format!(
+                    " Did you mean to define argument \"{name}\"? If so, use the equals sign to assign it a value."
+                ));
+            }
+            return Some(SyntaxError::new("Unsupported block type", &detail, range));
+        };
+        let names = labels.join(", ");
+        if block.labels.len() > labels.len() {
+            let detail = if labels.is_empty() {
+                format!("No labels are expected for {name} blocks.")
+            } else {
+                format!("Only {} labels ({names}) are expected for {name} blocks.", labels.len())
+            };
+            let range = block.labels[labels.len()].span().unwrap_or(range);
+            return Some(SyntaxError::new(&format!("Extraneous label for {name}"), &detail, range));
+        }
+        let missing = labels.get(block.labels.len())?;
+        let detail = format!("All {name} blocks must have {} labels ({names}).", labels.len());
+        Some(SyntaxError::new(&format!("Missing {missing} for {name}"), &detail, range))
+    }
+}
