@@ -86,7 +86,8 @@ struct Requirement {
 #[derive(Clone, Debug)]
 struct PlannedLock {
     address: String,
-    version: String,
+    /// Of which of the provider's packages, where there are any.
+    package: usize,
     hashes: Vec<PlannedHash>,
     constraints: bool,
 }
@@ -125,9 +126,9 @@ enum Change {
 fn addresses(host: &'static str) -> impl Strategy<Value = String> {
     let other = OTHER_HOSTS.into_iter().find(|other| *other != host).unwrap();
     prop_oneof![
-        6 => Just(format!("{host}/hashicorp/null")),
-        4 => Just(format!("{host}/hashicorp/random")),
-        2 => Just(format!("{host}/acme/dog")),
+        12 => Just(format!("{host}/hashicorp/null")),
+        8 => Just(format!("{host}/hashicorp/random")),
+        4 => Just(format!("{host}/acme/dog")),
         1 => Just(format!("{other}/hashicorp/null")),
         1 => Just("example.com/acme/dog".to_owned()),
     ]
@@ -140,17 +141,17 @@ fn versions() -> impl Strategy<Value = &'static str> {
     ]
 }
 
-fn placed(host: &'static str) -> impl Strategy<Value = Placed> {
+fn placed(addresses: impl Strategy<Value = String>) -> impl Strategy<Value = Placed> {
     let platform = airtight::domain::Platform::current().to_string();
-    let platforms = prop_oneof![9 => Just(platform), 1 => Just("plan9_arm".to_owned())];
+    let platforms = prop_oneof![19 => Just(platform), 1 => Just("plan9_arm".to_owned())];
     let oddities = prop_oneof![
-        12 => Just(Oddity::None),
-        8 => select(vec![
+        15 => Just(Oddity::None),
+        3 => select(vec![
             Oddity::DirectoryEntry, Oddity::NoExecutable, Oddity::Truncated, Oddity::Linked, Oddity::LinkedVersion,
             Oddity::ExtraFile, Oddity::UpperCase, Oddity::VersionWithV,
         ]),
     ];
-    (addresses(host), versions(), platforms, select(vec!["a", "b"]), any::<bool>(), oddities).prop_map(
+    (addresses, versions(), platforms, select(vec!["a", "b"]), any::<bool>(), oddities).prop_map(
         |(address, version, platform, flavour, packed, oddity)| {
             let mut package = Package::fake(&address, version, &platform, flavour);
             match oddity {
@@ -208,7 +209,7 @@ fn cli_configs(host: &'static str) -> impl Strategy<Value = CliConfig> {
         .map(|kind| Method { kind, include: Vec::new(), exclude: Vec::new() })
         .to_vec();
     prop_oneof![
-        8 => Just(CliConfig::Methods(both)),
+        18 => Just(CliConfig::Methods(both)),
         6 => methods(host).prop_map(CliConfig::Methods),
         1 => Just(CliConfig::Missing),
         1 => Just(CliConfig::Broken),
@@ -217,50 +218,31 @@ fn cli_configs(host: &'static str) -> impl Strategy<Value = CliConfig> {
 }
 
 fn requirements(host: &'static str) -> impl Strategy<Value = Vec<Requirement>> {
-    let constraints = select(vec![
-        "~> 1.0",
-        ">= 1.0.0",
-        "1.0.0",
-        "= 1.2",
-        "!= 1.10.0",
-        "< 2.0",
-        "~> 1.0.0",
-        ">= 1.0, < 1.5",
-        "2.0.0-beta1",
-        ">= 2.0.0-beta1",
-        "1.2.0+build",
-        "0.0.0",
-        "~> 2",
-        "> 5.0",
-    ]);
+    let constraints = prop_oneof![
+        3 => select(vec!["~> 1.0", ">= 1.0.0", "!= 1.10.0", "< 5.0", ">= 1.0, < 3"]),
+        1 => select(vec![
+            "1.0.0", "= 1.2", "< 2.0", "~> 1.0.0", ">= 1.0, < 1.5", "2.0.0-beta1", ">= 2.0.0-beta1", "1.2.0+build",
+            "0.0.0", "~> 2", "> 5.0",
+        ]),
+    ];
     let requirement = (addresses(host), option::weighted(0.5, constraints), any::<u8>()).prop_map(
         move |(address, constraint, odd)| {
             let is_implied = odd % 4 == 0 && address.starts_with(&format!("{host}/hashicorp/"));
             Requirement { address, constraint, is_implied, in_override: odd % 16 == 1 }
         },
     );
-    vec(requirement, 0..4)
+    vec(requirement, 1..4)
 }
 
 fn locks(host: &'static str) -> impl Strategy<Value = Vec<PlannedLock>> {
-    let hashes = subsequence(
-        vec![
-            PlannedHash::RightH1,
-            PlannedHash::RightZh,
-            PlannedHash::WrongH1,
-            PlannedHash::WrongZh,
-            PlannedHash::UnknownScheme,
-        ],
-        0..4,
-    );
-    btree_map(addresses(host), (versions(), hashes, any::<bool>()), 0..4).prop_map(|locks| {
+    use PlannedHash::{RightH1, RightZh, UnknownScheme, WrongH1, WrongZh};
+    let hashes = prop_oneof![
+        2 => Just(vec![RightH1, RightZh]),
+        3 => subsequence(vec![RightH1, RightZh, WrongH1, WrongZh, UnknownScheme], 0..4),
+    ];
+    btree_map(addresses(host), (0..3_usize, hashes, any::<bool>()), 0..4).prop_map(|locks| {
         (locks.into_iter())
-            .map(|(address, (version, hashes, constraints))| PlannedLock {
-                address,
-                version: version.to_owned(),
-                hashes,
-                constraints,
-            })
+            .map(|(address, (package, hashes, constraints))| PlannedLock { address, package, hashes, constraints })
             .collect()
     })
 }
@@ -277,8 +259,13 @@ fn flags() -> impl Strategy<Value = Vec<&'static str>> {
 
 /// Any case, for an engine whose addresses without a host mean `host`.
 pub fn scenarios(host: &'static str) -> impl Strategy<Value = Scenario> {
-    let mirrors = (vec(placed(host), 0..7), vec(placed(host), 0..3)).prop_map(|(first, second)| vec![first, second]);
-    let state = vec(prop_oneof![9 => addresses(host), 1 => Just(format!("{host}/-/null"))], 0..3);
+    // Most of what is asked for is there, so that cases get beyond the search.
+    let stock = ["hashicorp/null", "hashicorp/random", "acme/dog"]
+        .map(|name| vec(placed(Just(format!("{host}/{name}"))), 1..5).boxed())
+        .to_vec();
+    let mirrors = (stock, vec(placed(addresses(host)), 0..3))
+        .prop_map(|(stock, second)| vec![stock.into_iter().flatten().collect(), second]);
+    let state = vec(prop_oneof![30 => addresses(host), 1 => Just(format!("{host}/-/null"))], 0..3);
     let surroundings = prop_oneof![
         5 => Just(Surroundings::Plain),
         3 => select(vec![
@@ -299,7 +286,7 @@ pub fn scenarios(host: &'static str) -> impl Strategy<Value = Scenario> {
         cli_configs(host),
         requirements(host),
         option::weighted(0.3, requirements(host)),
-        prop_oneof![2 => Just(Vec::new()), 1 => state],
+        prop_oneof![3 => Just(Vec::new()), 1 => state],
         prop_oneof![1 => Just(Vec::new()), 3 => locks(host)],
         flags(),
         surroundings,
@@ -392,10 +379,14 @@ impl Scenario {
 
     fn lock(&self, planned: &PlannedLock) -> Lock {
         let platform = airtight::domain::Platform::current().to_string();
-        let package = (self.mirrors.iter().flatten().map(|placed| &placed.package))
-            .find(|package| package.address == planned.address && package.version == planned.version)
-            .cloned()
-            .unwrap_or_else(|| Package::fake(&planned.address, &planned.version, &platform, "a"));
+        let packages: Vec<&Package> = (self.mirrors.iter().flatten())
+            .map(|placed| &placed.package)
+            .filter(|package| package.address == planned.address)
+            .collect();
+        let package = match packages.as_slice() {
+            [] => Package::fake(&planned.address, "1.0.0", &platform, "a"),
+            packages => packages[planned.package % packages.len()].clone(),
+        };
         let hashes = planned.hashes.iter().map(|hash| match hash {
             PlannedHash::RightH1 => package.h1(),
             PlannedHash::RightZh => package.zh(),
@@ -405,7 +396,7 @@ impl Scenario {
         });
         Lock {
             address: planned.address.clone(),
-            version: planned.version.clone(),
+            version: package.version.clone(),
             constraints: planned.constraints.then(|| ">= 1.0.0".to_owned()),
             hashes: hashes.collect(),
         }
