@@ -144,7 +144,7 @@ impl Environment {
         for (name, value) in variables {
             let Ok(name) = name.into_string() else { continue };
             match value.into_string() {
-                Ok(value) => drop(values.insert(name, value)),
+                Ok(value) => values.extend([(name, value)]),
                 Err(_) if READ.contains(&name.as_str()) => return Err(EnvironmentError { name }),
                 Err(_) => {}
             }

@@ -10,6 +10,7 @@ use crate::domain::{Engine, EngineName};
 /// `init`'s flags, merged in the engine's order: `TF_CLI_ARGS_init`, then `TF_CLI_ARGS`, then the command line. Of a
 /// flag that is given several times the last one counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the engine's own")]
 pub struct InitArguments {
     /// `-chdir=DIR`, a global option.
     pub chdir: Option<Utf8PathBuf>,
@@ -180,7 +181,7 @@ impl InitArguments {
         match name {
             "plugin-dir" => self.plugin_dirs.push(value.into()),
             "lockfile" => self.lockfile_readonly = value == "readonly",
-            "test-directory" => self.test_directory = value.to_owned(),
+            "test-directory" => value.clone_into(&mut self.test_directory),
             "from-module" => self.from_module = Some(value.to_owned()).filter(|module| !module.is_empty()),
             _ => {}
         }
@@ -308,7 +309,7 @@ fn split_words(line: &str) -> Option<Vec<String>> {
             continue;
         }
         match (character, quote) {
-            ('\\', Some(Quote::Single)) => {
+            ('\\', Some(Quote::Single)) | (' ' | '\t' | '\r' | '\n', Some(_)) => {
                 word.push(character);
                 continue;
             }
@@ -323,14 +324,9 @@ fn split_words(line: &str) -> Option<Vec<String>> {
                 }
                 continue;
             }
-            (' ' | '\t' | '\r' | '\n', Some(_)) => {
-                word.push(character);
-                continue;
-            }
             ('`', None) => quote = Some(Quote::Back),
-            ('`', Some(Quote::Back)) => quote = None,
             (')', None) => quote = Some(Quote::Dollar),
-            (')', Some(Quote::Dollar)) => quote = None,
+            ('`', Some(Quote::Back)) | (')', Some(Quote::Dollar)) => quote = None,
             ('(', None) if word.ends_with('$') => {
                 word.push('(');
                 quote = Some(Quote::Dollar);
@@ -341,16 +337,11 @@ fn split_words(line: &str) -> Option<Vec<String>> {
                 quote = Some(Quote::Double);
                 continue;
             }
-            ('"', Some(Quote::Double)) => {
-                quote = None;
-                has_word = true;
-                continue;
-            }
             ('\'', None) => {
                 quote = Some(Quote::Single);
                 continue;
             }
-            ('\'', Some(Quote::Single)) => {
+            ('"', Some(Quote::Double)) | ('\'', Some(Quote::Single)) => {
                 quote = None;
                 has_word = true;
                 continue;

@@ -39,7 +39,7 @@ pub fn carried_blocks(path: &Utf8Path, text: &str, engine: &Engine) -> Result<Ve
     if let Some(dropped) = config.problems.into_iter().find(|problem| problem.effect == Effect::FileDropped) {
         return Err(dropped.problem);
     }
-    let file = syntax::parse(text, super::refuses_duplicates(engine))
+    let file = syntax::parse(text, super::rules(engine))
         .map_err(|error| super::file_problem(path, text, error.pos, &error.message))?;
     let carried = file.items.iter().filter(|item| !OURS.iter().any(|ours| item.name().eq_ignore_ascii_case(ours)));
     carried
@@ -50,7 +50,7 @@ pub fn carried_blocks(path: &Utf8Path, text: &str, engine: &Engine) -> Result<Ve
                 return Ok(CarriedBlock { name, text, is_argument: item.is_assigned });
             }
             let written = native_text(item);
-            match syntax::parse(&written, super::refuses_duplicates(engine)) {
+            match syntax::parse(&written, super::rules(engine)) {
                 Ok(_) => Ok(CarriedBlock { name, text: written, is_argument: is_argument(item) }),
                 Err(_) => Err(super::file_problem(path, text, item.pos(), "an item that native syntax cannot express")),
             }

@@ -16,8 +16,8 @@ pub(super) enum Kind {
     Number,
     TextList,
     Any,
-    Map(&'static Kind),
-    Record(&'static [(&'static str, Kind)]),
+    Map(&'static Self),
+    Record(&'static [(&'static str, Self)]),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(super) enum Decoded {
     Text(String),
     Flag(bool),
     TextList(Vec<String>),
-    Map(Vec<(String, Decoded)>),
+    Map(Vec<(String, Self)>),
     Record(Record),
     /// A value that nothing asks for.
     Other,

@@ -145,7 +145,10 @@ fn directory_files(environment: &Environment, engine: EngineName, launch_dir: &U
     let Ok(entries) = launch_dir.join(directory).read_dir_utf8() else { return Vec::new() };
     let mut files: Vec<Utf8PathBuf> = entries
         .filter_map(Result::ok)
-        .filter(|entry| entry.file_name().ends_with(".tfrc") || entry.file_name().ends_with(".tfrc.json"))
+        .filter(|entry| {
+            let name = entry.file_name().strip_suffix(".json").unwrap_or(entry.file_name());
+            name.strip_suffix(".tfrc").is_some()
+        })
         .map(camino::Utf8DirEntry::into_path)
         .collect();
     files.sort();

@@ -53,7 +53,7 @@ impl<'text> Parser<'text> {
         match token.kind {
             TokenKind::LeftBrace => self.object(token.pos),
             TokenKind::Eof => Err(Stop::EndOfFile),
-            kind => stop(token.pos, format!("Expected object, got unknown token: {}", kind.as_str())),
+            _ => stop(token.pos, format!("Expected object, got unknown token: {}", token.describe())),
         }
     }
 
@@ -110,9 +110,9 @@ impl<'text> Parser<'text> {
             TokenKind::LeftBrace => Ok(Value::Object { pos: unseen(token.pos), items: self.object(token.pos)? }),
             TokenKind::LeftBracket => self.list(token.pos),
             TokenKind::Eof => Err(Stop::EndOfFile),
-            kind => match self.literal(&token)? {
+            _ => match self.literal(&token)? {
                 Some(value) => Ok(value),
-                None => stop(token.pos, format!("Expected object value, got unknown token: {}", kind.as_str())),
+                None => stop(token.pos, format!("Expected object value, got unknown token: {}", token.describe())),
             },
         }
     }

@@ -89,6 +89,8 @@ impl Decoder<'_, '_> {
             self.report(pos, INVALID_METHOD, detail, Effect::None);
         }
         let name = item.name();
+        // OpenTofu's message has the word twice.
+        let at_once = if self.engine.name == EngineName::Tofu { "at at" } else { "at" };
         let decoded = match name {
             "direct" => self.direct(body),
             "filesystem_mirror" => self.filesystem_mirror(body),
@@ -97,7 +99,7 @@ impl Decoder<'_, '_> {
                 self.oci_mirror(body, body_pos)
             }
             "dev_overrides" if !methods.is_empty() => Err(format!(
-                "The dev_overrides block at at {pos} must appear before all other installation methods, because \
+                "The dev_overrides block {at_once} {pos} must appear before all other installation methods, because \
                  development overrides always have the highest priority."
             )),
             "dev_overrides" => match decode::body(body, &Kind::Map(&Kind::Text)) {

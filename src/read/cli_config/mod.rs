@@ -24,6 +24,7 @@ pub use quote::quote;
 
 use self::decode::{Decoded, Kind};
 use self::scanner::Pos;
+use self::syntax::Rules;
 use super::Problem;
 use super::environment::Environment;
 use crate::domain::{AddressPattern, Engine, EngineName, ProviderAddress};
@@ -126,7 +127,7 @@ impl CliConfig {
 /// position alone.
 pub fn parse(path: &Utf8Path, text: &str, engine: &Engine) -> CliConfig {
     let mut config = CliConfig { path: Some(path.to_owned()), ..CliConfig::default() };
-    let items = match syntax::parse(text, refuses_duplicates(engine)) {
+    let items = match syntax::parse(text, rules(engine)) {
         Ok(file) => file.items,
         Err(error) => {
             config.drop_file(file_problem(path, text, error.pos, &error.message));
@@ -190,10 +191,12 @@ impl CliConfig {
     }
 }
 
-/// Since OpenTofu 1.12 an argument that is set twice in one body drops the file (hashicorp/hcl 1.0.1-vault-7); before,
-/// and in Terraform, the last one wins.
-fn refuses_duplicates(engine: &Engine) -> bool {
-    engine.name == EngineName::Tofu && engine.is_at_least(1, 12, 0)
+/// OpenTofu has the stricter library since 1.12, Terraform never (tried with 1.11.4).
+fn rules(engine: &Engine) -> Rules {
+    match engine.name {
+        EngineName::Tofu if engine.is_at_least(1, 12, 0) => Rules::Strict,
+        _ => Rules::Forgiving,
+    }
 }
 
 /// The keys whose wrong type drops the whole file, in the order in which the engine decodes them.

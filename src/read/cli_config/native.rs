@@ -3,20 +3,28 @@
 //! Source: hashicorp/hcl v1 `hcl/parser`.
 
 use super::scanner::{Dialect, Pos, Scanner, Token, TokenKind};
-use super::syntax::{Item, MAXIMUM_DEPTH, SyntaxError, Value, key, literal, scan_failure};
+use super::syntax::{Item, MAXIMUM_DEPTH, Rules, SyntaxError, Value, key, literal, scan_failure};
 
-/// Parses a text whose lines end with `\n`. `refuses_duplicates`: an argument set twice in one body is an error.
-pub(super) fn parse(text: &str, refuses_duplicates: bool) -> Result<Vec<Item>, SyntaxError> {
-    let mut parser =
-        Parser { scanner: Scanner::new(text, Dialect::Native), peeked: None, end: 0, refuses_duplicates, depth: 0 };
-    let parsed = parser.items(false);
+/// Parses a text whose lines end with `\n`.
+pub(super) fn parse(text: &str, rules: Rules) -> Result<Vec<Item>, SyntaxError> {
+    let mut parser = Parser {
+        scanner: Scanner::new(text, Dialect::Native),
+        peeked: None,
+        end: 0,
+        last: TokenKind::Illegal,
+        rules,
+        depth: 0,
+    };
+    let mut items = Vec::new();
+    let parsed = parser.items(false, &mut items);
     if let Some(error) = &parser.scanner.error {
         return Err(scan_failure(error, Dialect::Native));
     }
-    parsed.map_err(|stop| match stop {
-        Stop::EndOfFile => SyntaxError { pos: Pos::default(), message: END_OF_FILE.to_owned() },
-        Stop::Error(error) => error,
-    })
+    match parsed {
+        Ok(()) => Ok(items),
+        Err(Stop::EndOfFile) => Err(SyntaxError { pos: Pos::default(), message: END_OF_FILE.to_owned() }),
+        Err(Stop::Error(error)) => Err(error),
+    }
 }
 
 const END_OF_FILE: &str = "EOF token found";
@@ -42,7 +50,9 @@ struct Parser<'text> {
     peeked: Option<(Token<'text>, usize)>,
     /// Where the last taken token ends.
     end: usize,
-    refuses_duplicates: bool,
+    /// The last token seen, which decides about forgiveness.
+    last: TokenKind,
+    rules: Rules,
     depth: usize,
 }
 
@@ -51,6 +61,7 @@ impl<'text> Parser<'text> {
         loop {
             let token = self.scanner.scan();
             if token.kind != TokenKind::Comment {
+                self.last = token.kind;
                 return (token, self.scanner.offset());
             }
         }
@@ -72,19 +83,18 @@ impl<'text> Parser<'text> {
         kind
     }
 
-    fn items(&mut self, is_body: bool) -> Result<Vec<Item>, Stop> {
-        let mut items: Vec<Item> = Vec::new();
+    fn items(&mut self, is_body: bool, items: &mut Vec<Item>) -> Result<(), Stop> {
         let mut assigned = std::collections::HashSet::new();
         loop {
             if is_body && self.peek() == TokenKind::RightBrace {
-                return Ok(items);
+                return Ok(());
             }
             let (item, raw_key) = match self.item() {
                 Ok(parsed) => parsed,
-                Err(Stop::EndOfFile) => return Ok(items),
+                Err(Stop::EndOfFile) => return Ok(()),
                 Err(error) => return Err(error),
             };
-            if self.refuses_duplicates && item.is_assigned && !assigned.insert(raw_key) {
+            if self.rules == Rules::Strict && item.is_assigned && !assigned.insert(raw_key) {
                 // A quoted key may be anything, so only a bare one is named.
                 let name = if raw_key.starts_with('"') { "..." } else { raw_key };
                 let pos = item.pos();
@@ -119,6 +129,8 @@ impl<'text> Parser<'text> {
                     return stop(token.pos, "key expected start of object ('{') or assignment ('=')");
                 }
                 TokenKind::RightBrace if !keys.is_empty() => {
+                    // Never forgiven.
+                    self.last = TokenKind::Eof;
                     return stop(token.pos, "key expected start of object ('{') or assignment ('=')");
                 }
                 TokenKind::Illegal => return stop(token.pos, "illegal character"),
@@ -147,8 +159,7 @@ impl<'text> Parser<'text> {
             TokenKind::Eof => Err(Stop::EndOfFile),
             _ => match self.literal(&token)? {
                 Some(value) => Ok(value),
-                // The library names the token's text as well, which may be an unquoted secret.
-                None => stop(token.pos, format_args!("Unknown token: {} {}", token.pos, token.kind.as_str())),
+                None => stop(token.pos, format_args!("Unknown token: {}", token.describe())),
             },
         }
     }
@@ -168,7 +179,11 @@ impl<'text> Parser<'text> {
     }
 
     fn object(&mut self, pos: Pos) -> Result<Value, Stop> {
-        let items = self.deeper(pos, |parser| parser.items(true))?;
+        let mut items = Vec::new();
+        match self.deeper(pos, |parser| parser.items(true, &mut items)) {
+            Err(Stop::Error(_)) if self.rules == Rules::Forgiving && self.last == TokenKind::RightBrace => {}
+            parsed => parsed?,
+        }
         let token = self.take();
         if token.kind != TokenKind::RightBrace {
             return stop(token.pos, format_args!("object expected closing RBRACE got: {}", token.kind.as_str()));

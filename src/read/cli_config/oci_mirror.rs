@@ -19,7 +19,7 @@ pub(super) fn check_template(template: &str, include: &[String], engine: EngineN
         match element {
             Element::Literal(_) => {}
             Element::Interpolation(interpolation) => collect_names(&interpolation.expr, &mut names),
-            Element::Directive(_) => SYMBOLS.iter().for_each(|name| drop(names.insert((*name).to_owned()))),
+            Element::Directive(_) => names.extend(SYMBOLS.map(ToOwned::to_owned)),
         }
     }
     if let Some(unknown) = names.iter().find(|name| !SYMBOLS.contains(&name.as_str())) {
@@ -59,7 +59,7 @@ fn parts(pattern: &str, engine: EngineName) -> Option<[&str; 3]> {
 fn collect_names(expression: &hcl::Expression, names: &mut BTreeSet<String>) {
     use hcl::Expression;
     match expression {
-        Expression::Variable(name) => drop(names.insert(name.to_string())),
+        Expression::Variable(name) => names.extend([name.to_string()]),
         Expression::Traversal(traversal) => collect_names(&traversal.expr, names),
         Expression::Parenthesis(inner) => collect_names(inner, names),
         Expression::FuncCall(call) => call.args.iter().for_each(|argument| collect_names(argument, names)),

@@ -91,11 +91,22 @@ pub(super) struct Token<'text> {
     pub(super) text: &'text str,
 }
 
+impl Token<'_> {
+    /// As the library prints it, but without a text that may be an unquoted secret.
+    pub(super) fn describe(&self) -> String {
+        let kind = self.kind.as_str();
+        match self.text {
+            "[" | "]" | "{" | "}" | "," | "." | "=" | ":" | "+" | "-" => format!("{} {kind} {}", self.pos, self.text),
+            _ => format!("{} {kind}", self.pos),
+        }
+    }
+}
+
 /// What the scanner could not read.
 #[derive(Clone, Debug)]
 pub(super) struct ScanError {
     pub(super) pos: Pos,
-    pub(super) message: &'static str,
+    pub(super) message: String,
 }
 
 pub(super) struct Scanner<'text> {
@@ -148,7 +159,7 @@ impl<'text> Scanner<'text> {
             Some(character) => match self.dialect {
                 Dialect::Native => self.native_token(character),
                 Dialect::Json if character == ':' => TokenKind::Colon,
-                Dialect::Json => self.illegal("illegal char"),
+                Dialect::Json => self.illegal(&format!("illegal char: {character}")),
             },
         };
         Token { kind, pos, text: &self.text[pos.offset.min(self.pos.offset)..self.pos.offset] }
@@ -171,7 +182,7 @@ impl<'text> Scanner<'text> {
         }
     }
 
-    fn illegal(&mut self, message: &'static str) -> TokenKind {
+    fn illegal(&mut self, message: &str) -> TokenKind {
         self.fail(message);
         TokenKind::Illegal
     }
@@ -234,8 +245,8 @@ impl<'text> Scanner<'text> {
         }
     }
 
-    fn fail(&mut self, message: &'static str) {
-        self.error = Some(ScanError { pos: self.recent(), message });
+    fn fail(&mut self, message: &str) {
+        self.error = Some(ScanError { pos: self.recent(), message: message.to_owned() });
     }
 
     fn identifier(&mut self, start: usize) -> TokenKind {
@@ -300,7 +311,9 @@ impl<'text> Scanner<'text> {
         if first == '0' && self.dialect == Dialect::Native && matches!(self.peek(), Some('x' | 'X')) {
             self.next();
             if !self.peek().is_some_and(|next| next.is_ascii_hexdigit()) {
+                let character = self.next();
                 self.fail("illegal hexadecimal number");
+                self.unread(character);
             }
             while self.peek().is_some_and(|next| next.is_ascii_hexdigit()) {
                 self.next();

@@ -11,6 +11,15 @@ use super::{json, native};
 /// More nesting than this is refused, so that a file cannot exhaust the stack.
 pub(super) const MAXIMUM_DEPTH: usize = 128;
 
+/// Which release of the library an engine has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rules {
+    /// 1.0.0: the last of several equal arguments wins, and an error at a `}` drops the item alone, not the file.
+    Forgiving,
+    /// 1.0.1-vault-7: both are errors.
+    Strict,
+}
+
 /// One parsed file. Its text has `\n` for each `\r\n`, as the engines read it.
 #[derive(Debug)]
 pub(super) struct File {
@@ -38,7 +47,7 @@ pub(super) struct Key {
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     Literal(Literal),
-    List { pos: Pos, elements: Vec<Value> },
+    List { pos: Pos, elements: Vec<Self> },
     Object { pos: Pos, items: Vec<Item> },
 }
 
@@ -90,12 +99,12 @@ impl SyntaxError {
 }
 
 /// Reads a text in the dialect that the engines would choose: JSON where the first visible character is `{`.
-pub(super) fn parse(text: &str, refuses_duplicates: bool) -> Result<File, SyntaxError> {
+pub(super) fn parse(text: &str, rules: Rules) -> Result<File, SyntaxError> {
     if text.trim_start().starts_with('{') {
         return json::parse(text).map(|items| File { items });
     }
     let normalised = text.replace("\r\n", "\n");
-    let mut items = native::parse(&normalised, refuses_duplicates)?;
+    let mut items = native::parse(&normalised, rules)?;
     let offsets = Offsets::new(text);
     for item in &mut items {
         offsets.restore(item);
@@ -132,11 +141,15 @@ impl Offsets {
             Value::Literal(literal) => literal.pos.offset = self.original(literal.pos.offset),
             Value::List { pos, elements } => {
                 pos.offset = self.original(pos.offset);
-                elements.iter_mut().for_each(|element| self.restore_value(element));
+                for element in elements {
+                    self.restore_value(element);
+                }
             }
             Value::Object { pos, items } => {
                 pos.offset = self.original(pos.offset);
-                items.iter_mut().for_each(|item| self.restore(item));
+                for item in items {
+                    self.restore(item);
+                }
             }
         }
     }
@@ -195,7 +208,7 @@ fn heredoc(text: &str) -> String {
 
 pub(super) fn scan_failure(error: &ScanError, dialect: Dialect) -> SyntaxError {
     match dialect {
-        Dialect::Native => SyntaxError::at(error.pos, error.message),
+        Dialect::Native => SyntaxError::at(error.pos, &error.message),
         Dialect::Json => SyntaxError { pos: error.pos, message: format!("{}: {}", error.pos, error.message) },
     }
 }

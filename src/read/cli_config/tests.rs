@@ -129,7 +129,7 @@ fn a_mistake_in_a_block_drops_the_block_or_the_method() {
         (
             in_block(&format!("{good}  dev_overrides {{\n    \"hashicorp/null\" = \"/dev\"\n  }}\n")),
             MethodDropped,
-            "The dev_overrides block at at 5:3 must appear before all other installation methods, because development \
+            "The dev_overrides block at 5:3 must appear before all other installation methods, because development \
              overrides always have the highest priority.",
             left.clone(),
         ),
@@ -208,6 +208,13 @@ fn an_argument_that_is_set_twice_drops_the_file_for_tofu_since_1_12() {
     let message =
         "Error parsing rc: The argument \"path\" at 4:5 was already set. Each argument can only be defined once";
     assert_eq!(outcome(&text, &tofu()), (vec![Effect::FileDropped], message.to_owned(), None));
+}
+
+#[test]
+fn an_error_at_a_closing_brace_drops_one_item_for_all_but_tofu_since_1_12() {
+    let text = in_block("filesystem_mirror { path = \"/m\" }\ndirect { include = [\"a/b\" }\n}");
+    assert_eq!(outcome(&text, &terraform()), (vec![], String::new(), Some(vec!["/m".to_owned(), "direct".to_owned()])));
+    assert_eq!(outcome(&text, &tofu()).0, [Effect::FileDropped]);
 }
 
 #[test]
