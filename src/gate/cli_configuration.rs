@@ -9,6 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::atomic_file;
 use super::runtime_directory::RuntimeDirectory;
+use crate::domain::{Engine, EngineName};
 use crate::finding::{Code, Finding, Owner, Place, Severity};
 use crate::read::cli_config::{self, CarriedBlock};
 use crate::read::environment::Environment;
@@ -29,19 +30,24 @@ pub struct Carried {
 /// Collects the blocks of the worker's home file, then of the file that the variable named.
 ///
 /// `repository` is the root of the checked-out source: a file below it gives nothing.
-pub fn carried(environment: &Environment, launch_directory: &Utf8Path, repository: &Utf8Path) -> Carried {
+pub fn carried(
+    environment: &Environment,
+    engine: &Engine,
+    launch_directory: &Utf8Path,
+    repository: &Utf8Path,
+) -> Carried {
     let mut carried = Carried::default();
     if let Some(home) = &environment.home {
         let path = home.join(".terraformrc");
         match text_file::read(&path, LIMIT_BYTES) {
-            Ok(text) => carried.add(&path, &text),
+            Ok(text) => carried.add(&path, &text, engine),
             Err(TextFileError::Missing) => {}
             Err(error) => carried.findings.push(broken(&path, &error.to_string())),
         }
     }
     carried.source = source(environment, launch_directory);
     if let Some(source) = carried.source.clone() {
-        carried.add_named(&launch_directory.join(source), repository);
+        carried.add_named(&launch_directory.join(source), repository, engine);
     }
     carried
 }
@@ -57,7 +63,7 @@ fn source(environment: &Environment, launch_directory: &Utf8Path) -> Option<Stri
 }
 
 impl Carried {
-    fn add_named(&mut self, path: &Utf8Path, repository: &Utf8Path) {
+    fn add_named(&mut self, path: &Utf8Path, repository: &Utf8Path, engine: &Engine) {
         let real = path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
         if real.starts_with(repository) {
             self.findings.push(
@@ -77,7 +83,7 @@ impl Carried {
             return;
         }
         match text_file::read(path, LIMIT_BYTES) {
-            Ok(text) => self.add(path, &text),
+            Ok(text) => self.add(path, &text, engine),
             Err(TextFileError::Missing) => self.findings.push(
                 Finding::new(
                     Code::CliConfigMissing,
@@ -93,8 +99,18 @@ impl Carried {
         }
     }
 
-    fn add(&mut self, path: &Utf8Path, text: &str) {
-        match cli_config::carried_blocks(path, text) {
+    /// The blocks' texts. Of arguments that come twice the last one counts, as if the files were read one after the other;
+    /// OpenTofu from 1.12 refuses a file that holds both.
+    pub fn texts(&self) -> Vec<String> {
+        let is_replaced = |index: usize, block: &CarriedBlock| {
+            block.is_argument && self.blocks[index + 1..].iter().any(|later| later.is_argument && later.name == block.name)
+        };
+        let blocks = self.blocks.iter().enumerate().filter(|(index, block)| !is_replaced(*index, block));
+        blocks.map(|(_, block)| block.text.clone()).collect()
+    }
+
+    fn add(&mut self, path: &Utf8Path, text: &str, engine: &Engine) {
+        match cli_config::carried_blocks(path, text, engine) {
             Ok(blocks) => self.blocks.extend(blocks),
             Err(problem) => {
                 let mut finding = broken(path, &problem.detail);
@@ -115,6 +131,26 @@ fn broken(path: &Utf8Path, reason: &str) -> Finding {
     .detail("The engine would print this, drop the whole file with its credentials, and go to the internet.")
     .help("Correct the file; the engines read HCL 1 here: double quotes, no functions, no expressions.")
     .at(Place::file(path), "")
+}
+
+/// A `~/.tofurc`, which OpenTofu alone would read instead of the worker's `~/.terraformrc`; we carry the latter.
+pub fn shadowed(environment: &Environment, engine: &Engine) -> Option<Finding> {
+    let home = environment.home.as_ref()?;
+    let shadow = home.join(".tofurc");
+    (engine.name == EngineName::Tofu && shadow.exists()).then(|| {
+        Finding::new(
+            Code::CliConfigShadowed,
+            Severity::Warning,
+            Owner::Image,
+            "`~/.tofurc` hides the worker's `~/.terraformrc` from OpenTofu",
+        )
+        .detail(
+            "By itself OpenTofu would read only `~/.tofurc`, without the credentials that the worker writes. airtight \
+             carries over `~/.terraformrc` and nothing of this file.",
+        )
+        .help("Remove `~/.tofurc` from the image; what it holds besides belongs into a mounted `*.terraformrc` file.")
+        .at(Place::file(shadow), "")
+    })
 }
 
 /// Writes the file for one root module: mode 0600, outside the workspace, whole or not at all.

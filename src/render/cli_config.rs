@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::template::{RenderError, Template};
+use crate::read::settings::{AlsoKind, AlsoMethod};
 
 /// What goes into a CLI configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,26 +15,6 @@ pub struct CliConfigContext {
     pub also: Vec<AlsoMethod>,
     /// Blocks in HCL 1, as they are written.
     pub carried: Vec<String>,
-}
-
-/// An installation method for some providers only.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AlsoMethod {
-    pub method: Method,
-    /// Patterns of three parts, `registry.example.com/*/*`, which mean the same to both engines.
-    pub include: Vec<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Method {
-    Direct,
-    NetworkMirror {
-        url: String,
-    },
-    /// `OpenTofu`'s alone, from 1.10.
-    OciMirror {
-        repository_template: String,
-    },
 }
 
 #[derive(Serialize)]
@@ -70,10 +51,10 @@ pub fn cli_config(context: &CliConfigContext) -> Result<String, RenderError> {
 }
 
 fn also_values(also: &AlsoMethod) -> Result<AlsoValues<'_>, RenderError> {
-    let (name, location_name, location) = match &also.method {
-        Method::Direct => ("direct", "", None),
-        Method::NetworkMirror { url } => ("network_mirror", "url", Some(url.as_str())),
-        Method::OciMirror { repository_template } => {
+    let (name, location_name, location) = match &also.kind {
+        AlsoKind::Direct => ("direct", "", None),
+        AlsoKind::NetworkMirror { url } => ("network_mirror", "url", Some(url.as_str())),
+        AlsoKind::OciMirror { repository_template } => {
             ("oci_mirror", "repository_template", Some(repository_template.as_str()))
         }
     };
@@ -87,8 +68,8 @@ fn also_values(also: &AlsoMethod) -> Result<AlsoValues<'_>, RenderError> {
 mod tests {
     use super::*;
 
-    fn also(method: Method, include: &[&str]) -> AlsoMethod {
-        AlsoMethod { method, include: include.iter().map(ToString::to_string).collect() }
+    fn also(kind: AlsoKind, include: &[&str]) -> AlsoMethod {
+        AlsoMethod { kind, include: include.iter().map(ToString::to_string).collect() }
     }
 
     #[test]
@@ -114,10 +95,10 @@ mod tests {
         let context = CliConfigContext {
             mirrors: vec!["/providers".to_owned(), "/more ${x} \"providers\"".to_owned()],
             also: vec![
-                also(Method::Direct, &["registry.example.com/*/*", "registry.example.com/a/b"]),
-                also(Method::NetworkMirror { url: "https://mirror.example.com/".to_owned() }, &["example.com/*/*"]),
+                also(AlsoKind::Direct, &["registry.example.com/*/*", "registry.example.com/a/b"]),
+                also(AlsoKind::NetworkMirror { url: "https://mirror.example.com/".to_owned() }, &["example.com/*/*"]),
                 also(
-                    Method::OciMirror { repository_template: "example.com/${namespace}/${type}".to_owned() },
+                    AlsoKind::OciMirror { repository_template: "example.com/${namespace}/${type}".to_owned() },
                     &["example.net/a/*"],
                 ),
             ],
@@ -163,7 +144,7 @@ mod tests {
 
     #[test]
     fn refuses_a_method_that_would_be_asked_for_every_provider() {
-        let context = CliConfigContext { also: vec![also(Method::Direct, &[])], ..CliConfigContext::default() };
+        let context = CliConfigContext { also: vec![also(AlsoKind::Direct, &[])], ..CliConfigContext::default() };
         let error = cli_config(&context).unwrap_err();
         assert_eq!(
             error.to_string(),

@@ -10,7 +10,7 @@ mod settings;
 mod template;
 mod workflow;
 
-pub use cli_config::{AlsoMethod, CliConfigContext, Method, cli_config};
+pub use cli_config::{CliConfigContext, cli_config};
 pub use command::{CommandValues, command_arguments, command_template};
 pub use settings::settings;
 pub use template::RenderError;
