@@ -4,6 +4,7 @@
 pub mod cli_config;
 pub mod configuration;
 pub mod environment;
+pub mod executable;
 pub mod init_arguments;
 pub mod installed;
 pub mod lock_file;
