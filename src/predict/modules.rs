@@ -181,6 +181,7 @@ impl Before {
     }
 
     fn lock(&mut self, facts: &Facts) {
+        self.not_understood(&facts.lock.not_understood);
         for problem in &facts.lock.errors {
             let summary = format!("failed to read dependency lock file: {}", problem.summary);
             self.failures
