@@ -40,7 +40,7 @@ fn assert_case(name: &str, case: &Case, expected: Expected) {
 }
 
 fn lock_text(engine: &Engine, version: &str, hashes: &[&str]) -> String {
-    let lines: String = hashes.iter().map(|hash| format!("    \"{hash}\",\n")).collect();
+    let lines = hashes.iter().map(|hash| format!("    \"{hash}\",\n")).collect::<Vec<_>>().concat();
     format!(
         "# This file is maintained automatically by \"{} init\".\n# Manual edits may be lost in future updates.\n\n\
          provider \"{NULL}\" {{\n  version = \"{version}\"\n  hashes = [\n{lines}  ]\n}}\n",
