@@ -17,6 +17,9 @@ pub fn derivation(facts: &Facts, prediction: &Prediction, provider: &ProviderPre
     sentences.join(" ")
 }
 
+/// More places than these are only counted.
+const SHOWN: usize = 4;
+
 fn required(provider: &ProviderPrediction) -> String {
     let requirement = &provider.requirement;
     let mut by: Vec<String> = requirement.origins.iter().filter_map(origin).collect();
@@ -24,7 +27,6 @@ fn required(provider: &ProviderPrediction) -> String {
     if by.is_empty() {
         return format!("Nothing requires `{}` but the lock file, from which init drops it.", requirement.address);
     }
-    const SHOWN: usize = 4;
     let more = by.len().saturating_sub(SHOWN);
     by.truncate(SHOWN);
     if more > 0 {

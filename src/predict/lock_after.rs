@@ -57,13 +57,13 @@ pub(super) fn lock_after(
         let version = selected.id.version.clone();
         let entry = match (update, lock) {
             (LockUpdate::Untouched, Some(lock)) => lock.clone(),
-            (LockUpdate::Refreshed, Some(lock)) => Lock { version, constraints, hashes: lock.hashes.clone() },
+            (LockUpdate::Refreshed, Some(lock)) => Lock { version, constraints, ..lock.clone() },
             _ => {
                 let mut hashes = selected.locked_hashes.clone();
                 hashes.push(h1.clone());
                 hashes.sort();
                 hashes.dedup();
-                Lock { version, constraints, hashes }
+                Lock { version, constraints, hashes, is_sorted: true }
             }
         };
         after.insert(address.clone(), entry);
@@ -92,11 +92,11 @@ fn updates_are_missing(
     })
 }
 
-/// `constraints` are not compared.
+/// `constraints` are not compared; hashes are, in the order in which the file has them.
 fn is_equal(before: &BTreeMap<ProviderAddress, Lock>, after: &BTreeMap<ProviderAddress, Lock>) -> bool {
     before.len() == after.len()
         && before.iter().zip(after).all(|((one, before), (other, after))| {
-            one == other && before.version == after.version && before.hashes == after.hashes
+            one == other && before.is_sorted && before.version == after.version && before.hashes == after.hashes
         })
 }
 

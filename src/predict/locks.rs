@@ -13,6 +13,8 @@ pub(super) struct Lock {
     pub(super) constraints: String,
     /// Sorted, each once; of every scheme.
     pub(super) hashes: Vec<Hash>,
+    /// False where the file has them otherwise: no entry that the installer gives back equals it.
+    pub(super) is_sorted: bool,
 }
 
 impl Lock {
@@ -31,13 +33,8 @@ pub(super) fn locks(facts: &Facts) -> BTreeMap<ProviderAddress, Lock> {
         .locks
         .iter()
         .map(|lock| {
-            let mut hashes = lock.hashes.clone();
-            hashes.sort();
-            hashes.dedup();
-            (
-                lock.address.clone(),
-                Lock { version: lock.version.clone(), constraints: lock.constraints.clone(), hashes },
-            )
+            let (version, constraints, hashes) = (lock.version.clone(), lock.constraints.clone(), lock.hashes.clone());
+            (lock.address.clone(), Lock { version, constraints, hashes, is_sorted: lock.hashes_are_sorted })
         })
         .collect();
     if facts.engine.adopts_predecessor_locks() {
@@ -49,6 +46,7 @@ pub(super) fn locks(facts: &Facts) -> BTreeMap<ProviderAddress, Lock> {
                     version: lock.version.clone(),
                     constraints: lock.constraints.clone(),
                     hashes: Vec::new(),
+                    is_sorted: true,
                 });
             }
         }

@@ -109,7 +109,7 @@ impl Before {
         match &child.missing {
             Some(MissingModule::NeedsNetwork { host, why }) => self.needs_network(facts, child, host.as_deref(), why),
             Some(MissingModule::Invalid(problem)) => {
-                self.problems(step, Code::ModuleInvalid, std::slice::from_ref(problem))
+                self.problems(step, Code::ModuleInvalid, std::slice::from_ref(problem));
             }
             Some(MissingModule::Unevaluated) => {
                 let text = format!("{}: the source of module `{path}` is only known to the engine", at(place));
@@ -181,6 +181,7 @@ impl Before {
     }
 
     fn lock(&mut self, facts: &Facts) {
+        self.not_understood(&facts.lock.not_understood);
         for problem in &facts.lock.errors {
             let summary = format!("failed to read dependency lock file: {}", problem.summary);
             self.failures

@@ -39,12 +39,12 @@ pub(super) fn select(facts: &Facts) -> Selection {
             continue;
         }
         match choose(facts, requirement, locks.get(&requirement.address), is_read_fully) {
-            Choice::Selected(selected) => {
+            Ok(selected) => {
                 selection.selected.insert(requirement.address.clone(), selected);
             }
-            Choice::Failed(failure) if requirement.is_certain => selection.failures.push(failure),
-            Choice::Failed(failure) => selection.assumptions.push(unless_unread(&failure)),
-            Choice::Unseen(assumption) => selection.assumptions.push(assumption),
+            Err(Refusal::Failed(failure)) if requirement.is_certain => selection.failures.push(*failure),
+            Err(Refusal::Failed(failure)) => selection.assumptions.push(unless_unread(&failure)),
+            Err(Refusal::Unseen(assumption)) => selection.assumptions.push(assumption),
         }
     }
     selection
@@ -66,21 +66,32 @@ pub(super) fn status_without_package(selection: &Selection, requirement: &Requir
     if is_missing { Status::Missing } else { Status::Unknown }
 }
 
-enum Choice {
-    Selected(Selected),
-    Failed(Failure),
+/// Why no version is chosen.
+enum Refusal {
+    Failed(Box<Failure>),
     Unseen(Assumption),
 }
 
-fn choose(facts: &Facts, requirement: &Requirement, lock: Option<&Lock>, is_read_fully: bool) -> Choice {
+impl Refusal {
+    fn failed(failure: Failure) -> Self {
+        Self::Failed(Box::new(failure))
+    }
+}
+
+fn choose(
+    facts: &Facts,
+    requirement: &Requirement,
+    lock: Option<&Lock>,
+    is_read_fully: bool,
+) -> Result<Selected, Refusal> {
     let address = &requirement.address;
     let locked = lock.filter(|_| !facts.init.upgrade);
     if let Some(lock) = locked {
         if !requirement.constraints.allows(&lock.version, &facts.engine) {
-            return Choice::Failed(outside_constraints(facts, requirement, lock));
+            return Err(Refusal::failed(outside_constraints(facts, requirement, lock)));
         }
         if is_in_plugin_cache(facts, address, &lock.version) && facts.engine.trusts_plugin_cache_without_query() {
-            return Choice::Selected(selected(facts, address, &lock.version, Some(lock), true));
+            return Ok(selected(facts, address, &lock.version, Some(lock), true));
         }
     } else if facts.engine.name == EngineName::Tofu
         && facts.engine.is_at_least(1, 9, 0)
@@ -89,12 +100,9 @@ fn choose(facts: &Facts, requirement: &Requirement, lock: Option<&Lock>, is_read
         let text = "0.0.0 is not a valid provider version. \nIf the version 0.0.0 is intended to represent a \
                     non-published provider, consider using dev_overrides - \
                     https://opentofu.org/docs/cli/config/config-file/#development-overrides-for-provider-developers";
-        return Choice::Failed(query_failure(facts, address, Code::ProviderVersionMissing, text));
+        return Err(Refusal::failed(query_failure(facts, address, Code::ProviderVersionMissing, text)));
     }
-    let available = match available(facts, address) {
-        Ok(available) => available,
-        Err(choice) => return choice,
-    };
+    let available = available(facts, address)?;
     let is_acceptable = |version: &Version| match locked {
         Some(lock) => *version == lock.version,
         None => requirement.constraints.allows(version, &facts.engine),
@@ -107,7 +115,7 @@ fn choose(facts: &Facts, requirement: &Requirement, lock: Option<&Lock>, is_read
         );
         let code =
             if facts.sources.methods.is_empty() { Code::CliConfigMethodDropped } else { Code::ProviderVersionMissing };
-        return Choice::Failed(query_failure(facts, address, code, &text));
+        return Err(Refusal::failed(query_failure(facts, address, code, &text)));
     };
     let equals: Vec<String> = available
         .iter()
@@ -115,12 +123,12 @@ fn choose(facts: &Facts, requirement: &Requirement, lock: Option<&Lock>, is_read
         .map(ToString::to_string)
         .collect();
     if equals.len() > 1 {
-        return Choice::Unseen(Assumption {
+        return Err(Refusal::Unseen(Assumption {
             code: Code::ProviderVersionUnlocked,
             text: format!("`{address}`: {} are equally new, and the engine takes any of them", equals.join(" and ")),
-        });
+        }));
     }
-    Choice::Selected(selected(facts, address, newest, lock, is_read_fully || locked.is_some()))
+    Ok(selected(facts, address, newest, lock, is_read_fully || locked.is_some()))
 }
 
 /// The package of a chosen version: the first method's that has it for this platform.
@@ -150,7 +158,7 @@ fn accepting<'a>(facts: &'a Facts, address: &ProviderAddress) -> impl Iterator<I
 
 /// All versions of all methods that accept the provider, for whatever platform. A method that does not know the
 /// provider is passed over, any other error is final.
-fn available(facts: &Facts, address: &ProviderAddress) -> Result<BTreeSet<Version>, Choice> {
+fn available(facts: &Facts, address: &ProviderAddress) -> Result<BTreeSet<Version>, Refusal> {
     let mut versions = BTreeSet::new();
     let mut unseen = None;
     for source in accepting(facts, address) {
@@ -162,7 +170,7 @@ fn available(facts: &Facts, address: &ProviderAddress) -> Result<BTreeSet<Versio
                     continue;
                 };
                 if let Some(error) = &mirror.error {
-                    return Err(Choice::Failed(query_failure(facts, address, mirror_code(mirror), error)));
+                    return Err(Refusal::failed(query_failure(facts, address, mirror_code(mirror), error)));
                 }
                 let found = mirror.packages.iter().filter(|package| package.id.address == *address);
                 versions.extend(found.map(|package| package.id.version.clone()));
@@ -183,10 +191,10 @@ fn available(facts: &Facts, address: &ProviderAddress) -> Result<BTreeSet<Versio
         }
     }
     if let Some(assumption) = unseen {
-        return Err(Choice::Unseen(assumption));
+        return Err(Refusal::Unseen(assumption));
     }
     if versions.is_empty() && !facts.sources.methods.is_empty() {
-        return Err(Choice::Failed(not_found(facts, address)));
+        return Err(Refusal::failed(not_found(facts, address)));
     }
     Ok(versions)
 }
@@ -198,9 +206,9 @@ fn reach(
     host: &str,
     error: &str,
     unseen: &mut Option<Assumption>,
-) -> Result<(), Choice> {
+) -> Result<(), Refusal> {
     if !facts.reachable.iter().any(|reachable| reachable == host) {
-        return Err(Choice::Failed(query_failure(facts, address, Code::CliConfigReachesOut, error)));
+        return Err(Refusal::failed(query_failure(facts, address, Code::CliConfigReachesOut, error)));
     }
     let text = format!("`{address}`: what `{host}` offers is only known to the engine");
     *unseen = Some(Assumption { code: Code::CliConfigReachesOut, text });

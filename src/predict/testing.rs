@@ -66,6 +66,7 @@ impl Case {
                 locks: Vec::new(),
                 errors: Vec::new(),
                 warnings: Vec::new(),
+                not_understood: Vec::new(),
                 text: Arc::from(""),
             },
             state: State::default(),
@@ -127,11 +128,15 @@ impl Case {
     pub(super) fn lock(&mut self, text: &str, locked: &str, constraints: &str, texts: &[&str]) {
         let lock_place = place(".terraform.lock.hcl", 1);
         self.facts.lock.exists = true;
+        let written = hashes(texts);
+        let mut held = written.clone();
+        held.sort();
         self.facts.lock.locks.push(ProviderLock {
             address: address(text),
             version: version(locked),
             constraints: constraints.to_owned(),
-            hashes: hashes(texts),
+            hashes: held,
+            hashes_are_sorted: written.is_sorted(),
             place: lock_place.clone(),
             version_place: lock_place,
             hashes_place: None,

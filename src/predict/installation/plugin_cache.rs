@@ -2,7 +2,6 @@
 
 use super::super::{Install, PluginCache};
 use super::{Done, Installation, LockUpdate, Stop, entry_for, existing_directory};
-use crate::domain::HashScheme;
 use crate::finding::Code;
 use crate::read::installed::{InstalledEntry, InstalledKind};
 
@@ -20,7 +19,7 @@ impl Installation<'_> {
         };
         let done = match from_cache {
             Some(done) => done,
-            None => self.into_cache(cache, cached)?,
+            None => self.add_to_cache(cache, cached)?,
         };
         if let Some(entry) = target
             && entry.kind == InstalledKind::Directory
@@ -76,7 +75,7 @@ impl Installation<'_> {
         Ok(Some(Done { install: Install::Link, proven_by, h1, lock: LockUpdate::Rewritten }))
     }
 
-    fn into_cache(&self, cache: &PluginCache, cached: Option<&InstalledEntry>) -> Result<Done, Stop> {
+    fn add_to_cache(&self, cache: &PluginCache, cached: Option<&InstalledEntry>) -> Result<Done, Stop> {
         // The cache may be the mirror itself, where the package is found in its own place.
         let placed = self.place(cached)?;
         if !cache.is_writable {
@@ -84,7 +83,6 @@ impl Installation<'_> {
                 format!("`{}` would have to be added to the plugin cache, which is not writable", self.selected.id);
             return Err(Stop::Unseen(Code::PluginCacheBesideMirror, text));
         }
-        debug_assert!(placed.proven_by.as_ref().is_none_or(|hash| !matches!(hash.scheme(), HashScheme::Other(_))));
         Ok(Done { install: Install::Link, proven_by: placed.proven_by, h1: placed.h1, lock: LockUpdate::Rewritten })
     }
 }

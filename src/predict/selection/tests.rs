@@ -21,7 +21,8 @@ fn failure(case: &Case) -> (Code, String) {
 #[test]
 fn the_newest_acceptable_release_is_chosen_unless_one_is_locked() {
     let held = ["3.2.0", "3.10.0", "3.2.1", "4.0.0-beta1", "2.0.0", "0.0.0"];
-    let cases: &[(Option<&str>, Option<&str>, bool, Option<&str>)] = &[
+    // Constraint, lock, -upgrade, what is chosen.
+    let cases = [
         (None, None, false, Some("3.10.0")),
         (Some("~> 3.2.0"), None, false, Some("3.2.1")),
         (Some("4.0.0-beta1"), None, false, Some("4.0.0-beta1")),
@@ -33,15 +34,15 @@ fn the_newest_acceptable_release_is_chosen_unless_one_is_locked() {
     ];
     for (constraint, locked, upgrade, expected) in cases {
         let mut case = Case::new(terraform("1.11.4"));
-        case.require("null", Some("hashicorp/null"), *constraint);
+        case.require("null", Some("hashicorp/null"), constraint);
         for version in held {
             case.unpacked(NULL, version, Ok(A));
         }
         if let Some(locked) = locked {
             case.lock(NULL, locked, "", &[A]);
         }
-        case.facts.init.upgrade = *upgrade;
-        assert_eq!(selected_version(&case).as_deref(), *expected, "{constraint:?} {locked:?} {upgrade}");
+        case.facts.init.upgrade = upgrade;
+        assert_eq!(selected_version(&case).as_deref(), expected, "{constraint:?} {locked:?} {upgrade}");
     }
 }
 
