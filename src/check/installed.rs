@@ -8,7 +8,7 @@ use camino::Utf8Path;
 
 use crate::domain::{Hash, HashScheme, Layout, PackageId};
 use crate::finding::{Code, Finding, Owner, Place, Severity};
-use crate::predict::{DigestRequest, Digests};
+use crate::predict::{DigestKind, DigestRequest, Digests};
 use crate::read::installed::{Installed, InstalledEntry, InstalledKind};
 use crate::read::lock_file::{LockFile, ProviderLock};
 use crate::read::mirror::{Mirror, MirrorPackage};
@@ -49,9 +49,13 @@ fn can_be_hashed(entry: &InstalledEntry) -> bool {
     }
 }
 
-/// The `h1:` of what a package holds, however it is stored.
+/// The `h1:` of what a package holds once it is installed, however it is stored.
 pub fn contents(path: &Utf8Path, layout: Layout) -> DigestRequest {
-    DigestRequest { path: path.to_owned(), layout, scheme: HashScheme::H1 }
+    let kind = match layout {
+        Layout::Packed => DigestKind::Extracted { over: None },
+        Layout::Unpacked => DigestKind::H1,
+    };
+    DigestRequest { path: path.to_owned(), layout, kind }
 }
 
 /// One `package-planted` for each entry that is neither a link into the mirror nor equal to its package.
@@ -124,17 +128,14 @@ pub enum Proof {
 
 /// Hashes that [`prove`] needs.
 pub fn proof_digests(lock: &ProviderLock, package: &MirrorPackage) -> Vec<DigestRequest> {
-    usable_schemes(lock, package.layout)
-        .map(|scheme| DigestRequest { path: package.path.clone(), layout: package.layout, scheme })
-        .collect()
-}
-
-fn usable_schemes(lock: &ProviderLock, layout: Layout) -> impl Iterator<Item = HashScheme> {
     let has = |scheme: &HashScheme| lock.hashes.iter().any(|hash| hash.scheme() == *scheme);
-    let h1 = has(&HashScheme::H1).then_some(HashScheme::H1);
-    let zh = (layout == Layout::Packed && has(&HashScheme::Zh)).then_some(HashScheme::Zh);
+    let h1 = has(&HashScheme::H1).then_some(DigestKind::H1);
+    let zh = (package.layout == Layout::Packed && has(&HashScheme::Zh)).then_some(DigestKind::Zh);
     // The archive's own hash is far cheaper than that of its contents.
-    zh.into_iter().chain(h1)
+    zh.into_iter()
+        .chain(h1)
+        .map(|kind| DigestRequest { path: package.path.clone(), layout: package.layout, kind })
+        .collect()
 }
 
 /// The first locked hash that the package matches.

@@ -18,8 +18,9 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
 fn unproven(facts: &Facts, provider: &ProviderPrediction) -> Finding {
     let address = &provider.requirement.address;
     let selected = provider.selected.as_ref();
-    let package = selected.map_or_else(|| "its package".to_owned(), |selected| format!("`{}`", selected.path));
-    let lock = facts.lock.lock_for(address).filter(|lock| selected.is_none_or(|selected| selected.version == lock.version));
+    let package = selected.and_then(|selected| selected.package.as_ref());
+    let package = package.map_or_else(|| "its package".to_owned(), |package| format!("`{}`", package.path));
+    let lock = facts.lock.lock_for(address).filter(|lock| selected.is_none_or(|selected| selected.id.version == lock.version));
     let predecessor = (facts.engine.name == EngineName::Tofu)
         .then(|| facts.lock.lock_for(&address.on_host(EngineName::Terraform.default_registry_host())))
         .flatten();
@@ -44,7 +45,8 @@ fn required_at(provider: &ProviderPrediction) -> Option<Place> {
 }
 
 fn without_usable_hash(lock: &ProviderLock, provider: &ProviderPrediction, package: &str) -> Finding {
-    let layout = provider.selected.as_ref().map_or(Layout::Unpacked, |selected| selected.layout);
+    let selected = provider.selected.as_ref().and_then(|selected| selected.package.as_ref());
+    let layout = selected.map_or(Layout::Unpacked, |package| package.layout);
     let only_zh = lock.hashes.iter().any(|hash| hash.scheme() == HashScheme::Zh);
     let detail = if only_zh && layout == Layout::Unpacked {
         format!(
@@ -85,7 +87,7 @@ fn from_predecessor(facts: &Facts, provider: &ProviderPrediction, predecessor: &
 fn without_entry(facts: &Facts, provider: &ProviderPrediction, package: &str) -> Finding {
     let address = &provider.requirement.address;
     let why = if facts.lock.exists { "the lock file does not name it" } else { "there is no lock file" };
-    let version = provider.selected.as_ref().map(|selected| format!(" {}", selected.version)).unwrap_or_default();
+    let version = provider.selected.as_ref().map(|selected| format!(" {}", selected.id.version)).unwrap_or_default();
     Finding::new(
         Code::ProviderNotLocked,
         Severity::Error,

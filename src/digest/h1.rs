@@ -26,6 +26,16 @@ const OVERLAPPED_FROM_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Of an unpacked package's directory, which may be a symbolic link. Links in it count as the files that they lead to.
 pub(super) fn of_directory(path: &Utf8Path, cache: Option<&Cache>, progress: Progress<'_>) -> Result<Sum, String> {
+    let sums = sums_of_directory(path, cache, progress)?;
+    summarize(sums.iter().map(|(name, sum)| (name.as_slice(), Ok(*sum))))
+}
+
+/// Each file's name with its sum, sorted by name.
+pub(super) fn sums_of_directory(
+    path: &Utf8Path,
+    cache: Option<&Cache>,
+    progress: Progress<'_>,
+) -> Result<Vec<(Vec<u8>, Sum)>, String> {
     let directory = resolve(path)?;
     let mut names = Vec::new();
     if fs::symlink_metadata(&directory).is_ok_and(|metadata| !metadata.is_dir()) {
@@ -33,14 +43,15 @@ pub(super) fn of_directory(path: &Utf8Path, cache: Option<&Cache>, progress: Pro
     }
     collect_files(&directory, &mut Vec::new(), &mut names)?;
     names.sort_unstable();
-    let sums: Vec<_> = names
+    let sums: Vec<Result<Sum, String>> = names
         .par_iter()
         .map(|name| {
             refuse_newline(name)?;
             of_file(&directory.join(std::ffi::OsStr::from_bytes(name)), cache, progress)
         })
         .collect();
-    summarize(names.iter().map(Vec::as_slice).zip(sums))
+    // The error of the first name that has one.
+    names.into_iter().zip(sums).map(|(name, sum)| Ok((name, sum?))).collect()
 }
 
 /// Of an archive's entries, every one of them, the last of several with one name as often as the name occurs.
@@ -105,7 +116,7 @@ pub(super) fn resolve(path: &Utf8Path) -> Result<PathBuf, String> {
     fs::canonicalize(path).map_err(|error| describe("lstat", path.as_std_path(), &error))
 }
 
-fn of_entry(archive: &Archive, entry: &Entry, progress: Progress<'_>) -> Result<Sum, ArchiveError> {
+pub(super) fn of_entry(archive: &Archive, entry: &Entry, progress: Progress<'_>) -> Result<Sum, ArchiveError> {
     let mut reader = archive.read(entry, progress)?;
     if entry.uncompressed_bytes >= OVERLAPPED_FROM_BYTES {
         stream::sum_overlapped(move |buffer| reader.read(buffer))
@@ -138,12 +149,12 @@ fn collect_files(directory: &Path, prefix: &mut Vec<u8>, names: &mut Vec<Vec<u8>
     Ok(())
 }
 
-fn refuse_newline(name: &[u8]) -> Result<(), String> {
+pub(super) fn refuse_newline(name: &[u8]) -> Result<(), String> {
     if name.contains(&b'\n') { Err("dirhash: filenames with newlines are not supported".to_owned()) } else { Ok(()) }
 }
 
 /// The hash of sorted names with their sums, or the error of the first name that has one.
-fn summarize<'a>(lines: impl Iterator<Item = (&'a [u8], Result<Sum, String>)>) -> Result<Sum, String> {
+pub(super) fn summarize<'a>(lines: impl Iterator<Item = (&'a [u8], Result<Sum, String>)>) -> Result<Sum, String> {
     let mut hasher = Sha256::new();
     for (name, sum) in lines {
         hasher.update(super::hexadecimal(sum?));

@@ -1,4 +1,4 @@
-//! Provider addresses: as written (`SourceAddress`), fully qualified (`ProviderAddress`), and patterns over them.
+//! Provider addresses, fully qualified: what a provider is known by.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,9 +14,9 @@ const BUILT_IN_HOST: &str = "terraform.io";
 /// The host of built-in providers that only OpenTofu has.
 const TOFU_BUILT_IN_HOST: &str = "opentofu.org";
 /// The namespace of names from before 0.13.
-const LEGACY_NAMESPACE: &str = "-";
+pub(super) const LEGACY_NAMESPACE: &str = "-";
 /// The namespace that an address without one means.
-const DEFAULT_NAMESPACE: &str = "hashicorp";
+pub(super) const DEFAULT_NAMESPACE: &str = "hashicorp";
 
 /// A provider's identity: host, namespace, type, normalised. Prints as `host/namespace/type`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,6 +98,11 @@ impl ProviderAddress {
         }
     }
 
+    /// From parts that are normalised.
+    pub(super) const fn new(host: String, namespace: String, provider_type: String) -> Self {
+        Self { host, namespace, provider_type }
+    }
+
     /// Normalises the parts; a legacy type is kept as it is.
     fn from_parts(host: &str, namespace: &str, provider_type: &str) -> Result<Self, AddressError> {
         let invalid = |what: &'static str, text: &str, reason: &str| AddressError {
@@ -115,7 +120,7 @@ impl ProviderAddress {
     }
 
     /// Only an engine's own registry has legacy names.
-    fn check_legacy_host(&self, engine: EngineName) -> Result<(), AddressError> {
+    pub(super) fn check_legacy_host(&self, engine: EngineName) -> Result<(), AddressError> {
         let default_host = engine.default_registry_host();
         if self.is_legacy() && self.host != default_host {
             return Err(AddressError {
@@ -157,109 +162,6 @@ impl FromStr for ProviderAddress {
     }
 }
 
-/// A source address as written, `[HOST/]NAMESPACE/TYPE` or `TYPE`, parsed by the engine's rules.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SourceAddress {
-    host: Option<String>,
-    namespace: Option<String>,
-    provider_type: String,
-}
-
-impl SourceAddress {
-    /// Source: opentofu/registry-address, hashicorp/terraform-registry-address `ParseProviderSource`.
-    pub fn parse(text: &str, engine: EngineName) -> Result<Self, AddressError> {
-        let malformed = || AddressError {
-            summary: "Invalid provider source string",
-            detail: r#"The "source" attribute must be in the format "[hostname/][namespace/]name""#.to_owned(),
-        };
-        let parts: Vec<&str> = text.split('/').collect();
-        if parts.contains(&"") {
-            return Err(malformed());
-        }
-        let (host, namespace, provider_type) = match parts.as_slice() {
-            [provider_type] => (None, None, *provider_type),
-            [namespace, provider_type] => (None, Some(*namespace), *provider_type),
-            [host, namespace, provider_type] => (Some(*host), Some(*namespace), *provider_type),
-            _ => return Err(malformed()),
-        };
-        // The quotation mark at the end of the three texts is the engines' own.
-        let source = Quoted(text);
-        let provider_type = parse_part(provider_type).map_err(|reason| AddressError {
-            summary: "Invalid provider type",
-            detail: format!(r#"Invalid provider type {} in source {source}: {reason}""#, Quoted(provider_type)),
-        })?;
-        let namespace = match namespace {
-            Some(LEGACY_NAMESPACE) => Some(LEGACY_NAMESPACE.to_owned()),
-            Some(namespace) => Some(parse_part(namespace).map_err(|reason| AddressError {
-                summary: "Invalid provider namespace",
-                detail: format!(r#"Invalid provider namespace "" in source {source}: {reason}""#),
-            })?),
-            None => None,
-        };
-        let host = host.map(parse_host).transpose().map_err(|reason| AddressError {
-            summary: "Invalid provider source hostname",
-            detail: format!(r#"Invalid provider source hostname namespace "" in source {source}: {reason}""#),
-        })?;
-        let address = Self { host, namespace, provider_type };
-        if address.namespace.is_some() {
-            let resolved = address.resolve(engine);
-            resolved.check_legacy_host(engine)?;
-            check_type_prefix(&resolved, engine)?;
-        }
-        Ok(address)
-    }
-
-    pub fn resolve(&self, engine: EngineName) -> ProviderAddress {
-        ProviderAddress {
-            host: self.host.as_deref().unwrap_or(engine.default_registry_host()).to_owned(),
-            namespace: self.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE).to_owned(),
-            provider_type: self.provider_type.clone(),
-        }
-    }
-}
-
-/// A type may not start with a product's name: that is the prefix of executables and repositories.
-fn check_type_prefix(address: &ProviderAddress, engine: EngineName) -> Result<(), AddressError> {
-    let rules = [
-        (
-            "terraform-",
-            "terraform-provider-",
-            "a Terraform",
-            "often used in the names of version control repositories for Terraform",
-        ),
-        (
-            "opentofu-",
-            "opentofu-provider-",
-            "an OpenTofu",
-            "sometimes used in the names of version control repositories for OpenTofu",
-        ),
-    ];
-    let count = if engine == EngineName::Tofu { 2 } else { 1 };
-    for (redundant, mistaken, product, usage) in &rules[..count] {
-        if !address.provider_type.starts_with(redundant) {
-            continue;
-        }
-        let suggestion = address.provider_type.strip_prefix(mistaken).filter(|rest| parse_part(rest).is_ok());
-        let detail = if let Some(provider_type) = suggestion {
-            let suggested = ProviderAddress { provider_type: provider_type.to_owned(), ..address.clone() };
-            format!(
-                "Provider source {} has a type with the prefix {}, which isn't valid. Although that prefix is {usage} providers, provider source strings should not include it.\n\nDid you mean {}?",
-                Quoted(&address.for_display(engine)),
-                Quoted(mistaken),
-                Quoted(&suggested.for_display(engine)),
-            )
-        } else {
-            format!(
-                "Provider source {} has a type with the prefix {}, which isn't allowed because it would be redundant to name {product} provider with that prefix. If you are the author of this provider, rename it to not include the prefix.",
-                Quoted(&address.to_string()),
-                Quoted(redundant),
-            )
-        };
-        return Err(AddressError { summary: "Invalid provider type", detail });
-    }
-    Ok(())
-}
-
 /// Why a text is no provider address, in the engine's words. Displays its detail.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
@@ -285,68 +187,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn resolved(text: &str, engine: EngineName) -> Result<String, AddressError> {
-        SourceAddress::parse(text, engine).map(|source| source.resolve(engine).to_string())
-    }
-
-    #[test]
-    fn a_source_means_one_provider() {
-        let table = [
-            ("null", "registry.opentofu.org/hashicorp/null"),
-            ("acme/null", "registry.opentofu.org/acme/null"),
-            ("HashiCorp/Null", "registry.opentofu.org/hashicorp/null"),
-            ("Registry.Terraform.IO/hashicorp/null", "registry.terraform.io/hashicorp/null"),
-            ("example.com:443/acme/x", "example.com/acme/x"),
-            ("localhost:08080/acme/x", "localhost:8080/acme/x"),
-            ("Bücher.example/acme/日本", "bücher.example/acme/日本"),
-            ("-/null", "registry.opentofu.org/-/null"),
-            ("terraform-provider-null", "registry.opentofu.org/hashicorp/terraform-provider-null"),
-            ("terraform.io/builtin/terraform", "terraform.io/builtin/terraform"),
-        ];
-        for (text, expected) in table {
-            assert_eq!(resolved(text, EngineName::Tofu).as_deref(), Ok(expected), "{text:?}");
-        }
-        assert_eq!(resolved("null", EngineName::Terraform).as_deref(), Ok("registry.terraform.io/hashicorp/null"));
-        assert_eq!(
-            resolved("acme/opentofu-x", EngineName::Terraform).as_deref(),
-            Ok("registry.terraform.io/acme/opentofu-x")
-        );
-    }
-
-    #[test]
-    fn a_source_that_is_no_address_is_refused_in_the_engine_s_words() {
-        const FORMAT: &str = r#"The "source" attribute must be in the format "[hostname/][namespace/]name""#;
-        const LETTERS: &str =
-            "must contain only letters, digits, and dashes, and may not use leading or trailing dashes";
-        let table = [
-            ("", "Invalid provider source string", FORMAT.to_owned()),
-            ("a//b", "Invalid provider source string", FORMAT.to_owned()),
-            ("https://example.com/a/b", "Invalid provider source string", FORMAT.to_owned()),
-            ("a/b_c", "Invalid provider type", format!(r#"Invalid provider type "b_c" in source "a/b_c": {LETTERS}""#)),
-            ("a/b\n", "Invalid provider type", format!(r#"Invalid provider type "b\n" in source "a/b\n": {LETTERS}""#)),
-            ("a/b.c", "Invalid provider type", r#"Invalid provider type "b.c" in source "a/b.c": dots are not allowed""#.to_owned()),
-            ("a/b--c", "Invalid provider type", r#"Invalid provider type "b--c" in source "a/b--c": cannot use multiple consecutive dashes""#.to_owned()),
-            ("a-/b", "Invalid provider namespace", format!(r#"Invalid provider namespace "" in source "a-/b": {LETTERS}""#)),
-            ("a_b.com/c/d", "Invalid provider source hostname", r#"Invalid provider source hostname namespace "" in source "a_b.com/c/d": idna: disallowed rune U+005F""#.to_owned()),
-            ("xn--a.com/c/d", "Invalid provider source hostname", r#"Invalid provider source hostname namespace "" in source "xn--a.com/c/d": hostname label "xn--a" specified in punycode format; service hostnames must be given in unicode""#.to_owned()),
-            ("-a.com/c/d", "Invalid provider source hostname", r#"Invalid provider source hostname namespace "" in source "-a.com/c/d": idna: invalid label "-a"""#.to_owned()),
-            ("a..b/c/d", "Invalid provider source hostname", r#"Invalid provider source hostname namespace "" in source "a..b/c/d": hostname contains empty label (two consecutive periods)""#.to_owned()),
-            (":80/c/d", "Invalid provider source hostname", r#"Invalid provider source hostname namespace "" in source ":80/c/d": empty string is not a valid hostname""#.to_owned()),
-            ("a:b/c/d", "Invalid provider source hostname", r#"Invalid provider source hostname namespace "" in source "a:b/c/d": port portion contains non-digit characters""#.to_owned()),
-            ("a:65536/c/d", "Invalid provider source hostname", r#"Invalid provider source hostname namespace "" in source "a:65536/c/d": port number is greater than 65535""#.to_owned()),
-            ("https:/c/d", "Invalid provider source hostname", r#"Invalid provider source hostname namespace "" in source "https:/c/d": need just a hostname and optional port number, not a full URL""#.to_owned()),
-            ("example.com/-/x", "Invalid provider namespace", r#"The legacy provider namespace "-" can be used only with hostname registry.opentofu.org."#.to_owned()),
-            ("acme/terraform-x", "Invalid provider type", r#"Provider source "registry.opentofu.org/acme/terraform-x" has a type with the prefix "terraform-", which isn't allowed because it would be redundant to name a Terraform provider with that prefix. If you are the author of this provider, rename it to not include the prefix."#.to_owned()),
-            ("acme/terraform-provider-x", "Invalid provider type", "Provider source \"acme/terraform-provider-x\" has a type with the prefix \"terraform-provider-\", which isn't valid. Although that prefix is often used in the names of version control repositories for Terraform providers, provider source strings should not include it.\n\nDid you mean \"acme/x\"?".to_owned()),
-            ("acme/opentofu-x", "Invalid provider type", r#"Provider source "registry.opentofu.org/acme/opentofu-x" has a type with the prefix "opentofu-", which isn't allowed because it would be redundant to name an OpenTofu provider with that prefix. If you are the author of this provider, rename it to not include the prefix."#.to_owned()),
-            ("e.com/acme/opentofu-provider-x", "Invalid provider type", "Provider source \"e.com/acme/opentofu-provider-x\" has a type with the prefix \"opentofu-provider-\", which isn't valid. Although that prefix is sometimes used in the names of version control repositories for OpenTofu providers, provider source strings should not include it.\n\nDid you mean \"e.com/acme/x\"?".to_owned()),
-        ];
-        for (text, summary, detail) in table {
-            let error = SourceAddress::parse(text, EngineName::Tofu).unwrap_err();
-            assert_eq!((error.summary(), error.detail()), (summary, detail.as_str()), "{text:?}");
-        }
-    }
 
     #[test]
     fn an_undeclared_name_means_hashicorp_s_provider_or_the_built_in_one() {
@@ -411,14 +251,17 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_read_without_panic(text in any::<String>()) {
-            let _ = SourceAddress::parse(&text, EngineName::Tofu);
-            let _ = text.parse::<ProviderAddress>();
+            if let Ok(address) = text.parse::<ProviderAddress>() {
+                prop_assert_eq!(address.to_string(), text);
+            }
         }
 
         #[test]
-        fn an_address_is_printed_and_read_again(text in "[A-Za-zäß0-9.]{1,9}(:[0-9]{1,5})?/([A-Za-zßé0-9-]{1,6}|-)/[a-zA-Zи0-9-]{1,6}") {
-            if let Ok(source) = SourceAddress::parse(&text, EngineName::Tofu) {
-                let address = source.resolve(EngineName::Tofu);
+        fn an_address_is_printed_and_read_again(
+            host in "[a-z0-9äß.]{1,9}(:[1-9][0-9]{0,3})?",
+            namespace in "[a-zé0-9]{1,6}|-",
+        ) {
+            if let Ok(address) = ProviderAddress::from_parts(&host, &namespace, "null") {
                 prop_assert_eq!(address.to_string().parse(), Ok(address));
             }
         }

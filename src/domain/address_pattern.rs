@@ -18,42 +18,45 @@ impl AddressPattern {
     ///
     /// Source: OpenTofu `internal/getproviders/multi_source.go` `ParseMultiSourceMatchingPatterns`.
     pub fn parse(text: &str, engine: EngineName) -> Result<Self, AddressError> {
+        Self::parse_parts(text, engine)
+            .map_err(|detail| AddressError { summary: "Invalid provider source inclusion patterns", detail })
+    }
+
+    /// The error is the engine's text.
+    fn parse_parts(text: &str, engine: EngineName) -> Result<Self, String> {
         let pattern = Quoted(text);
-        let invalid = |detail: String| AddressError { summary: "Invalid provider source inclusion patterns", detail };
         let parts: Vec<&str> = text.split('/').collect();
         let (host, namespace, provider_type) = match *parts.as_slice() {
             [namespace, provider_type] => (Some(engine.default_registry_host().to_owned()), namespace, provider_type),
             ["*", namespace, provider_type] => (None, namespace, provider_type),
             [host, namespace, provider_type] => {
-                let host = parse_host(host).map_err(|reason| {
-                    invalid(format!("invalid hostname in provider matching pattern {pattern}: {reason}"))
-                })?;
+                let host = parse_host(host)
+                    .map_err(|reason| format!("invalid hostname in provider matching pattern {pattern}: {reason}"))?;
                 (Some(host), namespace, provider_type)
             }
             _ => {
-                return Err(invalid(format!(
-                    "invalid provider matching pattern {pattern}: must have either two or three slash-separated segments"
-                )));
+                let reason = "must have either two or three slash-separated segments";
+                return Err(format!("invalid provider matching pattern {pattern}: {reason}"));
             }
         };
         let part_or_wildcard = |part: &str| if part == "*" { Ok(None) } else { parse_part(part).map(Some) };
-        // Both texts quote the type.
-        let given_type = Quoted(provider_type);
-        let provider_type = part_or_wildcard(provider_type).map_err(|_| {
-            invalid(format!("invalid provider type {given_type} in provider matching pattern {pattern}: must either be the wildcard * or a provider type name"))
-        })?;
-        let namespace = part_or_wildcard(namespace).map_err(|_| {
-            invalid(format!("invalid registry namespace {given_type} in provider matching pattern {pattern}: must either be the wildcard * or a literal namespace"))
-        })?;
+        // The text for the namespace quotes the type as well.
+        let given = Quoted(provider_type);
+        let invalid = |what: &str, kind: &str| {
+            let must = format!("must either be the wildcard * or a {kind}");
+            format!("invalid {what} {given} in provider matching pattern {pattern}: {must}")
+        };
+        let provider_type =
+            part_or_wildcard(provider_type).map_err(|_| invalid("provider type", "provider type name"))?;
+        let namespace = part_or_wildcard(namespace).map_err(|_| invalid("registry namespace", "literal namespace"))?;
+        let misplaced = |rule: &str| format!("invalid provider matching pattern {pattern}: {rule}");
         if host.is_none() && (namespace.is_some() || provider_type.is_some()) {
-            return Err(invalid(format!(
-                "invalid provider matching pattern {pattern}: hostname can be a wildcard only if both namespace and provider type are also wildcards"
-            )));
+            return Err(misplaced(
+                "hostname can be a wildcard only if both namespace and provider type are also wildcards",
+            ));
         }
         if namespace.is_none() && provider_type.is_some() {
-            return Err(invalid(format!(
-                "invalid provider matching pattern {pattern}: namespace can be a wildcard only if the provider type is also a wildcard"
-            )));
+            return Err(misplaced("namespace can be a wildcard only if the provider type is also a wildcard"));
         }
         Ok(Self { host, namespace, provider_type })
     }
@@ -103,40 +106,25 @@ mod tests {
     #[test]
     fn a_bad_pattern_is_refused_in_the_engine_s_words() {
         let table = [
-            (
-                "null",
-                r#"invalid provider matching pattern "null": must have either two or three slash-separated segments"#,
-            ),
-            ("", r#"invalid provider matching pattern "": must have either two or three slash-separated segments"#),
-            (
-                "a/b/c/d",
-                r#"invalid provider matching pattern "a/b/c/d": must have either two or three slash-separated segments"#,
-            ),
-            (
-                "https://a/b",
-                r#"invalid provider matching pattern "https://a/b": must have either two or three slash-separated segments"#,
-            ),
-            ("a_b/c/d", r#"invalid hostname in provider matching pattern "a_b/c/d": idna: disallowed rune U+005F"#),
-            (
-                "*/null",
-                r#"invalid provider matching pattern "*/null": namespace can be a wildcard only if the provider type is also a wildcard"#,
-            ),
+            ("null", "pattern", "must have either two or three slash-separated segments"),
+            ("", "pattern", "must have either two or three slash-separated segments"),
+            ("a/b/c/d", "pattern", "must have either two or three slash-separated segments"),
+            ("https://a/b", "pattern", "must have either two or three slash-separated segments"),
+            ("a_b/c/d", "hostname", "idna: disallowed rune U+005F"),
+            ("*/null", "pattern", "namespace can be a wildcard only if the provider type is also a wildcard"),
             (
                 "*/hashicorp/*",
-                r#"invalid provider matching pattern "*/hashicorp/*": hostname can be a wildcard only if both namespace and provider type are also wildcards"#,
+                "pattern",
+                "hostname can be a wildcard only if both namespace and provider type are also wildcards",
             ),
-            (
-                "hashicorp/nu*",
-                r#"invalid provider type "nu*" in provider matching pattern "hashicorp/nu*": must either be the wildcard * or a provider type name"#,
-            ),
-            (
-                "hash*/null",
-                r#"invalid registry namespace "null" in provider matching pattern "hash*/null": must either be the wildcard * or a literal namespace"#,
-            ),
+            ("hashicorp/nu*", r#"provider type "nu*""#, "must either be the wildcard * or a provider type name"),
+            ("hash*/null", r#"registry namespace "null""#, "must either be the wildcard * or a literal namespace"),
         ];
-        for (text, detail) in table {
+        for (text, what, reason) in table {
             let error = AddressPattern::parse(text, EngineName::Tofu).unwrap_err();
-            assert_eq!(error.detail(), detail);
+            let matching = if what == "pattern" { String::new() } else { format!("{what} in ") };
+            let pattern = Quoted(text);
+            assert_eq!(error.detail(), format!("invalid {matching}provider matching pattern {pattern}: {reason}"));
             assert_eq!(error.summary(), "Invalid provider source inclusion patterns");
         }
     }

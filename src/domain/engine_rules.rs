@@ -1,6 +1,6 @@
 //! What differs between engines and their versions, in one place: a method of `Engine` for each difference.
 //!
-//! Source: the engines' changelogs and sources; each method names its own, by OpenTofu's paths where both have the file.
+//! Source: the engines' changelogs and sources; each method names its own.
 
 use super::engine::{Engine, EngineName};
 
@@ -162,8 +162,8 @@ impl Engine {
 
 /// Planning.
 impl Engine {
-    /// Every lock entry's hash is checked before `plan`; from OpenTofu 1.12 only when a provider is first used. That its
-    /// package is there is checked for every entry by all of them.
+    /// Every lock entry's hash is checked before `plan`; from OpenTofu 1.12 only when a provider is first used.
+    /// Every engine checks for every entry that its package is there.
     ///
     /// Source: OpenTofu `internal/command/meta_providers.go` `providerFactories`.
     pub fn checks_unused_locks_at_plan(&self) -> bool {

@@ -34,9 +34,9 @@ impl fmt::Display for Quoted<'_> {
 
 /// Controls, spaces and marks that people do not see, and so have to be shown.
 fn is_invisible(character: char) -> bool {
-    character.is_control()
-        || character.is_whitespace()
-        || matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    let is_mark =
+        |c| matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
+    character.is_control() || character.is_whitespace() || character == '\u{feff}' || is_mark(character)
 }
 
 #[cfg(test)]
