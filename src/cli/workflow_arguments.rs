@@ -3,19 +3,10 @@
 use std::ffi::OsString;
 
 use crate::domain::WorkflowCommand;
-
-/// A workflow command with its values.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Values {
-    pub workspace_name: String,
-    pub lock: bool,
-    pub refresh: bool,
-    pub plan_file: String,
-    pub targets: Vec<String>,
-}
+use crate::render::CommandValues;
 
 /// Parses the values; the error is for people and names what was expected.
-pub(super) fn parse(command: WorkflowCommand, arguments: &[OsString], encoded: bool) -> Result<Values, String> {
+pub(super) fn parse(command: WorkflowCommand, arguments: &[OsString], encoded: bool) -> Result<CommandValues, String> {
     let mut texts = Vec::with_capacity(arguments.len());
     for argument in arguments {
         let text = argument.to_str().ok_or_else(|| format!("an argument of `{command}` is not UTF-8"))?;
@@ -25,9 +16,9 @@ pub(super) fn parse(command: WorkflowCommand, arguments: &[OsString], encoded: b
         let text = if encoded { decode(text)? } else { text.to_owned() };
         match text {
             text if text.is_empty() => Err(format!("the {what} of `{command}` is empty")),
-            text if text.contains(['\n', '\r', '\0']) => {
-                Err(format!("the {what} of `{command}` holds a line break or a NUL, which no argument of an engine can"))
-            }
+            text if text.contains(['\n', '\r', '\0']) => Err(format!(
+                "the {what} of `{command}` holds a line break or a NUL, which no argument of an engine can"
+            )),
             text => Ok(text),
         }
     };
@@ -42,15 +33,15 @@ pub(super) fn parse(command: WorkflowCommand, arguments: &[OsString], encoded: b
     };
     match command {
         WorkflowCommand::WorkspaceSelect | WorkflowCommand::WorkspaceNew => {
-            Ok(Values { workspace_name: single("workspace name")?, ..Values::default() })
+            Ok(CommandValues { workspace_name: single("workspace name")?, ..CommandValues::default() })
         }
         WorkflowCommand::ShowPlan | WorkflowCommand::Apply => {
-            Ok(Values { plan_file: single("plan file")?, ..Values::default() })
+            Ok(CommandValues { plan_file: single("plan file")?, ..CommandValues::default() })
         }
         WorkflowCommand::Plan => parse_plan(&texts, value),
         WorkflowCommand::Init | WorkflowCommand::ShowState | WorkflowCommand::GetOutputs | WorkflowCommand::Destroy => {
             match texts.first() {
-                None => Ok(Values::default()),
+                None => Ok(CommandValues::default()),
                 Some(_) => Err(format!(
                     "`{command}` takes no arguments; flags for the engine go into TF_CLI_ARGS_{}",
                     engine_command(command)
@@ -60,7 +51,7 @@ pub(super) fn parse(command: WorkflowCommand, arguments: &[OsString], encoded: b
     }
 }
 
-fn parse_plan(texts: &[&str], value: impl Fn(&str, &str) -> Result<String, String>) -> Result<Values, String> {
+fn parse_plan(texts: &[&str], value: impl Fn(&str, &str) -> Result<String, String>) -> Result<CommandValues, String> {
     let (mut lock, mut refresh, mut plan_file) = (None, None, None);
     let mut targets = Vec::new();
     for text in texts {
@@ -74,9 +65,11 @@ fn parse_plan(texts: &[&str], value: impl Fn(&str, &str) -> Result<String, Strin
                 false
             }
             _ => {
-                return Err("`plan` takes --lock=BOOL, --refresh=BOOL, --out=FILE and --target=ADDRESS; other flags for \
+                return Err(
+                    "`plan` takes --lock=BOOL, --refresh=BOOL, --out=FILE and --target=ADDRESS; other flags for \
                             the engine go into TF_CLI_ARGS_plan"
-                    .to_owned());
+                        .to_owned(),
+                );
             }
         };
         if repeated {
@@ -85,7 +78,7 @@ fn parse_plan(texts: &[&str], value: impl Fn(&str, &str) -> Result<String, Strin
     }
     match (lock, refresh, plan_file) {
         (Some(lock), Some(refresh), Some(plan_file)) => {
-            Ok(Values { lock, refresh, plan_file, targets, workspace_name: String::new() })
+            Ok(CommandValues { lock, refresh, plan_file, targets, workspace_name: String::new() })
         }
         _ => Err("`plan` needs --lock=BOOL, --refresh=BOOL and --out=FILE".to_owned()),
     }
@@ -135,7 +128,7 @@ fn decode(text: &str) -> Result<String, String> {
 mod tests {
     use super::*;
 
-    fn parsed(command: WorkflowCommand, arguments: &[&str], encoded: bool) -> Result<Values, String> {
+    fn parsed(command: WorkflowCommand, arguments: &[&str], encoded: bool) -> Result<CommandValues, String> {
         parse(command, &arguments.iter().map(OsString::from).collect::<Vec<_>>(), encoded)
     }
 
@@ -166,11 +159,15 @@ mod tests {
 
     #[test]
     fn reads_the_flags_of_plan() {
-        let values =
-            parsed(WorkflowCommand::Plan, &["--lock=false", "--refresh=true", "--out=-p", "--target=a[\"b=c\"]"], false).unwrap();
+        let values = parsed(
+            WorkflowCommand::Plan,
+            &["--lock=false", "--refresh=true", "--out=-p", "--target=a[\"b=c\"]"],
+            false,
+        )
+        .unwrap();
         assert_eq!(
             values,
-            Values {
+            CommandValues {
                 lock: false,
                 refresh: true,
                 plan_file: "-p".to_owned(),

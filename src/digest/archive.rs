@@ -21,11 +21,11 @@ const END_BYTES: usize = 22;
 const END64_SIGNATURE: &[u8] = b"PK\x06\x06";
 const END64_BYTES: usize = 56;
 const LOCATOR64_SIGNATURE: &[u8] = b"PK\x06\x07";
-const LOCATOR64_BYTES: usize = 20;
+const LOCATOR64_BYTES: u8 = 20;
 const CENTRAL_SIGNATURE: &[u8] = b"PK\x01\x02";
-const CENTRAL_BYTES: usize = 46;
+const CENTRAL_BYTES: u8 = 46;
 const LOCAL_SIGNATURE: &[u8] = b"PK\x03\x04";
-const LOCAL_BYTES: usize = 30;
+const LOCAL_BYTES: u8 = 30;
 const DESCRIPTOR_SIGNATURE: &[u8] = b"PK\x07\x08";
 const ZIP64_EXTRA: u16 = 1;
 const METHOD_STORED: u16 = 0;
@@ -121,13 +121,13 @@ impl Archive {
 
     /// Opens an entry's contents. `progress` is told of compressed bytes.
     pub fn read<'a>(&'a self, entry: &'a Entry, progress: Progress<'a>) -> Result<EntryReader<'a>, ArchiveError> {
-        let mut header = [0; LOCAL_BYTES];
+        let mut header = [0; LOCAL_BYTES as usize];
         self.read_exact(&mut header, entry.header_offset)?;
         if !header.starts_with(LOCAL_SIGNATURE) {
             return Err(ArchiveError::Format);
         }
         let lengths = i64::from(u16_at(&header, 26)) + i64::from(u16_at(&header, 28));
-        let body = entry.header_offset.wrapping_add(LOCAL_BYTES as i64 + lengths);
+        let body = entry.header_offset.wrapping_add(i64::from(LOCAL_BYTES) + lengths);
         let compressed_bytes = i64::try_from(entry.compressed_bytes).unwrap_or_default();
         let is_directory = entry.name.ends_with(b"/");
         if is_directory && entry.uncompressed_bytes != 0 {
@@ -216,15 +216,15 @@ impl Archive {
     }
 
     fn read_entry(&self, offset: &mut i64, base: i64) -> Result<Entry, ArchiveError> {
-        let mut header = [0; CENTRAL_BYTES];
+        let mut header = [0; CENTRAL_BYTES as usize];
         self.read_record(&mut header, *offset)?;
         if !header.starts_with(CENTRAL_SIGNATURE) {
             return Err(ArchiveError::Format);
         }
         let [name_bytes, extra_bytes, comment_bytes] = [28, 30, 32].map(|place| usize::from(u16_at(&header, place)));
         let mut texts = vec![0; name_bytes + extra_bytes + comment_bytes];
-        self.read_record(&mut texts, *offset + CENTRAL_BYTES as i64)?;
-        *offset = offset.wrapping_add_unsigned((CENTRAL_BYTES + texts.len()) as u64);
+        self.read_record(&mut texts, offset.wrapping_add(i64::from(CENTRAL_BYTES)))?;
+        *offset = offset.wrapping_add_unsigned(u64::from(CENTRAL_BYTES) + texts.len() as u64);
 
         let mut uncompressed_bytes = u64::from(u32_at(&header, 24));
         let mut compressed_bytes = u64::from(u32_at(&header, 20));
@@ -300,11 +300,11 @@ impl Archive {
 
     /// Where the locator before the directory's end says that the 64-bit record is.
     fn find_end64(&self, end: i64) -> Result<Option<i64>, ArchiveError> {
-        let offset = end - LOCATOR64_BYTES as i64;
+        let offset = end - i64::from(LOCATOR64_BYTES);
         if offset < 0 {
             return Ok(None);
         }
-        let mut locator = [0; LOCATOR64_BYTES];
+        let mut locator = [0; LOCATOR64_BYTES as usize];
         self.read_exact(&mut locator, offset)?;
         let is_locator =
             locator.starts_with(LOCATOR64_SIGNATURE) && u32_at(&locator, 4) == 0 && u32_at(&locator, 16) == 1;

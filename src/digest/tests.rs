@@ -141,7 +141,8 @@ fn symbolic_links_count_as_the_files_they_lead_to() {
 
 #[test]
 fn what_cannot_be_hashed_fails_with_the_words_of_the_engine() {
-    let broken: [(&str, fn(&Utf8Path), &str); 5] = [
+    type Make = fn(&Utf8Path);
+    let broken: [(&str, Make, &str); 5] = [
         ("link to a directory", |path| fs::os::unix::fs::symlink(".", path).unwrap(), "read P: is a directory"),
         ("dangling link", |path| fs::os::unix::fs::symlink("x", path).unwrap(), "open P: no such file or directory"),
         (

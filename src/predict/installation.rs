@@ -203,17 +203,15 @@ impl Installation<'_> {
         }
         let proof = proven_by.clone();
         self.require_executable(self.contents_of(&package.path)?).map_err(|stop| stop.proven(proof.clone()))?;
-        let h1 = self
-            .h1_of_directory(&package.path)?
-            .map_err(|error| self.uncomputable(&error).proven(proof))?;
+        let h1 = self.h1_of_directory(&package.path)?.map_err(|error| self.uncomputable(&error).proven(proof))?;
         Ok(Placed { proven_by, h1, install: Install::Link })
     }
 
     fn extract(&self, package: &SelectedPackage, existing: Option<&InstalledEntry>) -> Result<Placed, Stop> {
         let proven_by = self.match_archive(package)?;
-        self.extract_checked(package, existing, &proven_by).map_err(|stop| stop.proven(proven_by.clone())).map(|h1| {
-            Placed { proven_by, h1, install: Install::Extract }
-        })
+        self.extract_checked(package, existing, &proven_by)
+            .map_err(|stop| stop.proven(proven_by.clone()))
+            .map(|h1| Placed { proven_by, h1, install: Install::Extract })
     }
 
     /// The first locked hash that the archive has, in the lock's order: `h1:` before `zh:`. None where there are none.
@@ -265,8 +263,8 @@ impl Installation<'_> {
         }
         // The engine extracts, and only then looks for the executable.
         let kind = if archive.extracts_to_same_hash { DigestKind::H1 } else { DigestKind::Extracted { over: None } };
-        let is_known = archive.extracts_to_same_hash
-            && proven_by.as_ref().is_some_and(|hash| hash.scheme() == HashScheme::H1);
+        let is_known =
+            archive.extracts_to_same_hash && proven_by.as_ref().is_some_and(|hash| hash.scheme() == HashScheme::H1);
         let h1 = match proven_by {
             Some(hash) if is_known => hash.clone(),
             _ => self.digest(package, kind)?.map_err(|error| Stop::fails(Code::PackageUnreadable, error))?,
@@ -287,7 +285,8 @@ impl Installation<'_> {
         }
         let wanted = self.digest(package, DigestKind::H1)?.map_err(|error| {
             let path = &package.path;
-            let text = format!("failed to calculate checksum for temporary copy of provider package at {path}: {error}");
+            let text =
+                format!("failed to calculate checksum for temporary copy of provider package at {path}: {error}");
             Stop::fails(Code::PackageUnreadable, text)
         })?;
         let there = there.map_err(|error| {
@@ -333,8 +332,7 @@ impl Installation<'_> {
                 self.selected.id.address.provider_type()
             ),
         };
-        let code =
-            if contents.error.is_some() { Code::PackageUnreadable } else { Code::PackageExecutableMissing };
+        let code = if contents.error.is_some() { Code::PackageUnreadable } else { Code::PackageExecutableMissing };
         Err(Stop::fails(code, format!("provider binary not found: {reason}")))
     }
 
@@ -404,4 +402,5 @@ impl Installation<'_> {
     }
 }
 
-const PLATFORMS: &str = " (this might be because the available checksums are for packages targeting different platforms)";
+const PLATFORMS: &str =
+    " (this might be because the available checksums are for packages targeting different platforms)";

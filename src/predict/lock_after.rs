@@ -77,7 +77,9 @@ pub(super) fn lock_after(
     if updates_are_missing(facts, providers, updates) || is_equal(&before, &after) {
         return LockChange::None;
     }
-    LockChange::Written(text(facts.engine.name, &after))
+    let text = text(facts.engine.name, &after);
+    // OpenTofu writes the same again and again where it adopted an entry that it does not need.
+    if *text == *facts.lock.text { LockChange::None } else { LockChange::Written(text) }
 }
 
 fn updates_are_missing(
@@ -86,8 +88,7 @@ fn updates_are_missing(
     updates: &BTreeMap<ProviderAddress, LockUpdate>,
 ) -> bool {
     providers.iter().any(|provider| {
-        requirements::is_installed(facts, &provider.requirement)
-            && !updates.contains_key(&provider.requirement.address)
+        requirements::is_installed(facts, &provider.requirement) && !updates.contains_key(&provider.requirement.address)
     })
 }
 
@@ -153,4 +154,118 @@ fn quoted(text: &str) -> String {
     }
     literal.push('"');
     literal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::super::{Outcome, Step};
+    use super::*;
+
+    const RANDOM: &str = "registry.terraform.io/hashicorp/random";
+
+    /// `null` locked and in the mirror, read-only.
+    fn readonly() -> Case {
+        let mut case = Case::null_locked("1.0.0", &[A]);
+        case.facts.init.lockfile_readonly = true;
+        case.unpacked(NULL, "1.0.0", Ok(A));
+        case
+    }
+
+    #[test]
+    fn readonly_lets_hashes_differ_and_refuses_another_set_of_providers() {
+        let case = readonly();
+        assert_eq!(case.predict().init, Outcome::Success);
+        assert!(!case.predict().withholds_lock_changes);
+
+        let mut case = readonly();
+        case.facts.lock.locks[0].hashes = hashes(&[ZIP]);
+        let prediction = case.predict();
+        assert_eq!((prediction.init, prediction.lock_after), (Outcome::Success, None));
+        assert!(prediction.withholds_lock_changes);
+
+        let mut missing = readonly();
+        missing.require("random", None, None);
+        missing.unpacked(RANDOM, "3.0.0", Ok(B));
+        let mut only_in_state = readonly();
+        only_in_state.need_in_state(RANDOM);
+        only_in_state.unpacked(RANDOM, "3.0.0", Ok(B));
+        let mut extra = readonly();
+        extra.lock(RANDOM, "3.0.0", "", &[B]);
+        let mut no_lock_file = readonly();
+        no_lock_file.facts.lock.locks.clear();
+        for case in [missing, only_in_state, extra, no_lock_file] {
+            let prediction = case.predict();
+            assert_eq!(prediction.init, Outcome::Failure);
+            assert_eq!(prediction.failures[0].summary, "Provider dependency changes detected");
+            assert_eq!(prediction.failures[0].step, Step::LockFile);
+        }
+    }
+
+    #[test]
+    fn an_extra_entry_is_no_failure_where_an_unseen_state_may_need_it() {
+        let mut case = readonly();
+        case.lock(RANDOM, "3.0.0", "", &[B]);
+        case.facts.state.unseen = Some("the backend is remote".to_owned());
+        assert_eq!(case.predict().init, Outcome::Unknown);
+    }
+
+    #[test]
+    fn extra_entries_go_and_constraints_alone_do_not_rewrite() {
+        let mut case = Case::null_locked("1.0.0", &[A]);
+        case.require("null", Some("hashicorp/null"), Some("~> 1.0"));
+        case.unpacked(NULL, "1.0.0", Ok(A));
+        assert_eq!(case.predict().lock_after, None);
+        case.lock("registry.terraform.io/hashicorp/aws", "5.0.0", "", &["zh:zz"]);
+        let expected = format!(
+            "# This file is maintained automatically by \"terraform init\".\n# Manual edits may be lost in future \
+             updates.\n\nprovider \"{NULL}\" {{\n  version     = \"1.0.0\"\n  constraints = \"~> 1.0\"\n  hashes = [\n    \
+             \"{A}\",\n  ]\n}}\n"
+        );
+        assert_eq!(case.predict().lock_after.as_deref(), Some(expected.as_str()));
+    }
+
+    #[test]
+    fn tofu_writes_what_it_adopted_only_where_bytes_change() {
+        let mut case = Case::new(tofu("1.12.6"));
+        case.require("null", Some(NULL), None);
+        case.lock(NULL, "3.2.1", "", &[A]);
+        case.unpacked(NULL, "3.2.1", Ok(A));
+        let rewritten = case.predict().lock_after.expect("the adopted entry is dropped again");
+        assert!(rewritten.starts_with("# This file is maintained automatically by \"tofu init\"."));
+        case.facts.lock.text = rewritten.into();
+        assert_eq!(case.predict().lock_after, None);
+        case.facts.init.lockfile_readonly = true;
+        assert_eq!(case.predict().init, Outcome::Failure);
+    }
+
+    #[test]
+    fn tofu_selects_the_predecessors_version_without_its_hashes() {
+        let mut case = Case::new(tofu("1.12.6"));
+        case.require("null", None, None);
+        case.lock(NULL, "3.2.1", "", &[B]);
+        let own = "registry.opentofu.org/hashicorp/null";
+        case.unpacked(own, "3.2.2", Ok(B));
+        case.unpacked(own, "3.2.1", Ok(A));
+        let prediction = case.predict();
+        assert_eq!(prediction.init, Outcome::Success, "{:?}", prediction.failures);
+        let text = prediction.lock_after.unwrap();
+        assert!(text.contains(&format!("provider \"{own}\" {{\n  version = \"3.2.1\"\n  hashes = [\n    \"{A}\",")));
+        assert!(!text.contains(NULL));
+        case.facts.engine = tofu("1.9.4");
+        assert!(case.predict().lock_after.unwrap().contains("3.2.2"));
+    }
+
+    #[test]
+    fn reattached_providers_keep_their_entries() {
+        let mut case = Case::null_locked("1.0.0", &["h2:x"]);
+        case.facts.reattached.push(address(NULL));
+        let prediction = case.predict();
+        assert_eq!((prediction.init, prediction.lock_after), (Outcome::Success, None));
+    }
+
+    #[test]
+    fn hash_texts_are_escaped_as_string_literals() {
+        assert_eq!(quoted("zh:${a}%{b}\"\\\n$"), "\"zh:$${a}%%{b}\\\"\\\\\\n$\"");
+    }
 }

@@ -30,7 +30,8 @@ pub(super) fn before_providers(facts: &Facts) -> Before {
     before.arguments(facts);
     if !has_configuration(facts) {
         if facts.init.from_module.is_some() {
-            before.assume(Code::ConfigurationNotUnderstood, "`-from-module` brings a configuration that is not here yet");
+            before
+                .assume(Code::ConfigurationNotUnderstood, "`-from-module` brings a configuration that is not here yet");
         }
         return before;
     }
@@ -107,7 +108,9 @@ impl Before {
         let place = &child.call.source_place;
         match &child.missing {
             Some(MissingModule::NeedsNetwork { host, why }) => self.needs_network(facts, child, host.as_deref(), why),
-            Some(MissingModule::Invalid(problem)) => self.problems(step, Code::ModuleInvalid, std::slice::from_ref(problem)),
+            Some(MissingModule::Invalid(problem)) => {
+                self.problems(step, Code::ModuleInvalid, std::slice::from_ref(problem))
+            }
             Some(MissingModule::Unevaluated) => {
                 let text = format!("{}: the source of module `{path}` is only known to the engine", at(place));
                 self.assume(Code::ConfigurationNotUnderstood, text);
@@ -137,8 +140,11 @@ impl Before {
 
     fn version_and_errors(&mut self, facts: &Facts, path: &str, child: &ChildModule, module: &Module) {
         let step = child_step(facts);
-        let version_step =
-            if step == Step::ModuleTree && facts.engine.checks_required_version_in_tf_files() { Step::CoreVersion } else { step };
+        let version_step = if step == Step::ModuleTree && facts.engine.checks_required_version_in_tf_files() {
+            Step::CoreVersion
+        } else {
+            step
+        };
         let source = child.call.source.as_deref().unwrap_or_default();
         let named = format!("Module module.{} (from {source})", path.replace('.', ".module."));
         self.failures.extend(core_version::check(&facts.engine, module, Some(&named), version_step));
@@ -203,5 +209,8 @@ fn refreshing(summary: &str) -> String {
 
 /// `modules/x.tf:4`, or the path alone.
 pub(super) fn at(place: &Place) -> String {
-    place.position.as_ref().map_or_else(|| place.path.to_string(), |position| format!("{}:{}", place.path, position.line))
+    place
+        .position
+        .as_ref()
+        .map_or_else(|| place.path.to_string(), |position| format!("{}:{}", place.path, position.line))
 }

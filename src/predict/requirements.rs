@@ -48,7 +48,8 @@ impl Collector<'_> {
         let configuration = &self.facts.configuration;
         let root_names = self.module("", &configuration.root, Step::RootModule);
         for block in &configuration.tests.provider_blocks {
-            let Some(address) = self.resolve(&root_names, &block.local_name, &block.place, Step::RootModule, &[]) else {
+            let Some(address) = self.resolve(&root_names, &block.local_name, &block.place, Step::RootModule, &[])
+            else {
                 continue;
             };
             let constraints = self.constraints(block.version.as_deref(), &block.place, Step::RootModule, &[]);
@@ -121,7 +122,9 @@ impl Collector<'_> {
     ) -> Option<ProviderAddress> {
         let engine = self.facts.engine.name;
         let (parsed, place) = match source {
-            Some(text) => (SourceAddress::parse(text, engine).map(|address| address.resolve(engine)), &entry.source_place),
+            Some(text) => {
+                (SourceAddress::parse(text, engine).map(|address| address.resolve(engine)), &entry.source_place)
+            }
             None => (ProviderAddress::implied(engine, &entry.local_name), &entry.place),
         };
         parsed.map_err(|error| self.refuse(&error, place, step, reported)).ok()
@@ -151,7 +154,13 @@ impl Collector<'_> {
         }
     }
 
-    fn constraints(&mut self, text: Option<&str>, place: &Place, step: Step, reported: &[&Place]) -> VersionConstraints {
+    fn constraints(
+        &mut self,
+        text: Option<&str>,
+        place: &Place,
+        step: Step,
+        reported: &[&Place],
+    ) -> VersionConstraints {
         let Some(text) = text else {
             return VersionConstraints::default();
         };
@@ -214,7 +223,12 @@ impl Collector<'_> {
         self.by_address.retain(|address, requirement| {
             let is_built_in = address.is_built_in_to(&facts.engine);
             let refusal = if address.is_legacy() {
-                Some((Step::Preparation, Code::ProviderAddressInvalid, "Invalid legacy provider address", legacy(address)))
+                Some((
+                    Step::Preparation,
+                    Code::ProviderAddressInvalid,
+                    "Invalid legacy provider address",
+                    legacy(address),
+                ))
             } else if is_built_in {
                 built_in(facts, requirement)
                     .map(|(code, detail)| (Step::Providers, code, "Invalid dependency on built-in provider", detail))
@@ -292,3 +306,6 @@ pub(super) fn keeps_lock(facts: &Facts, requirement: &Requirement) -> bool {
 fn is_overridden(facts: &Facts, address: &ProviderAddress) -> bool {
     facts.engine.skips_overridden_providers() && facts.sources.dev_overrides.contains(address)
 }
+
+#[cfg(test)]
+mod tests;

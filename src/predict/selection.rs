@@ -52,7 +52,8 @@ pub(super) fn select(facts: &Facts) -> Selection {
 
 /// A failure that rests on what could not be read is none.
 pub(super) fn unless_unread(failure: &Failure) -> Assumption {
-    let text = format!("{}: {}, unless what could not be read says otherwise", failure.summary, failure.detail.trim_end());
+    let text =
+        format!("{}: {}, unless what could not be read says otherwise", failure.summary, failure.detail.trim_end());
     Assumption { code: Code::ConfigurationNotUnderstood, text }
 }
 
@@ -104,7 +105,8 @@ fn choose(facts: &Facts, requirement: &Requirement, lock: Option<&Lock>, is_read
             || format!("no available releases match the given constraints {}", requirement.constraints),
             |lock| format!("the previously-selected version {} is no longer available", lock.version),
         );
-        let code = if facts.sources.methods.is_empty() { Code::CliConfigMethodDropped } else { Code::ProviderVersionMissing };
+        let code =
+            if facts.sources.methods.is_empty() { Code::CliConfigMethodDropped } else { Code::ProviderVersionMissing };
         return Choice::Failed(query_failure(facts, address, code, &text));
     };
     let equals: Vec<String> = available
@@ -122,19 +124,23 @@ fn choose(facts: &Facts, requirement: &Requirement, lock: Option<&Lock>, is_read
 }
 
 /// The package of a chosen version: the first method's that has it for this platform.
-fn selected(facts: &Facts, address: &ProviderAddress, version: &Version, lock: Option<&Lock>, is_certain: bool) -> Selected {
+fn selected(
+    facts: &Facts,
+    address: &ProviderAddress,
+    version: &Version,
+    lock: Option<&Lock>,
+    is_certain: bool,
+) -> Selected {
     let id = PackageId { address: address.clone(), version: version.clone(), platform: facts.platform.clone() };
     let mut packages = accepting(facts, address)
         .filter_map(|source| source.mirror.as_ref())
         .flat_map(|mirror| &mirror.packages)
         .filter(|package| package.id == id);
-    let package = packages.next().map(|MirrorPackage { layout, path, .. }| SelectedPackage {
-        layout: *layout,
-        path: path.clone(),
-    });
+    let package = packages
+        .next()
+        .map(|MirrorPackage { layout, path, .. }| SelectedPackage { layout: *layout, path: path.clone() });
     let shadowed = packages.map(|package| package.path.clone()).collect();
-    let locked_hashes =
-        lock.filter(|lock| lock.version == *version).map(Lock::preferred_hashes).unwrap_or_default();
+    let locked_hashes = lock.filter(|lock| lock.version == *version).map(Lock::preferred_hashes).unwrap_or_default();
     Selected { id, package, locked_hashes, shadowed, is_certain }
 }
 
@@ -232,7 +238,8 @@ fn not_found(facts: &Facts, address: &ProviderAddress) -> Failure {
          any of the search locations\n\n{}",
         places.join("\n")
     );
-    Failure::new(Step::Providers, Code::ProviderMissing, "Failed to query available provider packages", detail).of(address)
+    Failure::new(Step::Providers, Code::ProviderMissing, "Failed to query available provider packages", detail)
+        .of(address)
 }
 
 /// A query that fails otherwise than by finding nothing; OpenTofu has words of its own for that.
@@ -258,8 +265,7 @@ fn outside_constraints(facts: &Facts, requirement: &Requirement, lock: &Lock) ->
         lock.version, requirement.constraints, facts.engine.name
     );
     let mut failure = query_failure(facts, address, Code::ProviderVersionUnlocked, &text);
-    failure.places =
-        facts.lock.lock_for(address).map(|lock| lock.version_place.clone()).into_iter().collect();
+    failure.places = facts.lock.lock_for(address).map(|lock| lock.version_place.clone()).into_iter().collect();
     failure
 }
 
@@ -277,3 +283,6 @@ fn is_in_plugin_cache(facts: &Facts, address: &ProviderAddress, version: &Versio
         })
     })
 }
+
+#[cfg(test)]
+mod tests;

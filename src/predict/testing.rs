@@ -40,10 +40,7 @@ pub(super) fn hashes(texts: &[&str]) -> Vec<Hash> {
 }
 
 pub(super) fn place(path: &str, line: u32) -> Place {
-    Place {
-        path: path.into(),
-        position: Some(crate::finding::place::Position { line, column: 1, start: 0, end: 0 }),
-    }
+    Place { path: path.into(), position: Some(crate::finding::place::Position { line, column: 1, start: 0, end: 0 }) }
 }
 
 /// A case: facts, and what the packages in them hold.

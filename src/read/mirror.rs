@@ -9,11 +9,12 @@
 
 use std::ffi::{OsStr, OsString};
 // Not `fs_err`: the engine's texts need the number of the error, which it hides.
-use std::fs::{self, Metadata};
+use std::fs::{self, FileType};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use rayon::prelude::*;
 
 use crate::digest::os_error;
 use crate::domain::{EngineName, Layout, PackageId, Platform, ProviderAddress, Version};
@@ -70,14 +71,18 @@ pub enum Ignored {
 pub fn walk(path: &Utf8Path, engine: EngineName) -> Mirror {
     // A base that cannot be resolved is walked as it is written.
     let base = fs::canonicalize(path).unwrap_or_else(|_| path.as_std_path().to_owned());
-    let mut walk = Walk { engine, mirror: Mirror { path: path.to_owned(), base: to_utf8(&base), ..Mirror::default() } };
-    let result = match fs::symlink_metadata(&base) {
-        Ok(metadata) if metadata.is_dir() => walk.visit(&mut base.clone(), &Level::Base),
-        Ok(_) => Ok(()),
-        Err(error) => Err(cannot_search(&base, "lstat", &error)),
+    let seen = match fs::symlink_metadata(&base) {
+        Ok(metadata) if metadata.is_dir() => visit(engine, &base, &Level::Base),
+        Ok(_) => Seen::default(),
+        Err(error) => Seen { error: Some(cannot_search(&base, "lstat", &error)), ..Seen::default() },
     };
-    let mut mirror = walk.mirror;
-    mirror.error = result.err();
+    let mut mirror = Mirror {
+        path: path.to_owned(),
+        base: to_utf8(&base),
+        packages: seen.packages,
+        ignored: seen.ignored,
+        error: seen.error,
+    };
     // Stable and blind to build metadata, as `PackageMetaList.Sort` is.
     mirror.packages.sort_by(|left, right| {
         let (left, right) = (&left.id, &right.id);
@@ -99,73 +104,79 @@ enum Level {
     Inside,
 }
 
-struct Walk {
-    engine: EngineName,
-    mirror: Mirror,
+/// What a part of the walk has found.
+#[derive(Default)]
+struct Seen {
+    packages: Vec<MirrorPackage>,
+    ignored: Vec<IgnoredEntry>,
+    error: Option<String>,
 }
 
-impl Walk {
-    fn visit(&mut self, directory: &mut PathBuf, level: &Level) -> Result<(), String> {
-        for name in sorted_names(directory)? {
-            directory.push(&name);
-            let metadata =
-                fs::symlink_metadata(&*directory).map_err(|error| cannot_search(directory, "lstat", &error))?;
-            let below = self.classify(directory, &name, &metadata, level);
-            if metadata.is_dir() {
-                self.visit(directory, &below)?;
-            }
-            directory.pop();
+/// Visits a directory. Providers are visited in parallel, and put together in the engine's order.
+fn visit(engine: EngineName, directory: &Path, level: &Level) -> Seen {
+    let entries = match sorted_entries(directory) {
+        Ok(entries) => entries,
+        Err(error) => return Seen { error: Some(error), ..Seen::default() },
+    };
+    let visit_entry = |(name, file_type): &(OsString, FileType)| {
+        let mut seen = Seen::default();
+        let path = directory.join(name);
+        let below = seen.classify(engine, &path, *file_type, level);
+        if file_type.is_dir() {
+            seen.append(visit(engine, &path, &below));
         }
-        Ok(())
+        seen
+    };
+    let mut all = Seen::default();
+    if matches!(level, Level::Base | Level::Host(_) | Level::Namespace(..)) {
+        entries.par_iter().map(visit_entry).collect::<Vec<_>>().into_iter().for_each(|seen| all.append(seen));
+    } else {
+        for entry in &entries {
+            all.append(visit_entry(entry));
+            if all.error.is_some() {
+                break;
+            }
+        }
+    }
+    all
+}
+
+impl Seen {
+    /// Adds what was found next, unless the walk had ended before.
+    fn append(&mut self, next: Self) {
+        if self.error.is_none() {
+            self.packages.extend(next.packages);
+            self.ignored.extend(next.ignored);
+            self.error = next.error;
+        }
     }
 
     /// Records an entry, and says what it is as a directory.
-    fn classify(&mut self, path: &Path, name: &OsStr, metadata: &Metadata, level: &Level) -> Level {
-        if matches!(level, Level::Inside) {
-            return Level::Inside;
-        }
-        let result = match name.to_str() {
-            Some(name) => match level {
-                Level::Base => {
-                    self.address_part(metadata, "host", name, "x", "x").map(|_| Level::Host(name.to_owned()))
-                }
-                Level::Host(host) => (self.address_part(metadata, "namespace", host, name, "x"))
-                    .map(|_| Level::Namespace(host.clone(), name.to_owned())),
-                Level::Namespace(host, namespace) => {
-                    self.address_part(metadata, "type", host, namespace, name).map(Level::Type)
-                }
-                Level::Type(address) => self.package_or_version(path, name, metadata, address),
-                Level::Version(address, version) => self.package_directory(path, name, metadata, address, version),
-                Level::Inside => Ok(Level::Inside),
-            },
-            None if metadata.is_dir() => Err(Ignored::DirectoryName("the name is not UTF-8".to_owned())),
-            None => Err(Ignored::Misplaced),
+    fn classify(&mut self, engine: EngineName, path: &Path, file_type: FileType, level: &Level) -> Level {
+        let file_name = path.file_name().unwrap_or_default();
+        let part = |level, host, namespace, provider_type| {
+            address_part(engine, file_type, level, [host, namespace, provider_type])
+        };
+        let result = match (file_name.to_str(), level) {
+            (_, Level::Inside) => Ok(Level::Inside),
+            (Some(name), Level::Base) => part("host", name, "x", "x").map(|_| Level::Host(name.to_owned())),
+            (Some(name), Level::Host(host)) => {
+                part("namespace", host, name, "x").map(|_| Level::Namespace(host.clone(), name.to_owned()))
+            }
+            (Some(name), Level::Namespace(host, namespace)) => part("type", host, namespace, name).map(Level::Type),
+            (Some(name), Level::Type(address)) => self.package_or_version(path, name, file_type, address),
+            (Some(name), Level::Version(address, version)) => {
+                self.package_directory(path, name, file_type, address, version)
+            }
+            (None, _) if file_type.is_dir() => Err(Ignored::DirectoryName("the name is not UTF-8".to_owned())),
+            (None, _) => Err(Ignored::Misplaced),
         };
         result.unwrap_or_else(|why| {
-            if !is_expected(name, metadata) {
-                self.mirror.ignored.push(IgnoredEntry { path: to_utf8(path), why });
+            if !is_expected(file_name, file_type) {
+                self.ignored.push(IgnoredEntry { path: to_utf8(path), why });
             }
             Level::Inside
         })
-    }
-
-    /// One of the three levels that together are an address; the levels not yet known are given as `x`.
-    fn address_part(
-        &self,
-        metadata: &Metadata,
-        level: &'static str,
-        host: &str,
-        namespace: &str,
-        provider_type: &str,
-    ) -> Result<ProviderAddress, Ignored> {
-        if metadata.is_symlink() {
-            return Err(Ignored::SymbolicLink);
-        }
-        if !metadata.is_dir() {
-            return Err(Ignored::Misplaced);
-        }
-        ProviderAddress::from_directories(self.engine, host, namespace, provider_type)
-            .map_err(|error| Ignored::InvalidName { level, reason: error.to_string() })
     }
 
     /// Below a type: an archive, which may be a symbolic link, or a version directory, which may not.
@@ -173,11 +184,11 @@ impl Walk {
         &mut self,
         path: &Path,
         name: &str,
-        metadata: &Metadata,
+        file_type: FileType,
         address: &ProviderAddress,
     ) -> Result<Level, Ignored> {
-        let is_directory = followed(path, metadata)?.is_dir();
-        if is_directory && metadata.is_symlink() {
+        let is_directory = is_directory(path, file_type)?;
+        if is_directory && file_type.is_symlink() {
             return Err(Ignored::SymbolicLink);
         }
         if is_directory {
@@ -197,11 +208,11 @@ impl Walk {
         &mut self,
         path: &Path,
         name: &str,
-        metadata: &Metadata,
+        file_type: FileType,
         address: &ProviderAddress,
         version: &Version,
     ) -> Result<Level, Ignored> {
-        if !followed(path, metadata)?.is_dir() {
+        if !is_directory(path, file_type)? {
             return Err(Ignored::Misplaced);
         }
         let platform = parse_platform(name).map_err(Ignored::DirectoryName)?;
@@ -211,8 +222,25 @@ impl Walk {
 
     fn add(&mut self, path: &Path, address: &ProviderAddress, version: Version, platform: Platform, layout: Layout) {
         let id = PackageId { address: address.clone(), version, platform };
-        self.mirror.packages.push(MirrorPackage { id, layout, path: to_utf8(path) });
+        self.packages.push(MirrorPackage { id, layout, path: to_utf8(path) });
     }
+}
+
+/// One of the three levels that together are an address; a level not yet known is given as `x`.
+fn address_part(
+    engine: EngineName,
+    file_type: FileType,
+    level: &'static str,
+    [host, namespace, provider_type]: [&str; 3],
+) -> Result<ProviderAddress, Ignored> {
+    if file_type.is_symlink() {
+        return Err(Ignored::SymbolicLink);
+    }
+    if !file_type.is_dir() {
+        return Err(Ignored::Misplaced);
+    }
+    ProviderAddress::from_directories(engine, host, namespace, provider_type)
+        .map_err(|error| Ignored::InvalidName { level, reason: error.to_string() })
 }
 
 /// Version and platform of an archive's name; fields after the architecture do not count.
@@ -238,27 +266,45 @@ fn parse_platform(text: &str) -> Result<Platform, String> {
 }
 
 /// Whether an entry that does not count belongs there all the same.
-fn is_expected(name: &OsStr, metadata: &Metadata) -> bool {
+fn is_expected(name: &OsStr, file_type: FileType) -> bool {
     let name = name.as_encoded_bytes();
-    name.starts_with(b".") || !metadata.is_dir() && (name.ends_with(b".json") || name.ends_with(b".lock"))
+    name.starts_with(b".") || !file_type.is_dir() && (name.ends_with(b".json") || name.ends_with(b".lock"))
 }
 
-/// What a symbolic link leads to; everything else is itself.
-fn followed(path: &Path, metadata: &Metadata) -> Result<Metadata, Ignored> {
-    if !metadata.is_symlink() {
-        return Ok(metadata.clone());
+/// Whether an entry is a directory or a symbolic link to one.
+fn is_directory(path: &Path, file_type: FileType) -> Result<bool, Ignored> {
+    if !file_type.is_symlink() {
+        return Ok(file_type.is_dir());
     }
-    fs::metadata(path).map_err(|error| Ignored::Unreadable(os_error::describe("stat", path, &error)))
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(metadata.is_dir()),
+        Err(error) => Err(Ignored::Unreadable(os_error::describe("stat", path, &error))),
+    }
 }
 
-fn sorted_names(directory: &Path) -> Result<Vec<OsString>, String> {
-    let entries = fs::read_dir(directory).map_err(|error| cannot_search(directory, "open", &error))?;
-    let mut names = entries
-        .map(|entry| entry.map(|entry| entry.file_name()))
+/// What a directory holds, by the bytes of the names.
+///
+/// The engine calls `lstat` for each entry. Where the directory may not be searched it fails for the first one already,
+/// so one call tells as much as all; the types come with the names.
+fn sorted_entries(directory: &Path) -> Result<Vec<(OsString, FileType)>, String> {
+    let mut entries = fs::read_dir(directory)
+        .map_err(|error| cannot_search(directory, "open", &error))?
+        .map(|entry| entry.map(|entry| (entry.file_name(), entry.file_type())))
         .collect::<io::Result<Vec<_>>>()
         .map_err(|error| cannot_search(directory, "readdirent", &error))?;
-    names.sort_unstable();
-    Ok(names)
+    entries.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+    let lstat_failed = |name: &OsStr, error: &io::Error| {
+        let path = directory.join(name);
+        cannot_search(&path, "lstat", error)
+    };
+    if let Some((name, _)) = entries.first() {
+        fs::symlink_metadata(directory.join(name)).map_err(|error| lstat_failed(name, &error))?;
+    }
+    let typed = |(name, file_type): (OsString, io::Result<FileType>)| match file_type {
+        Ok(file_type) => Ok((name, file_type)),
+        Err(error) => Err(lstat_failed(&name, &error)),
+    };
+    entries.into_iter().map(typed).collect()
 }
 
 fn cannot_search(path: &Path, operation: &str, error: &io::Error) -> String {

@@ -13,6 +13,7 @@ pub mod native_syntax;
 pub mod settings;
 pub mod state;
 pub mod text_file;
+pub mod workflow;
 
 use crate::finding::Place;
 

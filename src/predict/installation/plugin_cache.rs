@@ -80,7 +80,8 @@ impl Installation<'_> {
         // The cache may be the mirror itself, where the package is found in its own place.
         let placed = self.place(cached)?;
         if !cache.is_writable {
-            let text = format!("`{}` would have to be added to the plugin cache, which is not writable", self.selected.id);
+            let text =
+                format!("`{}` would have to be added to the plugin cache, which is not writable", self.selected.id);
             return Err(Stop::Unseen(Code::PluginCacheBesideMirror, text));
         }
         debug_assert!(placed.proven_by.as_ref().is_none_or(|hash| !matches!(hash.scheme(), HashScheme::Other(_))));

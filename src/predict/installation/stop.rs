@@ -63,7 +63,10 @@ impl Stop {
                 let id = &selected.id;
                 let display = id.address.for_display(facts.engine.name);
                 let (summary, detail) = if is_shared {
-                    let from = format!("Error while importing {display} v{} from the shared cache directory: {text}.", id.version);
+                    let from = format!(
+                        "Error while importing {display} v{} from the shared cache directory: {text}.",
+                        id.version
+                    );
                     ("Failed to install provider from shared cache", from)
                 } else {
                     ("Failed to install provider", format!("Error while installing {display} v{}: {text}", id.version))

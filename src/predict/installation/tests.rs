@@ -15,6 +15,9 @@ const CURRENT: &str = "Error while installing hashicorp/null v3.2.1: the current
     lock file; for more information: \
     https://developer.hashicorp.com/terraform/language/files/dependency-lock#checksum-verification";
 
+/// A provider that OpenTofu does not adopt from its predecessor.
+const ACME: &str = "example.com/acme/null";
+
 /// `Ok` holds the hash that proves the package and the hashes that are written, if the lock file is.
 type Expected<'a> = Result<(Option<&'a str>, Option<&'a [&'a str]>), &'a str>;
 
@@ -84,7 +87,9 @@ fn a_packed_package_is_compared_with_any_locked_hash() {
         case.packed(NULL, "3.2.1", Ok(A), ZIP);
         // An unsorted list is sorted in memory; that alone does not rewrite the file.
         let expected = match expected {
-            Ok((proven, Some(hashes))) if hashes.len() == locked.len() && locked.contains(&hashes[0]) => Ok((*proven, None)),
+            Ok((proven, Some(hashes))) if hashes.len() == locked.len() && locked.contains(&hashes[0]) => {
+                Ok((*proven, None))
+            }
             other => *other,
         };
         assert_case(name, &case, expected);
@@ -181,11 +186,11 @@ fn what_is_installed_and_matches_is_used_whatever_the_mirror_holds_instead() {
 #[test]
 fn reuse_leaves_the_entry_to_terraform_and_refreshes_it_in_tofu_without_writing_for_it() {
     for engine in [terraform("1.11.4"), tofu("1.12.6")] {
-        let mut case = Case::null_locked("3.2.1", &["h2:abcd", A]);
-        case.facts.engine = engine;
-        case.require("null", Some(NULL), None);
-        case.unpacked(NULL, "3.2.1", Ok(A));
-        case.installed_link(NULL, "3.2.1", "/mirror/registry.terraform.io/hashicorp/null/3.2.1/linux_amd64", Some("/r"));
+        let mut case = Case::new(engine);
+        case.require("null", Some(ACME), None);
+        case.lock(ACME, "3.2.1", "", &["h2:abcd", A]);
+        let path = case.unpacked(ACME, "3.2.1", Ok(A));
+        case.installed_link(ACME, "3.2.1", path.as_str(), Some("/elsewhere"));
         assert_case("unknown schemes stay", &case, Ok((Some(A), None)));
         assert_eq!(case.predict().providers[0].install, Some(Install::Reuse));
     }
@@ -321,9 +326,11 @@ mod through_a_plugin_cache {
                 "locked as in the mirror, the cache trusted",
                 &[A],
                 true,
-                Err("Error while importing hashicorp/null v3.2.1 from the shared cache directory: the provider cache at \
+                Err(
+                    "Error while importing hashicorp/null v3.2.1 from the shared cache directory: the provider cache at \
                      /cache has a copy of registry.terraform.io/hashicorp/null 3.2.1 that doesn't match any of the \
-                     checksums recorded in the dependency lock file."),
+                     checksums recorded in the dependency lock file.",
+                ),
             ),
         ];
         for (name, locked, may_break_lock, expected) in cases {
@@ -339,6 +346,8 @@ mod through_a_plugin_cache {
         let mut case = Case::null_locked("3.2.1", &[A]);
         case.require("null", Some(NULL), None);
         cache(&mut case, Some(A), false);
+        // As a file that is written again with the same bytes.
+        case.facts.lock.text = lock_text(&tofu("1.12.0"), "3.2.1", &[A]).into();
         assert_eq!(case.predict().failures[0].code, Code::ProviderMissing);
         case.facts.engine = tofu("1.11.9");
         assert_eq!(case.predict().failures[0].code, Code::ProviderMissing);

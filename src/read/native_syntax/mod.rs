@@ -100,3 +100,6 @@ fn text_of_same_length(bytes: &[u8]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;
