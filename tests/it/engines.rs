@@ -46,7 +46,7 @@ fn real_providers_work_in_a_real_engine_without_network() {
             format!(
                 "mirror/{}/hashicorp/{}/{}/{}/{}",
                 engine.default_host(),
-                provider.provider_type,
+                provider.name,
                 provider.version,
                 airtight::domain::Platform::current(),
                 provider.executable.file_name().unwrap()

@@ -6,6 +6,9 @@
 //! - [`engines`]: the real engines and providers that the others use
 //! - [`support`]: what they all stand on
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::format_push_string, reason = "texts of tests are short")]
+
 mod differential;
 mod engines;
 mod predictions;

@@ -10,7 +10,7 @@ use proptest::sample::{select, subsequence};
 use crate::support::isolation::Isolated;
 use crate::support::lock_file::{self, Lock};
 use crate::support::package::Package;
-use crate::support::tree::{Entry, Tree, Workspace};
+use crate::support::tree::{Tree, Workspace};
 
 const OTHER_HOSTS: [&str; 2] = ["registry.terraform.io", "registry.opentofu.org"];
 

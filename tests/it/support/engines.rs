@@ -28,8 +28,8 @@ impl Engine {
 /// A real provider's executable.
 #[derive(Clone, Debug)]
 pub struct Provider {
-    /// In the namespace `hashicorp`.
-    pub provider_type: String,
+    /// Its type, in the namespace `hashicorp`.
+    pub name: String,
     pub version: String,
     pub executable: Utf8PathBuf,
 }
@@ -61,13 +61,8 @@ pub fn providers() -> &'static [Provider] {
         paths.sort();
         let providers = paths.into_iter().filter_map(|path| {
             let executable = Utf8PathBuf::try_from(path).unwrap();
-            let (provider_type, version) =
-                executable.file_name()?.strip_prefix("terraform-provider-")?.split_once("_v")?;
-            Some(Provider {
-                provider_type: provider_type.to_owned(),
-                version: version.to_owned(),
-                executable: executable.clone(),
-            })
+            let (name, version) = executable.file_name()?.strip_prefix("terraform-provider-")?.split_once("_v")?;
+            Some(Provider { name: name.to_owned(), version: version.to_owned(), executable: executable.clone() })
         });
         providers.collect()
     });

@@ -97,8 +97,7 @@ impl Contents {
 
     fn bytes(&self, file: &File) -> Option<Vec<u8>> {
         match file {
-            File::Text(text) => Some(text.clone().into_bytes()),
-            File::Described(Description { text: Some(text), .. }) => Some(text.clone().into_bytes()),
+            File::Text(text) | File::Described(Description { text: Some(text), .. }) => Some(text.clone().into_bytes()),
             File::Described(Description { base64: Some(text), .. }) => {
                 Some(base64::engine::general_purpose::STANDARD.decode(text).unwrap())
             }

@@ -7,8 +7,6 @@ use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
 use zip::write::SimpleFileOptions;
 
-use super::tree::Tree;
-
 /// A provider's package, not yet in a layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Package {
@@ -47,17 +45,6 @@ impl Package {
         format!("{}/terraform-provider-{}_{}_{}.zip", self.address, self.provider_type(), self.version, self.platform)
     }
 
-    pub fn unpack_into(&self, tree: &mut Tree, mirror: &str) {
-        tree.directory(format!("{mirror}/{}/", self.unpacked_path()));
-        for (name, bytes) in &self.files {
-            tree.file(format!("{mirror}/{}/{name}", self.unpacked_path()), bytes.clone());
-        }
-    }
-
-    pub fn pack_into(&self, tree: &mut Tree, mirror: &str) {
-        tree.file(format!("{mirror}/{}", self.packed_path()), self.archive());
-    }
-
     /// The archive's bytes, the same for the same files.
     pub fn archive(&self) -> Vec<u8> {
         self.archive_with(&[])
@@ -84,10 +71,8 @@ impl Package {
     /// `h1:` and the base64 of the SHA-256 over one line for each file, in the order of the names: its SHA-256, two
     /// blanks, its name.
     pub fn h1(&self) -> String {
-        let mut lines = String::new();
-        for (name, bytes) in &self.files {
-            lines.push_str(&format!("{}  {name}\n", hexadecimal(&Sha256::digest(bytes))));
-        }
+        let lines = self.files.iter().map(|(name, bytes)| format!("{}  {name}\n", hexadecimal(&Sha256::digest(bytes))));
+        let lines = lines.collect::<Vec<_>>().concat();
         format!("h1:{}", base64::engine::general_purpose::STANDARD.encode(Sha256::digest(lines)))
     }
 
@@ -98,7 +83,8 @@ impl Package {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.concat()
 }
 
 #[test]

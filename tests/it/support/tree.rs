@@ -157,9 +157,4 @@ impl Workspace {
     pub fn path(&self, path: &str) -> Utf8PathBuf {
         self.root.join(path)
     }
-
-    /// A file's text; none where there is no file, or only a link that dangles.
-    pub fn text(&self, path: &str) -> Option<String> {
-        String::from_utf8(fs::read(self.root.join(path)).ok()?).ok()
-    }
 }
