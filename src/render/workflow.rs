@@ -139,9 +139,8 @@ mod tests {
 
     #[test]
     fn the_header_says_how_the_file_is_made() {
-        for (form, made_by) in
-            FORMS.iter().zip(["workflow", "workflow --encoded", "workflow --direct", "workflow --direct"])
-        {
+        let options = ["", " --encoded", " --direct", " --direct --engine terraform"];
+        for (form, options) in FORMS.iter().zip(options) {
             let text = super::workflow(*form);
             let header = text.lines().take_while(|line| line.starts_with('#')).collect::<Vec<_>>().join("\n");
             assert!(header.contains(&format!("made by `airtight render workflow{options}`")), "{header}");
