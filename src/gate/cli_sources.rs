@@ -2,7 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::gather::Question;
+use super::context::Context;
 use crate::domain::{AddressPattern, EngineName, ProviderAddress, SourceAddress};
 use crate::predict::{PluginCache, ProviderSource, ProviderSources};
 use crate::read::cli_config::{self, CliConfig, FileOutcome, Inherited, InheritedFile, Method, MethodKind, NamedBy};
@@ -32,24 +32,29 @@ pub struct SourceFacts {
     pub files: Vec<InheritedFile>,
 }
 
-/// Reads the sources for a question.
-pub fn read(question: &Question<'_>, init: &InitArguments, root_module: &Utf8Path) -> SourceFacts {
-    let engine = question.engine;
-    let environment = question.environment;
+/// Reads the sources.
+pub fn read(
+    context: &Context<'_>,
+    choice: &CliConfigChoice,
+    init: &InitArguments,
+    root_module: &Utf8Path,
+) -> SourceFacts {
+    let engine = context.engine;
+    let environment = context.environment;
     let mut facts = SourceFacts {
         reattached: reattached(environment.reattach_providers.as_deref(), engine.name),
         ..SourceFacts::default()
     };
-    let mut methods = match question.cli_config {
+    let mut methods = match choice {
         CliConfigChoice::Generated => {
             let mut config = CliConfig::default();
             config.apply_environment(environment);
             facts.plugin_cache = plugin_cache(&config, root_module, engine.name);
-            generated(&question.settings.mirror, &question.settings.also, engine.name)
+            generated(&context.settings.mirror, &context.settings.also, engine.name)
         }
         CliConfigChoice::Inherited => {
             let Inherited { files, config, implied_mirrors } =
-                cli_config::read_inherited(environment, engine, question.launch_directory);
+                cli_config::read_inherited(environment, engine, context.launch_directory);
             let implied = implied_mirrors.into_iter().filter(|implied| implied.exists).map(|implied| implied.path);
             let methods = configured(&config, implied.collect(), root_module, engine.name);
             facts.plugin_cache = plugin_cache(&config, root_module, engine.name);
@@ -58,7 +63,7 @@ pub fn read(question: &Question<'_>, init: &InitArguments, root_module: &Utf8Pat
             methods
         }
         CliConfigChoice::File(path) => {
-            let (mut config, outcome) = cli_config::read_file(&question.launch_directory.join(path), engine);
+            let (mut config, outcome) = cli_config::read_file(&context.launch_directory.join(path), engine);
             config.apply_environment(environment);
             let methods = configured(&config, Vec::new(), root_module, engine.name);
             facts.plugin_cache = plugin_cache(&config, root_module, engine.name);
@@ -88,11 +93,6 @@ impl SourceFacts {
         let overrides = config.installation.iter().flat_map(|installation| &installation.dev_overrides);
         self.sources.dev_overrides = overrides.map(|(address, _)| address.clone()).collect();
         self.config = Some(config);
-    }
-
-    /// Whether the engine would find a configuration that it was pointed to.
-    pub fn has_unread_file(&self) -> bool {
-        self.files.iter().any(|file| file.outcome != FileOutcome::Read)
     }
 }
 

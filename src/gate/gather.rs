@@ -1,33 +1,22 @@
 //! Reading everything that the engine would read, and asking what it would do.
 
-use std::sync::atomic::AtomicU64;
-
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::cli_sources::{self, CliConfigChoice, SourceFacts};
-use super::hashing;
-use super::runtime_directory::RuntimeDirectory;
-use crate::domain::{Engine, Platform};
+use super::context::Context;
+use super::hashing::{self, Hasher};
 use crate::finding::Sources;
 use crate::predict::{self, Contents, Digests, Facts, Prediction, Selection};
 use crate::read::environment::Environment;
 use crate::read::init_arguments::InitArguments;
-use crate::read::settings::Effective;
 use crate::read::{configuration, installed, lock_file, state};
 
-/// What a prediction is asked for.
+/// What a prediction is asked for, besides its surroundings.
 #[derive(Clone, Debug)]
 pub struct Question<'a> {
-    pub engine: &'a Engine,
-    pub platform: &'a Platform,
-    pub environment: &'a Environment,
-    pub settings: &'a Effective,
     pub cli_config: &'a CliConfigChoice,
-    /// Where the engine would be started.
-    pub launch_directory: &'a Utf8Path,
     /// `init`'s own arguments, those of the variables not among them.
     pub init_arguments: &'a [String],
-    pub runtime: Option<&'a RuntimeDirectory>,
 }
 
 /// Everything that was read, and the prediction.
@@ -52,16 +41,17 @@ pub fn data_dir(environment: &Environment, root_module: &Utf8Path) -> Utf8PathBu
 ///
 /// # Errors
 /// Fails where the data directory cannot be listed.
-pub fn gather(question: &Question<'_>) -> anyhow::Result<Gathered> {
-    let Question { engine, environment, settings, .. } = *question;
+pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<Gathered> {
+    let Context { engine, environment, settings, .. } = *context;
     let init = InitArguments::parse(
         environment.cli_args.as_deref(),
         environment.cli_args_init.as_deref(),
         question.init_arguments,
+        engine,
     );
     let root_module = match &init.chdir {
-        Some(directory) => question.launch_directory.join(directory),
-        None => question.launch_directory.to_owned(),
+        Some(directory) => context.launch_directory.join(directory),
+        None => context.launch_directory.to_owned(),
     };
     let data_dir = data_dir(environment, &root_module);
     let mut sources = Sources::default();
@@ -76,12 +66,12 @@ pub fn gather(question: &Question<'_>) -> anyhow::Result<Gathered> {
         engine,
     );
     if let Some(path) = &settings.state {
-        state = state.with_given(state::read_given(path, engine));
+        state.add(state::read_file(path, engine));
     }
-    let source_facts = cli_sources::read(question, &init, &root_module);
+    let source_facts = cli_sources::read(context, question.cli_config, &init, &root_module);
     let facts = Facts {
         engine: engine.clone(),
-        platform: question.platform.clone(),
+        platform: context.platform.clone(),
         installed: installed::read(&data_dir, engine.name)?,
         reattached: source_facts.reattached.clone(),
         plugin_cache: source_facts.plugin_cache.clone(),
@@ -97,7 +87,7 @@ pub fn gather(question: &Question<'_>) -> anyhow::Result<Gathered> {
     let selection = predict::select(&facts);
     let contents = hashing::contents(&selection.wanted_contents(&facts));
     let mut digests = Digests::new();
-    let hasher = hashing::Hasher::new(question.runtime);
+    let hasher = Hasher::new(context.runtime.as_ref().ok(), context.progress);
     loop {
         let wanted = selection.wanted_digests(&facts, &contents, &digests);
         if wanted.is_empty() {
@@ -105,7 +95,7 @@ pub fn gather(question: &Question<'_>) -> anyhow::Result<Gathered> {
         }
         hasher.compute(&wanted, &mut digests);
     }
-    let planted = crate::check::installed::wanted_digests(&facts.installed, &facts.mirrors());
+    let planted = crate::check::installed::wanted_digests(&facts.installed, &facts.sources.mirrors());
     hasher.compute(&planted, &mut digests);
     hasher.finish();
     let prediction = predict::predict(&facts, &selection, &contents, &digests);

@@ -64,6 +64,13 @@ pub struct ProviderSources {
     pub dev_overrides: Vec<ProviderAddress>,
 }
 
+impl ProviderSources {
+    /// The filesystem mirrors among them, in the order in which they are asked.
+    pub fn mirrors(&self) -> Vec<&Mirror> {
+        self.methods.iter().filter_map(|source| source.mirror.as_ref()).collect()
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct ProviderSource {
     pub method: Method,
