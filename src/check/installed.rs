@@ -21,8 +21,9 @@ pub fn package_for<'a>(mirrors: &'a [&'a Mirror], id: &PackageId) -> Option<&'a 
 /// Whether an installed entry is a link to the very directory of the mirror.
 fn is_link_to(entry: &InstalledEntry, package: &MirrorPackage) -> bool {
     match &entry.kind {
-        InstalledKind::Link { resolved: Some(resolved), .. } => {
-            package.layout == Layout::Unpacked && *resolved == package.path
+        // A platform directory of the mirror may itself be a link; the engine links to it, not to where it leads.
+        InstalledKind::Link { target, resolved: Some(resolved) } => {
+            package.layout == Layout::Unpacked && (*target == package.path || *resolved == package.path)
         }
         _ => false,
     }

@@ -4,6 +4,7 @@
 //! unverified, we refuse.
 
 pub mod cli_config;
+pub mod executables;
 pub mod failures;
 pub mod handover;
 pub mod installed;

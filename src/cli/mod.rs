@@ -7,9 +7,12 @@ mod exit_code;
 mod explain;
 mod hook;
 mod output;
+mod progress;
 mod render;
+mod report;
 mod resolve;
 mod run;
+mod session;
 mod workflow_arguments;
 
 use clap::Parser as _;

@@ -192,7 +192,8 @@ fn derivation(report: &Report, width: usize) -> String {
     }
     let (proven, others): (Vec<_>, Vec<_>) = report.providers.iter().partition(|provider| provider.status == "proven");
     for provider in others {
-        push(&mut lines, width, &described(provider));
+        let sentences = if provider.derivation.is_empty() { described(provider) } else { provider.derivation.clone() };
+        push(&mut lines, width, &sentences);
     }
     if !proven.is_empty() {
         lines.push(format!("  {} proven by the lock file's hashes", plural(proven.len(), "provider")));

@@ -55,6 +55,10 @@ pub struct ReportPrediction {
 pub struct ReportReason {
     pub code: String,
     pub summary: String,
+    /// The engine's own text.
+    pub detail: String,
+    /// The engine stops before it comes to this.
+    pub hidden: bool,
     pub providers: Vec<String>,
 }
 
@@ -78,6 +82,8 @@ pub struct ReportProvider {
     pub proven_by: Option<String>,
     /// `proven`, `unproven`, `mismatch`, `missing` or `unknown`.
     pub status: &'static str,
+    /// How the prediction comes about, in sentences; empty where nothing is predicted.
+    pub derivation: String,
 }
 
 #[derive(Clone, Debug, Serialize)]
