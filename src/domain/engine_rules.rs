@@ -87,6 +87,11 @@ impl Engine {
         self.is_tofu_since(10)
     }
 
+    /// `init` ends with the root module's errors before it opens the backend.
+    pub fn refuses_root_module_first(&self) -> bool {
+        self.name == EngineName::Tofu && self.is_at_least(1, 12, 0)
+    }
+
     /// `init` neither selects nor installs what `dev_overrides` names.
     ///
     /// Source: Terraform's changelog of 1.15.

@@ -120,7 +120,7 @@ const STATE_LATE: [Step; 11] = [
 
 fn steps(engine: &Engine) -> &'static [Step] {
     match engine.name {
-        EngineName::Tofu if engine.is_at_least(1, 12, 0) => &ROOT_FIRST,
+        _ if engine.refuses_root_module_first() => &ROOT_FIRST,
         EngineName::Terraform if engine.is_at_least(1, 15, 0) && !engine.is_at_least(1, 15, 8) => &STATE_LATE,
         _ => &STATE_FIRST,
     }

@@ -25,6 +25,22 @@ pub(super) const fn child_step(facts: &Facts) -> Step {
     if facts.init.get { Step::Modules } else { Step::ModuleTree }
 }
 
+/// Which part of `init` reports what is wrong in the root module. Installing modules, where there are any, reads it too.
+pub(super) fn root_step(facts: &Facts) -> Step {
+    let is_installing = facts.init.get && !facts.configuration.children.is_empty();
+    if is_installing && !facts.engine.refuses_root_module_first() { Step::Modules } else { Step::RootModule }
+}
+
+/// Opening the backend takes a lock file that can be read and, where no block describes the backend, a root module
+/// without errors. With no backend open there is no state; the engine then stops at a later step.
+///
+/// Source: OpenTofu `internal/command/meta_backend.go` `Backend`, `backendConfig`.
+fn reads_state(facts: &Facts) -> bool {
+    let root = &facts.configuration.root;
+    let is_described = root.errors.is_empty() || root.backend.is_some() || facts.engine.refuses_root_module_first();
+    !facts.init.backend || (facts.lock.errors.is_empty() && is_described)
+}
+
 pub(super) fn before_providers(facts: &Facts) -> Before {
     let mut before = Before::default();
     before.arguments(facts);
@@ -76,8 +92,9 @@ impl Before {
     fn root(&mut self, facts: &Facts) {
         let root = &facts.configuration.root;
         self.failures.extend(core_version::check(&facts.engine, root, None, Step::CoreVersion));
-        self.problems(Step::RootModule, Code::ConfigurationInvalid, &root.errors);
-        self.problems(Step::RootModule, Code::ConfigurationInvalid, &facts.configuration.tests.errors);
+        let step = root_step(facts);
+        self.problems(step, Code::ConfigurationInvalid, &root.errors);
+        self.problems(step, Code::ConfigurationInvalid, &facts.configuration.tests.errors);
         self.not_understood(&root.not_understood);
         self.not_understood(&facts.configuration.tests.not_understood);
         if root.has_encryption && facts.init.backend {
@@ -89,8 +106,7 @@ impl Before {
     }
 
     fn state(&mut self, facts: &Facts) {
-        // With a lock file that cannot be read, the engine has no backend and reads no state.
-        if facts.lock.errors.is_empty() {
+        if reads_state(facts) {
             for problem in &facts.state.errors {
                 self.failures.push(
                     Failure::new(Step::State, Code::StateInvalid, refreshing(&problem.summary), &problem.detail)
@@ -182,10 +198,11 @@ impl Before {
 
     fn lock(&mut self, facts: &Facts) {
         self.not_understood(&facts.lock.not_understood);
+        // Without a backend to open, the engine does not look at it before it prepares for providers.
+        let step = if facts.init.backend { Step::Lock } else { Step::Preparation };
         for problem in &facts.lock.errors {
             let summary = format!("failed to read dependency lock file: {}", problem.summary);
-            self.failures
-                .push(Failure::new(Step::Lock, Code::LockFileInvalid, summary, &problem.detail).at(&problem.place));
+            self.failures.push(Failure::new(step, Code::LockFileInvalid, summary, &problem.detail).at(&problem.place));
         }
     }
 

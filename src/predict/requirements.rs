@@ -46,13 +46,13 @@ type LocalNames<'a> = BTreeMap<&'a str, ProviderAddress>;
 impl Collector<'_> {
     fn configuration(&mut self) {
         let configuration = &self.facts.configuration;
-        let root_names = self.module("", &configuration.root, Step::RootModule);
+        let root_step = super::modules::root_step(self.facts);
+        let root_names = self.module("", &configuration.root, root_step);
         for block in &configuration.tests.provider_blocks {
-            let Some(address) = self.resolve(&root_names, &block.local_name, &block.place, Step::RootModule, &[])
-            else {
+            let Some(address) = self.resolve(&root_names, &block.local_name, &block.place, root_step, &[]) else {
                 continue;
             };
-            let constraints = self.constraints(block.version.as_deref(), &block.place, Step::RootModule, &[]);
+            let constraints = self.constraints(block.version.as_deref(), &block.place, root_step, &[]);
             self.require(address, &constraints, Origin::Test { place: block.place.clone() }, true);
         }
         let step = super::modules::child_step(self.facts);

@@ -79,7 +79,10 @@ impl Installation<'_> {
         const EMPTY: &str = "h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
         let there = match existing_directory(entry, self.selected) {
             Some(directory) => self.h1_of_directory(&directory)?,
-            None => Err(format!("lstat {}: no such file or directory", entry.path)),
+            None => Err(match &entry.kind {
+                InstalledKind::Link { target, .. } => format!("lstat {target}: no such file or directory"),
+                InstalledKind::Directory | InstalledKind::Other => format!("{} is not a directory", entry.path),
+            }),
         };
         if entry.kind == InstalledKind::Directory && there.as_ref().is_ok_and(|h1| h1.as_str() == EMPTY) {
             return Ok(None);
@@ -119,7 +122,7 @@ impl Installation<'_> {
                 Err(Stop::fails(Code::PackageCacheConflict, format!("mkdir {}: file exists", entry.path)))
             }
             InstalledKind::Other => {
-                Err(Stop::Unseen(Code::PackagePlanted, format!("`{}` is no directory and no link", entry.path)))
+                Err(Stop::fails(Code::PackageCacheConflict, format!("mkdir {}: not a directory", entry.path)))
             }
         }
     }

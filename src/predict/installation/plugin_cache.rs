@@ -64,10 +64,11 @@ impl Installation<'_> {
             .map_err(|stop| stop.shared().proven(proven_by.clone()))?;
         if proven_by.is_none() && !self.selected.locked_hashes.is_empty() {
             let id = &self.selected.id;
+            // It names the directory that it would link from.
             let text = format!(
-                "the provider cache at {} has a copy of {} {} that doesn't match any of the checksums recorded in the \
-                 dependency lock file",
-                cache.path, id.address, id.version
+                "the provider cache at .terraform/providers has a copy of {} {} that doesn't match any of the checksums \
+                 recorded in the dependency lock file",
+                id.address, id.version
             );
             return Err(Stop::fails(Code::PackageMismatch, text).shared());
         }

@@ -4,6 +4,7 @@ use super::super::testing::*;
 use super::super::*;
 use crate::domain::{Hash, Layout};
 use crate::finding::Code;
+use crate::read::installed::InstalledKind;
 
 const LOCAL: &str = "Error while installing hashicorp/null v3.2.1: the local package for \
     registry.terraform.io/hashicorp/null 3.2.1 doesn't match any of the checksums previously recorded in the dependency \
@@ -247,6 +248,28 @@ fn an_archive_over_a_link_depends_on_the_engine_and_on_whether_it_dangles() {
 }
 
 #[test]
+fn a_file_where_an_archive_would_be_extracted_fails_and_is_replaced_by_a_link() {
+    let at = "/conf/.terraform/providers/registry.terraform.io/hashicorp/null/3.2.1/linux_amd64";
+    let mut case = Case::null_locked("3.2.1", &[A]);
+    case.installed_link(NULL, "3.2.1", "", None);
+    case.facts.installed.entries[0].kind = InstalledKind::Other;
+    case.packed(NULL, "3.2.1", Ok(A), ZIP);
+    let text = format!("Error while installing hashicorp/null v3.2.1: mkdir {at}: not a directory");
+    assert_case("terraform", &case, Err(&text));
+    case.facts.engine = tofu("1.12.6");
+    case.require("null", Some(NULL), None);
+    let text = format!(
+        "Error while installing {NULL} v3.2.1: failed to calculate checksum for existing cached provider package at {at}: \
+         {at} is not a directory"
+    );
+    assert_case("tofu", &case, Err(&text));
+    case.facts.engine = terraform("1.11.4");
+    case.last_mirror().packages.clear();
+    case.unpacked(NULL, "3.2.1", Ok(A));
+    assert_case("a link", &case, Ok((Some(A), None)));
+}
+
+#[test]
 fn a_mirror_that_is_the_install_directory_works_only_where_nothing_is_to_be_installed() {
     let mut case = Case::null();
     case.facts.sources.methods.clear();
@@ -291,7 +314,7 @@ fn a_link_above_the_package_directory_makes_the_outcome_unknown() {
 
 mod through_a_plugin_cache {
     use super::*;
-    use crate::read::installed::{InstalledEntry, InstalledKind};
+    use crate::read::installed::InstalledEntry;
 
     fn cache(case: &mut Case, entry: Option<&str>, may_break_lock: bool) {
         let mut entries = Installed::default();
@@ -329,7 +352,7 @@ mod through_a_plugin_cache {
                 true,
                 Err(
                     "Error while importing hashicorp/null v3.2.1 from the shared cache directory: the provider cache at \
-                     /cache has a copy of registry.terraform.io/hashicorp/null 3.2.1 that doesn't match any of the \
+                     .terraform/providers has a copy of registry.terraform.io/hashicorp/null 3.2.1 that doesn't match any of the \
                      checksums recorded in the dependency lock file.",
                 ),
             ),

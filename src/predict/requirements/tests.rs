@@ -285,6 +285,46 @@ mod modules {
         assert!(prediction.lock_after.is_some(), "filled as if the state added nothing");
     }
 
+    /// What is wrong in a configuration whose root module, state and lock file are all broken.
+    fn shown(case: &Case) -> Vec<Code> {
+        let failures = case.predict().failures;
+        failures.iter().filter(|failure| !failure.hidden).map(|failure| failure.code).collect()
+    }
+
+    #[test]
+    fn a_state_is_read_only_where_the_backend_can_be_opened() {
+        use crate::read::configuration::Backend;
+        let problem =
+            |path: &str| Problem { summary: "broken".to_owned(), detail: String::new(), place: place(path, 1) };
+        let mut case = Case::new(terraform("1.11.4"));
+        case.facts.state.errors.push(problem("terraform.tfstate"));
+        case.facts.lock.errors.push(problem(".terraform.lock.hcl"));
+        assert_eq!(shown(&case), [Code::LockFileInvalid]);
+        case.facts.init.backend = false;
+        assert_eq!(shown(&case), [Code::StateInvalid]);
+        case.facts.init.backend = true;
+        case.facts.lock.errors.clear();
+        assert_eq!(shown(&case), [Code::StateInvalid]);
+        case.facts.configuration.root.errors.push(problem("main.tf"));
+        assert_eq!(shown(&case), [Code::ConfigurationInvalid]);
+        case.facts.configuration.root.backend =
+            Some(Backend { kind: "local".to_owned(), path: None, workspace_dir: None, place: place("main.tf", 1) });
+        assert_eq!(shown(&case), [Code::StateInvalid]);
+        case.facts.engine = tofu("1.12.6");
+        assert_eq!(shown(&case), [Code::ConfigurationInvalid]);
+    }
+
+    #[test]
+    fn a_broken_root_module_is_reported_with_its_modules_where_they_are_installed() {
+        let problem = || Problem { summary: "broken".to_owned(), detail: String::new(), place: place("main.tf", 1) };
+        let mut case = Case::new(terraform("1.11.4"));
+        case.facts.configuration.root.errors.push(problem());
+        add_child(&mut case, Module { errors: vec![problem()], ..Module::default() });
+        assert_eq!(shown(&case), [Code::ConfigurationInvalid, Code::ConfigurationInvalid]);
+        case.facts.engine = tofu("1.12.6");
+        assert_eq!(shown(&case), [Code::ConfigurationInvalid]);
+    }
+
     #[test]
     fn wrong_arguments_come_before_everything_and_upgrade_conflicts_with_readonly() {
         let mut case = Case::null();
