@@ -16,7 +16,7 @@ use hcl::edit::structure::Block;
 use super::Problem;
 use super::native_syntax::NativeFile;
 use super::native_syntax::constant::{Constant, evaluate};
-use super::native_syntax::schema::BodySchema;
+use super::native_syntax::schema::{BodySchema, Unknown};
 use crate::domain::{EngineName, Hash, ProviderAddress, SourceAddress, Version, VersionConstraints};
 use crate::finding::{Place, Sources};
 
@@ -136,7 +136,7 @@ impl Reader<'_> {
     }
 
     fn check_schema(&mut self, schema: &BodySchema<'_>, body: &hcl::edit::structure::Body, range: Range<usize>) {
-        for error in schema.check(body, range) {
+        for error in schema.check(body, range, Unknown::Refused) {
             self.errors.push(error.into_problem(self.path, &self.file.text));
         }
     }

@@ -18,15 +18,23 @@ pub struct BodySchema<'a> {
     pub blocks: &'a [(&'a str, &'a [&'a str])],
 }
 
+/// What becomes of arguments and blocks that a schema does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    Refused,
+    /// They are somebody else's, such as a provider's.
+    Ignored,
+}
+
 impl BodySchema<'_> {
     /// Everything in the body that the schema does not have, and what it lacks.
-    pub fn check(&self, body: &Body, body_range: Range<usize>) -> Vec<SyntaxError> {
+    pub fn check(&self, body: &Body, body_range: Range<usize>, unknown: Unknown) -> Vec<SyntaxError> {
         let mut errors = Vec::new();
         for structure in body {
             match structure {
                 Structure::Attribute(attribute) => {
                     let name = attribute.key.as_str();
-                    if !self.required.contains(&name) && !self.optional.contains(&name) {
+                    if unknown == Unknown::Refused && !self.has_argument(name) {
                         let mut detail = format!("An argument named \"{name}\" is not expected here.");
                         if self.labels_of(name).is_some() {
                             detail.push_str(&format!(" Did you mean to define a block of type \"{name}\"?"));
@@ -35,14 +43,18 @@ impl BodySchema<'_> {
                         errors.push(SyntaxError::new("Unsupported argument", &detail, range));
                     }
                 }
+                Structure::Block(block) if unknown == Unknown::Ignored && self.labels_of(block.ident.as_str()).is_none() => {}
                 Structure::Block(block) => errors.extend(self.check_block(block)),
             }
         }
         for name in self.required.iter().filter(|name| !body.has_attribute(name)) {
-            let detail = format!("The argument \"{name}\" is required, but no definition was found.");
-            errors.push(SyntaxError::new("Missing required argument", &detail, body_range.clone()));
+            errors.push(SyntaxError::new("Missing required argument", &missing_argument(name), body_range.clone()));
         }
         errors
+    }
+
+    pub fn has_argument(&self, name: &str) -> bool {
+        self.required.contains(&name) || self.optional.contains(&name)
     }
 
     /// Whether the block's type and its number of labels are the schema's.
@@ -50,7 +62,8 @@ impl BodySchema<'_> {
         self.check_block(block).is_none()
     }
 
-    fn labels_of(&self, block_type: &str) -> Option<&[&str]> {
+    /// The names of the labels of a block type that the schema has.
+    pub fn labels_of(&self, block_type: &str) -> Option<&[&str]> {
         self.blocks.iter().find(|(name, _)| *name == block_type).map(|(_, labels)| *labels)
     }
 
@@ -59,7 +72,7 @@ impl BodySchema<'_> {
         let range = block.ident.span().unwrap_or_default();
         let Some(labels) = self.labels_of(name) else {
             let mut detail = format!("Blocks of type \"{name}\" are not expected here.");
-            if self.required.contains(&name) || self.optional.contains(&name) {
+            if self.has_argument(name) {
                 detail.push_str(&format!(
                     " Did you mean to define argument \"{name}\"? If so, use the equals sign to assign it a value."
                 ));
@@ -80,4 +93,8 @@ impl BodySchema<'_> {
         let detail = format!("All {name} blocks must have {} labels ({names}).", labels.len());
         Some(SyntaxError::new(&format!("Missing {missing} for {name}"), &detail, range))
     }
+}
+
+pub fn missing_argument(name: &str) -> String {
+    format!("The argument \"{name}\" is required, but no definition was found.")
 }

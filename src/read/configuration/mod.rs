@@ -1,4 +1,22 @@
 //! The configuration: a module's files in native and JSON syntax, and the tree of modules below it.
+//!
+//! [`files`] lists what counts, [`body`] shows both syntaxes as one, [`declarations`] decodes a file, [`module`] puts
+//! files together, [`tree`] follows module calls by what [`source`] makes of their addresses. Source addresses of
+//! providers and version constraints stay texts: what they say is judged with the requirements.
+
+mod body;
+mod declarations;
+mod files;
+mod json;
+mod module;
+mod required_providers;
+mod schemas;
+mod source;
+mod test_files;
+mod tree;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
@@ -12,7 +30,9 @@ use crate::finding::{Place, Sources};
 #[derive(Clone, Debug)]
 pub struct Configuration {
     pub root: Module,
-    /// Modules called, by path (`a`, `a.b`), each with the call that made it; the root's test modules too.
+    /// Modules called, by path (`a`, `a.b`), each with the call that made it; the root's test modules too, such as
+    /// `test.tests.main.setup` for run `setup` of `tests/main.tftest.hcl`. Calls whose source is refused by an error
+    /// of the calling module are not here.
     pub children: BTreeMap<String, ChildModule>,
     /// `provider` blocks and `run { module {} }` calls of the root's test files, already limited to what this engine
     /// counts.
@@ -23,10 +43,29 @@ pub struct Configuration {
 pub struct ChildModule {
     pub call: ModuleCall,
     pub source: ModuleSource,
-    /// Null where it is not on disk.
+    /// Null where it is not on disk, or was not read: an archive or a repository on this machine.
     pub module: Option<Module>,
     /// Why the engine could not load it, or would have to fetch it.
     pub missing: Option<MissingModule>,
+    /// What `modules.json` says about it, for `-get=false` and `-upgrade`: without a current record the former fails
+    /// on local modules too.
+    pub record: InstallationRecord,
+}
+
+/// How a module call stands to the manifest of installed modules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InstallationRecord {
+    /// There is none, or the installer drops it together with the calling module's.
+    None,
+    /// Made from another source.
+    SourceChanged,
+    /// Made in a version that the call does not allow.
+    VersionChanged,
+    /// Made without a version although the call has a constraint: installing passes it, loading refuses it.
+    VersionUnrecorded,
+    /// Current, but its directory is not there.
+    DirectoryMissing,
+    Installed,
 }
 
 /// Why a called module is not there.
@@ -150,5 +189,5 @@ pub fn read(
     engine: &Engine,
     sources: &mut Sources,
 ) -> Configuration {
-    todo!()
+    tree::read(root_module, data_dir, test_directory, engine, sources)
 }

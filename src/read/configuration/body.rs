@@ -1,0 +1,505 @@
+//! One view of both syntaxes: bodies, blocks, arguments and their expressions.
+//!
+//! Source: hashicorp/hcl v2 `structure.go`, `ops.go`, `json/structure.go`.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use hcl::edit::Span;
+use hcl::edit::expr::{Expression as NativeExpression, ObjectKey, TraversalOperator};
+use hcl::edit::structure::Body as NativeBody;
+
+use super::json::Json;
+use crate::finding::Place;
+use crate::read::Problem;
+use crate::read::native_syntax::NativeFile;
+use crate::read::native_syntax::constant::{Constant, NotConstant, evaluate};
+use crate::read::native_syntax::schema::{BodySchema, Unknown, missing_argument};
+
+/// What was found wrong, and what could not be judged.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Problems {
+    pub errors: Vec<Problem>,
+    pub not_understood: Vec<Problem>,
+}
+
+impl Problems {
+    pub(super) fn refuse(&mut self, summary: &str, detail: impl Into<String>, place: Place) {
+        self.errors.push(Problem { summary: summary.to_owned(), detail: detail.into(), place });
+    }
+
+    pub(super) fn give_up(&mut self, summary: &str, detail: impl Into<String>, place: Place) {
+        self.not_understood.push(Problem { summary: summary.to_owned(), detail: detail.into(), place });
+    }
+
+    /// An expression that should be constant here and is not.
+    pub(super) fn not_constant(&mut self, reason: NotConstant, place: Place) {
+        match reason.refusal() {
+            Some((summary, detail)) => self.refuse(summary, detail, place),
+            None => self.give_up("Expression not understood", "Whether it is constant could not be told.", place),
+        }
+    }
+}
+
+/// One file of a module, parsed.
+#[derive(Clone, Debug)]
+pub(super) struct ParsedFile {
+    pub path: Utf8PathBuf,
+    pub text: Arc<str>,
+    syntax: Syntax,
+}
+
+#[derive(Clone, Debug)]
+enum Syntax {
+    Native(NativeFile),
+    Json(Json),
+}
+
+impl ParsedFile {
+    /// Parses by the file's name, as the engines do; what is wrong goes to `problems`, and nothing is left then.
+    pub(super) fn parse(path: &Utf8Path, bytes: &[u8], problems: &mut Problems) -> (Arc<str>, Option<Self>) {
+        if path.as_str().ends_with(".json") {
+            let text: Arc<str> = String::from_utf8_lossy(bytes).into();
+            let json = parse_json(path, &text, problems);
+            let file = json.map(|json| Self { path: path.to_owned(), text: text.clone(), syntax: Syntax::Json(json) });
+            return (text, file);
+        }
+        let mut native = NativeFile::parse(bytes);
+        let text = native.text.clone();
+        if native.body.is_none() && native.errors.is_empty() {
+            problems.give_up("File not understood", "Its syntax could not be read.", Place::file(path));
+        }
+        for error in std::mem::take(&mut native.errors) {
+            problems.errors.push(error.into_problem(path, &text));
+        }
+        let is_readable = native.body.is_some();
+        let file = Self { path: path.to_owned(), text: text.clone(), syntax: Syntax::Native(native) };
+        (text, is_readable.then_some(file))
+    }
+
+    pub(super) fn root(&self) -> Body<'_> {
+        let kind = match &self.syntax {
+            Syntax::Native(native) => match &native.body {
+                Some(body) => BodyKind::Native(native, body),
+                None => BodyKind::Empty,
+            },
+            Syntax::Json(json) => BodyKind::Json(json),
+        };
+        Body { file: self, kind, range: 0..0 }
+    }
+
+    fn place(&self, range: Option<Range<usize>>) -> Place {
+        match (&self.syntax, range) {
+            (Syntax::Native(_), Some(range)) => Place::in_text(&self.path, &self.text, range),
+            _ => Place::file(&self.path),
+        }
+    }
+}
+
+fn parse_json(path: &Utf8Path, text: &str, problems: &mut Problems) -> Option<Json> {
+    let error = match serde_json::from_str::<Json>(text) {
+        Ok(json) => return Some(json),
+        Err(error) => error,
+    };
+    let line_start = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
+    let offset = line_start + error.column().saturating_sub(1);
+    let place = Place::in_text(path, text, offset..offset + 1);
+    let reason = error.to_string();
+    // These the engines read.
+    if ["recursion limit", "surrogate", "number out of range", "hex escape"].iter().any(|known| reason.contains(known)) {
+        problems.give_up("JSON not understood", reason, place);
+    } else {
+        problems.refuse("Invalid JSON", reason, place);
+    }
+    None
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Body<'a> {
+    pub file: &'a ParsedFile,
+    kind: BodyKind<'a>,
+    /// The header of the block, for what is missing in it.
+    range: Range<usize>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum BodyKind<'a> {
+    Native(&'a NativeFile, &'a NativeBody),
+    Json(&'a Json),
+    Empty,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Attribute<'a> {
+    pub name: &'a str,
+    /// The name in native syntax, the file in JSON.
+    pub place: Place,
+    pub value: Expression<'a>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Block<'a> {
+    pub block_type: &'a str,
+    pub labels: Vec<&'a str>,
+    pub body: Body<'a>,
+    /// The block's type and labels in native syntax, the file in JSON.
+    pub place: Place,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Content<'a> {
+    pub attributes: BTreeMap<&'a str, Attribute<'a>>,
+    pub blocks: Vec<Block<'a>>,
+}
+
+impl<'a> Body<'a> {
+    /// What the schema has of the body; the rest is an error, or not, as `unknown` says.
+    pub(super) fn content(&self, schema: &BodySchema<'_>, unknown: Unknown, problems: &mut Problems) -> Content<'a> {
+        match self.kind {
+            BodyKind::Native(_, body) => self.native_content(body, schema, unknown, problems),
+            BodyKind::Json(json) => self.json_content(json, schema, unknown, problems),
+            BodyKind::Empty => Content::default(),
+        }
+    }
+
+    /// The arguments of a body that may hold nothing else; null where something is wrong with it.
+    pub(super) fn just_attributes(&self, problems: &mut Problems) -> Option<Vec<Attribute<'a>>> {
+        match self.kind {
+            BodyKind::Native(native, body) => {
+                if let Some(block) = body.blocks().next() {
+                    let summary = format!("Unexpected \"{}\" block", block.ident.as_str());
+                    problems.refuse(&summary, "Blocks are not allowed here.", self.file.place(block.ident.span()));
+                    return None;
+                }
+                Some(body.attributes().map(|attribute| self.native_attribute(native, attribute)).collect())
+            }
+            BodyKind::Json(Json::Null) | BodyKind::Empty => Some(Vec::new()),
+            BodyKind::Json(Json::Object(pairs)) => {
+                let mut attributes: Vec<Attribute<'a>> = Vec::new();
+                for (name, value) in pairs.iter().filter(|(name, _)| name != "//") {
+                    if attributes.iter().any(|attribute| attribute.name == name) {
+                        let detail = format!("The argument \"{name}\" was already set.");
+                        problems.refuse("Duplicate attribute definition", detail, self.file.place(None));
+                        return None;
+                    }
+                    attributes.push(self.json_attribute(name, value));
+                }
+                Some(attributes)
+            }
+            BodyKind::Json(_) => {
+                problems.refuse(
+                    "Incorrect JSON value type",
+                    "A JSON object is required here, setting the arguments for this block.",
+                    self.file.place(None),
+                );
+                None
+            }
+        }
+    }
+
+    fn native_attribute(&self, native: &'a NativeFile, attribute: &'a hcl::edit::structure::Attribute) -> Attribute<'a> {
+        Attribute {
+            name: attribute.key.as_str(),
+            place: self.file.place(attribute.key.span()),
+            value: Expression { file: self.file, kind: ExpressionKind::Native(native, &attribute.value) },
+        }
+    }
+
+    fn json_attribute(&self, name: &'a str, value: &'a Json) -> Attribute<'a> {
+        let value = Expression { file: self.file, kind: ExpressionKind::Json(value) };
+        Attribute { name, place: self.file.place(None), value }
+    }
+
+    fn native_content(
+        &self,
+        body: &'a NativeBody,
+        schema: &BodySchema<'_>,
+        unknown: Unknown,
+        problems: &mut Problems,
+    ) -> Content<'a> {
+        let BodyKind::Native(native, _) = self.kind else { return Content::default() };
+        for error in schema.check(body, self.range.clone(), unknown) {
+            problems.errors.push(error.into_problem(&self.file.path, &self.file.text));
+        }
+        let attributes = body.attributes().filter(|attribute| schema.has_argument(attribute.key.as_str()));
+        let attributes = attributes.map(|attribute| self.native_attribute(native, attribute));
+        let blocks = body.blocks().filter(|block| schema.accepts(block)).map(|block| {
+            let start = block.ident.span().unwrap_or_default();
+            let end = block.labels.last().and_then(Span::span).map_or(start.end, |span| span.end);
+            let range = start.start..end;
+            Block {
+                block_type: block.ident.as_str(),
+                labels: block.labels.iter().map(hcl::edit::structure::BlockLabel::as_str).collect(),
+                place: self.file.place(Some(range.clone())),
+                body: Body { file: self.file, kind: BodyKind::Native(native, &block.body), range },
+            }
+        });
+        Content { attributes: attributes.map(|attribute| (attribute.name, attribute)).collect(), blocks: blocks.collect() }
+    }
+
+    fn json_content(
+        &self,
+        json: &'a Json,
+        schema: &BodySchema<'_>,
+        unknown: Unknown,
+        problems: &mut Problems,
+    ) -> Content<'a> {
+        let mut content = Content::default();
+        for (name, value) in self.json_pairs(json, None, problems) {
+            if schema.has_argument(name) {
+                let attribute = self.json_attribute(name, value);
+                if content.attributes.insert(name, attribute).is_some() {
+                    let detail = format!("The argument \"{name}\" was already set.");
+                    problems.refuse("Duplicate argument", detail, self.file.place(None));
+                }
+            } else if let Some((block_type, labels)) = schema.blocks.iter().find(|(known, _)| *known == name) {
+                let header = JsonHeader { block_type: name, schema_type: block_type, labels: Vec::new() };
+                self.json_blocks(value, labels, &header, &mut content.blocks, problems);
+            } else if unknown == Unknown::Refused && name != "//" {
+                let detail = format!("No argument or block type is named \"{name}\".");
+                problems.refuse("Extraneous JSON object property", detail, self.file.place(None));
+            }
+        }
+        for name in schema.required.iter().filter(|name| !content.attributes.contains_key(**name)) {
+            problems.refuse("Missing required argument", missing_argument(name), self.file.place(None));
+        }
+        content
+    }
+
+    /// The pairs of an object, or of every object of an array. `label` says which label the keys are.
+    fn json_pairs(&self, json: &'a Json, label: Option<&str>, problems: &mut Problems) -> Vec<(&'a str, &'a Json)> {
+        let objects = match json {
+            Json::Null => return Vec::new(),
+            Json::Array(elements) => elements.as_slice(),
+            other => std::slice::from_ref(other),
+        };
+        let mut pairs = Vec::new();
+        for object in objects {
+            match object {
+                Json::Object(found) => pairs.extend(found.iter().map(|(name, value)| (name.as_str(), value))),
+                Json::Null if label.is_some() => {}
+                _ => {
+                    let detail = match label {
+                        Some(label) => {
+                            format!("A JSON object is required here, to specify \"{label}\" labels for this block.")
+                        }
+                        None => "A JSON object is required here, to define arguments and child blocks.".to_owned(),
+                    };
+                    problems.refuse("Incorrect JSON value type", detail, self.file.place(None));
+                }
+            }
+        }
+        pairs
+    }
+
+    fn json_blocks(
+        &self,
+        json: &'a Json,
+        labels_left: &[&str],
+        header: &JsonHeader<'a, '_>,
+        blocks: &mut Vec<Block<'a>>,
+        problems: &mut Problems,
+    ) {
+        if let [label, labels_left @ ..] = labels_left {
+            let pairs = self.json_pairs(json, Some(label), problems);
+            if pairs.is_empty() && !matches!(json, Json::Null) {
+                let detail = format!(
+                    "At least one object property is required, whose name represents the {} block's {label}.",
+                    header.schema_type
+                );
+                problems.refuse("Missing JSON object property", detail, self.file.place(None));
+            }
+            for (name, value) in pairs {
+                let mut header = header.clone();
+                header.labels.push(name);
+                self.json_blocks(value, labels_left, &header, blocks, problems);
+            }
+            return;
+        }
+        let bodies = match json {
+            Json::Null => return,
+            Json::Array(elements) => elements.as_slice(),
+            object @ Json::Object(_) => std::slice::from_ref(object),
+            _ => {
+                let detail = format!(
+                    "Either a JSON object or a JSON array is required, representing the contents of one or more \"{}\" \
+                     blocks.",
+                    header.schema_type
+                );
+                return problems.refuse("Incorrect JSON value type", detail, self.file.place(None));
+            }
+        };
+        blocks.extend(bodies.iter().map(|body| Block {
+            block_type: header.block_type,
+            labels: header.labels.clone(),
+            place: self.file.place(None),
+            body: Body { file: self.file, kind: BodyKind::Json(body), range: 0..0 },
+        }));
+    }
+}
+
+#[derive(Clone)]
+struct JsonHeader<'a, 'schema> {
+    block_type: &'a str,
+    schema_type: &'schema str,
+    labels: Vec<&'a str>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Expression<'a> {
+    file: &'a ParsedFile,
+    kind: ExpressionKind<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum ExpressionKind<'a> {
+    Native(&'a NativeFile, &'a NativeExpression),
+    Json(&'a Json),
+    /// A bare key of an object.
+    Name(&'a str, Option<(usize, usize)>),
+}
+
+/// A step of a reference after its first name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Attribute(String),
+    Index,
+    Splat,
+}
+
+impl<'a> Expression<'a> {
+    pub(super) fn place(&self) -> Place {
+        match self.kind {
+            ExpressionKind::Native(_, expression) => self.file.place(expression.span()),
+            ExpressionKind::Name(_, span) => self.file.place(span.map(|(start, end)| start..end)),
+            ExpressionKind::Json(_) => self.file.place(None),
+        }
+    }
+
+    pub(super) fn is_json(&self) -> bool {
+        matches!(self.kind, ExpressionKind::Json(_))
+    }
+
+    /// Whether the parser could not read it.
+    pub(super) fn is_unread(&self) -> bool {
+        match self.kind {
+            ExpressionKind::Native(native, expression) => {
+                expression.span().is_some_and(|span| native.is_unread(&span))
+            }
+            ExpressionKind::Json(_) | ExpressionKind::Name(..) => false,
+        }
+    }
+
+    /// Its value without variables and functions. Strings in JSON are no templates then.
+    pub(super) fn evaluate(&self) -> Result<Constant, NotConstant> {
+        match self.kind {
+            ExpressionKind::Native(_, expression) => {
+                if self.is_unread() { Err(NotConstant::NotUnderstood) } else { evaluate(expression) }
+            }
+            ExpressionKind::Name(name, _) => Ok(Constant::String(name.to_owned())),
+            ExpressionKind::Json(json) => Ok(match json {
+                Json::Null => Constant::Null,
+                Json::Bool(value) => Constant::Bool(*value),
+                Json::Number(text) => Constant::Number(text.clone()),
+                Json::String(text) => Constant::String(text.clone()),
+                Json::Array(_) => Constant::Tuple,
+                Json::Object(_) => Constant::Object,
+            }),
+        }
+    }
+
+    /// The pairs of an object written out. Null for anything else, also where it was not read.
+    pub(super) fn items(&self) -> Option<Vec<(Self, Self)>> {
+        match self.kind {
+            ExpressionKind::Native(native, NativeExpression::Object(object)) => Some(
+                object
+                    .iter()
+                    .map(|(key, value)| {
+                        let key = match key {
+                            ObjectKey::Ident(name) => ExpressionKind::Name(name.as_str(), name.span().map(|span| (span.start, span.end))),
+                            ObjectKey::Expression(expression) => ExpressionKind::Native(native, expression),
+                        };
+                        (self.sibling(key), self.sibling(ExpressionKind::Native(native, value.expr())))
+                    })
+                    .collect(),
+            ),
+            ExpressionKind::Json(Json::Object(pairs)) => Some(
+                pairs
+                    .iter()
+                    .map(|(key, value)| {
+                        (self.sibling(ExpressionKind::Name(key, None)), self.sibling(ExpressionKind::Json(value)))
+                    })
+                    .collect(),
+            ),
+            _ => None,
+        }
+    }
+
+    /// The elements of a list written out. Null for anything else, also where it was not read.
+    pub(super) fn elements(&self) -> Option<Vec<Self>> {
+        match &self.kind {
+            ExpressionKind::Native(native, NativeExpression::Array(elements)) => {
+                Some(elements.iter().map(|element| self.sibling(ExpressionKind::Native(native, element))).collect())
+            }
+            ExpressionKind::Json(Json::Array(elements)) => {
+                Some(elements.iter().map(|element| self.sibling(ExpressionKind::Json(element))).collect())
+            }
+            _ => None,
+        }
+    }
+
+    /// What it refers to: the first name and the steps after it. Quoted references are read as well.
+    pub(super) fn reference(&self) -> Option<(String, Vec<Step>)> {
+        match &self.kind {
+            ExpressionKind::Native(_, expression) => native_reference(expression),
+            ExpressionKind::Json(Json::String(text)) => reference_in_text(text),
+            ExpressionKind::Json(_) | ExpressionKind::Name(..) => None,
+        }
+    }
+
+    /// Whether it stands between quotes in native syntax.
+    pub(super) fn is_quoted(&self) -> bool {
+        matches!(
+            self.kind,
+            ExpressionKind::Native(_, NativeExpression::String(_) | NativeExpression::StringTemplate(_))
+        )
+    }
+
+    fn sibling(&self, kind: ExpressionKind<'a>) -> Self {
+        Self { file: self.file, kind }
+    }
+}
+
+fn native_reference(expression: &NativeExpression) -> Option<(String, Vec<Step>)> {
+    match expression {
+        NativeExpression::Variable(name) => Some((name.as_str().to_owned(), Vec::new())),
+        // `null` is also the name of a provider.
+        NativeExpression::Null(_) => Some(("null".to_owned(), Vec::new())),
+        NativeExpression::String(text) => reference_in_text(text),
+        NativeExpression::Traversal(traversal) => {
+            if matches!(traversal.expr, NativeExpression::String(_)) {
+                return None;
+            }
+            let (root, mut steps) = native_reference(&traversal.expr)?;
+            steps.extend(traversal.operators.iter().map(|operator| match operator.value() {
+                TraversalOperator::GetAttr(name) => Step::Attribute(name.as_str().to_owned()),
+                TraversalOperator::Index(_) | TraversalOperator::LegacyIndex(_) => Step::Index,
+                TraversalOperator::AttrSplat(_) | TraversalOperator::FullSplat(_) => Step::Splat,
+            }));
+            Some((root, steps))
+        }
+        _ => None,
+    }
+}
+
+fn reference_in_text(text: &str) -> Option<(String, Vec<Step>)> {
+    let file = hcl::edit::parser::parse_body(&format!("a = {text}\n")).ok()?;
+    match &file.get_attribute("a")?.value {
+        reference @ (NativeExpression::Variable(_) | NativeExpression::Null(_) | NativeExpression::Traversal(_)) => {
+            native_reference(reference)
+        }
+        _ => None,
+    }
+}

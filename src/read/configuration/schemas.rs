@@ -1,0 +1,220 @@
+//! Which blocks and arguments the engines know, by version.
+//!
+//! Source: OpenTofu and Terraform `internal/configs/parser_config.go`, `module_call.go`, `named_values.go`,
+//! `resource.go`, `import.go`, `removed.go`, `moved.go`, `checks.go`, `test_file.go`.
+
+use crate::domain::{Engine, EngineName};
+use crate::read::native_syntax::schema::BodySchema;
+
+const NAME: &[&str] = &["name"];
+const TYPE_AND_NAME: &[&str] = &["type", "name"];
+const NONE: &[&str] = &[];
+
+/// The newest minor releases of major version 1 whose schemas are known here.
+const NEWEST_KNOWN_TERRAFORM: u64 = 14;
+const NEWEST_KNOWN_TOFU: u64 = 12;
+
+/// An engine's schemas.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Schemas<'a> {
+    engine: &'a Engine,
+}
+
+type Blocks = Vec<(&'static str, &'static [&'static str])>;
+
+impl<'a> Schemas<'a> {
+    pub(super) const fn new(engine: &'a Engine) -> Self {
+        Self { engine }
+    }
+
+    fn since(&self, terraform_minor: Option<u64>, tofu_minor: Option<u64>) -> bool {
+        let minor = match self.engine.name {
+            EngineName::Terraform => terraform_minor,
+            EngineName::Tofu => tofu_minor,
+        };
+        minor.is_some_and(|minor| self.engine.is_at_least(1, minor, 0))
+    }
+
+    /// Whether what is not in these schemas is certainly refused: a later engine may know more.
+    pub(super) fn are_complete(&self) -> bool {
+        !self.since(Some(NEWEST_KNOWN_TERRAFORM + 1), Some(NEWEST_KNOWN_TOFU + 1))
+    }
+
+    /// What a file of a module may hold.
+    pub(super) fn file_blocks(&self) -> Blocks {
+        let mut blocks: Blocks = vec![
+            ("terraform", NONE),
+            ("required_providers", NONE),
+            ("provider", NAME),
+            ("variable", NAME),
+            ("locals", NONE),
+            ("output", NAME),
+            ("module", NAME),
+            ("resource", TYPE_AND_NAME),
+            ("data", TYPE_AND_NAME),
+            ("moved", NONE),
+            ("import", NONE),
+            ("check", NAME),
+        ];
+        if self.since(Some(7), Some(7)) {
+            blocks.push(("removed", NONE));
+        }
+        if self.since(Some(10), Some(11)) {
+            blocks.push(("ephemeral", TYPE_AND_NAME));
+        }
+        if self.since(Some(14), None) {
+            blocks.push(("action", TYPE_AND_NAME));
+        }
+        if self.since(None, Some(12)) {
+            blocks.push(("language", NONE));
+        }
+        blocks
+    }
+
+    /// What a `terraform` block may hold besides [`TERRAFORM_ARGUMENTS`].
+    pub(super) fn terraform_blocks(&self) -> Blocks {
+        let mut blocks: Blocks = vec![
+            ("backend", &["type"]),
+            ("cloud", NONE),
+            ("required_providers", NONE),
+            ("provider_meta", &["provider"]),
+        ];
+        if self.since(None, Some(7)) {
+            blocks.push(("encryption", NONE));
+        }
+        blocks
+    }
+
+    pub(super) fn variable_arguments(&self) -> Vec<&'static str> {
+        let mut arguments = vec!["description", "default", "type", "sensitive", "nullable"];
+        if self.since(Some(10), Some(11)) {
+            arguments.push("ephemeral");
+        }
+        if self.since(None, Some(10)) {
+            arguments.push("deprecated");
+        }
+        if self.since(None, Some(12)) {
+            arguments.push("const");
+        }
+        arguments
+    }
+
+    pub(super) fn output_arguments(&self) -> Vec<&'static str> {
+        let mut arguments = vec!["description", "depends_on", "sensitive"];
+        if self.since(Some(10), Some(11)) {
+            arguments.push("ephemeral");
+        }
+        if self.since(None, Some(10)) {
+            arguments.push("deprecated");
+        }
+        arguments
+    }
+
+    /// The required and the optional arguments of `import`.
+    pub(super) fn import_arguments(&self) -> (Vec<&'static str>, Vec<&'static str>) {
+        let (mut required, mut optional) = (vec!["to"], vec!["provider"]);
+        if self.since(Some(7), Some(7)) {
+            optional.push("for_each");
+        }
+        if self.since(Some(12), Some(12)) {
+            optional.extend(["id", "identity"]);
+        } else {
+            required.push("id");
+        }
+        (required, optional)
+    }
+
+    pub(super) fn takes_lifecycle_in_modules(&self) -> bool {
+        self.since(None, Some(11))
+    }
+
+    pub(super) fn takes_for_each_in_providers(&self) -> bool {
+        self.since(None, Some(9))
+    }
+
+    /// Whether module sources and versions may refer to variables and local values.
+    pub(super) fn evaluates_module_sources(&self) -> bool {
+        self.since(Some(15), Some(8))
+    }
+
+    /// Whether `language` and `experiments` of a `terraform` block have a meaning.
+    pub(super) fn judges_language_editions(&self) -> bool {
+        !self.since(None, Some(12))
+    }
+
+    /// Whether `import` blocks count as requirements when they aim at a module or at a declared resource.
+    pub(super) fn counts_every_import(&self) -> bool {
+        self.engine.name == EngineName::Tofu
+    }
+
+    pub(super) fn test_file_blocks(&self) -> Blocks {
+        vec![
+            ("run", NAME),
+            ("variables", NONE),
+            ("provider", NAME),
+            ("override_resource", NONE),
+            ("override_data", NONE),
+            ("override_module", NONE),
+            ("mock_provider", NAME),
+        ]
+    }
+}
+
+pub(super) const TERRAFORM_ARGUMENTS: &[&str] = &["required_version", "experiments", "language"];
+
+pub(super) const MODULE_ARGUMENTS: &[&str] = &["source", "version", "count", "for_each", "depends_on", "providers"];
+
+pub(super) const MODULE_BLOCKS: &[(&str, &[&str])] =
+    &[("_", NONE), ("lifecycle", NONE), ("locals", NONE), ("provider", &["type"])];
+
+pub(super) const PROVIDER: BodySchema<'static> = BodySchema {
+    required: &[],
+    optional: &["alias", "version", "for_each", "count", "depends_on", "source"],
+    blocks: &[("_", NONE), ("lifecycle", NONE), ("locals", NONE)],
+};
+
+pub(super) const RESOURCE: BodySchema<'static> = BodySchema {
+    required: &[],
+    optional: &["count", "for_each", "provider", "depends_on"],
+    blocks: &[
+        ("locals", NONE),
+        ("lifecycle", NONE),
+        ("connection", NONE),
+        ("provisioner", &["type"]),
+        ("_", NONE),
+    ],
+};
+
+pub(super) const DATA: BodySchema<'static> = BodySchema {
+    required: &[],
+    optional: &["count", "for_each", "provider", "depends_on"],
+    blocks: &[("lifecycle", NONE), ("locals", NONE), ("_", NONE)],
+};
+
+pub(super) const MOVED: BodySchema<'static> = BodySchema { required: &["from", "to"], optional: &[], blocks: &[] };
+
+pub(super) const REMOVED: BodySchema<'static> = BodySchema {
+    required: &["from"],
+    optional: &[],
+    blocks: &[("lifecycle", NONE), ("provisioner", &["type"]), ("connection", NONE)],
+};
+
+pub(super) const CHECK: BodySchema<'static> =
+    BodySchema { required: &[], optional: &[], blocks: &[("data", TYPE_AND_NAME), ("assert", NONE)] };
+
+pub(super) const CHECK_RULE: BodySchema<'static> =
+    BodySchema { required: &["condition", "error_message"], optional: &[], blocks: &[] };
+
+pub(super) const LANGUAGE: BodySchema<'static> =
+    BodySchema { required: &[], optional: &["edition", "experiments"], blocks: &[("compatible_with", NONE)] };
+
+pub(super) const COMPATIBLE_WITH: BodySchema<'static> =
+    BodySchema { required: &[], optional: &["opentofu"], blocks: &[] };
+
+pub(super) const RUN: BodySchema<'static> = BodySchema { required: &[], optional: &[], blocks: &[("module", NONE)] };
+
+pub(super) const RUN_MODULE: BodySchema<'static> =
+    BodySchema { required: &["source"], optional: &["version"], blocks: &[] };
+
+pub(super) const LOCAL_BACKEND: BodySchema<'static> =
+    BodySchema { required: &[], optional: &["path", "workspace_dir"], blocks: &[] };

@@ -1,0 +1,322 @@
+//! The tree of modules below a root module, as far as it is on disk.
+//!
+//! Source: OpenTofu `internal/initwd/module_install.go`, `internal/configs/configload/loader_load.go`.
+
+use std::collections::{BTreeMap, HashMap};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+
+use super::declarations::{CallDeclaration, TextValue};
+use super::module::{self, LoadedModule};
+use super::schemas::Schemas;
+use super::source::{self, clean_path, is_fetchable};
+use super::{ChildModule, Configuration, InstallationRecord, MissingModule, Module, ModuleCall, ModuleSource, test_files};
+use crate::domain::{CoreConstraints, Engine};
+use crate::finding::{Place, Sources};
+use crate::read::Problem;
+use crate::read::modules_manifest::{self, ModuleRecord, ModulesManifest};
+
+/// Trees that grow larger are cut off: modules that call each other many times grow exponentially.
+const MAXIMUM_CHILDREN: usize = 5000;
+
+pub(super) fn read(
+    root_module: &Utf8Path,
+    data_dir: &Utf8Path,
+    test_directory: &str,
+    engine: &Engine,
+    sources: &mut Sources,
+) -> Configuration {
+    let mut root = module::load(root_module, Some(test_directory), engine, sources);
+    let manifest = modules_manifest::read(data_dir);
+    root.module.errors.extend(manifest.errors.iter().cloned());
+    let (tests, run_calls) = test_files::read(root_module, &root.tests.tests, engine, sources);
+    let mut tree = Tree {
+        root_module,
+        engine,
+        manifest,
+        sources,
+        children: BTreeMap::new(),
+        loaded: HashMap::new(),
+        calls_before: Vec::new(),
+    };
+    let parent = Parent { key: String::new(), directory: Utf8PathBuf::new(), is_reinstalled: false };
+    let ancestor = canonical(root_module);
+    tree.calls_before.extend(ancestor);
+    for call in &root.calls {
+        tree.child(&parent, &call.name, call);
+    }
+    for run in run_calls {
+        tree.child(&parent, &run.key, &run.call);
+    }
+    Configuration { children: tree.children, root: root.module, tests }
+}
+
+struct Tree<'a> {
+    root_module: &'a Utf8Path,
+    engine: &'a Engine,
+    manifest: ModulesManifest,
+    sources: &'a mut Sources,
+    children: BTreeMap<String, ChildModule>,
+    /// Modules by their real directory: each is read once.
+    loaded: HashMap<Utf8PathBuf, LoadedModule>,
+    /// The real directories of the modules above, outermost first.
+    calls_before: Vec<Utf8PathBuf>,
+}
+
+struct Parent {
+    key: String,
+    /// Relative to the root module, or absolute.
+    directory: Utf8PathBuf,
+    /// The installer has dropped its record, and with it those of everything below.
+    is_reinstalled: bool,
+}
+
+/// Where a called module is.
+enum Location {
+    /// Relative to the root module, or absolute.
+    Directory(Utf8PathBuf),
+    Missing(MissingModule),
+    /// Somewhere on this machine, in a form that is not read here.
+    Unread,
+}
+
+impl Tree<'_> {
+    fn child(&mut self, parent: &Parent, key: &str, call: &CallDeclaration) {
+        if self.children.len() >= MAXIMUM_CHILDREN {
+            return;
+        }
+        let text = |text: &Option<super::declarations::Text>| match text.as_ref().map(|text| &text.value) {
+            Some(TextValue::Constant(text)) => Some(text.clone()),
+            _ => None,
+        };
+        let values = [&call.source, &call.version].map(|text| text.as_ref().map(|text| text.value.clone()));
+        if values.contains(&Some(TextValue::Refused)) || !is_name(&call.name) {
+            return;
+        }
+        let (source_text, version) = (text(&call.source), text(&call.version));
+        let source = match &source_text {
+            Some(source) if !values.contains(&Some(TextValue::Unevaluated)) => {
+                source::parse(source, self.has_version(call), self.engine)
+            }
+            _ if values[0].is_some() => ModuleSource::Unevaluated,
+            // An error of the file says that it is missing.
+            _ => return,
+        };
+        let source_place = call.source.as_ref().map_or_else(|| call.place.clone(), |source| source.place.clone());
+        let call = ModuleCall { name: call.name.clone(), source: source_text, source_place, version };
+        let record = self.record(parent, key, &call, &source);
+        let location = self.locate(parent, key, &call, &source, record);
+        let is_reinstalled = record != InstallationRecord::Installed && record != InstallationRecord::VersionUnrecorded;
+        let mut child = ChildModule { call, source, module: None, missing: None, record };
+        match location {
+            Location::Missing(missing) => child.missing = Some(missing),
+            Location::Unread => {}
+            Location::Directory(directory) => self.descend(key, &mut child, directory, is_reinstalled),
+        }
+        self.children.insert(key.to_owned(), child);
+    }
+
+    /// Whether a version is given: an explicit null counts only where it is not evaluated.
+    fn has_version(&self, call: &CallDeclaration) -> bool {
+        match call.version.as_ref().map(|version| &version.value) {
+            None => false,
+            Some(TextValue::Null) => !Schemas::new(self.engine).evaluates_module_sources(),
+            Some(_) => true,
+        }
+    }
+
+    /// Reads the module in a directory and everything below it.
+    fn descend(&mut self, key: &str, child: &mut ChildModule, directory: Utf8PathBuf, is_reinstalled: bool) {
+        let path = self.root_module.join(&directory);
+        let Some(real) = canonical(&path) else {
+            child.missing = Some(unreadable(&child.call, &path));
+            return;
+        };
+        if self.calls_before.contains(&real) {
+            child.missing = Some(invalid(
+                "Module calls itself",
+                format!("Module \"{}\" is one of the modules that call it, so that the calls never end.", child.call.name),
+                &child.call.source_place,
+            ));
+            return;
+        }
+        let loaded = match self.loaded.get(&real) {
+            Some(loaded) => loaded.clone(),
+            None => {
+                let loaded = module::load(&path, None, self.engine, self.sources);
+                self.loaded.insert(real.clone(), loaded.clone());
+                loaded
+            }
+        };
+        if !loaded.is_readable {
+            child.missing = Some(unreadable(&child.call, &path));
+            return;
+        }
+        let mut module: Module = loaded.module;
+        if let Some(place) = loaded.import {
+            module.errors.push(Problem {
+                summary: "Invalid import configuration".to_owned(),
+                detail: "Import blocks are only allowed in the root module.".to_owned(),
+                place,
+            });
+        }
+        child.module = Some(module);
+        self.calls_before.push(real);
+        let parent = Parent { key: key.to_owned(), directory, is_reinstalled };
+        for call in &loaded.calls {
+            self.child(&parent, &format!("{key}.{}", call.name), call);
+        }
+        self.calls_before.pop();
+    }
+
+    /// What the manifest of installed modules says about a call.
+    fn record(&self, parent: &Parent, key: &str, call: &ModuleCall, source: &ModuleSource) -> InstallationRecord {
+        let Some(record) = self.manifest.record(key).filter(|_| !parent.is_reinstalled) else {
+            return InstallationRecord::None;
+        };
+        let Some(wanted) = normalized(source) else { return InstallationRecord::None };
+        let recorded = source::parse(&record.source, false, self.engine);
+        if normalized(&recorded).unwrap_or(&record.source) != wanted {
+            return InstallationRecord::SourceChanged;
+        }
+        match (&record.version, call.version.as_deref().map(CoreConstraints::parse)) {
+            (Some(version), Some(Ok(constraints))) if !constraints.allows(version) => {
+                InstallationRecord::VersionChanged
+            }
+            _ if !self.is_directory(record) => InstallationRecord::DirectoryMissing,
+            (None, Some(_)) => InstallationRecord::VersionUnrecorded,
+            _ => InstallationRecord::Installed,
+        }
+    }
+
+    fn is_directory(&self, record: &ModuleRecord) -> bool {
+        fs::metadata(self.root_module.join(&record.directory)).is_ok_and(|metadata| metadata.is_dir())
+    }
+
+    fn locate(
+        &self,
+        parent: &Parent,
+        key: &str,
+        call: &ModuleCall,
+        source: &ModuleSource,
+        record: InstallationRecord,
+    ) -> Location {
+        const INVALID_VERSION: &str = "Invalid version constraint";
+        let place = &call.source_place;
+        if let Some(Err(_)) = call.version.as_deref().map(CoreConstraints::parse) {
+            let detail = "This string does not use correct version constraint syntax.";
+            return Location::Missing(invalid(INVALID_VERSION, detail, place));
+        }
+        if let ModuleSource::Remote { scheme, host, .. } = source {
+            if scheme == "bitbucket" {
+                let why = "what kind of repository a bitbucket.org address means is asked for on every reading".to_owned();
+                return Location::Missing(MissingModule::NeedsNetwork { host: host.clone(), why });
+            }
+        }
+        match (record, self.manifest.record(key)) {
+            (InstallationRecord::Installed, Some(found)) => return Location::Directory(found.directory.clone()),
+            (InstallationRecord::VersionUnrecorded, _) => {
+                return Location::Missing(invalid(
+                    "Module version requirements have changed",
+                    "The version requirements have changed since this module was installed and the installed version \
+                     is no longer acceptable.",
+                    place,
+                ));
+            }
+            _ => {}
+        }
+        match source {
+            ModuleSource::Invalid(reason) => Location::Missing(invalid("Invalid module source address", reason, place)),
+            ModuleSource::Unevaluated => Location::Missing(MissingModule::Unevaluated),
+            ModuleSource::Local(path) => self.local(parent, path, call),
+            ModuleSource::LocalCopy(address) => Self::copied(address, call),
+            ModuleSource::Registry { host, normalized } => Location::Missing(MissingModule::NeedsNetwork {
+                host: Some(host.clone()),
+                why: format!("{normalized} is {} and its registry is not on this machine", not_installed(record)),
+            }),
+            ModuleSource::Remote { scheme, host, normalized } if is_fetchable(scheme, self.engine) => {
+                Location::Missing(MissingModule::NeedsNetwork {
+                    host: host.clone(),
+                    why: format!("{normalized} is {} and has to be downloaded", not_installed(record)),
+                })
+            }
+            ModuleSource::Remote { scheme, normalized, .. } => {
+                let detail = format!(
+                    "Could not download module \"{}\" source code from \"{normalized}\": download not supported for \
+                     scheme '{scheme}'",
+                    call.name
+                );
+                Location::Missing(invalid("Failed to download module", detail, place))
+            }
+        }
+    }
+
+    /// A path below the calling module's directory, which is the real one where a link led there.
+    fn local(&self, parent: &Parent, path: &str, call: &ModuleCall) -> Location {
+        let joined = clean_path(&format!("{}/{path}", if parent.directory.as_str().is_empty() { "." } else { parent.directory.as_str() }));
+        let full = self.root_module.join(&joined);
+        let Some(real) = canonical(&full) else { return Location::Missing(unreadable(call, &full)) };
+        let above = canonical(&self.root_module.join(&parent.directory));
+        let is_linked = above.is_none_or(|above| clean_path(&format!("{above}/{path}")) != real.as_str());
+        Location::Directory(if is_linked { real } else { joined.into() })
+    }
+
+    /// What `init` copies from this machine. Directories are read in place; archives and repositories are not.
+    fn copied(address: &str, call: &ModuleCall) -> Location {
+        let Some(path) = address.strip_prefix("file://") else { return Location::Unread };
+        let (path, subdirectory) = path.split_once("//").unwrap_or((path, ""));
+        let path = Utf8Path::new(path.split_once('?').map_or(path, |(path, _)| path));
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() && !subdirectory.contains(['*', '?', '[']) => {
+                let directory = canonical(path).unwrap_or_else(|| path.to_owned());
+                Location::Directory(if subdirectory.is_empty() { directory } else { directory.join(subdirectory) })
+            }
+            Ok(_) => Location::Unread,
+            Err(_) => {
+                let detail = format!(
+                    "Could not download module \"{}\" source code from \"{address}\": no such file or directory.",
+                    call.name
+                );
+                Location::Missing(invalid("Failed to download module", detail, &call.source_place))
+            }
+        }
+    }
+}
+
+fn normalized(source: &ModuleSource) -> Option<&str> {
+    match source {
+        ModuleSource::Local(text) | ModuleSource::LocalCopy(text) => Some(text),
+        ModuleSource::Registry { normalized, .. } | ModuleSource::Remote { normalized, .. } => Some(normalized),
+        ModuleSource::Unevaluated | ModuleSource::Invalid(_) => None,
+    }
+}
+
+fn not_installed(record: InstallationRecord) -> &'static str {
+    match record {
+        InstallationRecord::SourceChanged => "installed from another source",
+        InstallationRecord::VersionChanged => "installed in a version that is not allowed",
+        InstallationRecord::DirectoryMissing => "recorded as installed where nothing is",
+        InstallationRecord::None | InstallationRecord::Installed | InstallationRecord::VersionUnrecorded => {
+            "not installed"
+        }
+    }
+}
+
+fn invalid(summary: &str, detail: impl Into<String>, place: &Place) -> MissingModule {
+    MissingModule::Invalid(Problem { summary: summary.to_owned(), detail: detail.into(), place: place.clone() })
+}
+
+fn unreadable(call: &ModuleCall, directory: &Utf8Path) -> MissingModule {
+    let detail = format!("The directory {directory} could not be read for module \"{}\".", call.name);
+    invalid("Unreadable module directory", detail, &call.source_place)
+}
+
+fn canonical(path: &Utf8Path) -> Option<Utf8PathBuf> {
+    let path = if path.as_str().is_empty() { Utf8Path::new(".") } else { path };
+    path.canonicalize_utf8().ok()
+}
+
+fn is_name(name: &str) -> bool {
+    hcl::edit::Ident::try_new(name).is_ok()
+}
