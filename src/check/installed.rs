@@ -4,9 +4,11 @@
 //! A repository can commit `.terraform/providers`, and an engine uses what stands there when it matches any locked
 //! hash, the attacker's included.
 
+use std::collections::BTreeMap;
+
 use camino::Utf8Path;
 
-use crate::domain::{Hash, HashScheme, Layout, PackageId};
+use crate::domain::{Hash, HashScheme, Layout, PackageId, Platform, ProviderAddress};
 use crate::finding::{Code, Finding, Owner, Place, Severity};
 use crate::predict::{DigestKind, DigestRequest, Digests};
 use crate::read::installed::{Installed, InstalledEntry, InstalledKind};
@@ -154,14 +156,16 @@ pub fn prove(lock: &ProviderLock, package: &MirrorPackage, digests: &Digests) ->
 }
 
 /// What every later command will use, judged by the lock file as it was before `init`: each entry of the lock file as
-/// it is now must be installed, and proven by what was locked then.
+/// it is now must be installed, and proven by what was locked then. `resources` names what of the state needs a provider,
+/// where that is known.
 pub fn check_locked(
     now: &LockFile,
     before: &LockFile,
     installed: &Installed,
     mirrors: &[&Mirror],
     digests: &Digests,
-    platform: &crate::domain::Platform,
+    platform: &Platform,
+    resources: &BTreeMap<ProviderAddress, Vec<String>>,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for lock in &now.locks {
@@ -176,7 +180,12 @@ pub fn check_locked(
             Some(earlier) if earlier.version == lock.version => prove(earlier, package, digests),
             _ => Proof::NoUsableHash,
         };
-        findings.extend(unproven(lock, before, package, &proof));
+        let Some(mut finding) = unproven(lock, before, package, &proof) else { continue };
+        if let Some(resources) = resources.get(&lock.address) {
+            let shown = resources.iter().take(8).map(|resource| format!("`{resource}`")).collect::<Vec<_>>().join(", ");
+            finding.detail.push_str(&format!(" The state needs it for {shown}."));
+        }
+        findings.push(finding);
     }
     findings
 }

@@ -10,15 +10,15 @@ use super::resolve::Resolved;
 use super::{ExitCode, Stop, session, workflow_arguments};
 use crate::check::{Cleared, Verdict};
 use crate::domain::WorkflowCommand;
-use crate::exec::{Invocation, child};
+use crate::exec::{Invocation, child, explanation, state_pull};
 use crate::finding::{Finding, Sources};
 use crate::gate::cli_sources::CliConfigChoice;
 use crate::gate::context::Context;
 use crate::gate::engine::FoundEngine;
 use crate::gate::gather::{Gathered, Question};
-use crate::gate::later::{self, Demand};
+use crate::gate::later::{self, AfterInit, Demand};
 use crate::gate::prepared::{self, CliConfiguration};
-use crate::gate::{explanation, init};
+use crate::gate::init;
 use crate::read::text_file;
 use crate::render;
 
@@ -117,19 +117,23 @@ impl Run<'_> {
         let invocation = self.invocation(&configuration, &cleared)?;
         let ended = child::run(&invocation, &cleared).map_err(Stop::Start)?;
         if ended.code != 0 {
-            let findings = explanation::explain(&self.context, &gathered, &invocation, &ended.error_output);
+            let findings = explanation::explain(&gathered, &invocation, &ended.error_output);
             self.tell(findings, &gathered.sources);
             return Ok(ExitCode::Engine(ended.code));
         }
-        self.after_init(&gathered)
+        self.after_init(&gathered, &invocation)
     }
 
     /// Judges what `init` installed by the lock file as it was before; only then it is handed over.
-    fn after_init(&self, gathered: &Gathered) -> Result<ExitCode, Stop> {
-        let mut later = later::judge(&self.context, Some(&gathered.facts.lock), Demand::Installed)?;
+    fn after_init(&self, gathered: &Gathered, invocation: &Invocation) -> Result<ExitCode, Stop> {
+        let resources = || {
+            let state = state_pull::pull(invocation, &self.found.engine);
+            state.as_ref().map(explanation::resources).unwrap_or_default()
+        };
+        let after = AfterInit { lock: &gathered.facts.lock, resources: &resources };
+        let mut later = later::judge(&self.context, Some(&after), Demand::Installed)?;
         let mut findings = std::mem::take(&mut later.findings);
-        explanation::name_resources(&self.context, &mut findings);
-        crate::check::rules::apply_levels(&self.resolved.settings, &mut findings, &Resolved::today());
+        crate::check::rules::apply(&self.resolved.settings, &mut findings, &Resolved::today());
         let verdict = crate::check::verdict::judge(&findings, self.resolved.settings.policy);
         self.tell(findings, &later.sources);
         match verdict {

@@ -2,6 +2,7 @@
 
 pub mod child;
 pub mod engine_error;
+pub mod explanation;
 pub mod invocation;
 pub mod state_pull;
 

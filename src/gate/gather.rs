@@ -66,7 +66,7 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
         engine,
     );
     if let Some(path) = &settings.state {
-        state.add(state::read_file(path, engine));
+        state.add_given(state::read_given(path, engine));
     }
     let source_facts = cli_sources::read(context, question.cli_config, &init, &root_module);
     let facts = Facts {

@@ -10,7 +10,7 @@ use super::init;
 use crate::check::handover::{Leg, LegProvider};
 use crate::check::installed::{self, Proof};
 use crate::check::{self};
-use crate::domain::PackageId;
+use crate::domain::{PackageId, ProviderAddress};
 use crate::finding::report::{ReportPackage, ReportProvider};
 use crate::finding::{Code, Finding, Owner, Place, Severity, Sources};
 use crate::predict::Digests;
@@ -46,19 +46,34 @@ struct Seen {
     digests: Digests,
 }
 
-/// Judges what stands installed.
-///
-/// `before` is the lock file as it was before `init`, where that is known from this very command.
+/// What an `init` that has just ended knows.
+pub struct AfterInit<'a> {
+    /// The lock file as it was before.
+    pub lock: &'a LockFile,
+    /// Asks the engine which resources of the state need which provider.
+    pub resources: &'a dyn Fn() -> BTreeMap<ProviderAddress, Vec<String>>,
+}
+
+/// Judges what stands installed, with what an `init` of this very command knows.
 ///
 /// # Errors
 /// Fails where the data directory cannot be read.
-pub fn judge(context: &Context<'_>, before: Option<&LockFile>, demand: Demand) -> anyhow::Result<Later> {
+pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: Demand) -> anyhow::Result<Later> {
     let mut sources = Sources::default();
-    let seen = see(context, before, &mut sources)?;
+    let seen = see(context, after_init.map(|after| after.lock), &mut sources)?;
     let mirrors = seen.mirrors.iter().collect::<Vec<_>>();
     let mut findings = installed::check(&seen.installed, &mirrors, &seen.digests);
-    let mut locked =
-        installed::check_locked(&seen.now, &seen.before, &seen.installed, &mirrors, &seen.digests, context.platform);
+    let is_new = seen.now.locks.iter().any(|lock| seen.before.lock_for(&lock.address).is_none());
+    let resources = after_init.filter(|_| is_new).map(|after| (after.resources)()).unwrap_or_default();
+    let mut locked = installed::check_locked(
+        &seen.now,
+        &seen.before,
+        &seen.installed,
+        &mirrors,
+        &seen.digests,
+        context.platform,
+        &resources,
+    );
     if demand == Demand::Whatever {
         for finding in locked.iter_mut().filter(|finding| finding.code == Code::PackageNotInstalled) {
             finding.severity = Severity::Note;
@@ -80,10 +95,10 @@ pub fn judge(context: &Context<'_>, before: Option<&LockFile>, demand: Demand) -
     let (leg, providers) = leg(context, &seen, &mirrors);
     let data_dir = context.data_dir();
     let place = Place::file(handover::path(&data_dir));
-    let found = if before.is_some() { Found::Missing } else { handover::read(&data_dir) };
+    let found = if after_init.is_some() { Found::Missing } else { handover::read(&data_dir) };
     match &found {
         Found::Read(handover) => findings.extend(check::handover::check(&leg_of(handover), &leg, &place)),
-        Found::Missing if before.is_some() || init::kept_lock_file(context).is_some() => {}
+        Found::Missing if after_init.is_some() || init::kept_lock_file(context).is_some() => {}
         Found::Missing => findings.push(check::handover::missing(place, "there is no handover")),
         Found::Unreadable(why) => findings.push(check::handover::missing(place, why)),
     }

@@ -37,6 +37,15 @@ pub struct State {
 }
 
 /// A resource's provider. Legacy addresses (`-`) are needs like others: the engine refuses them later.
+impl State {
+    /// Adds a state that was given instead of what could not be seen.
+    pub fn add_given(&mut self, given: Self) {
+        self.needs.extend(given.needs);
+        self.errors.extend(given.errors);
+        self.unseen = given.unseen;
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateNeed {
     pub address: ProviderAddress,
@@ -70,6 +79,14 @@ pub fn read(
 /// without instances.
 pub fn parse(path: &Utf8Path, bytes: &[u8], engine: &Engine) -> State {
     Reader::new(path, engine).parse(bytes, document::Forms::StateOrShown)
+}
+
+/// Reads a file that somebody named: a state file, or the output of `show -json`. A missing one is a problem.
+pub fn read_given(path: &Utf8Path, engine: &Engine) -> State {
+    match fs::read(path) {
+        Ok(bytes) => parse(path, &bytes, engine),
+        Err(error) => Reader::new(path, engine).failed(&[os_error::describe("open", path.as_std_path(), &error)]),
+    }
 }
 
 /// A missing or empty file is no state.
