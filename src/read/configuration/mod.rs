@@ -9,9 +9,14 @@ mod declarations;
 mod files;
 mod json;
 mod module;
+mod module_block;
+mod named_values;
+mod provider_block;
 mod required_providers;
+mod resource_block;
 mod schemas;
 mod source;
+mod terraform_block;
 mod test_files;
 mod tree;
 

@@ -11,6 +11,7 @@ use super::declarations::{
     self, CallDeclaration, Declarations, ImportDeclaration, NameKind, ProviderDeclaration, ResourceDeclaration, Role,
 };
 use super::files::{self, ModuleFiles};
+use super::provider_block;
 use super::schemas::Schemas;
 use super::{Module, ProviderUse};
 use crate::domain::Engine;
@@ -322,7 +323,7 @@ impl<'a> Merge<'a> {
         }
         let local_name = match &import.provider {
             Some(name) => Some(name.clone()),
-            None => declarations::implied_local_name(&import.resource_type, self.engine),
+            None => provider_block::implied_local_name(&import.resource_type, self.engine),
         };
         self.module.uses.extend(local_name.map(|local_name| ProviderUse {
             local_name,

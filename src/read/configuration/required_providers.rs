@@ -4,7 +4,7 @@
 
 use super::RequiredProvider;
 use super::body::{Attribute, Block, Expression, Problems};
-use super::declarations::check_local_name;
+use super::provider_block::check_local_name;
 use crate::domain::Engine;
 use crate::finding::Place;
 use crate::read::native_syntax::constant::{Constant, NotConstant};

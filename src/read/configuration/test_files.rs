@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::TestFiles;
 use super::body::{Block, Problems};
 use super::declarations::{self, CallDeclaration, Text, TextValue};
+use super::provider_block;
 use super::files;
 use super::schemas::{self, Schemas};
 use crate::domain::Engine;
@@ -41,7 +42,7 @@ pub(super) fn read(
         for block in content.blocks {
             match block.block_type {
                 "provider" if engine.counts_providers_of_tests() => {
-                    let found = declarations::provider(&block, engine, &mut problems);
+                    let found = provider_block::read(&block, engine, &mut problems);
                     tests.provider_blocks.extend(found.map(|provider| provider.block));
                 }
                 "run" => {

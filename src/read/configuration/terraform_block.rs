@@ -1,0 +1,148 @@
+//! `terraform` blocks and OpenTofu's `language` blocks.
+//!
+//! Source: OpenTofu `internal/configs/parser_config.go`, `language.go`, `diagnostics.go`, `backend.go`.
+
+use super::body::{Attribute, Block, Content, Problems};
+use super::declarations::{Reader, Role, TextValue, has_template, text};
+use super::required_providers;
+use super::schemas;
+use super::{Backend, CoreVersion};
+use crate::domain::EngineName;
+use crate::read::native_syntax::constant::Constant;
+use crate::read::native_syntax::schema::{BodySchema, Unknown};
+
+impl<'a> Reader<'a> {
+    pub(super) fn terraform(&mut self, block: &Block<'a>) {
+        let blocks = self.schemas.terraform_blocks();
+        let schema = BodySchema { required: &[], optional: schemas::TERRAFORM_ARGUMENTS, blocks: &blocks };
+        let content = self.content(block, &schema);
+        if let Some(attribute) = content.attributes.get("required_version") {
+            let is_for_tofu = is_tofu_file(self.file.path.as_str());
+            if is_for_tofu || self.engine.checks_required_version_in_tf_files() {
+                self.core_version(attribute, is_for_tofu);
+            }
+        }
+        if self.schemas.judges_language_editions() {
+            self.language_edition(&content);
+        }
+        for inner in content.blocks {
+            match inner.block_type {
+                "backend" => {
+                    let backend = backend(&inner, &mut self.found.problems);
+                    self.found.backends.push(backend);
+                }
+                "cloud" => self.found.clouds.push(Backend {
+                    kind: "cloud".to_owned(),
+                    path: None,
+                    workspace_dir: None,
+                    place: inner.place,
+                }),
+                "required_providers" => {
+                    let entries = required_providers::read(&inner, self.engine, &mut self.found.problems);
+                    self.found.required_providers.push((inner.place, entries));
+                }
+                "encryption" => self.found.encryptions.push(inner.place),
+                _ => {}
+            }
+        }
+    }
+
+    fn language_edition(&mut self, content: &Content<'a>) {
+        if let Some(attribute) = content.attributes.get("language") {
+            let keyword = attribute.value.reference().filter(|(_, steps)| steps.is_empty()).map(|(name, _)| name);
+            match keyword.as_deref() {
+                Some("TF2021") => {}
+                Some("tofu2024") if self.engine.name == EngineName::Tofu => {}
+                _ => self.problems().give_up("Unsupported language edition", "", attribute.place.clone()),
+            }
+        }
+        if let Some(attribute) = content.attributes.get("experiments") {
+            let summary = "Module uses experimental features";
+            if self.engine.name == EngineName::Terraform && self.engine.version.prerelease.is_empty() {
+                let detail = "Experimental features are intended only for gathering early feedback on new language \
+                              designs, and so are available only in alpha releases of Terraform.";
+                self.problems().refuse(summary, detail, attribute.place.clone());
+            } else {
+                self.problems().give_up(summary, "", attribute.place.clone());
+            }
+        }
+    }
+
+    fn core_version(&mut self, attribute: &Attribute<'a>, is_for_tofu: bool) {
+        let text = text(&attribute.value, "Invalid version constraint", "A string value is required.", self.problems());
+        if let TextValue::Constant(text) = text {
+            self.found.core_versions.push(CoreVersion { text, is_for_tofu, place: attribute.value.place() });
+        }
+    }
+
+    /// OpenTofu's own settings.
+    pub(super) fn language(&mut self, block: &Block<'a>) {
+        if self.role == Role::Override {
+            return self.problems().refuse(
+                "Language selections in override file",
+                "Language-related settings in \"language\" blocks are not allowed in override files. Place these \
+                 settings in a normal configuration file.",
+                block.place.clone(),
+            );
+        }
+        let content = self.content(block, &schemas::LANGUAGE);
+        if let Some(attribute) = content.attributes.get("edition") {
+            let keyword = attribute.value.reference().filter(|(_, steps)| steps.is_empty());
+            if keyword.is_none_or(|(name, _)| name != "tofu2024") {
+                let place = attribute.place.clone();
+                if self.schemas.are_complete() {
+                    self.problems().refuse("Unsupported language edition", "Only tofu2024 is supported.", place);
+                } else {
+                    self.problems().give_up("Unsupported language edition", "", place);
+                }
+            }
+        }
+        if let Some(attribute) = content.attributes.get("experiments") {
+            if attribute.value.elements().is_none_or(|elements| !elements.is_empty()) {
+                self.problems().give_up("Unknown experiment keyword", "", attribute.place.clone());
+            }
+        }
+        let mut seen = 0;
+        for nested in &content.blocks {
+            let content = nested.body.content(&schemas::COMPATIBLE_WITH, Unknown::Ignored, &mut self.found.problems);
+            let Some(attribute) = content.attributes.get("opentofu") else { continue };
+            seen += 1;
+            if seen == 2 {
+                self.problems().refuse(
+                    "Duplicate compatible_with block",
+                    "Each language block may have at most one compatible_with block referring to OpenTofu.",
+                    nested.place.clone(),
+                );
+            }
+            self.core_version(attribute, true);
+        }
+    }
+}
+
+fn backend(block: &Block<'_>, problems: &mut Problems) -> Backend {
+    let kind = block.labels[0].to_owned();
+    let (mut path, mut workspace_dir) = (None, None);
+    if kind == "local" {
+        let content = block.body.content(&schemas::LOCAL_BACKEND, Unknown::Ignored, problems);
+        let mut constant = |name: &str| {
+            let expression = &content.attributes.get(name)?.value;
+            let has_variables = |text: &str| expression.is_json() && has_template(text);
+            match expression.evaluate().map(Constant::into_string) {
+                Ok(Ok(text)) if !text.as_deref().is_some_and(has_variables) => text,
+                _ => {
+                    let detail = format!("The local backend's `{name}` is not a constant.");
+                    problems.give_up("Backend configuration not understood", detail, expression.place());
+                    None
+                }
+            }
+        };
+        path = constant("path");
+        workspace_dir = constant("workspace_dir");
+    }
+    Backend { kind, path, workspace_dir, place: block.place.clone() }
+}
+
+fn is_tofu_file(path: &str) -> bool {
+    path.ends_with(".tofu") || path.ends_with(".tofu.json")
+}
+
