@@ -67,9 +67,17 @@ pub fn check(facts: &Facts, config: &CliConfig, files: &[InheritedFile]) -> Vec<
 
 fn problem(problem: &CliConfigProblem) -> Finding {
     let (code, severity, effect) = match problem.effect {
-        Effect::FileDropped => (Code::CliConfigBroken, Severity::Error, "The engine drops the whole file and goes on with its defaults."),
-        Effect::BlockDropped => (Code::CliConfigBroken, Severity::Error, "The engine drops the block and goes on without it."),
-        Effect::MethodDropped => (Code::CliConfigMethodDropped, Severity::Error, "The engine drops the installation method and goes on without it."),
+        Effect::FileDropped => {
+            (Code::CliConfigBroken, Severity::Error, "The engine drops the whole file and goes on with its defaults.")
+        }
+        Effect::BlockDropped => {
+            (Code::CliConfigBroken, Severity::Error, "The engine drops the block and goes on without it.")
+        }
+        Effect::MethodDropped => (
+            Code::CliConfigMethodDropped,
+            Severity::Error,
+            "The engine drops the installation method and goes on without it.",
+        ),
         Effect::None => (Code::CliConfigBroken, Severity::Warning, "The engine prints this and goes on."),
     };
     let said = &problem.problem;

@@ -91,7 +91,9 @@ fn check_one(selected: &SelectedExecutable, platform: &Platform, runs_here: bool
 
 fn error(code: Code, path: &Utf8Path, summary: String, engine_says: &str, help: &str) -> Finding {
     Finding::new(code, Severity::Error, Owner::Image, summary)
-        .detail(format!("`init` passes; the first command that runs the provider ends with `fork/exec {path}: {engine_says}`."))
+        .detail(format!(
+            "`init` passes; the first command that runs the provider ends with `fork/exec {path}: {engine_says}`."
+        ))
         .help(help)
         .at(Place::file(path), "")
 }

@@ -4,9 +4,18 @@ use crate::domain::{EngineName, ProviderAddress};
 use crate::finding::{Code, Finding, Owner, Severity};
 use crate::predict::{Facts, Failure, Origin, Prediction};
 
-/// One error for each failure of the prediction, in its order.
+/// One error for each failure of the prediction, in its order. A mirror that cannot be searched fails every provider
+/// alike, and is said once.
 pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
-    prediction.failures.iter().map(|failure| finding(facts, prediction, failure)).collect()
+    let mut failures: Vec<Failure> = Vec::new();
+    for failure in &prediction.failures {
+        let is_of_mirror = matches!(failure.code, Code::MirrorMissing | Code::MirrorUnreadable);
+        match failures.iter_mut().find(|earlier| is_of_mirror && earlier.code == failure.code) {
+            Some(earlier) => earlier.providers.extend(failure.providers.iter().cloned()),
+            None => failures.push(failure.clone()),
+        }
+    }
+    failures.iter().map(|failure| finding(facts, prediction, failure)).collect()
 }
 
 fn finding(facts: &Facts, prediction: &Prediction, failure: &Failure) -> Finding {
@@ -43,6 +52,11 @@ fn origins<'a>(prediction: &'a Prediction, address: &ProviderAddress) -> &'a [Or
 fn summary(facts: &Facts, failure: &Failure) -> String {
     let names = failure.providers.iter().map(|address| format!("`{address}`")).collect::<Vec<_>>().join(", ");
     let what = match failure.code {
+        Code::MirrorMissing | Code::MirrorUnreadable => {
+            let paths = facts.sources.mirrors().into_iter().filter(|mirror| mirror.error.is_some());
+            let paths = paths.map(|mirror| format!("`{}`", mirror.path)).collect::<Vec<_>>().join(", ");
+            return format!("the mirror {paths} cannot be searched, so no provider can be installed");
+        }
         Code::ProviderMissing => "is not in the mirror",
         Code::ProviderVersionMissing => "is in the mirror, but in no version that is wanted here",
         Code::ProviderPlatformMissing => return format!("{names} is not in the mirror for {}", facts.platform),
@@ -117,7 +131,9 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
                  there is network; then commit it."
             ),
         ),
-        Code::InitArgumentsInvalid => (Owner::Administrator, "Correct the arguments, or the variable that holds them.".to_owned()),
+        Code::InitArgumentsInvalid => {
+            (Owner::Administrator, "Correct the arguments, or the variable that holds them.".to_owned())
+        }
         Code::StateInvalid => (Owner::Administrator, "Mend or restore the state before the run.".to_owned()),
         _ => (Owner::Repository, String::new()),
     }
@@ -152,12 +168,18 @@ fn missing_provider(facts: &Facts, prediction: &Prediction, failure: &Failure) -
         EngineName::Terraform => "registry.opentofu.org",
     };
     let elsewhere = failure.providers.iter().any(|address| {
-        facts.sources.methods.iter().filter_map(|source| source.mirror.as_ref()).any(|mirror| {
-            mirror.packages.iter().any(|package| package.id.address == address.on_host(other))
-        })
+        facts
+            .sources
+            .methods
+            .iter()
+            .filter_map(|source| source.mirror.as_ref())
+            .any(|mirror| mirror.packages.iter().any(|package| package.id.address == address.on_host(other)))
     });
     let hint = if elsewhere {
-        format!(" The mirror has it under `{other}`, which {} does not look at for this source address.", program.title())
+        format!(
+            " The mirror has it under `{other}`, which {} does not look at for this source address.",
+            program.title()
+        )
     } else {
         String::new()
     };

@@ -56,7 +56,9 @@ pub fn check(before: &Leg, now: &Leg, place: &Place) -> Vec<Finding> {
         };
         findings.push(
             Finding::new(Code::HandoverPackageDiffers, Severity::Error, Owner::Image, difference)
-                .detail("What was approved was planned with other packages. The image or the lock file changed in between.")
+                .detail(
+                    "What was approved was planned with other packages. The image or the lock file changed in between.",
+                )
                 .help("Pin the runner image by digest, and trigger the run again.")
                 .at(place.clone(), ""),
         );

@@ -84,7 +84,9 @@ fn why_planted(entry: &InstalledEntry, mirrors: &[&Mirror], digests: &Digests) -
     }
     match &entry.kind {
         InstalledKind::Other => return Some("it is neither a directory nor a link to one".to_owned()),
-        InstalledKind::Link { target, resolved: None } => return Some(format!("it is a link to `{target}`, which is not there")),
+        InstalledKind::Link { target, resolved: None } => {
+            return Some(format!("it is a link to `{target}`, which is not there"));
+        }
         _ => {}
     }
     let ours = digests.get(&contents(&entry.path, Layout::Unpacked));
@@ -212,7 +214,9 @@ fn unproven(lock: &ProviderLock, before: &LockFile, package: &MirrorPackage, pro
             Owner::Repository,
             format!("`{}` was installed, and the lock file of the repository does not name it", lock.address),
         )
-        .detail("`init` found that the configuration or the state needs it, and took it from the mirror without any proof."),
+        .detail(
+            "`init` found that the configuration or the state needs it, and took it from the mirror without any proof.",
+        ),
         Proof::NoUsableHash => Finding::new(
             Code::ProviderNotLocked,
             Severity::Error,

@@ -10,18 +10,24 @@ pub fn check(mirror: &Mirror) -> Vec<Finding> {
         .iter()
         .map(|entry| {
             let (why, help) = words(&entry.why);
-            Finding::new(Code::MirrorEntryIgnored, Severity::Warning, Owner::Image, format!("the engine does not see this entry: {why}"))
-                .help(help)
-                .at(Place::file(&entry.path), "")
+            Finding::new(
+                Code::MirrorEntryIgnored,
+                Severity::Warning,
+                Owner::Image,
+                format!("the engine does not see this entry: {why}"),
+            )
+            .help(help)
+            .at(Place::file(&entry.path), "")
         })
         .collect()
 }
 
 fn words(why: &Ignored) -> (String, String) {
     match why {
-        Ignored::InvalidName { level, reason } => {
-            (format!("its name is no {level}: {reason}"), format!("Name the directory as the {level} of a provider address."))
-        }
+        Ignored::InvalidName { level, reason } => (
+            format!("its name is no {level}: {reason}"),
+            format!("Name the directory as the {level} of a provider address."),
+        ),
         Ignored::SymbolicLink => (
             "it is a symbolic link above the platform directory".to_owned(),
             "Link the mirror's base or the platform directory instead, or copy.".to_owned(),
@@ -38,6 +44,8 @@ fn words(why: &Ignored) -> (String, String) {
             "nothing counts at this depth".to_owned(),
             "Put archives into HOST/NAMESPACE/TYPE/, directories at HOST/NAMESPACE/TYPE/VERSION/OS_ARCH/.".to_owned(),
         ),
-        Ignored::Unreadable(reason) => (reason.clone(), "Make it readable for the run's user, or remove it.".to_owned()),
+        Ignored::Unreadable(reason) => {
+            (reason.clone(), "Make it readable for the run's user, or remove it.".to_owned())
+        }
     }
 }

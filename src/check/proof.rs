@@ -20,7 +20,8 @@ fn unproven(facts: &Facts, provider: &ProviderPrediction) -> Finding {
     let selected = provider.selected.as_ref();
     let package = selected.and_then(|selected| selected.package.as_ref());
     let package = package.map_or_else(|| "its package".to_owned(), |package| format!("`{}`", package.path));
-    let lock = facts.lock.lock_for(address).filter(|lock| selected.is_none_or(|selected| selected.id.version == lock.version));
+    let lock =
+        facts.lock.lock_for(address).filter(|lock| selected.is_none_or(|selected| selected.id.version == lock.version));
     let predecessor = (facts.engine.name == EngineName::Tofu)
         .then(|| facts.lock.lock_for(&address.on_host(EngineName::Terraform.default_registry_host())))
         .flatten();
@@ -101,7 +102,8 @@ fn lock_command(facts: &Facts, provider: &ProviderPrediction) -> String {
     let program = facts.engine.name;
     let only_state = !provider.requirement.origins.is_empty()
         && provider.requirement.origins.iter().all(|origin| matches!(origin, Origin::State { .. }));
-    let first = if only_state { "Only the state needs it: declare it in `required_providers`. Then, where" } else { "Where" };
+    let first =
+        if only_state { "Only the state needs it: declare it in `required_providers`. Then, where" } else { "Where" };
     format!(
         "{first} there is network, run `{program} providers lock -platform={} {}` in this root module, and commit \
          `.terraform.lock.hcl`. Do not use `-fs-mirror`: it accepts whatever the mirror holds.",

@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &HookArguments) -> Result<ExitCode, Stop> {
     let context = session::context(&resolved, &engine, &add);
     match demand {
         None => before_init(&resolved, &context),
-        Some(demand) => before_later(&resolved, &context, demand),
+        Some(demand) => before_later(&resolved, &context, point, demand),
     }
 }
 
@@ -51,13 +51,18 @@ fn before_init(resolved: &Resolved, context: &Context<'_>) -> Result<ExitCode, S
     export(&configuration.write(context, &cleared).map_err(session::refuse)?)
 }
 
-fn before_later(resolved: &Resolved, context: &Context<'_>, demand: Demand) -> Result<ExitCode, Stop> {
+fn before_later(
+    resolved: &Resolved,
+    context: &Context<'_>,
+    point: HookPoint,
+    demand: Demand,
+) -> Result<ExitCode, Stop> {
     let mut later = later::judge(context, None, demand)?;
     let mut findings = std::mem::take(&mut later.findings);
     let (configuration, found) = prepared::collect(context);
     findings.extend(found);
     let verdict = session::decide(resolved, &mut findings);
-    let report = session::report_later(resolved, context.engine, later.providers.clone(), &findings);
+    let report = session::report_later(resolved, context.engine, phase(point), later.providers.clone(), &findings);
     session::save(resolved, &report)?;
     session::tell(resolved, &report, &findings, &later.sources);
     let Verdict::Cleared(cleared) = verdict else { return Ok(ExitCode::Refused) };
@@ -65,6 +70,11 @@ fn before_later(resolved: &Resolved, context: &Context<'_>, demand: Demand) -> R
         later.hand_over(context, &cleared)?;
     }
     export(&configuration.write(context, &cleared).map_err(session::refuse)?)
+}
+
+/// What follows the point.
+fn phase(point: HookPoint) -> &'static str {
+    point.as_str().trim_start_matches("before_")
 }
 
 /// One line for each variable, in single quotes: any shell of a runner image reads it back as it is.

@@ -42,7 +42,9 @@ fn one(gathered: &Gathered, provider: &ProviderPrediction) -> ReportProvider {
     if is_from(|origin| matches!(origin, Origin::Configuration { .. } | Origin::Test { .. })) {
         needed_by.push("configuration");
     }
-    if gathered.facts.lock.lock_for(&requirement.address).is_some() || is_from(|origin| matches!(origin, Origin::Lock { .. })) {
+    if gathered.facts.lock.lock_for(&requirement.address).is_some()
+        || is_from(|origin| matches!(origin, Origin::Lock { .. }))
+    {
         needed_by.push("lock");
     }
     if is_from(|origin| matches!(origin, Origin::State { .. })) {
@@ -53,10 +55,9 @@ fn one(gathered: &Gathered, provider: &ProviderPrediction) -> ReportProvider {
         version: selected.map(|selected| selected.id.version.to_string()),
         constraints: requirement.origins.iter().filter_map(constraint).collect(),
         needed_by,
-        package: selected.and_then(|selected| selected.package.as_ref()).map(|package| ReportPackage {
-            layout: package.layout.as_str(),
-            path: package.path.to_string(),
-        }),
+        package: selected
+            .and_then(|selected| selected.package.as_ref())
+            .map(|package| ReportPackage { layout: package.layout.as_str(), path: package.path.to_string() }),
         install: provider.install.map(crate::predict::Install::as_str),
         proven_by: provider.proven_by.as_ref().map(ToString::to_string),
         status: provider.status.as_str(),

@@ -46,10 +46,7 @@ impl Resolved {
             .map_err(|error| Stop::Usage(format!("the working directory is not there: {error}")))?;
         let current = Utf8PathBuf::from_path_buf(current)
             .map_err(|path| Stop::Usage(format!("the working directory `{}` is not UTF-8", path.display())))?;
-        let launch_directory = match directory {
-            Some(directory) => current.join(directory),
-            None => current.clone(),
-        };
+        let launch_directory = directory.unwrap_or(Utf8Path::new(".")).to_owned();
         if !launch_directory.is_dir() {
             return Err(Stop::Usage(format!("`{launch_directory}` is no directory")));
         }
@@ -91,7 +88,8 @@ impl Resolved {
 
     /// The engine that will be started.
     pub(super) fn engine(&self) -> Result<FoundEngine, Stop> {
-        let found = engine::find(self.settings.engine.as_deref(), self.environment.path.as_deref(), self.runtime.as_ref().ok());
+        let found =
+            engine::find(self.settings.engine.as_deref(), self.environment.path.as_deref(), self.runtime.as_ref().ok());
         let mut found = found.map_err(Stop::Engine)?;
         if let Some(version) = &self.engine_version {
             found.engine.version = version.clone();
@@ -144,7 +142,8 @@ fn sources(
     let image = Utf8Path::new(settings::IMAGE_PATH);
     let mut weaker_image = None;
     if let Some(read) = settings::read(image).map_err(wrong)? {
-        let why = settings::why_not_of_image(image).map_err(|error| Stop::Usage(format!("settings `{image}`: {error}")))?;
+        let why =
+            settings::why_not_of_image(image).map_err(|error| Stop::Usage(format!("settings `{image}`: {error}")))?;
         let mut source = Source { rank: Rank::Image, name: image.to_string(), settings: read };
         if let Some(why) = why {
             source.rank = Rank::Administrator;
@@ -154,7 +153,8 @@ fn sources(
             sources.push(source);
         }
     }
-    let mirrors = common.mirror.iter().filter(|path| !path.is_empty()).map(|path| current.join(path)).collect::<Vec<_>>();
+    let mirrors =
+        common.mirror.iter().filter(|path| !path.is_empty()).map(|path| current.join(path)).collect::<Vec<_>>();
     sources.push(Source {
         rank: Rank::Administrator,
         name: "an option or its variable".to_owned(),

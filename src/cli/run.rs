@@ -16,9 +16,9 @@ use crate::gate::cli_sources::CliConfigChoice;
 use crate::gate::context::Context;
 use crate::gate::engine::FoundEngine;
 use crate::gate::gather::{Gathered, Question};
+use crate::gate::init;
 use crate::gate::later::{self, AfterInit, Demand};
 use crate::gate::prepared::{self, CliConfiguration};
-use crate::gate::init;
 use crate::read::text_file;
 use crate::render;
 
@@ -152,7 +152,8 @@ impl Run<'_> {
     /// Tells findings, where there are any.
     fn tell(&self, findings: Vec<Finding>, sources: &Sources) {
         if !findings.is_empty() {
-            let report = session::report_later(self.resolved, &self.found.engine, Vec::new(), &findings);
+            let report =
+                session::report_later(self.resolved, &self.found.engine, "the next command", Vec::new(), &findings);
             session::tell(self.resolved, &report, &findings, sources);
         }
     }
@@ -164,7 +165,13 @@ impl Run<'_> {
         findings.extend(found);
         self.progress.finish();
         let verdict = session::decide(self.resolved, &mut findings);
-        let report = session::report_later(self.resolved, &self.found.engine, later.providers.clone(), &findings);
+        let report = session::report_later(
+            self.resolved,
+            &self.found.engine,
+            command.as_str(),
+            later.providers.clone(),
+            &findings,
+        );
         session::save(self.resolved, &report)?;
         session::remember_leg(&self.context, matches!(verdict, Verdict::Cleared(_)));
         let Verdict::Cleared(cleared) = verdict else {

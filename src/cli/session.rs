@@ -53,12 +53,14 @@ pub(super) fn report_on(resolved: &Resolved, gathered: &Gathered, findings: &[Fi
 pub(super) fn report_later(
     resolved: &Resolved,
     engine: &Engine,
+    phase: &'static str,
     providers: Vec<ReportProvider>,
     findings: &[Finding],
 ) -> Report {
     let prediction =
         ReportPrediction { init: "unknown", reasons: Vec::new(), assumptions: Vec::new(), lock_after: None };
-    Report::new(engine, &resolved.platform, prediction, providers, findings, resolved.started.elapsed())
+    let report = Report::new(engine, &resolved.platform, prediction, providers, findings, resolved.started.elapsed());
+    Report { phase: Some(phase), ..report }
 }
 
 /// Writes the JSON report where `--report` asks for one.

@@ -16,7 +16,8 @@ const SHOWN: usize = 8;
 pub fn explain(gathered: &Gathered, invocation: &Invocation, error_output: &str) -> Vec<Finding> {
     let engine = &gathered.facts.engine;
     let failed = engine_error::failed_providers(error_output, engine.name);
-    let named = gathered.prediction.providers.iter().map(|provider| &provider.requirement.address).collect::<BTreeSet<_>>();
+    let named =
+        gathered.prediction.providers.iter().map(|provider| &provider.requirement.address).collect::<BTreeSet<_>>();
     let unnamed = failed.iter().filter(|address| !named.contains(address)).collect::<Vec<_>>();
     // With a terminal on stderr the text was the engine's alone; then everything that the state needs is looked at.
     let asks_state = !unnamed.is_empty() || error_output.is_empty();

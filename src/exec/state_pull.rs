@@ -13,11 +13,8 @@ use crate::read::state::{self, State};
 /// The engines read state without any provider, so this works after a failed `init`. `None` where the engine does not
 /// give it (not initialised far enough, no access).
 pub fn pull(invocation: &Invocation, engine: &Engine) -> Option<State> {
-    let mut command = Invocation {
-        arguments: vec!["state".to_owned(), "pull".to_owned()],
-        ..invocation.clone()
-    }
-    .command();
+    let mut command =
+        Invocation { arguments: vec!["state".to_owned(), "pull".to_owned()], ..invocation.clone() }.command();
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     (output.status.success() && !output.stdout.is_empty())
         .then(|| state::parse(Utf8Path::new("(state)"), &output.stdout, engine))

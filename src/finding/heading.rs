@@ -13,7 +13,10 @@ pub fn closing(report: &Report) -> String {
     let mut parts = Vec::new();
     if report.is_cleared() {
         parts.push(proven(report));
-        parts.push(format!("{} ({})", outcome(report), engine(report)));
+        parts.push(match report.phase {
+            Some(phase) => format!("{phase} may run ({})", engine(report)),
+            None => format!("{} ({})", outcome(report), engine(report)),
+        });
     }
     parts.extend(counts(report.counts));
     let next = next_code(report).map_or_else(String::new, |code| format!("; next: airtight explain {code}"));

@@ -45,7 +45,7 @@ pub fn render(findings: &[Finding], report: &Report, sources: &Sources, options:
         }
         text.push('\n');
     }
-    if !findings.is_empty() || report.prediction.init != "success" {
+    if report.phase.is_none() && (!findings.is_empty() || report.prediction.init != "success") {
         text.push_str(&derivation(report, options.width));
         text.push('\n');
     }

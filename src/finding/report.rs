@@ -24,6 +24,9 @@ pub struct Report {
     pub prediction: ReportPrediction,
     pub providers: Vec<ReportProvider>,
     pub findings: Vec<ReportFinding>,
+    /// The phase that is checked, where nothing is predicted: `init` is over.
+    #[serde(skip)]
+    pub phase: Option<&'static str>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -140,6 +143,7 @@ impl Report {
             prediction,
             providers,
             findings: findings(found),
+            phase: None,
         }
     }
 

@@ -8,6 +8,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::atomic_file;
+use super::context::real;
 use super::runtime_directory::RuntimeDirectory;
 use crate::domain::{Engine, EngineName};
 use crate::finding::{Code, Finding, Owner, Place, Severity};
@@ -73,7 +74,9 @@ impl Carried {
                     Owner::Administrator,
                     "TF_CLI_CONFIG_FILE names a file of the repository, which gives nothing here",
                 )
-                .detail("Anyone who can open a pull request can change that file, so none of its blocks is carried over.")
+                .detail(
+                    "Anyone who can open a pull request can change that file, so none of its blocks is carried over.",
+                )
                 .help(
                     "Remove TF_CLI_CONFIG_FILE from the stack; for credentials or `host` blocks, mount a file whose \
                      name ends in `.terraformrc` outside the repository.",
@@ -103,7 +106,8 @@ impl Carried {
     /// OpenTofu from 1.12 refuses a file that holds both.
     pub fn texts(&self) -> Vec<String> {
         let is_replaced = |index: usize, block: &CarriedBlock| {
-            block.is_argument && self.blocks[index + 1..].iter().any(|later| later.is_argument && later.name == block.name)
+            block.is_argument
+                && self.blocks[index + 1..].iter().any(|later| later.is_argument && later.name == block.name)
         };
         let blocks = self.blocks.iter().enumerate().filter(|(index, block)| !is_replaced(*index, block));
         blocks.map(|(_, block)| block.text.clone()).collect()
@@ -158,8 +162,9 @@ pub fn shadowed(environment: &Environment, engine: &Engine) -> Option<Finding> {
 /// # Errors
 /// A finding that refuses: without this file the engine would go to the internet.
 pub fn write(runtime: &RuntimeDirectory, root_module: &Utf8Path, text: &str) -> Result<Utf8PathBuf, Box<Finding>> {
-    let path = runtime.file_for(root_module, "cli-config.tfrc");
-    atomic_file::write(&path, text.as_bytes(), 0o600).map_err(|error| Box::new(unwritable(&path, &error.to_string())))?;
+    let path = runtime.file_for(&real(root_module), "cli-config.tfrc");
+    atomic_file::write(&path, text.as_bytes(), 0o600)
+        .map_err(|error| Box::new(unwritable(&path, &error.to_string())))?;
     Ok(path)
 }
 

@@ -106,7 +106,9 @@ fn generated(mirrors: &[Utf8PathBuf], also: &[AlsoMethod], engine: EngineName) -
         kind: match &also.kind {
             AlsoKind::Direct => MethodKind::Direct,
             AlsoKind::NetworkMirror { url } => MethodKind::NetworkMirror { url: url.clone() },
-            AlsoKind::OciMirror { repository_template } => MethodKind::OciMirror { repository: repository_template.clone() },
+            AlsoKind::OciMirror { repository_template } => {
+                MethodKind::OciMirror { repository: repository_template.clone() }
+            }
         },
         // The settings' reader has refused anything but three parts; a part that is no name matches nothing.
         include: also.include.iter().filter_map(|pattern| AddressPattern::parse(pattern, engine).ok()).collect(),
@@ -116,7 +118,12 @@ fn generated(mirrors: &[Utf8PathBuf], also: &[AlsoMethod], engine: EngineName) -
 }
 
 /// The file's methods; without an installation block the implied mirrors, then `direct` for whatever none of them has.
-fn configured(config: &CliConfig, implied: Vec<Utf8PathBuf>, root_module: &Utf8Path, engine: EngineName) -> Vec<Method> {
+fn configured(
+    config: &CliConfig,
+    implied: Vec<Utf8PathBuf>,
+    root_module: &Utf8Path,
+    engine: EngineName,
+) -> Vec<Method> {
     if let Some(installation) = &config.installation {
         return installation.methods.clone();
     }

@@ -49,7 +49,8 @@ pub fn find(
 
 fn on_path(name: &str, path_variable: Option<&str>) -> Result<Utf8PathBuf, EngineError> {
     let path = path_variable.unwrap_or_default();
-    let candidates = path.split(':').filter(|directory| !directory.is_empty()).map(|directory| Utf8Path::new(directory).join(name));
+    let candidates =
+        path.split(':').filter(|directory| !directory.is_empty()).map(|directory| Utf8Path::new(directory).join(name));
     let mut present = None;
     for candidate in candidates {
         if candidate.is_file() {
@@ -139,7 +140,10 @@ fn ask(program: &Utf8Path) -> Result<Engine, EngineError> {
     let text = String::from_utf8_lossy(&output.stdout);
     let first = text.lines().next().unwrap_or_default();
     parse_version(first).ok_or_else(|| {
-        not_executable(format!("`{program} version` ended with {} and did not name OpenTofu or Terraform", output.status))
+        not_executable(format!(
+            "`{program} version` ended with {} and did not name OpenTofu or Terraform",
+            output.status
+        ))
     })
 }
 

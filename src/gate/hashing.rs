@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use crate::digest::archive::Archive;
 use crate::digest::{self, Cache, Content, Progress, Subject};
 use crate::domain::Layout;
-use crate::read::executable;
 use crate::predict::{Contents, ContentsRequest, DigestKind, DigestRequest, Digests, PackageContents};
+use crate::read::executable;
 
 /// Computes digests, and remembers them in the runtime directory.
 pub struct Hasher<'a> {

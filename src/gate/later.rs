@@ -120,7 +120,9 @@ fn see(context: &Context<'_>, before: Option<&LockFile>, sources: &mut Sources) 
             platform: context.platform.clone(),
         };
         let Some(package) = installed::package_for(&borrowed, &id) else { continue };
-        wanted.extend(before.lock_for(&lock.address).iter().flat_map(|earlier| installed::proof_digests(earlier, package)));
+        wanted.extend(
+            before.lock_for(&lock.address).iter().flat_map(|earlier| installed::proof_digests(earlier, package)),
+        );
         wanted.push(installed::contents(&package.path, package.layout));
     }
     wanted.sort();
@@ -169,9 +171,9 @@ fn leg(context: &Context<'_>, seen: &Seen, mirrors: &[&Mirror]) -> (Leg, Vec<Rep
                 },
             );
             let earlier = seen.before.lock_for(&lock.address).filter(|earlier| earlier.version == lock.version);
-            let proof = earlier.map_or(Proof::NoUsableHash, |earlier| installed::prove(earlier, package, &seen.digests));
-            reported.package =
-                Some(ReportPackage { layout: package.layout.as_str(), path: package.path.to_string() });
+            let proof =
+                earlier.map_or(Proof::NoUsableHash, |earlier| installed::prove(earlier, package, &seen.digests));
+            reported.package = Some(ReportPackage { layout: package.layout.as_str(), path: package.path.to_string() });
             (reported.status, reported.proven_by) = match proof {
                 Proof::By(hash) => ("proven", Some(hash.to_string())),
                 Proof::NoUsableHash => ("unproven", None),

@@ -46,7 +46,11 @@ impl CliConfiguration {
     ///
     /// # Errors
     /// A finding that refuses: without the file the engine would go to the internet.
-    pub fn write(&self, context: &Context<'_>, _cleared: &Cleared) -> Result<Vec<(&'static str, String)>, Box<Finding>> {
+    pub fn write(
+        &self,
+        context: &Context<'_>,
+        _cleared: &Cleared,
+    ) -> Result<Vec<(&'static str, String)>, Box<Finding>> {
         let path = self.write_file(context)?;
         let mut variables = vec![(TF_CLI_CONFIG_FILE, path.into_string())];
         variables.extend(self.carried.source.clone().map(|source| (AIRTIGHT_CLI_CONFIG_SOURCE, source)));

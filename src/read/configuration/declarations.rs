@@ -157,7 +157,9 @@ impl<'a> Reader<'a> {
                     block.place,
                 ),
                 "language" => self.language(&block),
-                "provider" => self.found.providers.extend(provider_block::read(&block, self.engine, &mut self.found.problems)),
+                "provider" => {
+                    self.found.providers.extend(provider_block::read(&block, self.engine, &mut self.found.problems))
+                }
                 "variable" => self.variable(&block),
                 "locals" => self.locals(&block),
                 "output" => self.output(&block),
@@ -228,4 +230,3 @@ pub(super) fn has_template(text: &str) -> bool {
 pub(super) fn is_identifier(name: &str) -> bool {
     hcl::edit::Ident::try_new(name).is_ok()
 }
-

@@ -98,9 +98,7 @@ impl<'a> Merge<'a> {
                 );
                 continue;
             }
-            self.module
-                .required_providers
-                .extend(entries.into_iter().map(|entry| (entry.local_name.clone(), entry)));
+            self.module.required_providers.extend(entries.into_iter().map(|entry| (entry.local_name.clone(), entry)));
         }
         for backend in declared.backends.into_iter().chain(declared.clouds) {
             match &self.module.backend {
@@ -187,9 +185,7 @@ impl<'a> Merge<'a> {
 
     fn apply(&mut self, declared: Declarations) {
         for (_, entries) in declared.required_providers {
-            self.module
-                .required_providers
-                .extend(entries.into_iter().map(|entry| (entry.local_name.clone(), entry)));
+            self.module.required_providers.extend(entries.into_iter().map(|entry| (entry.local_name.clone(), entry)));
         }
         for (found, summary) in [
             (declared.backends, "Duplicate backend configuration"),
@@ -271,9 +267,7 @@ impl<'a> Merge<'a> {
 
     fn resource(&mut self, like: &ResourceDeclaration) -> Option<&mut ResourceDeclaration> {
         self.resources.iter_mut().find(|existing| {
-            existing.mode == like.mode
-                && existing.resource_type == like.resource_type
-                && existing.name == like.name
+            existing.mode == like.mode && existing.resource_type == like.resource_type && existing.name == like.name
         })
     }
 

@@ -11,8 +11,7 @@ use crate::read::native_syntax::schema::{BodySchema, Unknown};
 impl<'a> Reader<'a> {
     pub(super) fn module(&mut self, block: &Block<'a>) {
         let required: &[&str] = if self.role == Role::Primary { &["source"] } else { &[] };
-        let schema =
-            BodySchema { required, optional: schemas::MODULE_ARGUMENTS, blocks: schemas::MODULE_BLOCKS };
+        let schema = BodySchema { required, optional: schemas::MODULE_ARGUMENTS, blocks: schemas::MODULE_BLOCKS };
         let content = block.body.content(&schema, Unknown::Ignored, &mut self.found.problems);
         self.check_identifier(block.labels[0], "Invalid module instance name", &block.place);
         for inner in &content.blocks {

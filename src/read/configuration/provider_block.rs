@@ -34,7 +34,8 @@ pub(super) fn read(block: &Block<'_>, engine: &Engine, problems: &mut Problems) 
         Some(_) => return None,
     };
     let version = content.attributes.get("version").and_then(|attribute| {
-        let value = text(&attribute.value, "Invalid version constraint", "A string value is required for version.", problems);
+        let value =
+            text(&attribute.value, "Invalid version constraint", "A string value is required for version.", problems);
         let TextValue::Constant(version) = value else { return None };
         Some((version, attribute.value.place()))
     });

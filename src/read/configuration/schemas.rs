@@ -176,13 +176,7 @@ pub(super) const PROVIDER: BodySchema<'static> = BodySchema {
 pub(super) const RESOURCE: BodySchema<'static> = BodySchema {
     required: &[],
     optional: &["count", "for_each", "provider", "depends_on"],
-    blocks: &[
-        ("locals", NONE),
-        ("lifecycle", NONE),
-        ("connection", NONE),
-        ("provisioner", &["type"]),
-        ("_", NONE),
-    ],
+    blocks: &[("locals", NONE), ("lifecycle", NONE), ("connection", NONE), ("provisioner", &["type"]), ("_", NONE)],
 };
 
 pub(super) const DATA: BodySchema<'static> = BodySchema {

@@ -145,4 +145,3 @@ fn backend(block: &Block<'_>, problems: &mut Problems) -> Backend {
 fn is_tofu_file(path: &str) -> bool {
     path.ends_with(".tofu") || path.ends_with(".tofu.json")
 }
-

@@ -11,7 +11,9 @@ use super::declarations::{CallDeclaration, TextValue};
 use super::module::{self, LoadedModule};
 use super::schemas::Schemas;
 use super::source::{self, clean_path, is_fetchable};
-use super::{ChildModule, Configuration, InstallationRecord, MissingModule, Module, ModuleCall, ModuleSource, test_files};
+use super::{
+    ChildModule, Configuration, InstallationRecord, MissingModule, Module, ModuleCall, ModuleSource, test_files,
+};
 use crate::domain::{CoreConstraints, Engine};
 use crate::finding::{Place, Sources};
 use crate::read::Problem;
@@ -136,7 +138,10 @@ impl Tree<'_> {
         if self.calls_before.contains(&real) {
             child.missing = Some(invalid(
                 "Module calls itself",
-                format!("Module \"{}\" is one of the modules that call it, so that the calls never end.", child.call.name),
+                format!(
+                    "Module \"{}\" is one of the modules that call it, so that the calls never end.",
+                    child.call.name
+                ),
                 &child.call.source_place,
             ));
             return;
@@ -210,7 +215,8 @@ impl Tree<'_> {
         }
         if let ModuleSource::Remote { scheme, host, .. } = source {
             if scheme == "bitbucket" {
-                let why = "what kind of repository a bitbucket.org address means is asked for on every reading".to_owned();
+                let why =
+                    "what kind of repository a bitbucket.org address means is asked for on every reading".to_owned();
                 return Location::Missing(MissingModule::NeedsNetwork { host: host.clone(), why });
             }
         }
@@ -254,7 +260,10 @@ impl Tree<'_> {
 
     /// A path below the calling module's directory, which is the real one where a link led there.
     fn local(&self, parent: &Parent, path: &str, call: &ModuleCall) -> Location {
-        let joined = clean_path(&format!("{}/{path}", if parent.directory.as_str().is_empty() { "." } else { parent.directory.as_str() }));
+        let joined = clean_path(&format!(
+            "{}/{path}",
+            if parent.directory.as_str().is_empty() { "." } else { parent.directory.as_str() }
+        ));
         let full = self.root_module.join(&joined);
         let Some(real) = canonical(&full) else { return Location::Missing(unreadable(call, &full)) };
         let above = canonical(&self.root_module.join(&parent.directory));

@@ -57,7 +57,12 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Settings, SettingsError> {
     let mapping = match value {
         Value::Null => return Ok(Settings::default()),
         Value::Mapping(mapping) => mapping,
-        _ => return Err(SettingsError::of_file(path, "expected keys and values, such as `mirror: [/providers]`".to_owned())),
+        _ => {
+            return Err(SettingsError::of_file(
+                path,
+                "expected keys and values, such as `mirror: [/providers]`".to_owned(),
+            ));
+        }
     };
     reader.settings(&mapping)
 }
@@ -69,12 +74,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn error(&self, key: &[&str], reason: impl Into<String>) -> SettingsError {
-        SettingsError {
-            path: self.path.to_owned(),
-            line: self.line_of(key),
-            key: key.join("."),
-            reason: reason.into(),
-        }
+        SettingsError { path: self.path.to_owned(), line: self.line_of(key), key: key.join("."), reason: reason.into() }
     }
 
     /// The line on which the last part of a key path stands, each part searched for after the one before.
@@ -91,7 +91,12 @@ impl Reader<'_> {
         found.map(|(index, _)| index + 1)
     }
 
-    fn keys<'a>(&self, parents: &[&str], mapping: &'a Mapping, known: &[&str]) -> Result<Vec<(&'a str, &'a Value)>, SettingsError> {
+    fn keys<'a>(
+        &self,
+        parents: &[&str],
+        mapping: &'a Mapping,
+        known: &[&str],
+    ) -> Result<Vec<(&'a str, &'a Value)>, SettingsError> {
         let mut entries = Vec::with_capacity(mapping.len());
         for (key, value) in mapping {
             let Value::String(key) = key else {
@@ -216,12 +221,17 @@ impl Reader<'_> {
                 let level = level.ok_or_else(|| self.error(&["rules", code], "`level` is missing"))?;
                 Rule { level, reason, until }
             }
-            _ => return Err(self.error(&["rules", code], "expected `deny`, `warn`, `allow`, or a level with its reason")),
+            _ => {
+                return Err(self.error(&["rules", code], "expected `deny`, `warn`, `allow`, or a level with its reason"));
+            }
         };
         if rule.level != Level::Deny && rule.reason.is_none() {
             return Err(self.error(
                 &["rules", code],
-                format!("`{}` may lower a rule, so it needs a reason: `{{level: {0}, reason: ...}}`", rule.level.as_str()),
+                format!(
+                    "`{}` may lower a rule, so it needs a reason: `{{level: {0}, reason: ...}}`",
+                    rule.level.as_str()
+                ),
             ));
         }
         Ok(rule)
@@ -276,7 +286,10 @@ impl Reader<'_> {
                 AlsoKind::NetworkMirror { url }
             }
             ("network_mirror", _, Some(_)) => {
-                return Err(self.error(&["also", kind, "url"], "the engines take only https URLs, and ignore the last part of one without a final `/`"));
+                return Err(self.error(
+                    &["also", kind, "url"],
+                    "the engines take only https URLs, and ignore the last part of one without a final `/`",
+                ));
             }
             (_, _, Some(repository_template)) => AlsoKind::OciMirror { repository_template },
             (_, key, None) => {
@@ -290,7 +303,9 @@ impl Reader<'_> {
 fn is_date(text: &str) -> bool {
     let mut parts = text.split('-');
     let mut number = |digits: usize, range: std::ops::RangeInclusive<u32>| {
-        parts.next().is_some_and(|part| part.len() == digits && part.parse().is_ok_and(|number| range.contains(&number)))
+        parts
+            .next()
+            .is_some_and(|part| part.len() == digits && part.parse().is_ok_and(|number| range.contains(&number)))
     };
     number(4, 0..=9999) && number(2, 1..=12) && number(2, 1..=31) && parts.next().is_none()
 }
@@ -335,9 +350,18 @@ mod tests {
     fn says_what_is_wrong_and_where() {
         for (text, expected) in [
             ("mirrors: /p", "line 1, key `mirrors`: unknown key; did you mean `mirror`?"),
-            ("policy: enforce\nrules:\n  pakage-mismatch: deny\n", "line 3, key `rules.pakage-mismatch`: no finding has this code; did you mean `package-mismatch`?"),
-            ("rules:\n  package-mismatch: warn\n", "line 2, key `rules.package-mismatch`: `warn` may lower a rule, so it needs a reason"),
-            ("rules:\n  package-mismatch: {level: deny, util: 2026-01-01}\n", "key `rules.package-mismatch.util`: unknown key; did you mean `until`?"),
+            (
+                "policy: enforce\nrules:\n  pakage-mismatch: deny\n",
+                "line 3, key `rules.pakage-mismatch`: no finding has this code; did you mean `package-mismatch`?",
+            ),
+            (
+                "rules:\n  package-mismatch: warn\n",
+                "line 2, key `rules.package-mismatch`: `warn` may lower a rule, so it needs a reason",
+            ),
+            (
+                "rules:\n  package-mismatch: {level: deny, util: 2026-01-01}\n",
+                "key `rules.package-mismatch.util`: unknown key; did you mean `until`?",
+            ),
             ("rules:\n  package-mismatch: {level: deny, until: tomorrow}\n", "expected a date"),
             ("mirror: providers", "key `mirror`: expected an absolute path"),
             ("mirror: []", "at least one path"),
