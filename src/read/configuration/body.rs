@@ -108,7 +108,8 @@ fn parse_json(path: &Utf8Path, text: &str, problems: &mut Problems) -> Option<Js
     let place = Place::in_text(path, text, offset..offset + 1);
     let reason = error.to_string();
     // These the engines read.
-    if ["recursion limit", "surrogate", "number out of range", "hex escape"].iter().any(|known| reason.contains(known)) {
+    if ["recursion limit", "surrogate", "number out of range", "hex escape"].iter().any(|known| reason.contains(known))
+    {
         problems.give_up("JSON not understood", reason, place);
     } else {
         problems.refuse("Invalid JSON", reason, place);
@@ -199,7 +200,11 @@ impl<'a> Body<'a> {
         }
     }
 
-    fn native_attribute(&self, native: &'a NativeFile, attribute: &'a hcl::edit::structure::Attribute) -> Attribute<'a> {
+    fn native_attribute(
+        &self,
+        native: &'a NativeFile,
+        attribute: &'a hcl::edit::structure::Attribute,
+    ) -> Attribute<'a> {
         Attribute {
             name: attribute.key.as_str(),
             place: self.file.place(attribute.key.span()),
@@ -236,7 +241,10 @@ impl<'a> Body<'a> {
                 body: Body { file: self.file, kind: BodyKind::Native(native, &block.body), range },
             }
         });
-        Content { attributes: attributes.map(|attribute| (attribute.name, attribute)).collect(), blocks: blocks.collect() }
+        Content {
+            attributes: attributes.map(|attribute| (attribute.name, attribute)).collect(),
+            blocks: blocks.collect(),
+        }
     }
 
     fn json_content(
@@ -385,9 +393,7 @@ impl<'a> Expression<'a> {
     /// Whether the parser could not read it.
     pub(super) fn is_unread(&self) -> bool {
         match self.kind {
-            ExpressionKind::Native(native, expression) => {
-                expression.span().is_some_and(|span| native.is_unread(&span))
-            }
+            ExpressionKind::Native(native, expression) => expression.span().is_some_and(|span| native.is_unread(&span)),
             ExpressionKind::Json(_) | ExpressionKind::Name(..) => false,
         }
     }
@@ -396,7 +402,11 @@ impl<'a> Expression<'a> {
     pub(super) fn evaluate(&self) -> Result<Constant, NotConstant> {
         match self.kind {
             ExpressionKind::Native(_, expression) => {
-                if self.is_unread() { Err(NotConstant::NotUnderstood) } else { evaluate(expression) }
+                if self.is_unread() {
+                    Err(NotConstant::NotUnderstood)
+                } else {
+                    evaluate(expression)
+                }
             }
             ExpressionKind::Name(name, _) => Ok(Constant::String(name.to_owned())),
             ExpressionKind::Json(json) => Ok(match json {
@@ -418,7 +428,9 @@ impl<'a> Expression<'a> {
                     .iter()
                     .map(|(key, value)| {
                         let key = match key {
-                            ObjectKey::Ident(name) => ExpressionKind::Name(name.as_str(), name.span().map(|span| (span.start, span.end))),
+                            ObjectKey::Ident(name) => {
+                                ExpressionKind::Name(name.as_str(), name.span().map(|span| (span.start, span.end)))
+                            }
                             ObjectKey::Expression(expression) => ExpressionKind::Native(native, expression),
                         };
                         (self.sibling(key), self.sibling(ExpressionKind::Native(native, value.expr())))
@@ -455,7 +467,8 @@ impl<'a> Expression<'a> {
         match &self.kind {
             ExpressionKind::Native(_, expression) => native_reference(expression),
             ExpressionKind::Json(Json::String(text)) => reference_in_text(text),
-            ExpressionKind::Json(_) | ExpressionKind::Name(..) => None,
+            ExpressionKind::Name(name, _) => reference_in_text(name),
+            ExpressionKind::Json(_) => None,
         }
     }
 

@@ -103,8 +103,7 @@ fn suffix(name: &str, engine: &Engine) -> Option<(&'static str, Kind)> {
 }
 
 fn kind(name: &str, engine: &Engine) -> Option<Kind> {
-    let is_ignored =
-        name.starts_with('.') || name.ends_with('~') || (name.starts_with('#') && name.ends_with('#'));
+    let is_ignored = name.starts_with('.') || name.ends_with('~') || (name.starts_with('#') && name.ends_with('#'));
     suffix(name, engine).filter(|_| !is_ignored).map(|(_, kind)| kind)
 }
 

@@ -22,6 +22,7 @@ impl<'a> Reader<'a> {
         };
         self.check_identifier(resource_type, type_summary, &block.place);
         self.check_identifier(name, name_summary, &block.place);
+        self.check_repetition(&content);
         self.resource_blocks(mode, &content);
         let provider = self.provider_argument(&content);
         if provider == Some(None) {
@@ -39,24 +40,26 @@ impl<'a> Reader<'a> {
     fn resource_blocks(&mut self, mode: &'static str, content: &Content<'a>) {
         let is_complete = self.schemas.are_complete();
         for (index, inner) in content.blocks.iter().enumerate() {
-            let is_repeated =
-                content.blocks[..index].iter().any(|earlier| earlier.block_type == inner.block_type);
+            let is_repeated = content.blocks[..index].iter().any(|earlier| earlier.block_type == inner.block_type);
             match inner.block_type {
                 "locals" if is_complete && mode != "action" => self.reserved_block(mode, inner),
                 "lifecycle" | "connection" | "_" if is_repeated => {
                     let name = if inner.block_type == "_" { "escaping" } else { inner.block_type };
                     let summary = format!("Duplicate {name} block");
-                    self.problems().refuse(&summary, "Each block of this type may stand here once.", inner.place.clone());
+                    self.problems().refuse(
+                        &summary,
+                        "Each block of this type may stand here once.",
+                        inner.place.clone(),
+                    );
                 }
-                "lifecycle" if mode != "action" => self.lifecycle(inner),
+                "lifecycle" if mode != "action" => self.lifecycle(mode, inner),
                 _ => {}
             }
         }
     }
 
-    fn lifecycle(&mut self, block: &Block<'a>) {
-        let mut optional =
-            vec!["create_before_destroy", "prevent_destroy", "ignore_changes", "replace_triggered_by"];
+    fn lifecycle(&mut self, mode: &'static str, block: &Block<'a>) {
+        let mut optional = vec!["create_before_destroy", "prevent_destroy", "ignore_changes", "replace_triggered_by"];
         let mut blocks: Vec<(&str, &[&str])> = vec![("precondition", &[]), ("postcondition", &[])];
         if self.engine.name == EngineName::Tofu && self.engine.is_at_least(1, 11, 0) {
             optional.push("enabled");
@@ -67,7 +70,17 @@ impl<'a> Reader<'a> {
         if self.engine.name == EngineName::Terraform && self.engine.is_at_least(1, 14, 0) {
             blocks.push(("action_trigger", &[]));
         }
-        self.content(block, &BodySchema { required: &[], optional: &optional, blocks: &blocks });
+        let content = self.content(block, &BodySchema { required: &[], optional: &optional, blocks: &blocks });
+        if mode == "resource" {
+            return self.check_bool(&content, "create_before_destroy");
+        }
+        let kind = if mode == "data" { "data resource" } else { "ephemeral resource" };
+        for attribute in content.attributes.values().filter(|attribute| attribute.name != "enabled") {
+            let detail =
+                format!("The lifecycle argument \"{}\" is defined only for managed resources.", attribute.name);
+            let summary = format!("Invalid {kind} lifecycle argument");
+            self.problems().refuse(&summary, detail, attribute.place.clone());
+        }
     }
 
     pub(super) fn check(&mut self, block: &Block<'a>) {
@@ -113,20 +126,25 @@ impl<'a> Reader<'a> {
         }
         let Some(to) = content.attributes.get("to") else { return };
         let provider = self.provider_argument(&content);
-        let target = to.value.reference().filter(|_| !to.value.is_quoted()).and_then(|(root, steps)| target(root, steps));
+        let reference = to.value.reference().filter(|_| !to.value.is_quoted());
+        let is_static = reference.as_ref().is_some_and(|(_, steps)| !steps.contains(&Step::Index));
+        let target = reference.and_then(|(root, steps)| target(root, steps));
         let Some((aims_at_module, resource_type, resource_name)) = target else {
             let detail = "The resource that it aims at could not be told.";
             return self.problems().give_up("Import address not understood", detail, to.value.place());
         };
-        let provider_place = content.attributes.get("provider").map_or_else(|| block.place.clone(), |a| a.place.clone());
+        let provider_place =
+            content.attributes.get("provider").map_or_else(|| block.place.clone(), |a| a.place.clone());
         if provider.is_some() && aims_at_module {
-            let detail = "The provider argument can only be specified in import blocks that will generate configuration.";
+            let detail =
+                "The provider argument can only be specified in import blocks that will generate configuration.";
             self.problems().refuse("Invalid import provider argument", detail, provider_place.clone());
         }
         self.found.imports.push(ImportDeclaration {
             provider: provider.flatten(),
             provider_place,
             aims_at_module,
+            static_target: (is_static && !aims_at_module).then(|| format!("{resource_type}.{resource_name}")),
             resource_type,
             resource_name,
             place: block.place.clone(),

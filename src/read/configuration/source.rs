@@ -196,8 +196,9 @@ fn detect(package: &str, engine: &Engine) -> Result<String, String> {
     let parts: Vec<&str> = source.split('/').collect();
     let (getter, url) = if source.starts_with("github.com/") {
         let [host, owner, repository, rest @ ..] = parts.as_slice() else {
-            return Err("Failed to parse module source address: GitHub URLs should be github.com/username/repo."
-                .to_owned());
+            return Err(
+                "Failed to parse module source address: GitHub URLs should be github.com/username/repo.".to_owned()
+            );
         };
         ("git", repository_url(&format!("https://{host}/{owner}"), repository, rest))
     } else if let Some(url) = ssh_url(source) {

@@ -43,7 +43,8 @@ impl BodySchema<'_> {
                         errors.push(SyntaxError::new("Unsupported argument", &detail, range));
                     }
                 }
-                Structure::Block(block) if unknown == Unknown::Ignored && self.labels_of(block.ident.as_str()).is_none() => {}
+                Structure::Block(block)
+                    if unknown == Unknown::Ignored && self.labels_of(block.ident.as_str()).is_none() => {}
                 Structure::Block(block) => errors.extend(self.check_block(block)),
             }
         }
