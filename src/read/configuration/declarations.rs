@@ -225,6 +225,15 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Conditions with their messages: `validation`, `precondition`, `postcondition`.
+    pub(super) fn check_rules(&mut self, content: &Content<'a>) {
+        for block in &content.blocks {
+            if ["validation", "precondition", "postcondition"].contains(&block.block_type) {
+                self.content(block, &schemas::CHECK_RULE);
+            }
+        }
+    }
+
     /// An argument that must be true or false.
     pub(super) fn check_bool(&mut self, content: &Content<'a>, name: &str) {
         let Some(attribute) = content.attributes.get(name) else { return };

@@ -302,6 +302,7 @@ impl<'a> Merge<'a> {
         for resource in &self.resources {
             match resource.provider_use(self.engine) {
                 Some(used) => self.module.uses.push(used),
+                None if !declarations::is_identifier(&resource.resource_type) => {}
                 None => self.problems.refuse(
                     "Invalid provider local name",
                     format!("\"{}\" implies no provider local name.", resource.resource_type),

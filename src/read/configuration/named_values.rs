@@ -25,8 +25,25 @@ impl<'a> Reader<'a> {
         for name in ["sensitive", "nullable", "ephemeral", "const"] {
             self.check_bool(&content, name);
         }
+        self.check_type(&content);
         self.check_default(&content);
+        self.check_rules(&content);
         self.name(NameKind::Variable, name, &block.place);
+    }
+
+    /// Only types that are a single word are judged.
+    fn check_type(&mut self, content: &Content<'a>) {
+        let Some(attribute) = content.attributes.get("type") else { return };
+        let place = attribute.value.place();
+        if attribute.value.is_quoted() {
+            let detail = "Remove the quotes around the type constraint.";
+            return self.problems().refuse("Invalid quoted type constraints", detail, place);
+        }
+        let Some((name, steps)) = attribute.value.reference() else { return };
+        if steps.is_empty() && !["string", "number", "bool", "any", "list", "map"].contains(&name.as_str()) {
+            let detail = format!("The keyword \"{name}\" is not a valid type specification.");
+            self.problems().refuse("Invalid type specification", detail, place);
+        }
     }
 
     /// A default is a constant of the variable's type; only simple types are compared.
@@ -81,6 +98,7 @@ impl<'a> Reader<'a> {
         for name in ["sensitive", "ephemeral"] {
             self.check_bool(&content, name);
         }
+        self.check_rules(&content);
         self.check_identifier(block.labels[0], "Invalid output name", &block.place);
         self.name(NameKind::Output, block.labels[0], &block.place);
     }

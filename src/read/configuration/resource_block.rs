@@ -71,6 +71,7 @@ impl<'a> Reader<'a> {
             blocks.push(("action_trigger", &[]));
         }
         let content = self.content(block, &BodySchema { required: &[], optional: &optional, blocks: &blocks });
+        self.check_rules(&content);
         if mode == "resource" {
             return self.check_bool(&content, "create_before_destroy");
         }

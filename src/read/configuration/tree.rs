@@ -41,6 +41,7 @@ pub(super) fn read(
         children: BTreeMap::new(),
         loaded: HashMap::new(),
         calls_before: Vec::new(),
+        is_cut_off: false,
     };
     let parent = Parent {
         key: String::new(),
@@ -58,6 +59,13 @@ pub(super) fn read(
     for run in run_calls {
         tree.child(&parent, &run.key, &run.call);
     }
+    if tree.is_cut_off {
+        root.module.not_understood.push(Problem {
+            summary: "Module tree not understood".to_owned(),
+            detail: format!("More than {MAXIMUM_CHILDREN} modules are called; the rest was not read."),
+            place: Place::file(root_module),
+        });
+    }
     Configuration { children: tree.children, root: root.module, tests }
 }
 
@@ -71,6 +79,7 @@ struct Tree<'a> {
     loaded: HashMap<Utf8PathBuf, LoadedModule>,
     /// The real directories of the modules above, outermost first.
     calls_before: Vec<Utf8PathBuf>,
+    is_cut_off: bool,
 }
 
 struct Parent {
@@ -97,6 +106,7 @@ enum Location {
 impl Tree<'_> {
     fn child(&mut self, parent: &Parent, key: &str, call: &CallDeclaration) {
         if self.children.len() >= MAXIMUM_CHILDREN {
+            self.is_cut_off = true;
             return;
         }
         let text = |text: &Option<super::declarations::Text>| match text.as_ref().map(|text| &text.value) {
@@ -153,7 +163,7 @@ impl Tree<'_> {
         };
         if self.calls_before.contains(&real) {
             child.missing = Some(invalid(
-                "Module calls itself",
+                "Failed to remove local module cache",
                 format!(
                     "Module \"{}\" is one of the modules that call it, so that the calls never end.",
                     child.call.name
@@ -258,6 +268,9 @@ impl Tree<'_> {
             _ => {}
         }
         match source {
+            ModuleSource::Invalid(reason) if call.version.is_some() => {
+                Location::Missing(invalid("Invalid registry module source address", reason, place))
+            }
             ModuleSource::Invalid(reason) => Location::Missing(invalid("Invalid module source address", reason, place)),
             ModuleSource::Unevaluated => Location::Missing(MissingModule::Unevaluated),
             ModuleSource::Local(path) => self.local(parent, path, call),
