@@ -1,1 +1,110 @@
-//! cli
+//! The command line: arguments, one file per subcommand, streams and exit codes.
+
+mod arguments;
+mod check;
+mod completions;
+mod exit_code;
+mod explain;
+mod hook;
+mod output;
+mod progress;
+mod render;
+mod report;
+mod resolve;
+mod run;
+mod session;
+mod workflow_arguments;
+
+use clap::Parser as _;
+
+pub use arguments::Arguments;
+use arguments::Command;
+pub use exit_code::ExitCode;
+
+/// Everything that ends a command early.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// 96, with what is wrong and what would be right.
+    Usage(String),
+    /// 100: something of ours cannot be done; never a reason to go on.
+    Failed(anyhow::Error),
+    Engine(crate::gate::engine::EngineError),
+    Start(crate::exec::StartError),
+    /// The report has been printed already.
+    Reported(ExitCode),
+}
+
+impl From<anyhow::Error> for Stop {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Runs the process's own arguments.
+pub fn main() -> std::process::ExitCode {
+    report_bugs();
+    start_tracing();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are data; everything else is a usage error, whose code is not clap's own 2.
+            let _ = error.print();
+            let code = if error.use_stderr() { ExitCode::Usage } else { ExitCode::Cleared };
+            return code.into();
+        }
+    };
+    let result = match arguments.command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Hook(arguments) => hook::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Render(arguments) => render::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Completions { shell } => completions::completions(shell),
+        Command::Man => completions::manual_page(),
+    };
+    result.unwrap_or_else(stop).into()
+}
+
+fn stop(stop: Stop) -> ExitCode {
+    use crate::exec::StartError;
+    use crate::gate::engine::EngineError;
+    match stop {
+        Stop::Usage(text) => {
+            output::error_line(&text);
+            ExitCode::Usage
+        }
+        Stop::Failed(error) => {
+            output::error_line(&format!("{error:#}"));
+            ExitCode::Refused
+        }
+        Stop::Engine(error) => {
+            output::error_line(&error.to_string());
+            if matches!(error, EngineError::NotFound(_)) { ExitCode::NotFound } else { ExitCode::NotExecutable }
+        }
+        Stop::Start(error) => {
+            output::error_line(&error.to_string());
+            if matches!(error, StartError::NotFound { .. }) { ExitCode::NotFound } else { ExitCode::NotExecutable }
+        }
+        Stop::Reported(code) => code,
+    }
+}
+
+/// A panic is our bug: it says so, and ends with 70.
+fn report_bugs() {
+    std::panic::set_hook(Box::new(|info| {
+        output::error_line(&format!("this is a bug in airtight, please report it: {info}"));
+        #[expect(clippy::exit, reason = "a panic must not end with an exit code of the engine's")]
+        std::process::exit(70);
+    }));
+}
+
+fn start_tracing() {
+    let filter = std::env::var("AIRTIGHT_LOG").unwrap_or_default();
+    if filter.is_empty() {
+        return;
+    }
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .init();
+}

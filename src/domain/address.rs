@@ -1,4 +1,4 @@
-//! Provider addresses: as written (`SourceAddress`), fully qualified (`ProviderAddress`), and patterns over them.
+//! Provider addresses, fully qualified: what a provider is known by.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,9 +14,9 @@ const BUILT_IN_HOST: &str = "terraform.io";
 /// The host of built-in providers that only OpenTofu has.
 const TOFU_BUILT_IN_HOST: &str = "opentofu.org";
 /// The namespace of names from before 0.13.
-const LEGACY_NAMESPACE: &str = "-";
+pub(super) const LEGACY_NAMESPACE: &str = "-";
 /// The namespace that an address without one means.
-const DEFAULT_NAMESPACE: &str = "hashicorp";
+pub(super) const DEFAULT_NAMESPACE: &str = "hashicorp";
 
 /// A provider's identity: host, namespace, type, normalised. Prints as `host/namespace/type`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,6 +98,11 @@ impl ProviderAddress {
         }
     }
 
+    /// From parts that are normalised.
+    pub(super) const fn new(host: String, namespace: String, provider_type: String) -> Self {
+        Self { host, namespace, provider_type }
+    }
+
     /// Normalises the parts; a legacy type is kept as it is.
     fn from_parts(host: &str, namespace: &str, provider_type: &str) -> Result<Self, AddressError> {
         let invalid = |what: &'static str, text: &str, reason: &str| AddressError {
@@ -115,7 +120,7 @@ impl ProviderAddress {
     }
 
     /// Only an engine's own registry has legacy names.
-    fn check_legacy_host(&self, engine: EngineName) -> Result<(), AddressError> {
+    pub(super) fn check_legacy_host(&self, engine: EngineName) -> Result<(), AddressError> {
         let default_host = engine.default_registry_host();
         if self.is_legacy() && self.host != default_host {
             return Err(AddressError {
@@ -157,115 +162,12 @@ impl FromStr for ProviderAddress {
     }
 }
 
-/// A source address as written, `[HOST/]NAMESPACE/TYPE` or `TYPE`, parsed by the engine's rules.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SourceAddress {
-    host: Option<String>,
-    namespace: Option<String>,
-    provider_type: String,
-}
-
-impl SourceAddress {
-    /// Source: opentofu/registry-address, hashicorp/terraform-registry-address `ParseProviderSource`.
-    pub fn parse(text: &str, engine: EngineName) -> Result<Self, AddressError> {
-        let malformed = || AddressError {
-            summary: "Invalid provider source string",
-            detail: r#"The "source" attribute must be in the format "[hostname/][namespace/]name""#.to_owned(),
-        };
-        let parts: Vec<&str> = text.split('/').collect();
-        if parts.contains(&"") {
-            return Err(malformed());
-        }
-        let (host, namespace, provider_type) = match parts.as_slice() {
-            [provider_type] => (None, None, *provider_type),
-            [namespace, provider_type] => (None, Some(*namespace), *provider_type),
-            [host, namespace, provider_type] => (Some(*host), Some(*namespace), *provider_type),
-            _ => return Err(malformed()),
-        };
-        // The quotation mark at the end of the three texts is the engines' own.
-        let source = Quoted(text);
-        let provider_type = parse_part(provider_type).map_err(|reason| AddressError {
-            summary: "Invalid provider type",
-            detail: format!(r#"Invalid provider type {} in source {source}: {reason}""#, Quoted(provider_type)),
-        })?;
-        let namespace = match namespace {
-            Some(LEGACY_NAMESPACE) => Some(LEGACY_NAMESPACE.to_owned()),
-            Some(namespace) => Some(parse_part(namespace).map_err(|reason| AddressError {
-                summary: "Invalid provider namespace",
-                detail: format!(r#"Invalid provider namespace "" in source {source}: {reason}""#),
-            })?),
-            None => None,
-        };
-        let host = host.map(parse_host).transpose().map_err(|reason| AddressError {
-            summary: "Invalid provider source hostname",
-            detail: format!(r#"Invalid provider source hostname namespace "" in source {source}: {reason}""#),
-        })?;
-        let address = Self { host, namespace, provider_type };
-        if address.namespace.is_some() {
-            let resolved = address.resolve(engine);
-            resolved.check_legacy_host(engine)?;
-            check_type_prefix(&resolved, engine)?;
-        }
-        Ok(address)
-    }
-
-    pub fn resolve(&self, engine: EngineName) -> ProviderAddress {
-        ProviderAddress {
-            host: self.host.as_deref().unwrap_or(engine.default_registry_host()).to_owned(),
-            namespace: self.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE).to_owned(),
-            provider_type: self.provider_type.clone(),
-        }
-    }
-}
-
-/// A type may not start with a product's name: that is the prefix of executables and repositories.
-fn check_type_prefix(address: &ProviderAddress, engine: EngineName) -> Result<(), AddressError> {
-    let rules = [
-        (
-            "terraform-",
-            "terraform-provider-",
-            "a Terraform",
-            "often used in the names of version control repositories for Terraform",
-        ),
-        (
-            "opentofu-",
-            "opentofu-provider-",
-            "an OpenTofu",
-            "sometimes used in the names of version control repositories for OpenTofu",
-        ),
-    ];
-    let count = if engine == EngineName::Tofu { 2 } else { 1 };
-    for (redundant, mistaken, product, usage) in &rules[..count] {
-        if !address.provider_type.starts_with(redundant) {
-            continue;
-        }
-        let suggestion = address.provider_type.strip_prefix(mistaken).filter(|rest| parse_part(rest).is_ok());
-        let detail = if let Some(provider_type) = suggestion {
-            let suggested = ProviderAddress { provider_type: provider_type.to_owned(), ..address.clone() };
-            format!(
-                "Provider source {} has a type with the prefix {}, which isn't valid. Although that prefix is {usage} providers, provider source strings should not include it.\n\nDid you mean {}?",
-                Quoted(&address.for_display(engine)),
-                Quoted(mistaken),
-                Quoted(&suggested.for_display(engine)),
-            )
-        } else {
-            format!(
-                "Provider source {} has a type with the prefix {}, which isn't allowed because it would be redundant to name {product} provider with that prefix. If you are the author of this provider, rename it to not include the prefix.",
-                Quoted(&address.to_string()),
-                Quoted(redundant),
-            )
-        };
-        return Err(AddressError { summary: "Invalid provider type", detail });
-    }
-    Ok(())
-}
-
 /// Why a text is no provider address, in the engine's words. Displays its detail.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct AddressError {
-    summary: &'static str,
-    detail: String,
+    pub(super) summary: &'static str,
+    pub(super) detail: String,
 }
 
 impl AddressError {
@@ -280,63 +182,88 @@ impl AddressError {
     }
 }
 
-/// An `include` or `exclude` pattern of an installation method. A part that is missing matches everything.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AddressPattern {
-    host: Option<String>,
-    namespace: Option<String>,
-    provider_type: Option<String>,
-}
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
 
-impl AddressPattern {
-    /// `[HOST/]NAMESPACE/TYPE`, where `*` stands for anything; without a host, the engine's own.
-    ///
-    /// Source: OpenTofu `internal/getproviders/multi_source.go` `ParseMultiSourceMatchingPatterns`.
-    pub fn parse(text: &str, engine: EngineName) -> Result<Self, AddressError> {
-        let pattern = Quoted(text);
-        let invalid = |detail: String| AddressError { summary: "Invalid provider source inclusion patterns", detail };
-        let parts: Vec<&str> = text.split('/').collect();
-        let (host, namespace, provider_type) = match *parts.as_slice() {
-            [namespace, provider_type] => (Some(engine.default_registry_host().to_owned()), namespace, provider_type),
-            ["*", namespace, provider_type] => (None, namespace, provider_type),
-            [host, namespace, provider_type] => {
-                let host = parse_host(host).map_err(|reason| {
-                    invalid(format!("invalid hostname in provider matching pattern {pattern}: {reason}"))
-                })?;
-                (Some(host), namespace, provider_type)
-            }
-            _ => {
-                return Err(invalid(format!(
-                    "invalid provider matching pattern {pattern}: must have either two or three slash-separated segments"
-                )));
-            }
-        };
-        let part_or_wildcard = |part: &str| if part == "*" { Ok(None) } else { parse_part(part).map(Some) };
-        // Both texts quote the type.
-        let given_type = Quoted(provider_type);
-        let provider_type = part_or_wildcard(provider_type).map_err(|_| {
-            invalid(format!("invalid provider type {given_type} in provider matching pattern {pattern}: must either be the wildcard * or a provider type name"))
-        })?;
-        let namespace = part_or_wildcard(namespace).map_err(|_| {
-            invalid(format!("invalid registry namespace {given_type} in provider matching pattern {pattern}: must either be the wildcard * or a literal namespace"))
-        })?;
-        if host.is_none() && (namespace.is_some() || provider_type.is_some()) {
-            return Err(invalid(format!(
-                "invalid provider matching pattern {pattern}: hostname can be a wildcard only if both namespace and provider type are also wildcards"
-            )));
-        }
-        if namespace.is_none() && provider_type.is_some() {
-            return Err(invalid(format!(
-                "invalid provider matching pattern {pattern}: namespace can be a wildcard only if the provider type is also a wildcard"
-            )));
-        }
-        Ok(Self { host, namespace, provider_type })
+    use super::*;
+
+    #[test]
+    fn an_undeclared_name_means_hashicorp_s_provider_or_the_built_in_one() {
+        let implied = |name| ProviderAddress::implied(EngineName::Tofu, name).map(|address| address.to_string());
+        assert_eq!(implied("Null").as_deref(), Ok("registry.opentofu.org/hashicorp/null"));
+        assert_eq!(implied("terraform").as_deref(), Ok("terraform.io/builtin/terraform"));
+        assert_eq!(implied("a_b").unwrap_err().summary(), "Invalid provider name");
     }
 
-    pub fn matches(&self, address: &ProviderAddress) -> bool {
-        let fits = |pattern: &Option<String>, part: &str| pattern.as_deref().is_none_or(|pattern| pattern == part);
-        fits(&self.host, &address.host)
-            && fits(&self.namespace, &address.namespace)
-            && fits(&self.provider_type, &address.provider_type)
+    #[test]
+    fn the_built_in_hosts_depend_on_the_engine() {
+        let engine = |name, minor| Engine::new(name, crate::domain::Version::release(1, minor, 0));
+        let of_both: ProviderAddress = "terraform.io/builtin/terraform".parse().unwrap();
+        let of_tofu: ProviderAddress = "opentofu.org/builtin/x".parse().unwrap();
+        let of_none: ProviderAddress = "registry.terraform.io/builtin/x".parse().unwrap();
+        for (name, minor, expected) in
+            [(EngineName::Tofu, 11, true), (EngineName::Tofu, 10, false), (EngineName::Terraform, 11, false)]
+        {
+            assert!(of_both.is_built_in_to(&engine(name, minor)));
+            assert_eq!(of_tofu.is_built_in_to(&engine(name, minor)), expected, "{name} {minor}");
+            assert!(!of_none.is_built_in_to(&engine(name, minor)));
+        }
+        assert!(of_both.is_built_in() && of_tofu.is_built_in() && !of_none.is_built_in());
+    }
+
+    #[test]
+    fn a_mirror_s_directories_are_normalised() {
+        let of = |host, namespace, provider_type| {
+            ProviderAddress::from_directories(EngineName::Tofu, host, namespace, provider_type)
+                .map(|address| address.to_string())
+                .ok()
+        };
+        assert_eq!(
+            of("Registry.OpenTofu.org", "HashiCorp", "Null").as_deref(),
+            Some("registry.opentofu.org/hashicorp/null")
+        );
+        assert_eq!(of("registry.opentofu.org", "-", "Null").as_deref(), Some("registry.opentofu.org/-/Null"));
+        assert_eq!(of("e.com", "acme", "terraform-x").as_deref(), Some("e.com/acme/terraform-x"));
+        assert_eq!(of("e.com", "-", "null"), None);
+        assert_eq!(of("xn--bcher-kva.example", "acme", "x"), None);
+        assert_eq!(of("e.com", "a_b", "x"), None);
+        assert_eq!(of("e.com", "acme", ".x"), None);
+    }
+
+    #[test]
+    fn only_the_full_normal_form_is_an_identity() {
+        for text in
+            ["null", "acme/null", "e.com/Acme/null", "E.com/acme/null", "e.com:443/acme/null", "a/b/c/d", "e.com/acme/"]
+        {
+            assert!(text.parse::<ProviderAddress>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_engine_s_own_host_is_not_displayed() {
+        let address: ProviderAddress = "registry.terraform.io/hashicorp/null".parse().unwrap();
+        assert_eq!(address.for_display(EngineName::Terraform), "hashicorp/null");
+        assert_eq!(address.for_display(EngineName::Tofu), "registry.terraform.io/hashicorp/null");
+        assert_eq!(address.on_host("e.com").to_string(), "e.com/hashicorp/null");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_panic(text in any::<String>()) {
+            if let Ok(address) = text.parse::<ProviderAddress>() {
+                prop_assert_eq!(address.to_string(), text);
+            }
+        }
+
+        #[test]
+        fn an_address_is_printed_and_read_again(
+            host in "[a-z0-9äß.]{1,9}(:[1-9][0-9]{0,3})?",
+            namespace in "[a-zé0-9]{1,6}|-",
+        ) {
+            if let Ok(address) = ProviderAddress::from_parts(&host, &namespace, "null") {
+                prop_assert_eq!(address.to_string().parse(), Ok(address));
+            }
+        }
     }
 }

@@ -38,8 +38,8 @@ pub(super) fn parse_host(text: &str) -> Result<String, String> {
     if name.is_empty() {
         return Err("empty string is not a valid hostname".to_owned());
     }
-    // The last label may be empty.
-    for label in name.strip_suffix('.').unwrap_or(name).split('.') {
+    // The last label may be empty, and even the one before it.
+    for label in name.strip_suffix("..").or(name.strip_suffix('.')).unwrap_or(name).split('.') {
         if label.is_empty() {
             return Err("hostname contains empty label (two consecutive periods)".to_owned());
         }
@@ -50,7 +50,7 @@ pub(super) fn parse_host(text: &str) -> Result<String, String> {
             ));
         }
     }
-    let name = fold(name).ok_or_else(|| format!("idna: invalid label {}", Quoted(name)))?;
+    let name = fold(name).ok_or_else(|| folding_error(name))?;
     Ok(name + &port)
 }
 
@@ -68,4 +68,14 @@ fn parse_port(text: &str) -> Result<String, &'static str> {
 fn fold(text: &str) -> Option<String> {
     let (folded, result) = Uts46::new().to_unicode(text.as_bytes(), AsciiDenyList::STD3, Hyphens::Check);
     result.ok().map(|()| folded.into_owned())
+}
+
+/// What Go's `idna` says of a host name that it does not fold.
+fn folding_error(name: &str) -> String {
+    let is_disallowed = |c: char| c.is_ascii() && !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.');
+    if let Some(character) = name.chars().find(|character| is_disallowed(*character)) {
+        return format!("idna: disallowed rune U+{:04X}", u32::from(character));
+    }
+    let label = name.split('.').find(|label| fold(label).is_none()).unwrap_or(name);
+    format!("idna: invalid label {}", Quoted(&label.to_lowercase()))
 }

@@ -226,10 +226,96 @@ fn cmp_prerelease_parts(left: &str, right: &str) -> Ordering {
 
 /// A part's value and whether it is a number; one that does not fit is a word with the value of the nearest number.
 fn part_value(part: &str) -> (i64, bool) {
-    match part.parse::<i64>().map_err(|error| error.kind().clone()) {
+    match part.parse::<i64>().map_err(|error| *error.kind()) {
         Ok(value) => (value, true),
         Err(IntErrorKind::PosOverflow) => (i64::MAX, false),
         Err(IntErrorKind::NegOverflow) => (i64::MIN, false),
         Err(_) => (0, false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn constraints_are_met_as_go_version_does() {
+        let fixture = include_str!("../../tests/fixtures/constraints/core.tsv");
+        let versions = fixture.lines().find_map(|line| line.strip_prefix("#\t\t")).unwrap();
+        for row in fixture.lines().filter(|line| !line.starts_with('#')) {
+            let mut columns = row.split('\t');
+            let [text, outcome, allowed] = std::array::from_fn(|_| columns.next().unwrap_or_default());
+            let parsed = CoreConstraints::parse(text);
+            let met: Vec<&str> = versions
+                .split(' ')
+                .filter(|version| parsed.as_ref().is_ok_and(|constraints| constraints.allows(version)))
+                .collect();
+            assert_eq!(met.join(" "), allowed, "{text:?}");
+            let parsed_outcome = match parsed {
+                Ok(constraints) if constraints.names_prerelease() => "prerelease",
+                Ok(_) => "accepted",
+                Err(_) => "refused",
+            };
+            assert_eq!(parsed_outcome, outcome, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_engine_s_own_prerelease_counts_as_its_release() {
+        let table = [
+            (">= 1.12", CoreCheck::Met),
+            ("~> 1.11.0", CoreCheck::NotMet),
+            ("1.12.6", CoreCheck::Met),
+            ("1.12.6-rc1", CoreCheck::NamesPrerelease),
+            ("> 2, 1.12.6-rc1", CoreCheck::NamesPrerelease),
+        ];
+        for (text, expected) in table {
+            let version = "1.12.6-rc1".parse().unwrap();
+            assert_eq!(CoreConstraints::parse(text).unwrap().check_core(&version), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn prerelease_parts_compare_by_that_library_s_own_rules() {
+        let table = [
+            ("1", "1", Ordering::Equal),
+            ("1", "2", Ordering::Less),
+            ("1", "01", Ordering::Less),
+            ("01", "1", Ordering::Less),
+            ("9", "a", Ordering::Less),
+            ("a", "9", Ordering::Greater),
+            ("a", "b", Ordering::Less),
+            ("a.1", "a", Ordering::Greater),
+            ("a.b", "a", Ordering::Less),
+            ("a", "a.1", Ordering::Less),
+            ("a", "a.b", Ordering::Greater),
+            ("99999999999999999999", "a", Ordering::Greater),
+            ("-99999999999999999999", "-a", Ordering::Less),
+        ];
+        for (left, right, expected) in table {
+            assert_eq!(cmp_prereleases(left, right), expected, "{left} and {right}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_panic(text in any::<String>(), version in "[v0-9.a~+-]{0,12}") {
+            if let Ok(constraints) = CoreConstraints::parse(&text) {
+                prop_assert_eq!(constraints.as_str(), text);
+                constraints.allows(&version);
+            }
+        }
+
+        #[test]
+        fn a_version_meets_itself(
+            numbers in "v?[0-9]{1,4}(\\.[0-9]{1,4}){0,4}",
+            extras in "(-[0-9a-z~-]{1,3}(\\.[0-9a-z]{1,2}){0,2})?(\\+[0-9a-z]{1,2})?",
+        ) {
+            let version = numbers + &extras;
+            let constraints = CoreConstraints::parse(&format!("= {version}")).unwrap();
+            prop_assert!(constraints.allows(&version));
+        }
     }
 }

@@ -93,3 +93,39 @@ impl FromStr for Hash {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_needs_a_scheme_and_keeps_its_text() {
+        for text in ["h1:", "h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", "zh:00", "h2:x:y", "H1:x"] {
+            assert_eq!(text.parse::<Hash>().unwrap().to_string(), text);
+        }
+        for text in ["", ":x", "47DEQ"] {
+            assert_eq!(text.parse::<Hash>(), Err(HashError), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_two_known_schemes_count() {
+        let table = [
+            ("h1:x", HashScheme::H1, true),
+            ("zh:x", HashScheme::Zh, true),
+            ("h2:x:y", HashScheme::Other("h2:".to_owned()), false),
+            ("H1:x", HashScheme::Other("H1:".to_owned()), false),
+        ];
+        for (text, scheme, is_preferred) in table {
+            let hash: Hash = text.parse().unwrap();
+            assert!(text.starts_with(scheme.as_str()));
+            assert_eq!((hash.scheme(), hash.is_preferred()), (scheme, is_preferred), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn digests_print_as_lock_files_write_them() {
+        assert_eq!(Hash::h1([0xfb; 32]).as_str(), "h1:+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s=");
+        assert_eq!(Hash::zh([0x0a; 32]).as_str(), format!("zh:{}", "0a".repeat(32)));
+    }
+}

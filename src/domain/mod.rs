@@ -5,6 +5,7 @@
 
 pub mod address;
 mod address_parts;
+pub mod address_pattern;
 pub mod core_constraints;
 pub mod engine;
 pub mod engine_rules;
@@ -13,11 +14,13 @@ pub mod package;
 pub mod phase;
 pub mod platform;
 pub mod quoted;
+pub mod source_address;
 pub mod version;
 pub mod version_constraints;
 mod version_scan;
 
-pub use address::{AddressError, AddressPattern, ProviderAddress, SourceAddress};
+pub use address::{AddressError, ProviderAddress};
+pub use address_pattern::AddressPattern;
 pub use core_constraints::{CoreCheck, CoreConstraints};
 pub use engine::{Engine, EngineName};
 pub use hash::{Hash, HashScheme};
@@ -25,5 +28,6 @@ pub use package::{Layout, PackageId};
 pub use phase::{HookPoint, WorkflowCommand};
 pub use platform::Platform;
 pub use quoted::Quoted;
+pub use source_address::SourceAddress;
 pub use version::Version;
 pub use version_constraints::{ConstraintError, VersionConstraints};

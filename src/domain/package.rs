@@ -16,6 +16,8 @@ pub struct PackageId {
 
 impl PackageId {
     /// The place of its directory below a mirror or below `.terraform/providers`, `/`-separated.
+    ///
+    /// Source: OpenTofu `internal/getproviders/filesystem_search.go` `UnpackedDirectoryPathForPackage`.
     pub fn unpacked_path(&self) -> String {
         format!(
             "{}/{}/{}/{}/{}",
@@ -28,6 +30,8 @@ impl PackageId {
     }
 
     /// The place of its archive below a mirror, `/`-separated.
+    ///
+    /// Source: OpenTofu `internal/getproviders/filesystem_search.go` `PackedFilePathForPackage`.
     pub fn packed_path(&self) -> String {
         format!(
             "{}/{}/{}/terraform-provider-{}_{}_{}.zip",
@@ -62,5 +66,25 @@ impl Layout {
             Self::Packed => "packed",
             Self::Unpacked => "unpacked",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_lies_where_the_engines_look_for_it() {
+        let id = PackageId {
+            address: "registry.opentofu.org/hashicorp/null".parse().unwrap(),
+            version: "3.2".parse().unwrap(),
+            platform: "linux_amd64".parse().unwrap(),
+        };
+        assert_eq!(id.unpacked_path(), "registry.opentofu.org/hashicorp/null/3.2.0/linux_amd64");
+        assert_eq!(
+            id.packed_path(),
+            "registry.opentofu.org/hashicorp/null/terraform-provider-null_3.2.0_linux_amd64.zip"
+        );
+        assert_eq!(id.to_string(), "registry.opentofu.org/hashicorp/null 3.2.0 (linux_amd64)");
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A platform in the engines' words, such as `linux_amd64`. `Ord` is the order of its text.
+/// A platform in the engines' words, such as `linux_amd64`. `Ord` is by operating system, then by processor.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Platform {
     os: String,
@@ -49,14 +49,35 @@ pub struct PlatformError;
 impl FromStr for Platform {
     type Err = PlatformError;
 
-    /// Exactly one `_`, no white space, case kept.
+    /// Exactly one `_`, no ASCII white space, case kept; either side may be empty.
     ///
     /// Source: OpenTofu `internal/getproviders/types.go` `ParsePlatform`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (os, arch) = text.split_once('_').ok_or(PlatformError)?;
-        if arch.contains('_') || text.chars().any(char::is_whitespace) {
+        if arch.contains('_') || text.contains([' ', '\t', '\n', '\r']) {
             return Err(PlatformError);
         }
         Ok(Self { os: os.to_owned(), arch: arch.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_platform_is_two_words_joined_by_one_underscore() {
+        for text in ["linux_amd64", "Linux_AMD64", "_", "darwin_", "linux_amd64\u{a0}"] {
+            assert_eq!(text.parse::<Platform>().unwrap().to_string(), text);
+        }
+        for text in ["", "linux", "linux_amd64_v1", "linux _amd64", "linux_amd64 (1)", "linux_\tamd64", "linux-amd64"] {
+            assert_eq!(text.parse::<Platform>(), Err(PlatformError), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn this_machine_s_platform_is_one_that_parses() {
+        let current = Platform::current();
+        assert_eq!(current.to_string().parse(), Ok(current));
     }
 }

@@ -165,3 +165,83 @@ fn unexpected(text: &str, remainder: &str) -> String {
         format!("invalid characters {}", Quoted(remainder))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Lines of a fixture without its comments.
+    fn rows(fixture: &str) -> impl Iterator<Item = &str> {
+        fixture.lines().filter(|line| !line.starts_with('#'))
+    }
+
+    #[test]
+    fn directory_names_stand_for_the_versions_that_the_engines_see() {
+        let fixture = include_str!("../../tests/fixtures/constraints/version_directories.tsv");
+        for row in rows(fixture) {
+            let (name, expected) = row.split_once('\t').unwrap_or((row, ""));
+            let version = name.parse::<Version>().map(|version| version.to_string()).unwrap_or_default();
+            assert_eq!(version, expected, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn versions_are_ordered_as_go_versions_orders_them() {
+        let fixture = include_str!("../../tests/fixtures/constraints/order.txt");
+        let ranked: Vec<(usize, Version)> = rows(fixture)
+            .enumerate()
+            .flat_map(|(rank, row)| row.split(' ').map(move |version| (rank, version.parse().unwrap())))
+            .collect();
+        assert!(ranked.len() > 40);
+        for (left_rank, left) in &ranked {
+            for (right_rank, right) in &ranked {
+                assert_eq!(left.cmp_precedence(right), left_rank.cmp(right_rank), "{left} and {right}");
+                assert_eq!(left.cmp(right).is_eq(), left == right, "{left} and {right}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_version_is_refused_with_a_reason() {
+        let table = [
+            ("", "empty specification"),
+            (" ", "empty specification"),
+            ("v1.2.3", r#"a "v" prefix should not be used"#),
+            (" 1.2.3", "extraneous spaces at start of specification"),
+            ("1.2.3 ", "extraneous spaces at end of specification"),
+            ("~> 1.2", r#"can't use constraint operator "~>"; an exact version is required"#),
+            ("=1.2.3", r#"invalid sequence "=" at start of specification"#),
+            ("1.2.3, 1.2.4", "can't specify multiple versions; a single exact version is required"),
+            ("1.2.3 - 2", "can't specify version range; a single exact version is required"),
+            ("latest", "invalid specification; required format is three positive integers separated by periods"),
+            ("1.2.3beta", r#"invalid characters "beta""#),
+            ("1.2.3.4", "too many numbered portions; only three are allowed (major, minor, patch)"),
+            ("1.x", "can't use wildcard for minor number; an exact version is required"),
+            ("18446744073709551616", "major number 18446744073709551616 is too large"),
+        ];
+        for (text, reason) in table {
+            assert_eq!(text.parse::<Version>(), Err(VersionError(reason.to_owned())), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_panic_and_what_is_read_is_printed_and_read_again(text in any::<String>()) {
+            if let Ok(version) = text.parse::<Version>() {
+                prop_assert_eq!(version.to_string().parse(), Ok(version));
+            }
+        }
+
+        #[test]
+        fn versions_are_printed_and_read_again(
+            numbers in "[0-9]{1,3}(\\.[0-9]{1,19}){0,2}",
+            extras in "(-[0-9A-Za-z.-]{1,5})?(\\+[0-9a-z.-]{0,3})?",
+        ) {
+            let text = numbers + &extras;
+            let version: Version = text.parse().unwrap();
+            prop_assert_eq!(version.to_string().parse(), Ok(version));
+        }
+    }
+}

@@ -227,3 +227,136 @@ fn parse_term(scanned: &Scanned<'_>) -> Result<Term, String> {
     }
     Ok(Term { operator, boundary: Version::from_scanned(scanned)? })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::engine::EngineName;
+
+    fn tofu(version: Version) -> Engine {
+        Engine::new(EngineName::Tofu, version)
+    }
+
+    /// Columns of a fixture's rows without its comments.
+    fn rows(fixture: &str) -> impl Iterator<Item = [&str; 3]> {
+        fixture.lines().filter(|line| !line.starts_with('#')).map(|line| {
+            let mut columns = line.split('\t');
+            std::array::from_fn(|_| columns.next().unwrap_or_default())
+        })
+    }
+
+    #[test]
+    fn constraints_are_printed_and_met_as_go_versions_does() {
+        let fixture = include_str!("../../tests/fixtures/constraints/provider.tsv");
+        let versions = fixture.lines().find_map(|line| line.strip_prefix("#\t\t")).unwrap();
+        let engine = tofu(Version::release(1, 12, 6));
+        let mut count = 0;
+        for [text, canonical, allowed] in rows(fixture) {
+            let constraints = VersionConstraints::parse_requirement(text).unwrap();
+            assert_eq!(constraints.to_string(), canonical, "{text:?}");
+            assert_eq!(VersionConstraints::parse_locked(canonical), Ok(constraints.clone()), "{text:?}");
+            let is_allowed = |version: &&str| constraints.allows(&version.parse().unwrap(), &engine);
+            let met: Vec<&str> = versions.split(' ').filter(is_allowed).collect();
+            assert_eq!(met.join(" "), allowed, "{text:?}");
+            count += 1;
+        }
+        assert!(count > 500);
+    }
+
+    #[test]
+    fn each_of_the_two_parsers_refuses_what_it_refuses_in_the_engines() {
+        let fixture = include_str!("../../tests/fixtures/constraints/syntax.tsv");
+        for [text, outcome, expected] in rows(fixture) {
+            let text = text.replace("\\n", "\n").replace("\\t", "\t");
+            let parsed = VersionConstraints::parse_requirement(&text).map(|constraints| constraints.to_string());
+            let expected = match outcome {
+                "accepted" => Ok(expected.to_owned()),
+                "decoding" => Err(ConstraintError::Decoding),
+                _ => Err(ConstraintError::Collecting(expected.to_owned())),
+            };
+            assert_eq!(parsed, expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_lock_file_s_constraints_pass_the_second_parser_only() {
+        let table = [
+            ("", Ok("")),
+            (">= 1.0,", Ok(">= 1.0.0")),
+            ("1.2.", Ok("1.2.0")),
+            ("18446744073709551615", Ok("18446744073709551615.0.0")),
+            (">=", Err(r#"invalid specification ">=": only one space is expected after the operator ">=""#)),
+            ("=> 1", Err(r#"invalid specification "=> 1": invalid constraint operator "=>"; did you mean ">="?"#)),
+            ("=< 1", Err(r#"invalid specification "=< 1": invalid constraint operator "=<"; did you mean "<="?"#)),
+            ("^1", Err(r#"invalid specification "^1": invalid constraint operator "^""#)),
+            ("1, ,2", Err(r#"invalid specification ",2": invalid constraint operator ",""#)),
+            ("1 2", Err(r#"missing comma after "1""#)),
+            ("1v", Err(r#"a "v" prefix should not be used when specifying versions"#)),
+            (
+                "1.x",
+                Err(
+                    "invalid specification \"1.x\": can't use wildcard for minor number; omit segments that should be \
+                     unconstrained",
+                ),
+            ),
+            (
+                "18446744073709551616",
+                Err(r#"invalid specification "18446744073709551616": major number 18446744073709551616 is too large"#),
+            ),
+        ];
+        for (text, expected) in table {
+            let parsed = VersionConstraints::parse_locked(text).map(|constraints| constraints.to_string());
+            let expected = expected.map(str::to_owned).map_err(|reason| ConstraintError::Collecting(reason.to_owned()));
+            assert_eq!(parsed, expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn before_1_9_a_prerelease_that_is_asked_for_is_allowed_whatever_else_is_asked() {
+        let constraints = VersionConstraints::parse_requirement("1.3.0-beta1, >= 2.0").unwrap();
+        let version: Version = "1.3.0-beta1".parse().unwrap();
+        assert!(constraints.allows(&version, &tofu(Version::release(1, 8, 9))));
+        assert!(!constraints.allows(&version, &tofu(Version::release(1, 9, 0))));
+        let other: Version = "1.3.0-beta2".parse().unwrap();
+        assert!(!constraints.allows(&other, &tofu(Version::release(1, 8, 9))));
+    }
+
+    #[test]
+    fn without_constraints_every_release_but_0_0_0_is_allowed() {
+        let engine = tofu(Version::release(1, 12, 6));
+        let allows = |version: &str| VersionConstraints::default().allows(&version.parse().unwrap(), &engine);
+        assert!(allows("0.0.1") && allows("0.0.0+build"));
+        assert!(!allows("0.0.0") && !allows("1.0.0-rc1"));
+    }
+
+    #[test]
+    fn both_at_once_prints_each_term_once() {
+        let parse = |text| VersionConstraints::parse_requirement(text).unwrap();
+        assert_eq!(parse("< 4, ~> 3").and(&parse(">= 3.1, < 4.0")).to_string(), "~> 3.0, >= 3.1.0, < 4.0.0");
+        assert!(VersionConstraints::default().and(&VersionConstraints::default()).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_panic_and_what_is_read_is_printed_and_read_again(text in any::<String>()) {
+            if let Ok(constraints) = VersionConstraints::parse_locked(&text) {
+                prop_assert_eq!(VersionConstraints::parse_locked(&constraints.to_string()), Ok(constraints));
+            }
+        }
+
+        #[test]
+        fn constraints_are_printed_and_read_again(
+            terms in prop::collection::vec(
+                "(|=|!=|>|>=|<|<=|~>) ?[0-9]{1,3}(\\.[0-9]{1,9}){0,2}(-[0-9a-z.-]{1,3})?(\\+[0-9a-z]{1,2})?",
+                0..4,
+            ),
+        ) {
+            let text: Vec<&str> = terms.iter().map(|term| term.trim()).collect();
+            let text = text.join(", ");
+            let constraints = VersionConstraints::parse_locked(&text).unwrap();
+            prop_assert_eq!(VersionConstraints::parse_locked(&constraints.to_string()), Ok(constraints));
+        }
+    }
+}

@@ -78,6 +78,10 @@ pub(super) fn scan(text: &str) -> Scanned<'_> {
     loop {
         let (number, after) = split_number(rest);
         if number.is_empty() {
+            if scanned.number_count == 0 && scanned.separator.is_empty() {
+                // An operator that no number follows is taken for its own separator, which is refused later.
+                scanned.separator = scanned.operator;
+            }
             scanned.remainder = rest;
             return scanned;
         }

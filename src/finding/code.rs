@@ -27,6 +27,7 @@ macro_rules! codes {
 
 codes! {
     CliConfigBroken = "cli-config-broken",
+    CliConfigDevOverrides = "cli-config-dev-overrides",
     CliConfigInRepository = "cli-config-in-repository",
     CliConfigMethodDropped = "cli-config-method-dropped",
     CliConfigMissing = "cli-config-missing",

@@ -3,12 +3,26 @@
 //! A wrong lock file is a [`Finding`] (all of them are collected); a disk that cannot be read is an error (the first
 //! one stops). Rendering is this room's as well, one file per output format; nothing else knows colour.
 
+pub mod catalogue;
 pub mod code;
+pub mod concise;
+pub mod escape;
+mod excerpt;
+pub mod heading;
+pub mod human;
+pub mod json;
+pub mod junit;
+pub mod markdown;
 pub mod place;
+pub mod prose;
 pub mod report;
+#[cfg(test)]
+mod sample;
+pub mod sarif;
 
 pub use code::Code;
 pub use place::{Place, Sources};
+pub use prose::plural;
 
 use std::fmt;
 

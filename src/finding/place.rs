@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 /// A file, or a part of one. Lines and columns count from 1; columns count characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,8 +24,8 @@ pub struct Position {
 }
 
 impl Place {
-    pub fn file(path: impl Into<Utf8PathBuf>) -> Self {
-        Self { path: path.into(), position: None }
+    pub fn file(path: impl AsRef<Utf8Path>) -> Self {
+        Self { path: shown(path.as_ref()), position: None }
     }
 
     /// A byte range of a text. Ranges outside the text are cut to it.
@@ -37,7 +37,7 @@ impl Place {
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let column = text[line_start..start].chars().count() + 1;
         Self {
-            path: path.to_owned(),
+            path: shown(path),
             position: Some(Position {
                 line: u32::try_from(line).unwrap_or(u32::MAX),
                 column: u32::try_from(column).unwrap_or(u32::MAX),
@@ -46,6 +46,12 @@ impl Place {
             }),
         }
     }
+}
+
+/// The path without `.` parts: `modules/a/main.tf` is what people call it.
+fn shown(path: &Utf8Path) -> Utf8PathBuf {
+    let shown = path.components().filter(|part| !matches!(part, Utf8Component::CurDir)).collect::<Utf8PathBuf>();
+    if shown.as_str().is_empty() { path.to_owned() } else { shown }
 }
 
 fn floor_char_boundary(text: &str, offset: usize) -> usize {
@@ -64,10 +70,10 @@ pub struct Sources {
 
 impl Sources {
     pub fn insert(&mut self, path: &Utf8Path, text: Arc<str>) {
-        self.texts.insert(path.to_owned(), text);
+        self.texts.insert(shown(path), text);
     }
 
     pub fn get(&self, path: &Utf8Path) -> Option<&str> {
-        self.texts.get(path).map(AsRef::as_ref)
+        self.texts.get(&shown(path)).map(AsRef::as_ref)
     }
 }

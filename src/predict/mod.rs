@@ -1,17 +1,30 @@
 //! The engines' own rules as pure functions: what `init` will do here, offline. No files, no environment, no clock.
 //!
-//! [`select`] says what would be installed; the caller computes the hashes that [`Selection::wanted_digests`] names;
-//! [`predict`] says what comes of it.
+//! [`select`] says what would be chosen; the caller looks into the chosen packages ([`Selection::wanted_contents`]) and
+//! hashes what is still wanted ([`Selection::wanted_digests`], until it names nothing more); [`predict`] says what comes
+//! of it.
+
+mod core_version;
+mod derivation;
+mod failure;
+mod installation;
+mod lock_after;
+mod locks;
+mod modules;
+mod requirements;
+mod selection;
+#[cfg(test)]
+mod testing;
+
+pub use derivation::derivation;
+pub use failure::{Failure, Step};
 
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 
-use crate::domain::{
-    Engine, Hash, HashScheme, Layout, PackageId, Platform, ProviderAddress, Version, VersionConstraints,
-};
+use crate::domain::{Engine, Hash, Layout, PackageId, Platform, ProviderAddress, VersionConstraints};
 use crate::finding::{Code, Place};
-use crate::read::Problem;
 use crate::read::cli_config::Method;
 use crate::read::configuration::Configuration;
 use crate::read::init_arguments::InitArguments;
@@ -51,6 +64,13 @@ pub struct ProviderSources {
     pub dev_overrides: Vec<ProviderAddress>,
 }
 
+impl ProviderSources {
+    /// The filesystem mirrors among them, in the order in which they are asked.
+    pub fn mirrors(&self) -> Vec<&Mirror> {
+        self.methods.iter().filter_map(|source| source.mirror.as_ref()).collect()
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct ProviderSource {
     pub method: Method,
@@ -64,6 +84,8 @@ pub struct PluginCache {
     pub may_break_lock: bool,
     /// Its packages, read like `.terraform/providers`.
     pub entries: Installed,
+    /// Whether the run's user can add packages to it.
+    pub is_writable: bool,
 }
 
 /// Where a requirement comes from.
@@ -89,6 +111,16 @@ pub enum Origin {
     },
 }
 
+impl Origin {
+    /// Where it is written; the state's resources have no place.
+    pub const fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Configuration { place, .. } | Self::Lock { place } | Self::Test { place } => Some(place),
+            Self::State { .. } => None,
+        }
+    }
+}
+
 /// One provider that `init` needs, or that the lock file names.
 #[derive(Clone, Debug)]
 pub struct Requirement {
@@ -97,42 +129,42 @@ pub struct Requirement {
     pub origins: Vec<Origin>,
     /// False where only the lock file names it: `init` drops it.
     pub is_needed: bool,
+    /// False where only modules that could not be read fully seem to imply it.
+    pub is_certain: bool,
 }
 
 /// What would be installed, before any hash is computed.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
+    /// By address; built-in providers are not here.
     pub requirements: Vec<Requirement>,
-    /// One for each needed requirement that a source answered.
+    /// One for each needed requirement that a version was chosen for.
     pub selected: BTreeMap<ProviderAddress, Selected>,
-    /// Failures so far; with any the engine installs what it can and writes no lock file.
+    /// In no order yet; those of providers as a set.
     pub failures: Vec<Failure>,
     pub assumptions: Vec<Assumption>,
-    /// False where the engine stops before it asks for any provider.
+    /// False where the engine stops, well or badly, before it asks for any provider.
     pub reaches_providers: bool,
 }
 
-#[derive(Clone, Debug)]
+/// A chosen version, and the package that a source has of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selected {
-    pub version: Version,
     pub id: PackageId,
-    pub layout: Layout,
-    pub path: Utf8PathBuf,
+    /// Null where no source has the version for this platform; an installed copy may do all the same.
+    pub package: Option<SelectedPackage>,
     /// Hashes of the lock entry whose version is the selected one, `h1:` and `zh:` only, sorted.
     pub locked_hashes: Vec<Hash>,
     /// Other packages of the same identity that lose against this one.
     pub shadowed: Vec<Utf8PathBuf>,
+    /// False where what could not be read of the configuration might change the choice.
+    pub is_certain: bool,
 }
 
-/// The first thing that the engine would report, or one of several of equal rank.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    pub code: Code,
-    /// The engine's own summary and text, so that a search for it finds ours.
-    pub summary: String,
-    pub detail: String,
-    pub providers: Vec<ProviderAddress>,
-    pub places: Vec<Place>,
+pub struct SelectedPackage {
+    pub layout: Layout,
+    pub path: Utf8PathBuf,
 }
 
 /// Something that was not seen, and what is assumed of it.
@@ -142,12 +174,51 @@ pub struct Assumption {
     pub text: String,
 }
 
-/// A hash to compute: of an installed or mirrored package directory, or of an archive.
+/// A package to look into.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct DigestRequest {
+pub struct ContentsRequest {
     pub path: Utf8PathBuf,
     pub layout: Layout,
-    pub scheme: HashScheme,
+    /// Of the provider, for the name of its executable.
+    pub provider_type: String,
+}
+
+/// What installing a package depends on, apart from its hashes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PackageContents {
+    /// The first entry of the package's root, in byte order, that the engine takes for the executable.
+    ///
+    /// Source: OpenTofu `internal/providercache/cached_provider.go` `ExecutableFile`.
+    pub executable: Option<String>,
+    /// Why the directory cannot be listed or the archive cannot be extracted, in the engine's words, such as
+    /// `zip: not a valid zip file`, `empty archive: PATH`, `entry contains '..': NAME`.
+    pub error: Option<String>,
+    /// Of an archive: extracting it gives a tree with the archive's own `h1:`. Not so with entries for directories,
+    /// with a name twice, with absolute names.
+    pub extracts_to_same_hash: bool,
+}
+
+/// What was seen in packages, by their paths.
+pub type Contents = BTreeMap<Utf8PathBuf, PackageContents>;
+
+/// A hash to compute.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DigestRequest {
+    /// Of the directory or the archive.
+    pub path: Utf8PathBuf,
+    pub layout: Layout,
+    pub kind: DigestKind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DigestKind {
+    /// `h1:` of a directory, or of an archive's entries.
+    H1,
+    /// `zh:` of an archive.
+    Zh,
+    /// `h1:` of the directory that extracting the archive leaves behind; over the files of an existing directory where
+    /// one is named.
+    Extracted { over: Option<Utf8PathBuf> },
 }
 
 /// Computed hashes; the error is the engine's text for the same failure.
@@ -157,9 +228,14 @@ pub type Digests = BTreeMap<DigestRequest, Result<Hash, String>>;
 #[derive(Clone, Debug)]
 pub struct Prediction {
     pub init: Outcome,
+    /// What the engine reports first; after it, `hidden`, what stands behind it.
     pub failures: Vec<Failure>,
     pub assumptions: Vec<Assumption>,
+    /// The lock file's text afterwards; null on failure and where its bytes stay.
     pub lock_after: Option<String>,
+    /// `-lockfile=readonly` keeps new hashes out of the lock file, with no more than a warning.
+    pub withholds_lock_changes: bool,
+    /// By address: every requirement.
     pub providers: Vec<ProviderPrediction>,
 }
 
@@ -170,6 +246,16 @@ pub enum Outcome {
     Unknown,
 }
 
+impl Outcome {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct ProviderPrediction {
     pub requirement: Requirement,
@@ -177,40 +263,129 @@ pub struct ProviderPrediction {
     pub install: Option<Install>,
     /// The first locked hash that the engine would match.
     pub proven_by: Option<Hash>,
-    /// `h1:` of the package's contents, where it was computed.
+    /// `h1:` of what stands installed afterwards.
     pub h1: Option<Hash>,
     pub status: Status,
 }
 
+/// How a package gets below the data directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Install {
     Link,
     Extract,
+    /// It is there already and matches the lock file.
     Reuse,
+}
+
+impl Install {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Link => "link",
+            Self::Extract => "extract",
+            Self::Reuse => "reuse",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
+    /// The engine compares a hash with the lock file, and it is there.
     Proven,
+    /// The engine accepts the package without comparing anything.
     Unproven,
+    /// None of the locked hashes is the package's.
     Mismatch,
+    /// No source has what is wanted.
     Missing,
     Unknown,
 }
 
+impl Status {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::Unproven => "unproven",
+            Self::Mismatch => "mismatch",
+            Self::Missing => "missing",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// Says what would be selected.
 pub fn select(facts: &Facts) -> Selection {
-    todo!()
+    selection::select(facts)
 }
 
 impl Selection {
-    /// Every hash that [`predict`] and the checks need.
-    pub fn wanted_digests(&self, facts: &Facts) -> Vec<DigestRequest> {
-        todo!()
+    /// Every package that [`predict`] has to know the contents of.
+    pub fn wanted_contents(&self, facts: &Facts) -> Vec<ContentsRequest> {
+        installation::wanted_contents(facts, self)
+    }
+
+    /// The hashes that are still to be computed, given those that are: the engine's own order, so that an archive is
+    /// not hashed as a whole where its contents prove it. To be asked again with the answers until it is empty.
+    pub fn wanted_digests(&self, facts: &Facts, contents: &Contents, digests: &Digests) -> Vec<DigestRequest> {
+        installation::wanted_digests(facts, self, contents, digests)
     }
 }
 
 /// Says what comes of it.
-pub fn predict(facts: &Facts, selection: &Selection, digests: &Digests) -> Prediction {
-    todo!()
+pub fn predict(facts: &Facts, selection: &Selection, contents: &Contents, digests: &Digests) -> Prediction {
+    let mut failures = selection.failures.clone();
+    let mut assumptions = selection.assumptions.clone();
+    let mut providers = Vec::new();
+    let mut changes = BTreeMap::new();
+    for requirement in &selection.requirements {
+        let mut provider = ProviderPrediction {
+            requirement: requirement.clone(),
+            selected: selection.selected.get(&requirement.address).cloned(),
+            install: None,
+            proven_by: None,
+            h1: None,
+            status: selection::status_without_package(selection, requirement),
+        };
+        if let Some(selected) = &provider.selected {
+            let installed = installation::install(facts, selected, contents, digests);
+            match installed {
+                Ok(installed) => {
+                    provider.status = if installed.proven_by.is_some() { Status::Proven } else { Status::Unproven };
+                    provider.install = Some(installed.install);
+                    provider.proven_by = installed.proven_by;
+                    provider.h1 = Some(installed.h1);
+                    changes.insert(requirement.address.clone(), installed.lock);
+                }
+                Err(stop) => {
+                    let (failure, assumption, status) = stop.judge(facts, requirement, selected);
+                    provider.status = status;
+                    failures.extend(failure);
+                    assumptions.extend(assumption);
+                }
+            }
+        }
+        providers.push(provider);
+    }
+    let mut lock_after = None;
+    let mut withholds_lock_changes = false;
+    if selection.reaches_providers && !failures.iter().any(|failure| failure.step == Step::Providers) {
+        match lock_after::lock_after(facts, &providers, &changes, assumptions.is_empty()) {
+            lock_after::LockChange::None => {}
+            lock_after::LockChange::Written(text) => lock_after = Some(text),
+            lock_after::LockChange::Withheld => withholds_lock_changes = true,
+            lock_after::LockChange::Refused(failure) => failures.push(failure),
+        }
+    }
+    failure::order(&facts.engine, &mut failures);
+    let init = if !failures.is_empty() {
+        Outcome::Failure
+    } else if assumptions.is_empty() {
+        Outcome::Success
+    } else {
+        Outcome::Unknown
+    };
+    if init == Outcome::Failure {
+        lock_after = None;
+        withholds_lock_changes = false;
+    }
+    Prediction { init, failures, assumptions, lock_after, withholds_lock_changes, providers }
 }

@@ -52,8 +52,10 @@ pub struct ProviderLock {
     pub version: Version,
     /// Canonical text; empty where there is none.
     pub constraints: String,
-    /// Sorted and deduplicated, as the engine holds them; unknown schemes included.
+    /// Sorted and deduplicated, as the engine's installer holds them; unknown schemes included.
     pub hashes: Vec<Hash>,
+    /// The file has them so too; else `init` takes the entry for changed, and writes the file.
+    pub hashes_are_sorted: bool,
     /// The block's label.
     pub place: Place,
     pub version_place: Place,
@@ -229,12 +231,16 @@ impl Reader<'_> {
         });
         let hashes = block.body.get_attribute("hashes");
         let hashes_place = hashes.map(|attribute| self.file.place(self.path, attribute.span()));
-        let hashes = hashes.map_or_else(Vec::new, |attribute| self.read_hashes(&attribute.value));
+        let mut hashes = hashes.map_or_else(Vec::new, |attribute| self.read_hashes(&attribute.value));
+        let hashes_are_sorted = hashes.windows(2).all(|pair| pair[0] < pair[1]);
+        hashes.sort();
+        hashes.dedup();
         let lock = version.map(|(version, version_range)| ProviderLock {
             address: address.clone(),
             version,
             constraints,
             hashes,
+            hashes_are_sorted,
             place: Place::in_text(self.path, &self.file.text, range),
             version_place: Place::in_text(self.path, &self.file.text, version_range),
             hashes_place,
@@ -315,6 +321,7 @@ impl Reader<'_> {
         Some(canonical)
     }
 
+    /// In the file's order.
     fn read_hashes(&mut self, expression: &Expression) -> Vec<Hash> {
         let range = expression.span().unwrap_or_default();
         let Expression::Array(elements) = expression else {
@@ -348,8 +355,6 @@ impl Reader<'_> {
                 }
             }
         }
-        hashes.sort();
-        hashes.dedup();
         hashes
     }
 }

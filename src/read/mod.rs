@@ -4,6 +4,7 @@
 pub mod cli_config;
 pub mod configuration;
 pub mod environment;
+pub mod executable;
 pub mod init_arguments;
 pub mod installed;
 pub mod lock_file;
@@ -12,6 +13,8 @@ pub mod modules_manifest;
 pub mod native_syntax;
 pub mod settings;
 pub mod state;
+pub mod text_file;
+pub mod workflow;
 
 use crate::finding::Place;
 

@@ -1,0 +1,54 @@
+//! The engine's command as a plain value, and the one place where this process becomes it.
+
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+use camino::Utf8PathBuf;
+
+use crate::check::Cleared;
+
+/// A command of the engine: no shell reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invocation {
+    pub program: Utf8PathBuf,
+    pub arguments: Vec<String>,
+    /// Set for the engine; everything else is inherited as it is.
+    pub environment: Vec<(&'static str, String)>,
+}
+
+/// Why the engine could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("`{program}` was not found")]
+    NotFound { program: Utf8PathBuf },
+    #[error("`{program}` cannot be executed: {source}")]
+    NotExecutable { program: Utf8PathBuf, source: io::Error },
+}
+
+impl StartError {
+    /// By the shell's own split of 126 and 127.
+    pub fn new(program: &Utf8PathBuf, source: io::Error) -> Self {
+        let program = program.clone();
+        if source.kind() == io::ErrorKind::NotFound && !program.exists() {
+            Self::NotFound { program }
+        } else {
+            Self::NotExecutable { program, source }
+        }
+    }
+}
+
+impl Invocation {
+    /// Replaces this process, so that signals, exit code and streams are the engine's; returns only where that fails.
+    pub fn become_engine(&self, _cleared: &Cleared) -> StartError {
+        tracing::debug!(program = %self.program, arguments = ?self.arguments, "becoming the engine");
+        let error = self.command().exec();
+        StartError::new(&self.program, error)
+    }
+
+    pub(super) fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+}

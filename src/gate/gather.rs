@@ -1,0 +1,103 @@
+//! Reading everything that the engine would read, and asking what it would do.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::cli_sources::{self, CliConfigChoice, SourceFacts};
+use super::context::Context;
+use super::hashing::{self, Hasher};
+use crate::finding::Sources;
+use crate::predict::{self, Contents, Digests, Facts, Prediction, Selection};
+use crate::read::environment::Environment;
+use crate::read::init_arguments::InitArguments;
+use crate::read::{configuration, installed, lock_file, state};
+
+/// What a prediction is asked for, besides its surroundings.
+#[derive(Clone, Debug)]
+pub struct Question<'a> {
+    pub cli_config: &'a CliConfigChoice,
+    /// `init`'s own arguments, those of the variables not among them.
+    pub init_arguments: &'a [String],
+}
+
+/// Everything that was read, and the prediction.
+#[derive(Debug)]
+pub struct Gathered {
+    pub facts: Facts,
+    pub data_dir: Utf8PathBuf,
+    pub sources: Sources,
+    pub source_facts: SourceFacts,
+    pub selection: Selection,
+    pub contents: Contents,
+    pub digests: Digests,
+    pub prediction: Prediction,
+}
+
+/// Where the engine keeps what is `.terraform` by default.
+pub fn data_dir(environment: &Environment, root_module: &Utf8Path) -> Utf8PathBuf {
+    root_module.join(environment.data_dir.as_deref().unwrap_or(".terraform"))
+}
+
+/// Reads and predicts.
+///
+/// # Errors
+/// Fails where the data directory cannot be listed.
+pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<Gathered> {
+    let Context { engine, environment, settings, .. } = *context;
+    let init = InitArguments::parse(
+        environment.cli_args.as_deref(),
+        environment.cli_args_init.as_deref(),
+        question.init_arguments,
+        engine,
+    );
+    let root_module = match &init.chdir {
+        Some(directory) => context.launch_directory.join(directory),
+        None => context.launch_directory.to_owned(),
+    };
+    let data_dir = data_dir(environment, &root_module);
+    let mut sources = Sources::default();
+    let configuration = configuration::read(&root_module, &data_dir, &init.test_directory, engine, &mut sources);
+    let lock = lock_file::read(&root_module, engine.name, &mut sources);
+    let mut state = state::read(
+        &root_module,
+        &data_dir,
+        environment.workspace.as_deref(),
+        configuration.root.backend.as_ref(),
+        init.backend,
+        engine,
+    );
+    if let Some(path) = &settings.state {
+        state.add_given(state::read_given(path, engine));
+    }
+    let source_facts = cli_sources::read(context, question.cli_config, &init, &root_module);
+    let facts = Facts {
+        engine: engine.clone(),
+        platform: context.platform.clone(),
+        installed: installed::read(&data_dir, engine.name)?,
+        reattached: source_facts.reattached.clone(),
+        plugin_cache: source_facts.plugin_cache.clone(),
+        reachable: settings.reachable.clone(),
+        state_translation_off: environment.state_address_translation.as_deref() == Some("0"),
+        sources: source_facts.sources.clone(),
+        root_module,
+        init,
+        configuration,
+        lock,
+        state,
+    };
+    let selection = predict::select(&facts);
+    let contents = hashing::contents(&selection.wanted_contents(&facts));
+    let mut digests = Digests::new();
+    let hasher = Hasher::new(context.runtime.as_ref().ok(), context.progress);
+    loop {
+        let wanted = selection.wanted_digests(&facts, &contents, &digests);
+        if wanted.is_empty() {
+            break;
+        }
+        hasher.compute(&wanted, &mut digests);
+    }
+    let planted = crate::check::installed::wanted_digests(&facts.installed, &facts.sources.mirrors());
+    hasher.compute(&planted, &mut digests);
+    hasher.finish();
+    let prediction = predict::predict(&facts, &selection, &contents, &digests);
+    Ok(Gathered { facts, data_dir, sources, source_facts, selection, contents, digests, prediction })
+}

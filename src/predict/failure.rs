@@ -1,0 +1,177 @@
+//! What the engine reports, and in which order: which failure hides which.
+
+use crate::domain::{Engine, EngineName, ProviderAddress};
+use crate::finding::{Code, Place};
+
+/// Something that the engine would stop at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub code: Code,
+    /// The part of `init` that reports it.
+    pub step: Step,
+    /// The engine's own summary and text, so that a search for it finds ours.
+    pub summary: String,
+    pub detail: String,
+    pub providers: Vec<ProviderAddress>,
+    pub places: Vec<Place>,
+    /// The engine stops before it comes to this.
+    pub hidden: bool,
+}
+
+impl Failure {
+    pub(super) fn new(step: Step, code: Code, summary: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            step,
+            summary: summary.into(),
+            detail: detail.into(),
+            providers: Vec::new(),
+            places: Vec::new(),
+            hidden: false,
+        }
+    }
+
+    #[must_use]
+    pub(super) fn of(mut self, provider: &ProviderAddress) -> Self {
+        self.providers.push(provider.clone());
+        self
+    }
+
+    #[must_use]
+    pub(super) fn at(mut self, place: &Place) -> Self {
+        self.places.push(place.clone());
+        self
+    }
+}
+
+/// The parts of `init` that report failures. Those of one part are reported together; the order of the parts is the
+/// engine's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// The command's arguments.
+    Arguments,
+    /// `required_version` where it is checked before anything else of the module.
+    CoreVersion,
+    /// The root module's files.
+    RootModule,
+    /// The state of the selected workspace.
+    State,
+    /// Modules being installed and read.
+    Modules,
+    /// The lock file being read.
+    Lock,
+    /// The tree of modules being read, where nothing was installed.
+    ModuleTree,
+    /// Constraints being collected.
+    Requirements,
+    /// Addresses and modes that are refused before any query.
+    Preparation,
+    /// Every provider's query and installation, each by itself.
+    Providers,
+    /// The lock file being written.
+    LockFile,
+}
+
+/// OpenTofu from 1.12 reports the root module first; the others read the state and install modules before that.
+///
+/// Source: OpenTofu `internal/command/init.go` `Run`; Terraform `internal/command/init.go` `run`.
+const ROOT_FIRST: [Step; 11] = [
+    Step::Arguments,
+    Step::CoreVersion,
+    Step::RootModule,
+    Step::State,
+    Step::Modules,
+    Step::Lock,
+    Step::ModuleTree,
+    Step::Requirements,
+    Step::Preparation,
+    Step::Providers,
+    Step::LockFile,
+];
+
+const STATE_FIRST: [Step; 11] = [
+    Step::Arguments,
+    Step::State,
+    Step::CoreVersion,
+    Step::Modules,
+    Step::RootModule,
+    Step::Lock,
+    Step::ModuleTree,
+    Step::Requirements,
+    Step::Preparation,
+    Step::Providers,
+    Step::LockFile,
+];
+
+/// Terraform 1.15.0 to 1.15.7 installs the configuration's providers before it opens the backend.
+const STATE_LATE: [Step; 11] = [
+    Step::Arguments,
+    Step::CoreVersion,
+    Step::Modules,
+    Step::RootModule,
+    Step::Lock,
+    Step::ModuleTree,
+    Step::Requirements,
+    Step::Preparation,
+    Step::Providers,
+    Step::State,
+    Step::LockFile,
+];
+
+fn steps(engine: &Engine) -> &'static [Step] {
+    match engine.name {
+        _ if engine.refuses_root_module_first() => &ROOT_FIRST,
+        EngineName::Terraform if engine.is_at_least(1, 15, 0) && !engine.is_at_least(1, 15, 8) => &STATE_LATE,
+        _ => &STATE_FIRST,
+    }
+}
+
+/// Sorts failures as the engine comes to them, and marks those that it does not come to.
+pub(super) fn order(engine: &Engine, failures: &mut [Failure]) {
+    let steps = steps(engine);
+    let rank = |failure: &Failure| steps.iter().position(|step| *step == failure.step);
+    failures.sort_by_key(rank);
+    let first = failures.first().map(|failure| failure.step);
+    for failure in failures {
+        failure.hidden = Some(failure.step) != first;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::predict::testing::{terraform, tofu};
+
+    fn visible(engine: &Engine, steps: &[Step]) -> Step {
+        let mut failures: Vec<_> =
+            steps.iter().map(|step| Failure::new(*step, Code::ConfigurationInvalid, "", "")).collect();
+        order(engine, &mut failures);
+        assert_eq!(failures.iter().filter(|failure| !failure.hidden).count(), 1);
+        failures[0].step
+    }
+
+    #[test]
+    fn state_errors_hide_modules_and_modules_hide_the_lock_file() {
+        let all = [Step::Providers, Step::Lock, Step::Modules, Step::State];
+        for engine in [terraform("1.11.4"), tofu("1.12.6"), tofu("1.9.0")] {
+            assert_eq!(visible(&engine, &all), Step::State);
+            assert_eq!(visible(&engine, &all[..3]), Step::Modules);
+            assert_eq!(visible(&engine, &all[..2]), Step::Lock);
+        }
+    }
+
+    #[test]
+    fn the_root_module_comes_before_the_state_only_in_tofu_from_1_12() {
+        let both = [Step::RootModule, Step::State];
+        assert_eq!(visible(&tofu("1.12.0"), &both), Step::RootModule);
+        assert_eq!(visible(&tofu("1.11.9"), &both), Step::State);
+        assert_eq!(visible(&terraform("1.11.4"), &both), Step::State);
+    }
+
+    #[test]
+    fn early_terraform_1_15_reads_the_state_after_the_providers() {
+        let both = [Step::State, Step::Providers];
+        assert_eq!(visible(&terraform("1.15.5"), &both), Step::Providers);
+        assert_eq!(visible(&terraform("1.15.8"), &both), Step::State);
+    }
+}

@@ -1,0 +1,291 @@
+//! What installing a chosen package comes to: what is checked, with which hash, and what ends up in the lock file.
+//!
+//! Source: OpenTofu `internal/providercache/installer.go` `ensureProviderVersionInstalled`,
+//! `internal/getproviders/package_location_local_dir.go` and `package_location_local_archive.go`; Terraform
+//! `internal/providercache/installer.go`, `package_install.go`.
+
+mod archive;
+mod plugin_cache;
+mod stop;
+#[cfg(test)]
+mod tests;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+pub(super) use stop::Stop;
+
+use super::{
+    Contents, ContentsRequest, DigestKind, DigestRequest, Digests, Facts, Install, PackageContents, Selected,
+    SelectedPackage, Selection,
+};
+use crate::domain::{EngineName, Hash, HashScheme, Layout};
+use crate::finding::Code;
+use crate::read::installed::{Installed, InstalledEntry, InstalledKind};
+
+/// A package in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Done {
+    pub(super) install: Install,
+    pub(super) proven_by: Option<Hash>,
+    pub(super) h1: Hash,
+    pub(super) lock: LockUpdate,
+}
+
+/// What becomes of the provider's lock entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum LockUpdate {
+    /// It stays as it is, its `constraints` too.
+    Untouched,
+    /// Its hashes stay, of every scheme; its `constraints` follow the configuration.
+    Refreshed,
+    /// The hashes that the installer saw, and the installed package's.
+    Rewritten,
+}
+
+pub(super) fn install(
+    facts: &Facts,
+    selected: &Selected,
+    contents: &Contents,
+    digests: &Digests,
+) -> Result<Done, Stop> {
+    let installation = Installation { facts, selected, contents, digests };
+    match installation.run() {
+        // Nothing is known of what stands behind a link above the package's own directory.
+        Ok(_) if installation.target_is_strange() => Err(Stop::Unseen(
+            Code::PackagePlanted,
+            format!("`{}`: its place below the data directory is not an ordinary one", selected.id),
+        )),
+        other => other,
+    }
+}
+
+pub(super) fn wanted_digests(
+    facts: &Facts,
+    selection: &Selection,
+    contents: &Contents,
+    digests: &Digests,
+) -> Vec<DigestRequest> {
+    let mut wanted: Vec<_> = selection
+        .selected
+        .values()
+        .filter_map(|selected| match install(facts, selected, contents, digests) {
+            Err(Stop::Needs(request)) => Some(request),
+            _ => None,
+        })
+        .collect();
+    wanted.sort();
+    wanted.dedup();
+    wanted
+}
+
+pub(super) fn wanted_contents(facts: &Facts, selection: &Selection) -> Vec<ContentsRequest> {
+    let mut wanted = Vec::new();
+    for selected in selection.selected.values() {
+        let provider_type = selected.id.address.provider_type();
+        if let Some(package) = &selected.package {
+            wanted.push(ContentsRequest {
+                path: package.path.clone(),
+                layout: package.layout,
+                provider_type: provider_type.to_owned(),
+            });
+        }
+        let caches = facts.plugin_cache.iter().map(|cache| &cache.entries);
+        for entry in caches.chain([&facts.installed]).filter_map(|installed| entry_for(installed, selected)) {
+            wanted.extend(existing_directory(entry, selected).map(|path| ContentsRequest {
+                path,
+                layout: Layout::Unpacked,
+                provider_type: provider_type.to_owned(),
+            }));
+        }
+    }
+    wanted.sort();
+    wanted.dedup();
+    wanted
+}
+
+fn entry_for<'a>(installed: &'a Installed, selected: &Selected) -> Option<&'a InstalledEntry> {
+    installed.entries.iter().find(|entry| entry.id == selected.id)
+}
+
+/// The directory behind an entry; a link to the selected package is that package, so that it is read once.
+fn existing_directory(entry: &InstalledEntry, selected: &Selected) -> Option<Utf8PathBuf> {
+    match &entry.kind {
+        InstalledKind::Directory => Some(entry.path.clone()),
+        InstalledKind::Link { target, resolved } => {
+            let resolved = resolved.as_ref()?;
+            let package = selected.package.as_ref().filter(|package| package.layout == Layout::Unpacked);
+            Some(match package {
+                Some(package) if package.path == *target || package.path == *resolved => package.path.clone(),
+                _ => resolved.clone(),
+            })
+        }
+        InstalledKind::Other => None,
+    }
+}
+
+/// One provider's installation.
+#[derive(Clone, Copy)]
+struct Installation<'a> {
+    facts: &'a Facts,
+    selected: &'a Selected,
+    contents: &'a Contents,
+    digests: &'a Digests,
+}
+
+/// What the directory of a package holds once it is installed there.
+struct Placed {
+    proven_by: Option<Hash>,
+    h1: Hash,
+    install: Install,
+}
+
+impl Installation<'_> {
+    fn run(&self) -> Result<Done, Stop> {
+        let target = entry_for(&self.facts.installed, self.selected);
+        if let Some(entry) = target
+            && let Some(proven_by) = self.match_existing(entry)?
+        {
+            return Ok(Done {
+                install: Install::Reuse,
+                h1: proven_by.clone(),
+                proven_by: Some(proven_by),
+                lock: self.kept_lock(),
+            });
+        }
+        if let Some(cache) = &self.facts.plugin_cache {
+            return self.through_plugin_cache(cache, target);
+        }
+        let placed = self.place(target)?;
+        Ok(Done { install: placed.install, proven_by: placed.proven_by, h1: placed.h1, lock: LockUpdate::Rewritten })
+    }
+
+    /// What a package that is there already does to its lock entry.
+    fn kept_lock(&self) -> LockUpdate {
+        if self.facts.engine.installs_one_directory_at_a_time() { LockUpdate::Refreshed } else { LockUpdate::Untouched }
+    }
+
+    /// The locked hash that an installed directory matches, if any; one that cannot be hashed matches none.
+    fn match_existing(&self, entry: &InstalledEntry) -> Result<Option<Hash>, Stop> {
+        let Some(directory) = existing_directory(entry, self.selected) else { return Ok(None) };
+        if !self.selected.locked_hashes.iter().any(|hash| hash.scheme() == HashScheme::H1) {
+            return Ok(None);
+        }
+        Ok(match self.h1_of_directory(&directory)? {
+            Ok(h1) => self.locked(&h1),
+            Err(_) => None,
+        })
+    }
+
+    fn locked(&self, hash: &Hash) -> Option<Hash> {
+        self.selected.locked_hashes.iter().find(|locked| *locked == hash).cloned()
+    }
+
+    /// Installs the selected package where `existing` stands now.
+    fn place(&self, existing: Option<&InstalledEntry>) -> Result<Placed, Stop> {
+        let Some(package) = &self.selected.package else { return Err(Stop::PlatformMissing) };
+        match package.layout {
+            Layout::Unpacked => self.link(package, existing),
+            Layout::Packed => self.extract(package, existing),
+        }
+    }
+
+    fn link(&self, package: &SelectedPackage, existing: Option<&InstalledEntry>) -> Result<Placed, Stop> {
+        if let Some(entry) = existing
+            && entry.kind == InstalledKind::Directory
+            && self.is_same_path(&entry.path, &package.path)
+        {
+            let text = format!("cannot install existing provider directory {} to itself", entry.path);
+            return Err(Stop::fails(Code::PackageCacheConflict, text));
+        }
+        let mut proven_by = None;
+        if self.selected.locked_hashes.iter().any(|hash| hash.scheme() == HashScheme::H1) {
+            let h1 = self.h1_of_directory(&package.path)?.map_err(|error| self.checksum_failure(package, &error))?;
+            proven_by = Some(self.locked(&h1).ok_or_else(|| self.mismatch("local", PLATFORMS))?);
+        }
+        let proof = proven_by.clone();
+        self.require_executable(self.contents_of(&package.path)?).map_err(|stop| stop.proven(proof.clone()))?;
+        let h1 = self.h1_of_directory(&package.path)?.map_err(|error| self.uncomputable(&error).proven(proof))?;
+        Ok(Placed { proven_by, h1, install: Install::Link })
+    }
+
+    fn require_executable(&self, contents: &PackageContents) -> Result<(), Stop> {
+        let reason = match (&contents.executable, &contents.error) {
+            (Some(_), _) => return Ok(()),
+            (None, Some(error)) => error.clone(),
+            (None, None) => format!(
+                "could not find executable file starting with terraform-provider-{}",
+                self.selected.id.address.provider_type()
+            ),
+        };
+        let code = if contents.error.is_some() { Code::PackageUnreadable } else { Code::PackageExecutableMissing };
+        Err(Stop::fails(code, format!("provider binary not found: {reason}")))
+    }
+
+    fn contents_of(&self, path: &Utf8Path) -> Result<&PackageContents, Stop> {
+        self.contents
+            .get(path)
+            .ok_or_else(|| Stop::Unseen(Code::PackageUnreadable, format!("`{path}` was not looked into")))
+    }
+
+    fn h1_of_directory(&self, path: &Utf8Path) -> Result<Result<Hash, String>, Stop> {
+        self.computed(DigestRequest { path: path.to_owned(), layout: Layout::Unpacked, kind: DigestKind::H1 })
+    }
+
+    fn digest(&self, package: &SelectedPackage, kind: DigestKind) -> Result<Result<Hash, String>, Stop> {
+        self.computed(DigestRequest { path: package.path.clone(), layout: package.layout, kind })
+    }
+
+    fn computed(&self, request: DigestRequest) -> Result<Result<Hash, String>, Stop> {
+        self.digests.get(&request).cloned().ok_or(Stop::Needs(request))
+    }
+
+    fn mismatch(&self, which: &str, remark: &str) -> Stop {
+        let id = &self.selected.id;
+        let page = match self.facts.engine.name {
+            EngineName::Tofu => "https://opentofu.org/docs/language/files/dependency-lock/#checksum-verification",
+            EngineName::Terraform => {
+                "https://developer.hashicorp.com/terraform/language/files/dependency-lock#checksum-verification"
+            }
+        };
+        Stop::fails(
+            Code::PackageMismatch,
+            format!(
+                "the {which} package for {} {} doesn't match any of the checksums previously recorded in the dependency \
+                 lock file{remark}; for more information: {page}",
+                id.address, id.version
+            ),
+        )
+    }
+
+    fn checksum_failure(&self, package: &SelectedPackage, error: &str) -> Stop {
+        let id = &self.selected.id;
+        let (address, version, path) = (&id.address, &id.version, &package.path);
+        let text = format!("failed to calculate checksum for {address} {version} package at {path}: {error}");
+        Stop::fails(Code::PackageUnreadable, text)
+    }
+
+    fn uncomputable(&self, error: &str) -> Stop {
+        let address = &self.selected.id.address;
+        let text = format!("after installing {address}, failed to compute a checksum for it: {error}");
+        Stop::fails(Code::PackageUnreadable, text)
+    }
+
+    fn is_same_path(&self, one: &Utf8Path, other: &Utf8Path) -> bool {
+        let root = &self.facts.root_module;
+        root.join(one).components().eq(root.join(other).components())
+    }
+
+    fn target_is_strange(&self) -> bool {
+        let place = self.selected.id.unpacked_path();
+        self.facts.installed.strange.iter().any(|strange| {
+            let strange = strange.components().map(|part| part.as_str()).collect::<Vec<_>>();
+            (1..=4).any(|depth| {
+                let above = place.split('/').take(depth).collect::<Vec<_>>();
+                strange.ends_with(&above)
+            })
+        })
+    }
+}
+
+const PLATFORMS: &str =
+    " (this might be because the available checksums are for packages targeting different platforms)";

@@ -1,0 +1,234 @@
+//! What comes before any provider: arguments, the root module, the state, called modules, the lock file.
+//!
+//! Source: OpenTofu `internal/command/init.go` `Run`, `internal/initwd/module_install.go`.
+
+use super::{Assumption, Facts, Failure, Step, core_version};
+use crate::domain::Quoted;
+use crate::finding::{Code, Place};
+use crate::read::Problem;
+use crate::read::configuration::{ChildModule, MissingModule, Module, ModuleSource};
+
+/// What stops the engine, or what could not be seen, before it asks for providers.
+#[derive(Default)]
+pub(super) struct Before {
+    pub(super) failures: Vec<Failure>,
+    pub(super) assumptions: Vec<Assumption>,
+}
+
+/// Whether the root module has a file that counts; without one `init` does nothing at all.
+pub(super) fn has_configuration(facts: &Facts) -> bool {
+    !facts.configuration.root.files.is_empty()
+}
+
+/// Which part of `init` reports what is wrong in a called module: installing reads them all.
+pub(super) const fn child_step(facts: &Facts) -> Step {
+    if facts.init.get { Step::Modules } else { Step::ModuleTree }
+}
+
+/// Which part of `init` reports what is wrong in the root module. Installing modules, where there are any, reads it too.
+pub(super) fn root_step(facts: &Facts) -> Step {
+    let is_installing = facts.init.get && !facts.configuration.children.is_empty();
+    if is_installing && !facts.engine.refuses_root_module_first() { Step::Modules } else { Step::RootModule }
+}
+
+/// Opening the backend takes a lock file that can be read and, where no block describes the backend, a root module
+/// without errors. With no backend open there is no state; the engine then stops at a later step.
+///
+/// Source: OpenTofu `internal/command/meta_backend.go` `Backend`, `backendConfig`.
+fn reads_state(facts: &Facts) -> bool {
+    let root = &facts.configuration.root;
+    let is_described = root.errors.is_empty() || root.backend.is_some() || facts.engine.refuses_root_module_first();
+    !facts.init.backend || (facts.lock.errors.is_empty() && is_described)
+}
+
+pub(super) fn before_providers(facts: &Facts) -> Before {
+    let mut before = Before::default();
+    before.arguments(facts);
+    if !has_configuration(facts) {
+        if facts.init.from_module.is_some() {
+            before
+                .assume(Code::ConfigurationNotUnderstood, "`-from-module` brings a configuration that is not here yet");
+        }
+        return before;
+    }
+    before.root(facts);
+    before.state(facts);
+    for (path, child) in &facts.configuration.children {
+        before.child(facts, path, child);
+    }
+    before.lock(facts);
+    before
+}
+
+impl Before {
+    fn assume(&mut self, code: Code, text: impl Into<String>) {
+        self.assumptions.push(Assumption { code, text: text.into() });
+    }
+
+    fn arguments(&mut self, facts: &Facts) {
+        for error in &facts.init.errors {
+            let summary = "Failed to parse command-line flags";
+            self.failures.push(Failure::new(Step::Arguments, Code::InitArgumentsInvalid, summary, error));
+        }
+        if facts.init.from_module.is_some() && has_configuration(facts) {
+            self.failures.push(Failure::new(
+                Step::Arguments,
+                Code::InitArgumentsInvalid,
+                "The working directory already contains files",
+                "The -from-module option requires an empty directory into which a copy of the referenced module will be \
+                 placed.",
+            ));
+        }
+        if facts.init.upgrade && facts.init.lockfile_readonly && has_configuration(facts) {
+            self.failures.push(Failure::new(
+                Step::Preparation,
+                Code::InitArgumentsInvalid,
+                "The -upgrade flag conflicts with -lockfile=readonly.",
+                "",
+            ));
+        }
+    }
+
+    fn root(&mut self, facts: &Facts) {
+        let root = &facts.configuration.root;
+        self.failures.extend(core_version::check(&facts.engine, root, None, Step::CoreVersion));
+        let step = root_step(facts);
+        self.problems(step, Code::ConfigurationInvalid, &root.errors);
+        self.problems(step, Code::ConfigurationInvalid, &facts.configuration.tests.errors);
+        self.not_understood(&root.not_understood);
+        self.not_understood(&facts.configuration.tests.not_understood);
+        if root.has_encryption && facts.init.backend {
+            self.assume(
+                Code::StateUnseen,
+                "the `encryption` block's key provider is not evaluated, nor what it encrypts read",
+            );
+        }
+    }
+
+    fn state(&mut self, facts: &Facts) {
+        if reads_state(facts) {
+            for problem in &facts.state.errors {
+                self.failures.push(
+                    Failure::new(Step::State, Code::StateInvalid, refreshing(&problem.summary), &problem.detail)
+                        .at(&problem.place),
+                );
+            }
+        }
+        if let Some(reason) = &facts.state.unseen {
+            self.assume(Code::StateUnseen, reason);
+        }
+    }
+
+    fn child(&mut self, facts: &Facts, path: &str, child: &ChildModule) {
+        let step = child_step(facts);
+        let place = &child.call.source_place;
+        match &child.missing {
+            Some(MissingModule::NeedsNetwork { host, why }) => self.needs_network(facts, child, host.as_deref(), why),
+            Some(MissingModule::Invalid(problem)) => {
+                self.problems(step, Code::ModuleInvalid, std::slice::from_ref(problem));
+            }
+            Some(MissingModule::Unevaluated) => {
+                let text = format!("{}: the source of module `{path}` is only known to the engine", at(place));
+                self.assume(Code::ConfigurationNotUnderstood, text);
+            }
+            None => {}
+        }
+        let Some(module) = &child.module else {
+            if child.missing.is_none() {
+                let text = format!("{}: module `{path}` is copied by `init` and was not read", at(place));
+                self.assume(Code::ConfigurationNotUnderstood, text);
+            }
+            return;
+        };
+        if facts.init.upgrade && facts.init.get && child.missing.is_none() {
+            match &child.source {
+                ModuleSource::Registry { host, .. } => {
+                    self.needs_network(facts, child, Some(host), "-upgrade fetches every called module again");
+                }
+                ModuleSource::Remote { host, .. } => {
+                    self.needs_network(facts, child, host.as_deref(), "-upgrade fetches every called module again");
+                }
+                _ => {}
+            }
+        }
+        self.version_and_errors(facts, path, child, module);
+    }
+
+    fn version_and_errors(&mut self, facts: &Facts, path: &str, child: &ChildModule, module: &Module) {
+        let step = child_step(facts);
+        let version_step = if step == Step::ModuleTree && facts.engine.checks_required_version_in_tf_files() {
+            Step::CoreVersion
+        } else {
+            step
+        };
+        let source = child.call.source.as_deref().unwrap_or_default();
+        let named = format!("Module module.{} (from {source})", path.replace('.', ".module."));
+        self.failures.extend(core_version::check(&facts.engine, module, Some(&named), version_step));
+        self.problems(step, Code::ConfigurationInvalid, &module.errors);
+        self.not_understood(&module.not_understood);
+    }
+
+    fn needs_network(&mut self, facts: &Facts, child: &ChildModule, host: Option<&str>, why: &str) {
+        let place = &child.call.source_place;
+        let source = child.call.source.as_deref().unwrap_or_default();
+        if host.is_some_and(|host| facts.reachable.iter().any(|reachable| reachable == host)) {
+            let text = format!("{}: what `{source}` brings is only known once it is fetched", at(place));
+            self.assume(Code::ModuleNeedsNetwork, text);
+            return;
+        }
+        let name = Quoted(&child.call.name);
+        let (summary, detail) = match &child.source {
+            _ if !facts.init.get => (
+                "Module not installed",
+                "This module is not yet installed. Run init without -get=false to install all modules required by this \
+                 configuration."
+                    .to_owned(),
+            ),
+            ModuleSource::Registry { host, .. } => (
+                "Error accessing remote module registry",
+                format!("Failed to retrieve available versions for module {name} ({}) from {host}: {why}.", at(place)),
+            ),
+            _ => (
+                "Failed to download module",
+                format!("Could not download module {name} ({}) source code from {}: {why}.", at(place), Quoted(source)),
+            ),
+        };
+        self.failures.push(Failure::new(child_step(facts), Code::ModuleNeedsNetwork, summary, detail).at(place));
+    }
+
+    fn lock(&mut self, facts: &Facts) {
+        self.not_understood(&facts.lock.not_understood);
+        // Without a backend to open, the engine does not look at it before it prepares for providers.
+        let step = if facts.init.backend { Step::Lock } else { Step::Preparation };
+        for problem in &facts.lock.errors {
+            let summary = format!("failed to read dependency lock file: {}", problem.summary);
+            self.failures.push(Failure::new(step, Code::LockFileInvalid, summary, &problem.detail).at(&problem.place));
+        }
+    }
+
+    fn problems(&mut self, step: Step, code: Code, problems: &[Problem]) {
+        for problem in problems {
+            self.failures.push(Failure::new(step, code, &problem.summary, &problem.detail).at(&problem.place));
+        }
+    }
+
+    fn not_understood(&mut self, problems: &[Problem]) {
+        for problem in problems {
+            let text = format!("{}: {}", at(&problem.place), problem.summary);
+            self.assume(Code::ConfigurationNotUnderstood, text);
+        }
+    }
+}
+
+fn refreshing(summary: &str) -> String {
+    const PREFIX: &str = "Error refreshing state";
+    if summary.starts_with(PREFIX) { summary.to_owned() } else { format!("{PREFIX}: {summary}") }
+}
+
+/// `modules/x.tf:4`, or the path alone.
+pub(super) fn at(place: &Place) -> String {
+    place
+        .position
+        .as_ref()
+        .map_or_else(|| place.path.to_string(), |position| format!("{}:{}", place.path, position.line))
+}

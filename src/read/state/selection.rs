@@ -1,0 +1,308 @@
+//! Which file holds the state of the selected workspace, if one does.
+//!
+//! Sources: OpenTofu `internal/command/meta.go` `Workspace`, `meta_backend.go` `backendFromConfig`, `backendFromState`,
+//! `selectWorkspace`; `internal/backend/local/backend.go` `StatePaths`.
+
+use std::io::ErrorKind;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+use serde::Deserialize;
+
+use super::super::Problem;
+use super::super::configuration::Backend;
+use crate::finding::Place;
+
+const STATE_FILE: &str = "terraform.tfstate";
+const WORKSPACE_DIRECTORY: &str = "terraform.tfstate.d";
+const DEFAULT_WORKSPACE: &str = "default";
+
+/// Where the state is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Selection {
+    /// The file may be missing: then there is no state yet.
+    File(Utf8PathBuf),
+    Unseen(String),
+    Invalid(Problem),
+}
+
+/// A local backend's settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Local {
+    path: Option<String>,
+    workspace_dir: Option<String>,
+}
+
+/// As `init` selects it: by the configuration's backend, where the data directory records no other one.
+pub(super) fn with_backend(
+    root_module: &Utf8Path,
+    data_dir: &Utf8Path,
+    workspace: Option<&str>,
+    backend: Option<&Backend>,
+) -> Selection {
+    let recorded = match recorded_backend(data_dir) {
+        Ok(recorded) => recorded,
+        Err(reason) => return Selection::Unseen(reason),
+    };
+    let Some(backend) = backend else {
+        return match recorded {
+            None => local_state(root_module, data_dir, workspace, &Local::default()),
+            Some((kind, _)) => Selection::Unseen(format!(
+                "the data directory records a `{kind}` backend that the configuration no longer has"
+            )),
+        };
+    };
+    if backend.kind != "local" {
+        return Selection::Unseen(in_backend(&backend.kind));
+    }
+    let local = Local { path: backend.path.clone(), workspace_dir: backend.workspace_dir.clone() };
+    match recorded {
+        Some((kind, recorded)) if kind != "local" || recorded != local => Selection::Unseen(format!(
+            "the data directory records another `{kind}` backend, whose state would be migrated"
+        )),
+        _ => match existing_workspace(root_module, data_dir, workspace, &local) {
+            Ok(workspace) => {
+                local_state(root_module, data_dir, workspace.as_deref().or(Some(DEFAULT_WORKSPACE)), &local)
+            }
+            Err(problem) => Selection::Invalid(problem),
+        },
+    }
+}
+
+/// As `init -backend=false` selects it: by the backend that the data directory records, else locally.
+pub(super) fn without_backend(root_module: &Utf8Path, data_dir: &Utf8Path, workspace: Option<&str>) -> Selection {
+    match recorded_backend(data_dir) {
+        Ok(None) => local_state(root_module, data_dir, workspace, &Local::default()),
+        Ok(Some((kind, local))) if kind == "local" => local_state(root_module, data_dir, workspace, &local),
+        Ok(Some((kind, _))) => Selection::Unseen(in_backend(&kind)),
+        Err(reason) => Selection::Unseen(reason),
+    }
+}
+
+fn in_backend(kind: &str) -> String {
+    format!("the state is in the `{kind}` backend")
+}
+
+fn local_state(root_module: &Utf8Path, data_dir: &Utf8Path, workspace: Option<&str>, local: &Local) -> Selection {
+    let (workspace, is_overridden) = selected_workspace(data_dir, workspace);
+    if is_overridden && !is_valid_workspace(&workspace) {
+        return Selection::Invalid(Problem {
+            summary: "Error selecting workspace".to_owned(),
+            detail: "Invalid workspace name set using TF_WORKSPACE".to_owned(),
+            place: Place::file(root_module),
+        });
+    }
+    Selection::File(if workspace == DEFAULT_WORKSPACE {
+        root_module.join(local.path.as_deref().filter(|path| !path.is_empty()).unwrap_or(STATE_FILE))
+    } else {
+        workspace_directory(root_module, local).join(workspace).join(STATE_FILE)
+    })
+}
+
+fn workspace_directory(root_module: &Utf8Path, local: &Local) -> Utf8PathBuf {
+    root_module.join(local.workspace_dir.as_deref().filter(|path| !path.is_empty()).unwrap_or(WORKSPACE_DIRECTORY))
+}
+
+/// The workspace, and whether the variable names it.
+fn selected_workspace(data_dir: &Utf8Path, variable: Option<&str>) -> (String, bool) {
+    if let Some(workspace) = variable.filter(|workspace| !workspace.is_empty()) {
+        return (workspace.to_owned(), true);
+    }
+    // A file that cannot be read is as good as none.
+    let saved = fs::read(data_dir.join("environment")).unwrap_or_default();
+    let saved = String::from_utf8_lossy(&saved);
+    let saved = saved.trim();
+    (if saved.is_empty() { DEFAULT_WORKSPACE } else { saved }.to_owned(), false)
+}
+
+/// With a `backend` block the workspace must exist; the only one there is is taken instead of one that does not, except
+/// where the variable insists. Null: the default one.
+fn existing_workspace(
+    root_module: &Utf8Path,
+    data_dir: &Utf8Path,
+    variable: Option<&str>,
+    local: &Local,
+) -> Result<Option<String>, Problem> {
+    let (workspace, is_overridden) = selected_workspace(data_dir, variable);
+    let mut others = Vec::new();
+    for entry in fs::read_dir(workspace_directory(root_module, local)).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|file_type| file_type.is_dir()) {
+            others.push(entry.file_name());
+        }
+    }
+    if workspace == DEFAULT_WORKSPACE || others.iter().any(|other| *other == *workspace) {
+        return Ok(Some(workspace));
+    }
+    if others.is_empty() {
+        return Ok(is_overridden.then_some(workspace));
+    }
+    Err(Problem {
+        summary: format!("Currently selected workspace {workspace:?} does not exist"),
+        detail: String::new(),
+        place: Place::file(root_module),
+    })
+}
+
+/// What escaping for a path of a URL leaves alone.
+///
+/// Source: Go `net/url` `PathEscape`.
+fn is_valid_workspace(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~$&+:=@".contains(&byte))
+}
+
+/// The kind of the backend that an earlier `init` recorded in the data directory, with its settings if it is local.
+fn recorded_backend(data_dir: &Utf8Path) -> Result<Option<(String, Local)>, String> {
+    #[derive(Deserialize)]
+    struct Recorded {
+        backend: Option<RecordedBackend>,
+    }
+    #[derive(Deserialize)]
+    struct RecordedBackend {
+        #[serde(rename = "type")]
+        kind: Option<String>,
+        config: Option<serde_json::Value>,
+    }
+    let path = data_dir.join(STATE_FILE);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(format!("the backend that was initialized is not known: {error}")),
+    };
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let recorded: Recorded = serde_json::from_slice(&bytes)
+        .map_err(|error| format!("the backend that was initialized is not known: {path}: {error}"))?;
+    let Some(backend) = recorded.backend else { return Ok(None) };
+    let Some(kind) = backend.kind.filter(|kind| !kind.is_empty()) else { return Ok(None) };
+    let setting = |name: &str| {
+        backend.config.as_ref().and_then(|config| config.get(name)).and_then(|value| value.as_str()).map(str::to_owned)
+    };
+    Ok(Some((kind, Local { path: setting("path"), workspace_dir: setting("workspace_dir") })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Scratch {
+        _guard: tempfile::TempDir,
+        path: Utf8PathBuf,
+    }
+
+    impl Scratch {
+        fn with(files: &[(&str, &str)]) -> Self {
+            let guard = tempfile::tempdir().unwrap();
+            let path = Utf8PathBuf::from_path_buf(guard.path().to_owned()).unwrap();
+            for (name, content) in files {
+                let path = path.join(name);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, content).unwrap();
+            }
+            Self { _guard: guard, path }
+        }
+
+        /// The file from the root module on, or what there is instead of one.
+        fn select(&self, workspace: Option<&str>, backend: Option<&Backend>, use_backend: bool) -> String {
+            let data_dir = self.path.join(".terraform");
+            let selection = if use_backend {
+                with_backend(&self.path, &data_dir, workspace, backend)
+            } else {
+                without_backend(&self.path, &data_dir, workspace)
+            };
+            match selection {
+                Selection::File(path) => path.strip_prefix(&self.path).unwrap().to_string(),
+                Selection::Unseen(reason) => format!("unseen: {reason}"),
+                Selection::Invalid(problem) => format!("invalid: {}: {}", problem.summary, problem.detail),
+            }
+        }
+    }
+
+    fn backend(kind: &str, path: Option<&str>) -> Backend {
+        Backend {
+            kind: kind.to_owned(),
+            path: path.map(str::to_owned),
+            workspace_dir: None,
+            place: Place::file("x.tf"),
+        }
+    }
+
+    #[test]
+    fn the_workspace_decides_the_file() {
+        let saved = [(".terraform/environment", " dev\n")];
+        for (files, workspace, expected) in [
+            (&[][..], None, "terraform.tfstate"),
+            (&[], Some(""), "terraform.tfstate"),
+            (&[], Some("default"), "terraform.tfstate"),
+            (&[], Some("dev"), "terraform.tfstate.d/dev/terraform.tfstate"),
+            (&saved, None, "terraform.tfstate.d/dev/terraform.tfstate"),
+            (&saved, Some("prod"), "terraform.tfstate.d/prod/terraform.tfstate"),
+            (&[], Some("a/b"), "invalid: Error selecting workspace: Invalid workspace name set using TF_WORKSPACE"),
+        ] {
+            let scratch = Scratch::with(files);
+            assert_eq!(scratch.select(workspace, None, true), expected);
+            assert_eq!(scratch.select(workspace, None, false), expected);
+        }
+    }
+
+    #[test]
+    fn a_local_backend_decides_the_path_of_the_default_workspace() {
+        let scratch = Scratch::with(&[]);
+        let local = backend("local", Some("st/x.tfstate"));
+        assert_eq!(scratch.select(None, Some(&local), true), "st/x.tfstate");
+        assert_eq!(scratch.select(None, Some(&local), false), "terraform.tfstate");
+        let other = Backend { workspace_dir: Some("ws".to_owned()), ..local };
+        let scratch = Scratch::with(&[("ws/dev/terraform.tfstate", "")]);
+        assert_eq!(scratch.select(Some("dev"), Some(&other), true), "ws/dev/terraform.tfstate");
+    }
+
+    #[test]
+    fn a_backend_block_needs_a_workspace_that_exists() {
+        let local = backend("local", None);
+        let saved = (".terraform/environment", "dev");
+        for (files, workspace, expected) in [
+            (&[saved][..], None, "terraform.tfstate"),
+            (&[saved, ("terraform.tfstate.d/dev/x", "")], None, "terraform.tfstate.d/dev/terraform.tfstate"),
+            (
+                &[saved, ("terraform.tfstate.d/prod/x", "")],
+                None,
+                "invalid: Currently selected workspace \"dev\" does not exist: ",
+            ),
+            (&[], Some("new"), "terraform.tfstate.d/new/terraform.tfstate"),
+        ] {
+            assert_eq!(Scratch::with(files).select(workspace, Some(&local), true), expected);
+        }
+    }
+
+    #[test]
+    fn a_remote_state_is_unseen() {
+        let scratch = Scratch::with(&[]);
+        let expected = "unseen: the state is in the `s3` backend";
+        assert_eq!(scratch.select(None, Some(&backend("s3", None)), true), expected);
+        assert_eq!(scratch.select(None, Some(&backend("s3", None)), false), "terraform.tfstate");
+    }
+
+    #[test]
+    fn the_recorded_backend_counts() {
+        let http = r#"{"version": 3, "backend": {"type": "http", "config": {"address": "http://x"}}}"#;
+        let scratch = Scratch::with(&[(".terraform/terraform.tfstate", http)]);
+        assert_eq!(scratch.select(None, None, false), "unseen: the state is in the `http` backend");
+        assert!(scratch.select(None, None, true).starts_with("unseen: the data directory records a `http`"));
+        let local = backend("local", Some("a"));
+        assert!(scratch.select(None, Some(&local), true).starts_with("unseen: the data directory records another"));
+
+        let recorded =
+            r#"{"version": 3, "backend": {"type": "local", "config": {"path": "a", "workspace_dir": null}}}"#;
+        let scratch = Scratch::with(&[(".terraform/terraform.tfstate", recorded)]);
+        assert_eq!(scratch.select(None, None, false), "a");
+        assert_eq!(scratch.select(None, Some(&local), true), "a");
+        assert!(scratch.select(None, Some(&backend("local", Some("b"))), true).starts_with("unseen"));
+
+        for (content, expected) in
+            [("", "terraform.tfstate"), (r#"{"version": 3}"#, "terraform.tfstate"), ("{", "unseen")]
+        {
+            let scratch = Scratch::with(&[(".terraform/terraform.tfstate", content)]);
+            assert!(scratch.select(None, None, false).starts_with(expected), "{content}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Predictions against engines that are here: on the recorded cases, and on random ones.
+//!
+//! A random case is a mirror or two, a CLI configuration, a configuration, a state, a lock file and arguments; `init`
+//! runs without network, then once more on what it left. A difference is shrunk, and printed as files.
+//!
+//! `AIRTIGHT_DIFFERENTIAL_CASES` is the number of cases for each engine, `AIRTIGHT_DIFFERENTIAL_SEED` any number.
+
+mod scenario;
+
+use std::process::Output;
+
+use proptest::strategy::Strategy as _;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use rayon::prelude::*;
+
+use self::scenario::{Scenario, scenarios};
+use crate::support::engines::{Engine, engine_for};
+use crate::support::fixture::{self, Contents};
+use crate::support::isolation::{Isolated, has_namespaces, is_root};
+use crate::support::outcome::{Outcome, observe, predict};
+use crate::support::report_ignored;
+use crate::support::tree::Workspace;
+
+#[test]
+fn tofu_does_what_is_predicted_on_random_cases() {
+    random_cases("differential::tofu_does_what_is_predicted_on_random_cases", "tofu");
+}
+
+#[test]
+fn terraform_does_what_is_predicted_on_random_cases() {
+    random_cases("differential::terraform_does_what_is_predicted_on_random_cases", "terraform");
+}
+
+/// Recorded cases that airtight says it does not know for OpenTofu.
+const NOT_KNOWN: &[&str] = &[
+    // A module's archive is not opened.
+    "a module from a local archive",
+    // Expressions are not evaluated.
+    "a variable in a module's source",
+    // An encrypted state is not read.
+    "OpenTofu's encryption block",
+];
+
+/// The recordings are Terraform's; with its host replaced they are cases for OpenTofu as well.
+#[test]
+fn tofu_does_what_is_predicted_on_the_recorded_cases() {
+    let test = "differential::tofu_does_what_is_predicted_on_the_recorded_cases";
+    let Some(engine) = ready_engine(test, "tofu") else { return };
+    let contents = Contents::read();
+    let cases: Vec<_> = fixture::FAMILIES
+        .iter()
+        .flat_map(|family| fixture::read(family).into_iter().map(|case| (*family, case)))
+        .filter(|(_, case)| case.skip.is_none() && case.can_be_predicted() && (is_root() || !case.needs_root()))
+        .collect();
+    let differences: Vec<String> = (cases.par_iter())
+        .flat_map(|(family, case)| {
+            let tree = case.tree(&contents).replace("registry.terraform.io", engine.default_host());
+            let workspace = Workspace::holding(&tree, case.unprivileged);
+            let arguments = case.arguments(&workspace);
+            let command = case.command(&engine.path, &workspace);
+            let (mut differences, output) = compare(engine, &command, &arguments, &workspace.path(&case.root_module()));
+            if NOT_KNOWN.contains(&case.name.as_str()) {
+                differences.retain(|line| !line.ends_with("predicted Unknown []"));
+            }
+            let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+            let lines: Vec<_> =
+                differences.into_iter().map(|line| format!("{family}: {}: {line}\n{stderr}", case.name)).collect();
+            lines
+        })
+        .collect();
+    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+}
+
+fn ready_engine(test: &str, name: &str) -> Option<&'static Engine> {
+    if !has_namespaces() {
+        report_ignored(test, "no network namespace can be made here");
+        return None;
+    }
+    engine_for(test, name)
+}
+
+fn random_cases(test: &str, name: &str) {
+    let Some(engine) = ready_engine(test, name) else { return };
+    let number = |name: &str, default: u32| {
+        std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
+    };
+    let cases = number("AIRTIGHT_DIFFERENTIAL_CASES", 200);
+    let seed = number("AIRTIGHT_DIFFERENTIAL_SEED", 1);
+    let workers = u32::try_from(rayon::current_num_threads()).unwrap();
+    let failures: Vec<String> = (0..workers)
+        .into_par_iter()
+        .filter_map(|worker| {
+            let mut bytes = [0; 32];
+            bytes[..4].copy_from_slice(&seed.to_le_bytes());
+            bytes[4..8].copy_from_slice(&worker.to_le_bytes());
+            let config = Config {
+                cases: cases.div_ceil(workers),
+                failure_persistence: None,
+                max_shrink_iters: 400,
+                ..Config::default()
+            };
+            let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+            let strategy = scenarios(engine.default_host()).prop_filter("left to chance", Scenario::is_determined);
+            runner.run(&strategy, |scenario| play(engine, &scenario)).err().map(|error| error.to_string())
+        })
+        .collect();
+    assert!(failures.is_empty(), "seed {seed}, {}:\n{}", engine.name, failures.join("\n\n"));
+}
+
+/// `init`, a change, and `init` again.
+fn play(engine: &Engine, scenario: &Scenario) -> Result<(), TestCaseError> {
+    let tree = scenario.tree();
+    let workspace = Workspace::holding(&tree, false);
+    let arguments = scenario.arguments();
+    let command = scenario.command(&engine.path, &workspace);
+    for turn in ["first", "second"] {
+        let (differences, output) = compare(engine, &command, &arguments, &workspace.path("stack"));
+        if !differences.is_empty() {
+            let mut files = tree.paths().collect::<Vec<_>>().join("\n") + "\n";
+            for (path, text) in tree.texts().filter(|(path, _)| !path.contains("terraform-provider-")) {
+                files.push_str(&format!("--- {path}\n{text}\n"));
+            }
+            return Err(TestCaseError::fail(format!(
+                "{turn} init {arguments:?}:\n{}\n{files}\n{}{}",
+                differences.join("\n"),
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            )));
+        }
+        scenario.change(&workspace);
+    }
+    Ok(())
+}
+
+/// Predicts first: the engine changes what there is.
+fn compare(
+    engine: &Engine,
+    command: &Isolated,
+    arguments: &[String],
+    root_module: &camino::Utf8Path,
+) -> (Vec<String>, Output) {
+    let prediction = predict((engine.name, &engine.version), command.clone(), arguments);
+    let (observed, output) = observe(engine, command.clone(), arguments, root_module);
+    let differences = match prediction {
+        Ok((prediction, _)) => Outcome::differences(&observed, &prediction),
+        Err(error) => vec![error],
+    };
+    (differences, output)
+}

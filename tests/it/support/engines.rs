@@ -1,0 +1,100 @@
+//! Real engines and providers: from `PATH`, else built from `tests/engines`.
+
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+
+use super::isolation::Isolated;
+use super::report_ignored;
+
+/// A real engine.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    /// `tofu` or `terraform`.
+    pub name: &'static str,
+    pub path: Utf8PathBuf,
+    pub version: String,
+}
+
+impl Engine {
+    /// The host that an address without one means.
+    pub fn default_host(&self) -> &'static str {
+        if self.name == "tofu" { "registry.opentofu.org" } else { "registry.terraform.io" }
+    }
+}
+
+/// A real provider's executable.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// Its type, in the namespace `hashicorp`.
+    pub name: String,
+    pub version: String,
+    pub executable: Utf8PathBuf,
+}
+
+/// The engines that are here; `tofu` first.
+pub fn engines() -> &'static [Engine] {
+    static ENGINES: LazyLock<Vec<Engine>> = LazyLock::new(|| {
+        let tofu = find_on_path("tofu").or_else(|| Some(build("tofu")?.join("tofu")));
+        let found = [("tofu", tofu), ("terraform", find_on_path("terraform"))];
+        found.into_iter().filter_map(|(name, path)| ask(name, path?)).collect()
+    });
+    &ENGINES
+}
+
+/// An engine for a test that cannot do without; none says that the test is ignored.
+pub fn engine_for(test: &str, name: &str) -> Option<&'static Engine> {
+    let engine = engines().iter().find(|engine| engine.name == name);
+    if engine.is_none() {
+        report_ignored(test, &format!("no {name} is here"));
+    }
+    engine
+}
+
+/// The real providers, where they can be built.
+pub fn providers() -> &'static [Provider] {
+    static PROVIDERS: LazyLock<Vec<Provider>> = LazyLock::new(|| {
+        let Some(directory) = build("providers") else { return Vec::new() };
+        let mut paths: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        let providers = paths.into_iter().filter_map(|path| {
+            let executable = Utf8PathBuf::try_from(path).unwrap();
+            let (name, version) = executable.file_name()?.strip_prefix("terraform-provider-")?.split_once("_v")?;
+            Some(Provider { name: name.to_owned(), version: version.to_owned(), executable: executable.clone() })
+        });
+        providers.collect()
+    });
+    &PROVIDERS
+}
+
+fn find_on_path(program: &str) -> Option<Utf8PathBuf> {
+    let path = std::env::var("PATH").ok()?;
+    path.split(':').map(|directory| Utf8Path::new(directory).join(program)).find(|path| path.is_file())
+}
+
+/// Its directory. What the script prints on stderr, such as that it takes a while, is seen at once.
+fn build(what: &str) -> Option<Utf8PathBuf> {
+    find_on_path("go")?;
+    let target = Utf8Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let output = Command::new("sh")
+        .args([concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engines/build"), what])
+        .env("CARGO_TARGET_DIR", target)
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    let directory = String::from_utf8(output.stdout).unwrap();
+    output.status.success().then(|| Utf8PathBuf::from(directory.trim_end()))
+}
+
+fn ask(name: &'static str, path: Utf8PathBuf) -> Option<Engine> {
+    let output = Isolated { offline: false, ..Isolated::new(&path, Utf8Path::new("/")) }
+        .arguments(["version", "-json"])
+        .environment("CHECKPOINT_DISABLE", "1")
+        .environment("HOME", "/nonexistent")
+        .run();
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
+    let version = answer["terraform_version"].as_str()?.to_owned();
+    Some(Engine { name, path, version })
+}

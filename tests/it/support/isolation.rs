@@ -1,0 +1,104 @@
+//! Commands without network, as another user, with a clean environment.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Output, Stdio};
+use std::sync::{LazyLock, Mutex};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+use tempfile::TempDir;
+
+/// Spacelift's own.
+pub const UNPRIVILEGED_USER: u32 = 1983;
+
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Whether this machine lets us make a network namespace.
+pub fn has_namespaces() -> bool {
+    static ANSWER: LazyLock<bool> =
+        LazyLock::new(|| namespace().arg("true").output().is_ok_and(|output| output.status.success()));
+    *ANSWER
+}
+
+/// A new network namespace, which has no interface but a loopback that is down.
+fn namespace() -> Command {
+    let mut command = Command::new("unshare");
+    command.arg(if is_root() { "-n" } else { "-rn" }).arg("--");
+    command
+}
+
+/// A command that sees nothing of the tests' own environment.
+#[derive(Clone, Debug)]
+pub struct Isolated {
+    pub program: Utf8PathBuf,
+    pub arguments: Vec<String>,
+    pub directory: Utf8PathBuf,
+    pub environment: BTreeMap<String, String>,
+    pub unprivileged: bool,
+    pub offline: bool,
+}
+
+impl Isolated {
+    pub fn new(program: &Utf8Path, directory: &Utf8Path) -> Self {
+        Self {
+            program: program.to_owned(),
+            arguments: Vec::new(),
+            directory: directory.to_owned(),
+            environment: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin:/usr/sbin:/sbin".to_owned())]),
+            unprivileged: false,
+            offline: true,
+        }
+    }
+
+    pub fn arguments<T: Into<String>>(mut self, arguments: impl IntoIterator<Item = T>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    pub fn environment(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.environment.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub fn run(&self) -> Output {
+        let mut command = if self.offline { namespace() } else { Command::new("env") };
+        let mut program = self.program.clone();
+        if self.unprivileged {
+            program = reachable(&program);
+            let user = UNPRIVILEGED_USER.to_string();
+            command.args(["setpriv", "--reuid", &user, "--regid", &user, "--clear-groups"]);
+        }
+        // Our own PATH finds `unshare` and `setpriv`; `env` then leaves the program with its own.
+        command.args(["env", "-i"]).args(self.environment.iter().map(|(name, value)| format!("{name}={value}")));
+        command.arg(program).args(&self.arguments);
+        command.current_dir(&self.directory).stdin(Stdio::null());
+        command.output().unwrap_or_else(|error| panic!("{}: {error}", self.program))
+    }
+}
+
+/// The program where the unprivileged user can reach it: a copy, where it lies behind a closed directory.
+fn reachable(program: &Utf8Path) -> Utf8PathBuf {
+    static COPIES: LazyLock<Mutex<BTreeMap<Utf8PathBuf, (Utf8PathBuf, TempDir)>>> = LazyLock::new(Mutex::default);
+    let is_open = |path: &Utf8Path| fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0);
+    if program.ancestors().filter(|path| !path.as_str().is_empty()).all(is_open) {
+        return program.to_owned();
+    }
+    let mut copies = COPIES.lock().unwrap();
+    let (copy, _) = copies.entry(program.to_owned()).or_insert_with(|| {
+        let directory = tempfile::tempdir().unwrap();
+        fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        let copy = Utf8PathBuf::try_from(directory.path().join(program.file_name().unwrap())).unwrap();
+        fs::copy(program, &copy).unwrap();
+        fs::set_permissions(&copy, PermissionsExt::from_mode(0o755)).unwrap();
+        (copy, directory)
+    });
+    copy.clone()
+}
+
+/// The binary under test.
+pub fn airtight() -> &'static Utf8Path {
+    Utf8Path::new(env!("CARGO_BIN_EXE_airtight"))
+}

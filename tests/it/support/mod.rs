@@ -1,0 +1,23 @@
+//! What the tests stand on.
+//!
+//! - [`tree`]: files to lay out, and a temporary directory for them
+//! - [`package`]: fake provider packages in both layouts, and their hashes from first principles
+//! - [`lock_file`]: lock files
+//! - [`engines`]: real engines and providers
+//! - [`isolation`]: commands without network, as another user, with a clean environment
+//! - [`fixture`]: the recordings in `tests/fixtures/engine`
+//! - [`outcome`]: what `init` did or is predicted to do, in one form
+
+pub mod engines;
+pub mod fixture;
+pub mod isolation;
+pub mod lock_file;
+pub mod outcome;
+pub mod package;
+pub mod tree;
+
+/// Says by name that a test did not run. Not captured, so that it is seen in every run.
+pub fn report_ignored(test: &str, reason: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "test {test} ... ignored: {reason}");
+}
