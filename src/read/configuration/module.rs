@@ -338,11 +338,9 @@ impl<'a> Merge<'a> {
                 && resource.name == import.resource_name
                 && !import.aims_at_module
         });
-        if let (Some(target), Some(provider)) = (target, &import.provider) {
-            if target.provider.as_ref() != Some(provider) {
-                let detail = "The provider argument in the target resource block must match the import block.";
-                self.problems.refuse("Invalid import provider argument", detail, import.provider_place.clone());
-            }
+        if target.is_some_and(|target| import.provider.is_some() && target.provider != import.provider) {
+            let detail = "The provider argument in the target resource block must match the import block.";
+            self.problems.refuse("Invalid import provider argument", detail, import.provider_place.clone());
         }
         if (target.is_some() || import.aims_at_module) && !Schemas::new(self.engine).counts_every_import() {
             return;

@@ -64,10 +64,9 @@ impl<'a> Reader<'a> {
         let Some(wanted) = content.attributes.get("type").filter(|wanted| !wanted.value.is_quoted()) else { return };
         let Some((wanted, steps)) = wanted.value.reference() else { return };
         let is_sound = match (wanted.as_str(), &value) {
-            _ if !steps.is_empty() => true,
-            (_, Constant::Null) => true,
-            ("string" | "number" | "bool", Constant::Tuple | Constant::Object) | ("bool", Constant::Number(_)) => false,
-            ("number", Constant::Bool(_)) => false,
+            ("string" | "number" | "bool", Constant::Tuple | Constant::Object)
+            | ("bool", Constant::Number(_))
+            | ("number", Constant::Bool(_)) => !steps.is_empty(),
             ("number", Constant::String(text)) => text.parse::<f64>().is_ok(),
             ("bool", Constant::String(text)) => text == "true" || text == "false",
             _ => true,

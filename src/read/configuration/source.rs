@@ -152,6 +152,14 @@ fn parse_remote(text: &str, engine: &Engine) -> Result<ModuleSource, String> {
     Ok(ModuleSource::Remote { scheme, host: host.filter(|host| !host.is_empty()), normalized })
 }
 
+/// The host that the engine asks whenever it parses this source, whatever is installed.
+pub(super) fn asked_while_parsing(source: &ModuleSource) -> Option<String> {
+    match source {
+        ModuleSource::Remote { scheme, host, .. } if scheme == "bitbucket" => host.clone(),
+        _ => None,
+    }
+}
+
 /// Whether the engine asks Bitbucket, while it parses, what kind of repository an address means.
 fn asks_bitbucket(engine: &Engine) -> bool {
     engine.name == EngineName::Tofu || !engine.is_at_least(1, 9, 0)
@@ -205,7 +213,7 @@ fn detect(package: &str, engine: &Engine) -> Result<String, String> {
         ("git", url)
     } else if source.starts_with("bitbucket.org/") {
         let (path, query) = source.split_once('?').map_or((source, None), |(path, query)| (path, Some(query)));
-        let path = if path.ends_with(".git") { path.to_owned() } else { format!("{path}.git") };
+        let path = if path.strip_suffix(".git").is_some() { path.to_owned() } else { format!("{path}.git") };
         ("git", query.map_or_else(|| format!("https://{path}"), |query| format!("https://{path}?{query}")))
     } else if source.contains(".googleapis.com/") && parts.len() >= 5 {
         ("gcs", format!("https://www.googleapis.com/storage/{}", parts[2..].join("/")))
@@ -244,11 +252,11 @@ fn repository_url(base: &str, repository: &str, rest: &[&str]) -> String {
     }
     let full = path.clone();
     if let Some((before, after)) = full.split_once('?') {
-        path = before.to_owned();
+        before.clone_into(&mut path);
         query = after;
     }
     let mut url = format!("{base}/{repository}");
-    if !repository.ends_with(".git") {
+    if repository.strip_suffix(".git").is_none() {
         url.push_str(".git");
     }
     if !path.is_empty() {

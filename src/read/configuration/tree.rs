@@ -139,7 +139,7 @@ impl Tree<'_> {
             Location::Directory(directory) => {
                 let repetition = declaration.repetition.clone().or_else(|| parent.repetition.clone());
                 let place = Parent { key: key.to_owned(), directory, is_reinstalled, repetition, is_test_file: false };
-                self.descend(&mut child, declaration, place, parent.is_test_file);
+                self.descend(&mut child, declaration, &place, parent.is_test_file);
             }
         }
         self.children.insert(key.to_owned(), child);
@@ -155,7 +155,7 @@ impl Tree<'_> {
     }
 
     /// Reads the module in a directory and everything below it.
-    fn descend(&mut self, child: &mut ChildModule, call: &CallDeclaration, parent: Parent, is_run: bool) {
+    fn descend(&mut self, child: &mut ChildModule, call: &CallDeclaration, parent: &Parent, is_run: bool) {
         let path = self.root_module.join(&parent.directory);
         let Some(real) = canonical(&path) else {
             child.missing = Some(unreadable(&child.call, &path));
@@ -172,14 +172,11 @@ impl Tree<'_> {
             ));
             return;
         }
-        let loaded = match self.loaded.get(&real) {
-            Some(loaded) => loaded.clone(),
-            None => {
-                let loaded = module::load(&path, None, self.engine, self.sources);
-                self.loaded.insert(real.clone(), loaded.clone());
-                loaded
-            }
-        };
+        let loaded = self
+            .loaded
+            .entry(real.clone())
+            .or_insert_with(|| module::load(&path, None, self.engine, self.sources))
+            .clone();
         if !loaded.is_readable {
             child.missing = Some(unreadable(&child.call, &path));
             return;
@@ -205,7 +202,7 @@ impl Tree<'_> {
         child.module = Some(module);
         self.calls_before.push(real);
         for call in &loaded.calls {
-            self.child(&parent, &format!("{}.{}", parent.key, call.name), call);
+            self.child(parent, &format!("{}.{}", parent.key, call.name), call);
         }
         self.calls_before.pop();
     }
@@ -248,12 +245,9 @@ impl Tree<'_> {
             let detail = "This string does not use correct version constraint syntax.";
             return Location::Missing(invalid(INVALID_VERSION, detail, place));
         }
-        if let ModuleSource::Remote { scheme, host, .. } = source {
-            if scheme == "bitbucket" {
-                let why =
-                    "what kind of repository a bitbucket.org address means is asked for on every reading".to_owned();
-                return Location::Missing(MissingModule::NeedsNetwork { host: host.clone(), why });
-            }
+        if let Some(host) = source::asked_while_parsing(source) {
+            let why = "what kind of repository a bitbucket.org address means is asked for on every reading".to_owned();
+            return Location::Missing(MissingModule::NeedsNetwork { host: Some(host), why });
         }
         match (record, self.manifest.record(key)) {
             (InstallationRecord::Installed, Some(found)) => return Location::Directory(found.directory.clone()),

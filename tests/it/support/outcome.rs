@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Output;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -94,7 +94,6 @@ pub fn observe(engine: &Engine, command: Isolated, arguments: &[String], root_mo
     let (global, of_init): (Vec<_>, Vec<_>) = arguments.iter().partition(|text| text.starts_with("-chdir="));
     let has_cache = command.environment.contains_key("TF_PLUGIN_CACHE_DIR");
     let data_dir = command.environment.get("TF_DATA_DIR").map_or(root_module.join(".terraform"), Into::into);
-    let links = links_below(&data_dir.join("providers"));
     // Without `-test-directory` and the like, the order of flags is free; global ones stand first.
     let output = command
         .arguments(global)
@@ -126,9 +125,7 @@ pub fn observe(engine: &Engine, command: Isolated, arguments: &[String], root_mo
             } else {
                 "extract"
             };
-            // Terraform extracts through a link that is there, and leaves the link.
-            let was_linked = by == "link" && links.contains(&place);
-            let by = (!has_cache && !was_linked).then(|| by.to_owned());
+            let by = (!has_cache).then(|| by.to_owned());
             outcome.installed.insert(address, Installed { version: version.to_owned(), by });
         }
     }
@@ -136,22 +133,6 @@ pub fn observe(engine: &Engine, command: Isolated, arguments: &[String], root_mo
         outcome.lock_after = after.map(|bytes| String::from_utf8(bytes).unwrap());
     }
     (outcome, output)
-}
-
-fn links_below(directory: &Utf8Path) -> Vec<Utf8PathBuf> {
-    let mut links = Vec::new();
-    let mut waiting = vec![directory.to_owned()];
-    while let Some(directory) = waiting.pop() {
-        for entry in directory.read_dir_utf8().into_iter().flatten() {
-            let path = entry.unwrap().into_path();
-            if path.is_symlink() {
-                links.push(path);
-            } else if path.is_dir() {
-                waiting.push(path);
-            }
-        }
-    }
-    links
 }
 
 fn airtight_platform() -> airtight::domain::Platform {
@@ -241,8 +222,7 @@ pub fn predict(engine: (&str, &str), command: Isolated, arguments: &[String]) ->
 }
 
 /// Failures that name providers for another reason than that they cannot be installed.
-const NOT_ABOUT_INSTALLING: &[&str] =
-    &["constraint-invalid", "lock-file-readonly", "provider-address-invalid", "state-invalid"];
+const NOT_ABOUT_INSTALLING: &[&str] = &["lock-file-readonly", "provider-address-invalid", "state-invalid"];
 
 fn outcome_of(report: &Value) -> Outcome {
     let prediction = &report["prediction"];
@@ -250,8 +230,7 @@ fn outcome_of(report: &Value) -> Outcome {
     let mut outcome = Outcome::nothing();
     outcome.init = serde_json::from_value(prediction["init"].clone()).unwrap();
     outcome.lock_after = text(&prediction["lock_after"]);
-    // What an earlier failure hides, the engine does not say.
-    for reason in prediction["reasons"].as_array().unwrap().iter().filter(|reason| reason["hidden"] != true) {
+    for reason in prediction["reasons"].as_array().unwrap() {
         let code = reason["code"].as_str().unwrap();
         outcome.errors.push(format!("{code}: {}", reason["summary"].as_str().unwrap()));
         if !NOT_ABOUT_INSTALLING.contains(&code) {
