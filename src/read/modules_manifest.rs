@@ -2,24 +2,24 @@
 //!
 //! Source: OpenTofu `internal/modsdir/manifest.go`.
 
-use std::io::{self, Read};
-
 use camino::{Utf8Path, Utf8PathBuf};
-use fs_err as fs;
 use serde::Deserialize;
 
-use super::Problem;
+use super::text_file::{self, TextFileError};
+use super::{Problem, json_error};
 use crate::domain::CoreConstraints;
 use crate::finding::Place;
 
 /// A larger file is refused, so that a planted one cannot fill the memory.
-const MAXIMUM_SIZE_BYTES: u64 = 32 * 1024 * 1024;
+const LIMIT_BYTES: u64 = 8 * 1024 * 1024;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModulesManifest {
     pub records: Vec<ModuleRecord>,
     /// Broken JSON, duplicate keys: fatal for the engine.
     pub errors: Vec<Problem>,
+    /// What only we refuse to read.
+    pub not_understood: Vec<Problem>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,24 +59,38 @@ impl ModulesManifest {
             detail: format!("Error reading manifest {path}: {reason}."),
             place: Place::file(path),
         };
-        Self { records: Vec::new(), errors: vec![problem] }
+        Self { errors: vec![problem], ..Self::default() }
     }
 }
 
 /// Reads `modules/modules.json` below the data directory; a missing or empty file holds no records.
 pub fn read(data_dir: &Utf8Path) -> ModulesManifest {
     let path = data_dir.join("modules/modules.json");
-    let bytes = match read_limited(&path) {
+    let bytes = match text_file::read_bytes(&path, LIMIT_BYTES) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return ModulesManifest::default(),
+        Err(TextFileError::Missing) => return ModulesManifest::default(),
+        Err(error) if error.is_ours() => {
+            let problem = Problem {
+                summary: "Modules manifest file not read".to_owned(),
+                detail: format!("airtight does not read it: {error}. The engine perhaps does."),
+                place: Place::file(&path),
+            };
+            return ModulesManifest { not_understood: vec![problem], ..ModulesManifest::default() };
+        }
         Err(error) => return ModulesManifest::refused(&path, error),
     };
     if bytes.is_empty() {
         return ModulesManifest::default();
     }
+    // A derived reader would take an array for the object.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return ModulesManifest::refused(&path, "error unmarshalling snapshot: an array, not an object");
+    }
     let raw: RawManifest = match serde_json::from_slice::<Option<RawManifest>>(&bytes) {
         Ok(raw) => raw.unwrap_or(RawManifest { modules: None }),
-        Err(error) => return ModulesManifest::refused(&path, format!("error unmarshalling snapshot: {error}")),
+        Err(error) => {
+            return ModulesManifest::refused(&path, format!("error unmarshalling snapshot: {}", json_error(&error)));
+        }
     };
     let mut manifest = ModulesManifest::default();
     for record in raw.modules.unwrap_or_default() {
@@ -101,16 +115,4 @@ pub fn read(data_dir: &Utf8Path) -> ModulesManifest {
 /// Whether hashicorp/go-version reads it: an exact constraint takes the same texts.
 fn is_version(text: &str) -> bool {
     text.starts_with(|first: char| first == 'v' || first.is_ascii_digit()) && CoreConstraints::parse(text).is_ok()
-}
-
-fn read_limited(path: &Utf8Path) -> io::Result<Vec<u8>> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(MAXIMUM_SIZE_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAXIMUM_SIZE_BYTES {
-        return Err(io::Error::other("too large"));
-    }
-    Ok(bytes)
 }
