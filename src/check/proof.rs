@@ -6,15 +6,14 @@ use crate::predict::{Facts, Origin, Prediction, ProviderPrediction, Status};
 use crate::read::lock_file::ProviderLock;
 
 /// One error for each selected provider that nothing proves. A mismatch is a predicted failure, and said there; a lock
-/// file that is not read is an error by itself.
+/// file that cannot be read is an error by itself.
 pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
+    let is_lock_read = facts.lock.not_understood.is_empty() && facts.lock.errors.is_empty();
     let unproven: Vec<_> = prediction
         .providers
         .iter()
         .filter(|provider| provider.requirement.is_needed && provider.status == Status::Unproven)
-        .filter(|provider| {
-            facts.lock.not_understood.is_empty() || facts.lock.lock_for(&provider.requirement.address).is_some()
-        })
+        .filter(|provider| is_lock_read || facts.lock.lock_for(&provider.requirement.address).is_some())
         .collect();
     unproven.iter().map(|provider| finding(facts, provider, unproven.len() > 1)).collect()
 }

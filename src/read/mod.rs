@@ -29,7 +29,7 @@ pub struct Problem {
 }
 
 /// What is wrong with a JSON text, without any of its values: a state or a backend's settings hold secrets.
-fn json_error(error: &serde_json::Error) -> String {
+pub(crate) fn json_error(error: &serde_json::Error) -> String {
     match error.classify() {
         Category::Data => format!("unexpected type or name at line {} column {}", error.line(), error.column()),
         Category::Io | Category::Syntax | Category::Eof => error.to_string(),

@@ -65,9 +65,9 @@ pub fn read(
     engine: &Engine,
 ) -> State {
     let selection = if use_backend {
-        selection::with_backend(root_module, data_dir, workspace, backend)
+        selection::with_backend(root_module, data_dir, workspace, backend, engine.name)
     } else {
-        selection::without_backend(root_module, data_dir, workspace)
+        selection::without_backend(root_module, data_dir, workspace, engine.name)
     };
     match selection {
         Selection::File(path) => read_file(&path, engine),

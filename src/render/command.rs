@@ -39,6 +39,9 @@ pub fn command_arguments(
     let name = command_template(command);
     let text = overrides.get(&name).map_or_else(|| built_in(command), String::as_str);
     let rendered = Template { name: &name, text, delimiters: tera::Delimiters::default() }.render(values)?;
+    if rendered.contains('\0') {
+        return Err(RenderError::Nul { template: name });
+    }
     let arguments: Vec<String> = rendered.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
     match arguments.iter().find(|argument| VERSION_FLAGS.contains(&argument.as_str())) {
         Some(argument) => Err(RenderError::VersionFlag { argument: argument.clone() }),

@@ -23,6 +23,8 @@ pub enum RenderError {
     NoInclude { method: &'static str },
     #[error("the template `{template}` uses the unknown name `{name}`; known are {known}")]
     UnknownName { template: String, name: String, known: String },
+    #[error("the template `{template}` writes a NUL, which no argument of an engine can hold")]
+    Nul { template: String },
     #[error("the template `{template}` is wrong: {source}")]
     Template { template: String, source: tera::Error },
 }

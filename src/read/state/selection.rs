@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::super::configuration::Backend;
 use super::super::text_file::{self, TextFileError};
 use super::super::{Problem, json_error};
+use crate::domain::EngineName;
 use crate::finding::Place;
 
 const STATE_FILE: &str = "terraform.tfstate";
@@ -41,8 +42,9 @@ pub(super) fn with_backend(
     data_dir: &Utf8Path,
     workspace: Option<&str>,
     backend: Option<&Backend>,
+    engine: EngineName,
 ) -> Selection {
-    let recorded = match recorded_backend(data_dir) {
+    let recorded = match recorded_backend(data_dir, engine) {
         Ok(recorded) => recorded,
         Err(reason) => return Selection::Unseen(reason),
     };
@@ -66,14 +68,19 @@ pub(super) fn with_backend(
             Ok(workspace) => {
                 local_state(root_module, data_dir, workspace.as_deref().or(Some(DEFAULT_WORKSPACE)), &local)
             }
-            Err(problem) => Selection::Invalid(problem),
+            Err(selection) => selection,
         },
     }
 }
 
 /// As `init -backend=false` selects it: by the backend that the data directory records, else locally.
-pub(super) fn without_backend(root_module: &Utf8Path, data_dir: &Utf8Path, workspace: Option<&str>) -> Selection {
-    match recorded_backend(data_dir) {
+pub(super) fn without_backend(
+    root_module: &Utf8Path,
+    data_dir: &Utf8Path,
+    workspace: Option<&str>,
+    engine: EngineName,
+) -> Selection {
+    match recorded_backend(data_dir, engine) {
         Ok(None) => local_state(root_module, data_dir, workspace, &Local::default()),
         Ok(Some((kind, local))) if kind == "local" => local_state(root_module, data_dir, workspace, &local),
         Ok(Some((kind, _))) => Selection::Unseen(in_backend(&kind)),
@@ -86,7 +93,10 @@ fn in_backend(kind: &str) -> String {
 }
 
 fn local_state(root_module: &Utf8Path, data_dir: &Utf8Path, workspace: Option<&str>, local: &Local) -> Selection {
-    let (workspace, is_overridden) = selected_workspace(data_dir, workspace);
+    let (workspace, is_overridden) = match selected_workspace(data_dir, workspace) {
+        Ok(selected) => selected,
+        Err(selection) => return selection,
+    };
     if is_overridden && !is_valid_workspace(&workspace) {
         return Selection::Invalid(Problem {
             summary: "Error selecting workspace".to_owned(),
@@ -105,16 +115,22 @@ fn workspace_directory(root_module: &Utf8Path, local: &Local) -> Utf8PathBuf {
     root_module.join(local.workspace_dir.as_deref().filter(|path| !path.is_empty()).unwrap_or(WORKSPACE_DIRECTORY))
 }
 
-/// The workspace, and whether the variable names it.
-fn selected_workspace(data_dir: &Utf8Path, variable: Option<&str>) -> (String, bool) {
+/// The workspace, and whether the variable names it; or why it is not known.
+fn selected_workspace(data_dir: &Utf8Path, variable: Option<&str>) -> Result<(String, bool), Selection> {
     if let Some(workspace) = variable.filter(|workspace| !workspace.is_empty()) {
-        return (workspace.to_owned(), true);
+        return Ok((workspace.to_owned(), true));
     }
-    // A file that cannot be read is as good as none.
-    let saved = text_file::read_bytes(&data_dir.join("environment"), LIMIT_BYTES).unwrap_or_default();
+    let path = data_dir.join("environment");
+    let saved = match text_file::read_bytes(&path, LIMIT_BYTES) {
+        Err(error) if error.is_ours() => {
+            return Err(Selection::Unseen(format!("the selected workspace is not known: {path}: {error}")));
+        }
+        // A file that cannot be read is as good as none.
+        saved => saved.unwrap_or_default(),
+    };
     let saved = String::from_utf8_lossy(&saved);
     let saved = saved.trim();
-    (if saved.is_empty() { DEFAULT_WORKSPACE } else { saved }.to_owned(), false)
+    Ok((if saved.is_empty() { DEFAULT_WORKSPACE } else { saved }.to_owned(), false))
 }
 
 /// With a `backend` block the workspace must exist; the only one there is is taken instead of one that does not, except
@@ -124,8 +140,8 @@ fn existing_workspace(
     data_dir: &Utf8Path,
     variable: Option<&str>,
     local: &Local,
-) -> Result<Option<String>, Problem> {
-    let (workspace, is_overridden) = selected_workspace(data_dir, variable);
+) -> Result<Option<String>, Selection> {
+    let (workspace, is_overridden) = selected_workspace(data_dir, variable)?;
     let mut others = Vec::new();
     for entry in fs::read_dir(workspace_directory(root_module, local)).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|file_type| file_type.is_dir()) {
@@ -138,11 +154,11 @@ fn existing_workspace(
     if others.is_empty() {
         return Ok(is_overridden.then_some(workspace));
     }
-    Err(Problem {
+    Err(Selection::Invalid(Problem {
         summary: format!("Currently selected workspace {workspace:?} does not exist"),
         detail: String::new(),
         place: Place::file(root_module),
-    })
+    }))
 }
 
 /// What escaping for a path of a URL leaves alone.
@@ -153,7 +169,7 @@ fn is_valid_workspace(name: &str) -> bool {
 }
 
 /// The kind of the backend that an earlier `init` recorded in the data directory, with its settings if it is local.
-fn recorded_backend(data_dir: &Utf8Path) -> Result<Option<(String, Local)>, String> {
+fn recorded_backend(data_dir: &Utf8Path, engine: EngineName) -> Result<Option<(String, Local)>, String> {
     #[derive(Deserialize)]
     struct Recorded {
         backend: Option<RecordedBackend>,
@@ -171,7 +187,11 @@ fn recorded_backend(data_dir: &Utf8Path) -> Result<Option<(String, Local)>, Stri
         Err(error) => return Err(format!("the backend that was initialized is not known: {path}: {error}")),
     };
     if bytes.is_empty() {
-        return Ok(None);
+        // Terraform 1.11.4 stops at it, OpenTofu takes it for none.
+        return match engine {
+            EngineName::Tofu => Ok(None),
+            EngineName::Terraform => Err(format!("the backend that was initialized is not known: {path} is empty")),
+        };
     }
     let recorded: Recorded = serde_json::from_slice(&bytes)
         .map_err(|error| format!("the backend that was initialized is not known: {path}: {}", json_error(&error)))?;
@@ -208,9 +228,9 @@ mod tests {
         fn select(&self, workspace: Option<&str>, backend: Option<&Backend>, use_backend: bool) -> String {
             let data_dir = self.path.join(".terraform");
             let selection = if use_backend {
-                with_backend(&self.path, &data_dir, workspace, backend)
+                with_backend(&self.path, &data_dir, workspace, backend, EngineName::Tofu)
             } else {
-                without_backend(&self.path, &data_dir, workspace)
+                without_backend(&self.path, &data_dir, workspace, EngineName::Tofu)
             };
             match selection {
                 Selection::File(path) => path.strip_prefix(&self.path).unwrap().to_string(),
