@@ -10,7 +10,7 @@ mod scenario;
 use std::process::Output;
 
 use proptest::strategy::Strategy as _;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use rayon::prelude::*;
 
 use self::scenario::{Scenario, scenarios};
@@ -101,7 +101,12 @@ fn random_cases(test: &str, name: &str) {
             };
             let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
             let strategy = scenarios(engine.default_host()).prop_filter("left to chance", Scenario::is_determined);
-            runner.run(&strategy, |scenario| play(engine, &scenario)).err().map(|error| error.to_string())
+            match runner.run(&strategy, |scenario| play(engine, &scenario)) {
+                Ok(()) => None,
+                // The files are printed already, and say it shorter than the case.
+                Err(TestError::Fail(reason, _)) => Some(reason.to_string()),
+                Err(error) => Some(error.to_string()),
+            }
         })
         .collect();
     assert!(failures.is_empty(), "seed {seed}, {}:\n{}", engine.name, failures.join("\n\n"));

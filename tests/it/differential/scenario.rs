@@ -23,6 +23,9 @@ pub struct Scenario {
     module: Option<Vec<Requirement>>,
     state: Vec<String>,
     locks: Vec<PlannedLock>,
+    /// What stands in the data directory, and in the plugin cache, before.
+    installed: Vec<Placed>,
+    cached: Vec<Placed>,
     flags: Vec<&'static str>,
     surroundings: Surroundings,
     change: Change,
@@ -108,8 +111,13 @@ enum Surroundings {
     ArgumentsByVariable,
     DataDirectory,
     PluginCache,
+    PluginCacheThatMayBreakLocks,
     Workspace,
     StateElsewhere,
+    /// The root module's main file is OpenTofu's own, beside another of the same stem.
+    TofuFile,
+    /// The first mirror is behind a symbolic link.
+    LinkedMirror,
 }
 
 /// What happens between the two turns.
@@ -270,9 +278,15 @@ pub fn scenarios(host: &'static str) -> impl Strategy<Value = Scenario> {
         5 => Just(Surroundings::Plain),
         3 => select(vec![
             Surroundings::ArgumentsByVariable, Surroundings::DataDirectory, Surroundings::PluginCache,
-            Surroundings::Workspace, Surroundings::StateElsewhere,
+            Surroundings::PluginCacheThatMayBreakLocks, Surroundings::Workspace, Surroundings::StateElsewhere,
+            Surroundings::TofuFile, Surroundings::LinkedMirror,
         ]),
     ];
+    let there_before = || {
+        let name = select(vec!["hashicorp/null", "hashicorp/random"]);
+        let package = name.prop_flat_map(move |name| placed(Just(format!("{host}/{name}"))));
+        prop_oneof![3 => Just(Vec::new()), 1 => vec(package, 1..4)]
+    };
     let changes = select(vec![
         Change::None,
         Change::MirrorLost,
@@ -288,20 +302,12 @@ pub fn scenarios(host: &'static str) -> impl Strategy<Value = Scenario> {
         option::weighted(0.3, requirements(host)),
         prop_oneof![3 => Just(Vec::new()), 1 => state],
         prop_oneof![1 => Just(Vec::new()), 3 => locks(host)],
-        flags(),
-        surroundings,
-        changes,
+        (there_before(), there_before()),
+        (flags(), surroundings, changes),
     )
-        .prop_map(|(mirrors, cli_config, root, module, state, locks, flags, surroundings, change)| Scenario {
-            mirrors,
-            cli_config,
-            root,
-            module,
-            state,
-            locks,
-            flags,
-            surroundings,
-            change,
+        .prop_map(|(mirrors, cli_config, root, module, state, locks, (installed, cached), rest)| {
+            let (flags, surroundings, change) = rest;
+            Scenario { mirrors, cli_config, root, module, state, locks, installed, cached, flags, surroundings, change }
         })
 }
 
@@ -339,17 +345,37 @@ impl Scenario {
             }
             Surroundings::DataDirectory => command.environment("TF_DATA_DIR", workspace.path("data").as_str()),
             Surroundings::PluginCache => command.environment("TF_PLUGIN_CACHE_DIR", workspace.path("cache").as_str()),
+            Surroundings::PluginCacheThatMayBreakLocks => command
+                .environment("TF_PLUGIN_CACHE_DIR", workspace.path("cache").as_str())
+                .environment("TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE", "1"),
             Surroundings::Workspace => command.environment("TF_WORKSPACE", "other"),
-            Surroundings::Plain | Surroundings::StateElsewhere => command,
+            Surroundings::Plain
+            | Surroundings::StateElsewhere
+            | Surroundings::TofuFile
+            | Surroundings::LinkedMirror => command,
         }
     }
 
     pub fn tree(&self) -> Tree {
         let mut tree = Tree::default();
-        tree.directory("home/").directory("stack/").directory("mirror0/").directory("mirror1/").directory("cache/");
-        for (number, mirror) in self.mirrors.iter().enumerate() {
-            for (place, placed) in mirror.iter().enumerate() {
-                placed.lay_into(&mut tree, &format!("mirror{number}"), &format!("elsewhere/{number}-{place}"));
+        tree.directory("home/").directory("stack/").directory("mirror1/").directory("cache/");
+        let first_mirror = if self.surroundings == Surroundings::LinkedMirror { "real" } else { "mirror0" };
+        tree.directory(format!("{first_mirror}/"));
+        if self.surroundings == Surroundings::LinkedMirror {
+            tree.link("mirror0", "$ROOT/real");
+        }
+        let data_directory = if self.surroundings == Surroundings::DataDirectory { "data" } else { "stack/.terraform" };
+        let installed = format!("{data_directory}/providers");
+        let places = [(first_mirror, &self.mirrors[0]), ("mirror1", &self.mirrors[1])];
+        for (directory, packages) in
+            places.into_iter().chain([(installed.as_str(), &self.installed), ("cache", &self.cached)])
+        {
+            for (number, placed) in packages.iter().enumerate() {
+                let placed = Placed {
+                    packed: placed.packed && (directory == first_mirror || directory == "mirror1"),
+                    ..placed.clone()
+                };
+                placed.lay_into(&mut tree, directory, &format!("aside/{directory}/{number}"));
             }
         }
         self.cli_config.lay_into(&mut tree);
@@ -369,6 +395,9 @@ impl Scenario {
         if self.surroundings == Surroundings::StateElsewhere {
             let backend = "terraform {\n  backend \"local\" {\n    path = \"states/one.tfstate\"\n  }\n}\n";
             tree.file("stack/backend.tf", backend);
+        }
+        if self.surroundings == Surroundings::TofuFile {
+            tree.file("stack/main.tofu", "resource \"null_thing\" \"tofu\" {}\n");
         }
         if !self.locks.is_empty() {
             let locks: Vec<Lock> = self.locks.iter().map(|lock| self.lock(lock)).collect();
@@ -411,8 +440,9 @@ impl Scenario {
         match self.change {
             Change::None => {}
             Change::MirrorLost => {
-                fs::remove_dir_all(workspace.path("mirror0")).unwrap();
-                fs::create_dir(workspace.path("mirror0")).unwrap();
+                let mirror = workspace.path("mirror0").canonicalize_utf8().unwrap();
+                fs::remove_dir_all(&mirror).unwrap();
+                fs::create_dir(&mirror).unwrap();
             }
             Change::PackageAltered => alter_first_package(&workspace.path("mirror0")),
             Change::InstalledAltered => alter_first_package(&data_directory.join("providers")),
@@ -576,12 +606,6 @@ fn state_text(addresses: &[String]) -> String {
         "resources": resources.collect::<Vec<_>>(),
     });
     state.to_string()
-}
-
-impl Tree {
-    fn has_below(&self, path: &str) -> bool {
-        self.contains(path) || self.contains(&format!("{path}/"))
-    }
 }
 
 #[test]

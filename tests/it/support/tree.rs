@@ -52,8 +52,9 @@ impl Tree {
         self.insert(path, Entry { content: Content::Directory, mode: None, is_roots: false })
     }
 
-    pub fn contains(&self, path: &str) -> bool {
-        self.entries.contains_key(path)
+    /// Whether the path, or anything below it, is there.
+    pub fn has_below(&self, path: &str) -> bool {
+        self.paths().any(|other| other.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
     }
 
     pub fn paths(&self) -> impl Iterator<Item = &str> {
