@@ -1,6 +1,5 @@
 //! What the command line means here: with the settings of all ranks, the environment and the working directory.
 
-use std::io::IsTerminal as _;
 use std::time::Instant;
 
 use camino::{Utf8Path, Utf8PathBuf};

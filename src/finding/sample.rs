@@ -92,6 +92,8 @@ provider \"registry.opentofu.org/hashicorp/null\" {
     providers[0].proven_by = None;
     let mut report = report(&findings, "failure", providers);
     report.prediction.reasons.push(ReportReason {
+        detail: String::new(),
+        hidden: false,
         code: "mirror-missing".to_owned(),
         summary: "Failed to query available provider packages".to_owned(),
         providers: vec![address.to_owned()],
@@ -112,6 +114,7 @@ fn report(findings: &[Finding], init: &'static str, providers: Vec<ReportProvide
 
 fn provider(name: &str, status: &'static str) -> ReportProvider {
     ReportProvider {
+        derivation: String::new(),
         address: format!("registry.opentofu.org/{name}"),
         version: Some("3.2.1".to_owned()),
         constraints: vec![ReportConstraint { from: "versions.tf:3".to_owned(), text: "~> 3.2".to_owned() }],

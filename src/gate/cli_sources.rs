@@ -5,7 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::context::Context;
 use crate::domain::{AddressPattern, EngineName, ProviderAddress, SourceAddress};
 use crate::predict::{PluginCache, ProviderSource, ProviderSources};
-use crate::read::cli_config::{self, CliConfig, FileOutcome, Inherited, InheritedFile, Method, MethodKind, NamedBy};
+use crate::read::cli_config::{self, CliConfig, Inherited, InheritedFile, Method, MethodKind, NamedBy};
 use crate::read::init_arguments::InitArguments;
 use crate::read::settings::{AlsoKind, AlsoMethod};
 use crate::read::{installed, mirror};

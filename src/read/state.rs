@@ -176,7 +176,8 @@ impl<'a> Reader<'a> {
         let reads_instances = reads_providers_of_instances(self.engine);
         let instances = if reads_instances { resource.instance_providers() } else { Vec::new() };
         if resource.provider().is_empty() && reads_instances {
-            if instances.iter().any(Option::is_none) {
+            // Without any instance either, OpenTofu 1.12 crashes instead.
+            if instances.is_empty() || instances.iter().any(Option::is_none) {
                 let detail = format!(
                     "Resource {name} is missing a provider address, both on the resource and the resource instances."
                 );

@@ -21,7 +21,13 @@ fn child(source: ModuleSource, module: Option<Module>) -> ChildModule {
         source_place: place("main.tf", 20),
         version: None,
     };
-    ChildModule { call, source, module, missing: None }
+    ChildModule {
+        call,
+        source,
+        module,
+        missing: None,
+        record: crate::read::configuration::InstallationRecord::Installed,
+    }
 }
 
 fn add_child(case: &mut Case, module: Module) {

@@ -467,7 +467,8 @@ impl<'a> Expression<'a> {
         match &self.kind {
             ExpressionKind::Native(_, expression) => native_reference(expression),
             ExpressionKind::Json(Json::String(text)) => reference_in_text(text),
-            ExpressionKind::Json(_) | ExpressionKind::Name(..) => None,
+            ExpressionKind::Name(name, _) => reference_in_text(name),
+            ExpressionKind::Json(_) => None,
         }
     }
 

@@ -2,13 +2,14 @@
 //!
 //! Source: OpenTofu `internal/configs/parser_config.go` `loadConfigFileBody` and the decoders that it calls.
 
-use super::body::{Attribute, Block, Content, Expression, ParsedFile, Problems, Step};
+use super::body::{Block, Content, Expression, ParsedFile, Problems};
 use super::provider_block;
+use super::required_providers::RequiredProviders;
 use super::schemas::{self, Schemas};
-use super::{Backend, CoreVersion, ProviderBlock, ProviderUse, RequiredProvider};
-use crate::domain::{Engine, EngineName, ProviderAddress};
+use super::{Backend, CoreVersion, ProviderBlock};
+use crate::domain::Engine;
 use crate::finding::Place;
-use crate::read::native_syntax::constant::{Constant, NotConstant};
+use crate::read::native_syntax::constant::Constant;
 use crate::read::native_syntax::schema::{BodySchema, Unknown};
 
 /// Whether a file adds declarations or changes those of other files.
@@ -21,7 +22,7 @@ pub(super) enum Role {
 #[derive(Debug, Default)]
 pub(super) struct Declarations {
     /// One for each `required_providers` block.
-    pub required_providers: Vec<(Place, Vec<RequiredProvider>)>,
+    pub required_providers: Vec<RequiredProviders>,
     pub backends: Vec<Backend>,
     pub clouds: Vec<Backend>,
     pub encryptions: Vec<Place>,
@@ -41,6 +42,19 @@ pub(super) struct Declarations {
 pub(super) struct ProviderDeclaration {
     pub block: ProviderBlock,
     pub alias: String,
+    /// It configures something: it is more than a name for what the calling module passes.
+    pub is_configured: bool,
+}
+
+impl ProviderDeclaration {
+    /// `aws` or `aws.west`.
+    pub(super) fn key(&self) -> String {
+        if self.alias.is_empty() {
+            self.block.local_name.clone()
+        } else {
+            format!("{}.{}", self.block.local_name, self.alias)
+        }
+    }
 }
 
 /// A `module` block.
@@ -50,6 +64,10 @@ pub(super) struct CallDeclaration {
     pub place: Place,
     pub source: Option<Text>,
     pub version: Option<Text>,
+    /// `count`, `for_each`, `enabled` or `depends_on`: then no provider may be configured below.
+    pub repetition: Option<Place>,
+    /// The called module's names (`aws`, `aws.west`) of the providers that it is given; null where that is not known.
+    pub providers: Option<Vec<String>>,
 }
 
 /// A text that should be constant.
@@ -87,6 +105,8 @@ pub(super) struct ImportDeclaration {
     pub aims_at_module: bool,
     pub resource_type: String,
     pub resource_name: String,
+    /// The address, where it has no index.
+    pub static_target: Option<String>,
     pub place: Place,
 }
 
@@ -191,6 +211,33 @@ impl<'a> Reader<'a> {
         );
         let summary = format!("Reserved block type name in {container} block");
         self.problems().refuse(&summary, detail, block.place.clone());
+    }
+
+    /// At most one of the arguments that say how many instances there are.
+    pub(super) fn check_repetition(&mut self, content: &Content<'a>) {
+        let [count, for_each] = ["count", "for_each"].map(|name| content.attributes.get(name));
+        if let (Some(_), Some(for_each)) = (count, for_each) {
+            self.problems().refuse(
+                "Invalid combination of \"count\" and \"for_each\"",
+                "The \"count\" and \"for_each\" meta-arguments are mutually-exclusive.",
+                for_each.place.clone(),
+            );
+        }
+    }
+
+    /// An argument that must be true or false.
+    pub(super) fn check_bool(&mut self, content: &Content<'a>, name: &str) {
+        let Some(attribute) = content.attributes.get(name) else { return };
+        let is_bool = match attribute.value.evaluate() {
+            Ok(Constant::Bool(_)) => true,
+            Ok(Constant::String(text)) => text == "true" || text == "false",
+            Ok(_) => false,
+            Err(reason) => return self.problems().not_constant(reason, attribute.value.place()),
+        };
+        if !is_bool {
+            let detail = "Unsuitable value: a bool is required";
+            self.problems().refuse("Unsuitable value type", detail, attribute.value.place());
+        }
     }
 
     pub(super) fn check_identifier(&mut self, name: &str, summary: &str, place: &Place) {

@@ -12,6 +12,7 @@ use super::declarations::{
 };
 use super::files::{self, ModuleFiles};
 use super::provider_block;
+use super::required_providers::RequiredProviders;
 use super::schemas::Schemas;
 use super::{Module, ProviderUse};
 use crate::domain::Engine;
@@ -25,6 +26,10 @@ pub(super) struct LoadedModule {
     pub tests: ModuleFiles,
     /// Where the first `import` block stands: only the root module may have one.
     pub import: Option<Place>,
+    /// `provider` blocks that configure something, such as `aws.west`.
+    pub configured: Vec<String>,
+    /// Every name in `configuration_aliases`.
+    pub aliases: Vec<String>,
     /// False where the directory itself could not be read.
     pub is_readable: bool,
 }
@@ -65,6 +70,8 @@ struct Merge<'a> {
     problems: Problems,
     has_required_providers: bool,
     names: BTreeMap<(NameKind, String), Place>,
+    /// By local name.
+    aliases: BTreeMap<String, Vec<String>>,
     providers: Vec<ProviderDeclaration>,
     calls: Vec<CallDeclaration>,
     resources: Vec<ResourceDeclaration>,
@@ -80,6 +87,7 @@ impl<'a> Merge<'a> {
             problems: Problems::default(),
             has_required_providers: false,
             names: BTreeMap::new(),
+            aliases: BTreeMap::new(),
             providers: Vec::new(),
             calls: Vec::new(),
             resources: Vec::new(),
@@ -89,16 +97,16 @@ impl<'a> Merge<'a> {
     }
 
     fn append(&mut self, declared: Declarations) {
-        for (place, entries) in declared.required_providers {
+        for found in declared.required_providers {
             if std::mem::replace(&mut self.has_required_providers, true) {
                 self.problems.refuse(
                     "Duplicate required providers configuration",
                     "A module may have only one required providers configuration.",
-                    place,
+                    found.place,
                 );
                 continue;
             }
-            self.module.required_providers.extend(entries.into_iter().map(|entry| (entry.local_name.clone(), entry)));
+            self.require(found);
         }
         for backend in declared.backends.into_iter().chain(declared.clouds) {
             match &self.module.backend {
@@ -177,16 +185,30 @@ impl<'a> Merge<'a> {
             }
             self.resources.push(resource);
         }
-        self.imports.extend(declared.imports);
+        for import in declared.imports {
+            let target = &import.static_target;
+            if target.is_some() && self.imports.iter().any(|existing| existing.static_target == *target) {
+                let target = target.as_deref().unwrap_or_default();
+                let summary = format!("Duplicate import configuration for \"{target}\"");
+                self.problems.refuse(&summary, "A resource can have only one import block.", import.place.clone());
+            }
+            self.imports.push(import);
+        }
         if self.import.is_none() {
             self.import = declared.records.into_iter().find(|(kind, _)| *kind == "import").map(|(_, place)| place);
         }
     }
 
-    fn apply(&mut self, declared: Declarations) {
-        for (_, entries) in declared.required_providers {
-            self.module.required_providers.extend(entries.into_iter().map(|entry| (entry.local_name.clone(), entry)));
+    /// Whole entries, which replace those of the same name.
+    fn require(&mut self, found: RequiredProviders) {
+        for entry in found.entries {
+            self.aliases.insert(entry.requirement.local_name.clone(), entry.aliases);
+            self.module.required_providers.insert(entry.requirement.local_name.clone(), entry.requirement);
         }
+    }
+
+    fn apply(&mut self, declared: Declarations) {
+        declared.required_providers.into_iter().for_each(|found| self.require(found));
         for (found, summary) in [
             (declared.backends, "Duplicate backend configuration"),
             (declared.clouds, "Duplicate cloud configurations"),
@@ -203,6 +225,7 @@ impl<'a> Merge<'a> {
         for provider in declared.providers {
             match self.provider(&provider) {
                 Some(existing) => {
+                    existing.is_configured |= provider.is_configured;
                     if provider.block.version.is_some() {
                         existing.block = provider.block;
                     }
@@ -238,6 +261,10 @@ impl<'a> Merge<'a> {
             };
             existing.source = call.source.or(existing.source.take());
             existing.version = call.version.or(existing.version.take());
+            existing.repetition = call.repetition.or(existing.repetition.take());
+            if call.providers.as_ref().is_none_or(|providers| !providers.is_empty()) {
+                existing.providers = call.providers;
+            }
         }
         for resource in declared.resources {
             let Some(existing) = self.resource(&resource) else {
@@ -285,6 +312,8 @@ impl<'a> Merge<'a> {
         for import in std::mem::take(&mut self.imports) {
             self.import(&import);
         }
+        let configured = self.providers.iter().filter(|provider| provider.is_configured);
+        let configured = configured.map(ProviderDeclaration::key).collect();
         self.module.provider_blocks = self.providers.into_iter().map(|provider| provider.block).collect();
         self.module.errors = self.problems.errors;
         self.module.not_understood = self.problems.not_understood;
@@ -293,6 +322,8 @@ impl<'a> Merge<'a> {
             calls: self.calls,
             tests: ModuleFiles::default(),
             import: self.import,
+            configured,
+            aliases: self.aliases.into_values().flatten().collect(),
             is_readable,
         }
     }

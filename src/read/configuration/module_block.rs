@@ -2,7 +2,7 @@
 //!
 //! Source: OpenTofu `internal/configs/module_call.go`.
 
-use super::body::{Attribute, Block};
+use super::body::{Attribute, Block, Expression, Step};
 use super::declarations::{CallDeclaration, Reader, Role, Text, TextValue, has_template, text};
 use super::schemas;
 use crate::read::native_syntax::constant::{Constant, NotConstant};
@@ -26,11 +26,25 @@ impl<'a> Reader<'a> {
         }
         let source = content.attributes.get("source").map(|attribute| self.module_text(attribute));
         let version = content.attributes.get("version").map(|attribute| self.module_text(attribute));
+        let repetition = ["count", "for_each", "depends_on"].iter().find_map(|name| content.attributes.get(name));
+        let mut repetition = repetition.map(|attribute| attribute.place.clone());
+        for inner in content.blocks.iter().filter(|inner| inner.block_type == "lifecycle") {
+            let schema = BodySchema { required: &[], optional: &["enabled"], blocks: &[] };
+            let inner = inner.body.content(&schema, Unknown::Ignored, &mut self.found.problems);
+            repetition = repetition.or(inner.attributes.get("enabled").map(|attribute| attribute.place.clone()));
+        }
+        self.check_repetition(&content);
+        let providers = match content.attributes.get("providers") {
+            None => Some(Vec::new()),
+            Some(attribute) => passed_names(&attribute.value),
+        };
         self.found.calls.push(CallDeclaration {
             name: block.labels[0].to_owned(),
             place: block.place.clone(),
             source,
             version,
+            repetition,
+            providers,
         });
     }
 
@@ -54,4 +68,19 @@ impl<'a> Reader<'a> {
         };
         Text { value, place }
     }
+}
+
+/// The keys of a `providers` argument.
+fn passed_names(expression: &Expression<'_>) -> Option<Vec<String>> {
+    let items = expression.items()?;
+    items
+        .iter()
+        .map(|(key, _)| {
+            key.reference().and_then(|(root, steps)| match steps.as_slice() {
+                [] => Some(root),
+                [Step::Attribute(alias)] => Some(format!("{root}.{alias}")),
+                _ => None,
+            })
+        })
+        .collect()
 }

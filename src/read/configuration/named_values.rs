@@ -2,10 +2,10 @@
 //!
 //! Source: OpenTofu `internal/configs/named_values.go`.
 
-use super::body::Block;
+use super::body::{Block, Content};
 use super::declarations::{NameKind, Reader, Role};
 use super::schemas;
-use crate::read::native_syntax::constant::NotConstant;
+use crate::read::native_syntax::constant::{Constant, NotConstant};
 use crate::read::native_syntax::schema::BodySchema;
 
 impl<'a> Reader<'a> {
@@ -22,12 +22,44 @@ impl<'a> Reader<'a> {
                 format!("The variable name \"{name}\" is reserved due to its special meaning inside module blocks.");
             self.problems().refuse("Invalid variable name", detail, block.place.clone());
         }
-        if let Some(attribute) = content.attributes.get("default") {
-            if let Err(reason @ (NotConstant::Variable | NotConstant::Function)) = attribute.value.evaluate() {
-                self.problems().not_constant(reason, attribute.value.place());
-            }
+        for name in ["sensitive", "nullable", "ephemeral", "const"] {
+            self.check_bool(&content, name);
         }
+        self.check_default(&content);
         self.name(NameKind::Variable, name, &block.place);
+    }
+
+    /// A default is a constant of the variable's type; only simple types are compared.
+    fn check_default(&mut self, content: &Content<'a>) {
+        const SUMMARY: &str = "Invalid default value for variable";
+        let Some(attribute) = content.attributes.get("default") else { return };
+        let place = attribute.value.place();
+        let value = match attribute.value.evaluate() {
+            Ok(value) => value,
+            Err(NotConstant::NotUnderstood) => return,
+            Err(reason) => return self.problems().not_constant(reason, place),
+        };
+        let nullable = content.attributes.get("nullable").map(|attribute| attribute.value.evaluate());
+        if value == Constant::Null && nullable == Some(Ok(Constant::Bool(false))) {
+            let detail = "A null default value is not valid when nullable=false.";
+            return self.problems().refuse(SUMMARY, detail, place);
+        }
+        let Some(wanted) = content.attributes.get("type").filter(|wanted| !wanted.value.is_quoted()) else { return };
+        let Some((wanted, steps)) = wanted.value.reference() else { return };
+        let is_sound = match (wanted.as_str(), &value) {
+            _ if !steps.is_empty() => true,
+            (_, Constant::Null) => true,
+            ("string" | "number" | "bool", Constant::Tuple | Constant::Object) | ("bool", Constant::Number(_)) => false,
+            ("number", Constant::Bool(_)) => false,
+            ("number", Constant::String(text)) => text.parse::<f64>().is_ok(),
+            ("bool", Constant::String(text)) => text == "true" || text == "false",
+            _ => true,
+        };
+        if !is_sound {
+            let detail =
+                format!("This default value is not compatible with the variable's type constraint: {wanted} required.");
+            self.problems().refuse(SUMMARY, detail, place);
+        }
     }
 
     pub(super) fn locals(&mut self, block: &Block<'a>) {
@@ -45,7 +77,10 @@ impl<'a> Reader<'a> {
             arguments.push("value");
         }
         let blocks: &[(&str, &[&str])] = &[("precondition", &[]), ("postcondition", &[])];
-        self.content(block, &BodySchema { required, optional: &arguments, blocks });
+        let content = self.content(block, &BodySchema { required, optional: &arguments, blocks });
+        for name in ["sensitive", "ephemeral"] {
+            self.check_bool(&content, name);
+        }
         self.check_identifier(block.labels[0], "Invalid output name", &block.place);
         self.name(NameKind::Output, block.labels[0], &block.place);
     }

@@ -65,8 +65,15 @@ pub(super) fn read(block: &Block<'_>, engine: &Engine, problems: &mut Problems) 
         );
         problems.refuse("Reserved block type name in provider block", detail, inner.place.clone());
     }
+    let mut others = Problems::default();
+    block.body.content(&schemas::PROVIDER, Unknown::Refused, &mut others);
+    let is_configured = !others.errors.is_empty() || version.is_some();
     let (version, place) = version.map_or((None, block.place.clone()), |(version, place)| (Some(version), place));
-    Some(ProviderDeclaration { block: ProviderBlock { local_name: local_name.to_owned(), version, place }, alias })
+    Some(ProviderDeclaration {
+        block: ProviderBlock { local_name: local_name.to_owned(), version, place },
+        alias,
+        is_configured,
+    })
 }
 
 /// Whether a provider's local name is one, in the form that the engines ask for.

@@ -3,19 +3,34 @@
 //! Source: OpenTofu `internal/configs/provider_requirements.go` `decodeRequiredProvidersBlock`.
 
 use super::RequiredProvider;
-use super::body::{Attribute, Block, Expression, Problems};
+use super::body::{Attribute, Block, Expression, Problems, Step};
 use super::provider_block::check_local_name;
 use crate::domain::Engine;
 use crate::finding::Place;
 use crate::read::native_syntax::constant::{Constant, NotConstant};
 
-/// The sound entries. Sources and constraints are texts still: what they say is judged with the requirements.
-pub(super) fn read(block: &Block<'_>, engine: &Engine, problems: &mut Problems) -> Vec<RequiredProvider> {
-    let Some(attributes) = block.body.just_attributes(problems) else { return Vec::new() };
-    attributes.iter().filter_map(|attribute| read_entry(attribute, engine, problems)).collect()
+/// One block.
+#[derive(Clone, Debug)]
+pub(super) struct RequiredProviders {
+    pub place: Place,
+    pub entries: Vec<Entry>,
 }
 
-fn read_entry(attribute: &Attribute<'_>, engine: &Engine, problems: &mut Problems) -> Option<RequiredProvider> {
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub requirement: RequiredProvider,
+    /// `configuration_aliases`, such as `aws.west`.
+    pub aliases: Vec<String>,
+}
+
+/// The sound entries. Sources and constraints are texts still: what they say is judged with the requirements.
+pub(super) fn read(block: &Block<'_>, engine: &Engine, problems: &mut Problems) -> RequiredProviders {
+    let attributes = block.body.just_attributes(problems).unwrap_or_default();
+    let entries = attributes.iter().filter_map(|attribute| read_entry(attribute, engine, problems)).collect();
+    RequiredProviders { place: block.place.clone(), entries }
+}
+
+fn read_entry(attribute: &Attribute<'_>, engine: &Engine, problems: &mut Problems) -> Option<Entry> {
     let place = attribute.value.place();
     let mut entry = RequiredProvider {
         local_name: attribute.name.to_owned(),
@@ -28,7 +43,7 @@ fn read_entry(attribute: &Attribute<'_>, engine: &Engine, problems: &mut Problem
     // The form from before 0.13: a constraint alone.
     if let Ok(Constant::Bool(_) | Constant::Number(_) | Constant::String(_)) = attribute.value.evaluate() {
         entry.version = attribute.value.evaluate().ok()?.into_string().ok()?;
-        return Some(entry);
+        return Some(Entry { requirement: entry, aliases: Vec::new() });
     }
     if !check_local_name(attribute.name, engine, &place, problems) {
         return None;
@@ -42,6 +57,7 @@ fn read_entry(attribute: &Attribute<'_>, engine: &Engine, problems: &mut Problem
         }
         return None;
     };
+    let mut aliases = Vec::new();
     let problems_before = problems.errors.len() + problems.not_understood.len();
     for (key, value) in items {
         let key_text = match key.evaluate() {
@@ -65,7 +81,7 @@ fn read_entry(attribute: &Attribute<'_>, engine: &Engine, problems: &mut Problem
                 let refusal = ("Invalid source", "Source must be specified as a string.");
                 (entry.source, entry.source_place) = string(&value, refusal, problems);
             }
-            "configuration_aliases" => check_aliases(attribute.name, &value, problems),
+            "configuration_aliases" => aliases = read_aliases(attribute.name, &value, problems),
             _ => {
                 problems.refuse(
                     "Invalid required_providers object",
@@ -77,7 +93,8 @@ fn read_entry(attribute: &Attribute<'_>, engine: &Engine, problems: &mut Problem
             }
         }
     }
-    (problems.errors.len() + problems.not_understood.len() == problems_before).then_some(entry)
+    (problems.errors.len() + problems.not_understood.len() == problems_before)
+        .then_some(Entry { requirement: entry, aliases })
 }
 
 /// Nothing but a string will do here, not even a number.
@@ -96,17 +113,28 @@ fn string(value: &Expression<'_>, refusal: (&str, &str), problems: &mut Problems
     (text, value.place())
 }
 
-fn check_aliases(local_name: &str, value: &Expression<'_>, problems: &mut Problems) {
+fn read_aliases(local_name: &str, value: &Expression<'_>, problems: &mut Problems) -> Vec<String> {
     const SUMMARY: &str = "Invalid configuration_aliases value";
+    let mut aliases = Vec::new();
     let Some(elements) = value.elements() else {
         if value.is_unread() {
-            return problems.give_up(SUMMARY, "The list could not be read.", value.place());
+            problems.give_up(SUMMARY, "The list could not be read.", value.place());
+        } else {
+            problems.refuse("Invalid expression", "A static list expression is required.", value.place());
         }
-        return problems.refuse("Invalid expression", "A static list expression is required.", value.place());
+        return aliases;
     };
     for element in elements {
-        let detail = match element.reference().filter(|_| !element.is_quoted()) {
-            Some((root, steps)) if root == local_name && steps.len() <= 1 => continue,
+        let reference = element.reference().filter(|_| !element.is_quoted());
+        let detail = match reference.as_ref().map(|(root, steps)| (root, steps.as_slice())) {
+            Some((root, [])) if root == local_name => {
+                aliases.push(root.clone());
+                continue;
+            }
+            Some((root, [Step::Attribute(alias)])) if root == local_name => {
+                aliases.push(format!("{root}.{alias}"));
+                continue;
+            }
             Some((root, _)) if root != local_name => format!(
                 "Configuration aliases must be prefixed with the provider name. Expected \"{local_name}\", but found \
                  \"{root}\"."
@@ -117,4 +145,5 @@ fn check_aliases(local_name: &str, value: &Expression<'_>, problems: &mut Proble
         };
         problems.refuse(SUMMARY, detail, element.place());
     }
+    aliases
 }

@@ -22,6 +22,7 @@ impl<'a> Reader<'a> {
         };
         self.check_identifier(resource_type, type_summary, &block.place);
         self.check_identifier(name, name_summary, &block.place);
+        self.check_repetition(&content);
         self.resource_blocks(mode, &content);
         let provider = self.provider_argument(&content);
         if provider == Some(None) {
@@ -51,13 +52,13 @@ impl<'a> Reader<'a> {
                         inner.place.clone(),
                     );
                 }
-                "lifecycle" if mode != "action" => self.lifecycle(inner),
+                "lifecycle" if mode != "action" => self.lifecycle(mode, inner),
                 _ => {}
             }
         }
     }
 
-    fn lifecycle(&mut self, block: &Block<'a>) {
+    fn lifecycle(&mut self, mode: &'static str, block: &Block<'a>) {
         let mut optional = vec!["create_before_destroy", "prevent_destroy", "ignore_changes", "replace_triggered_by"];
         let mut blocks: Vec<(&str, &[&str])> = vec![("precondition", &[]), ("postcondition", &[])];
         if self.engine.name == EngineName::Tofu && self.engine.is_at_least(1, 11, 0) {
@@ -69,7 +70,17 @@ impl<'a> Reader<'a> {
         if self.engine.name == EngineName::Terraform && self.engine.is_at_least(1, 14, 0) {
             blocks.push(("action_trigger", &[]));
         }
-        self.content(block, &BodySchema { required: &[], optional: &optional, blocks: &blocks });
+        let content = self.content(block, &BodySchema { required: &[], optional: &optional, blocks: &blocks });
+        if mode == "resource" {
+            return self.check_bool(&content, "create_before_destroy");
+        }
+        let kind = if mode == "data" { "data resource" } else { "ephemeral resource" };
+        for attribute in content.attributes.values().filter(|attribute| attribute.name != "enabled") {
+            let detail =
+                format!("The lifecycle argument \"{}\" is defined only for managed resources.", attribute.name);
+            let summary = format!("Invalid {kind} lifecycle argument");
+            self.problems().refuse(&summary, detail, attribute.place.clone());
+        }
     }
 
     pub(super) fn check(&mut self, block: &Block<'a>) {
@@ -115,8 +126,9 @@ impl<'a> Reader<'a> {
         }
         let Some(to) = content.attributes.get("to") else { return };
         let provider = self.provider_argument(&content);
-        let target =
-            to.value.reference().filter(|_| !to.value.is_quoted()).and_then(|(root, steps)| target(root, steps));
+        let reference = to.value.reference().filter(|_| !to.value.is_quoted());
+        let is_static = reference.as_ref().is_some_and(|(_, steps)| !steps.contains(&Step::Index));
+        let target = reference.and_then(|(root, steps)| target(root, steps));
         let Some((aims_at_module, resource_type, resource_name)) = target else {
             let detail = "The resource that it aims at could not be told.";
             return self.problems().give_up("Import address not understood", detail, to.value.place());
@@ -132,6 +144,7 @@ impl<'a> Reader<'a> {
             provider: provider.flatten(),
             provider_place,
             aims_at_module,
+            static_target: (is_static && !aims_at_module).then(|| format!("{resource_type}.{resource_name}")),
             resource_type,
             resource_name,
             place: block.place.clone(),

@@ -13,6 +13,7 @@ const NONE: &[&str] = &[];
 /// The newest minor releases of major version 1 whose schemas are known here.
 const NEWEST_KNOWN_TERRAFORM: u64 = 14;
 const NEWEST_KNOWN_TOFU: u64 = 12;
+const NEWEST_KNOWN_TERRAFORM_TESTS: u64 = 11;
 
 /// An engine's schemas.
 #[derive(Clone, Copy, Debug)]
@@ -128,6 +129,15 @@ impl<'a> Schemas<'a> {
         self.since(None, Some(11))
     }
 
+    /// The arguments of a module call under which no provider may be configured, as the engine lists them.
+    pub(super) fn repetition_arguments(&self) -> &'static str {
+        if self.takes_lifecycle_in_modules() {
+            "count, for_each, enabled and depends_on"
+        } else {
+            "count, for_each, and depends_on"
+        }
+    }
+
     pub(super) fn takes_for_each_in_providers(&self) -> bool {
         self.since(None, Some(9))
     }
@@ -145,6 +155,16 @@ impl<'a> Schemas<'a> {
     /// Whether `import` blocks count as requirements when they aim at a module or at a declared resource.
     pub(super) fn counts_every_import(&self) -> bool {
         self.engine.name == EngineName::Tofu
+    }
+
+    /// Whether what is not in [`Self::test_file_blocks`] is certainly refused.
+    pub(super) fn are_test_files_complete(&self) -> bool {
+        !self.since(Some(NEWEST_KNOWN_TERRAFORM_TESTS + 1), Some(NEWEST_KNOWN_TOFU + 1))
+    }
+
+    /// Whether two runs of a test file may not have one name.
+    pub(super) fn refuses_repeated_runs(&self) -> bool {
+        self.since(Some(11), None)
     }
 
     pub(super) fn test_file_blocks(&self) -> Blocks {

@@ -38,8 +38,8 @@ impl<'a> Reader<'a> {
                     place: inner.place,
                 }),
                 "required_providers" => {
-                    let entries = required_providers::read(&inner, self.engine, &mut self.found.problems);
-                    self.found.required_providers.push((inner.place, entries));
+                    let found = required_providers::read(&inner, self.engine, &mut self.found.problems);
+                    self.found.required_providers.push(found);
                 }
                 "encryption" => self.found.encryptions.push(inner.place),
                 _ => {}
@@ -88,7 +88,7 @@ impl<'a> Reader<'a> {
         let content = self.content(block, &schemas::LANGUAGE);
         if let Some(attribute) = content.attributes.get("edition") {
             let keyword = attribute.value.reference().filter(|(_, steps)| steps.is_empty());
-            if keyword.is_none_or(|(name, _)| name != "tofu2024") {
+            if attribute.value.is_quoted() || keyword.is_none_or(|(name, _)| name != "tofu2024") {
                 let place = attribute.place.clone();
                 if self.schemas.are_complete() {
                     self.problems().refuse("Unsupported language edition", "Only tofu2024 is supported.", place);

@@ -34,11 +34,12 @@ pub(super) fn read(
         let Some(file) = files::parse(path, sources, &mut problems) else { continue };
         let schemas = Schemas::new(engine);
         let blocks = schemas.test_file_blocks();
-        // What else may stand in a test file grows with every release.
         let schema = BodySchema { required: &[], optional: &[], blocks: &blocks };
         let mut file_problems = Problems::default();
         let content = file.root().content(&schema, Unknown::Refused, &mut file_problems);
-        problems.not_understood.append(&mut file_problems.errors);
+        let found = if schemas.are_test_files_complete() { &mut problems.errors } else { &mut problems.not_understood };
+        found.append(&mut file_problems.errors);
+        let mut run_names = Vec::new();
         for block in content.blocks {
             match block.block_type {
                 "provider" if engine.counts_providers_of_tests() => {
@@ -46,6 +47,7 @@ pub(super) fn read(
                     tests.provider_blocks.extend(found.map(|provider| provider.block));
                 }
                 "run" => {
+                    check_run(&block, &mut run_names, &schemas, &mut problems);
                     let key = key(root_module, path, block.labels[0]);
                     calls.extend(run_call(&block, &mut problems).map(|call| RunCall { key, call }));
                 }
@@ -56,6 +58,20 @@ pub(super) fn read(
     tests.errors = problems.errors;
     tests.not_understood = problems.not_understood;
     (tests, calls)
+}
+
+fn check_run(run: &Block<'_>, names: &mut Vec<String>, schemas: &Schemas<'_>, problems: &mut Problems) {
+    let name = run.labels[0].to_owned();
+    if !declarations::is_identifier(&name) {
+        let detail = "A name must start with a letter or underscore and may contain only letters, digits, underscores, \
+                      and dashes.";
+        problems.refuse("Invalid run block name", detail, run.place.clone());
+    }
+    if schemas.refuses_repeated_runs() && names.contains(&name) {
+        let detail = format!("This test file already has a run block named {name}.");
+        problems.refuse("Duplicate \"run\" block names", detail, run.place.clone());
+    }
+    names.push(name);
 }
 
 fn key(root_module: &Utf8Path, path: &Utf8Path, run: &str) -> String {
@@ -85,5 +101,7 @@ fn run_call(run: &Block<'_>, problems: &mut Problems) -> Option<CallDeclaration>
         place: block.place.clone(),
         source,
         version,
+        repetition: None,
+        providers: None,
     })
 }

@@ -42,12 +42,19 @@ pub(super) fn read(
         loaded: HashMap::new(),
         calls_before: Vec::new(),
     };
-    let parent = Parent { key: String::new(), directory: Utf8PathBuf::new(), is_reinstalled: false };
+    let parent = Parent {
+        key: String::new(),
+        directory: Utf8PathBuf::new(),
+        is_reinstalled: false,
+        repetition: None,
+        is_test_file: false,
+    };
     let ancestor = canonical(root_module);
     tree.calls_before.extend(ancestor);
     for call in &root.calls {
         tree.child(&parent, &call.name, call);
     }
+    let parent = Parent { is_test_file: true, ..parent };
     for run in run_calls {
         tree.child(&parent, &run.key, &run.call);
     }
@@ -72,6 +79,10 @@ struct Parent {
     directory: Utf8PathBuf,
     /// The installer has dropped its record, and with it those of everything below.
     is_reinstalled: bool,
+    /// Its call, or one above, is repeated or conditional: no provider may be configured below.
+    repetition: Option<Place>,
+    /// It is a test file: what its runs call is loaded as if it were a root module.
+    is_test_file: bool,
 }
 
 /// Where a called module is.
@@ -106,6 +117,7 @@ impl Tree<'_> {
             _ => return,
         };
         let source_place = call.source.as_ref().map_or_else(|| call.place.clone(), |source| source.place.clone());
+        let declaration = call;
         let call = ModuleCall { name: call.name.clone(), source: source_text, source_place, version };
         let record = self.record(parent, key, &call, &source);
         let location = self.locate(parent, key, &call, &source, record);
@@ -114,7 +126,11 @@ impl Tree<'_> {
         match location {
             Location::Missing(missing) => child.missing = Some(missing),
             Location::Unread => {}
-            Location::Directory(directory) => self.descend(key, &mut child, directory, is_reinstalled),
+            Location::Directory(directory) => {
+                let repetition = declaration.repetition.clone().or_else(|| parent.repetition.clone());
+                let place = Parent { key: key.to_owned(), directory, is_reinstalled, repetition, is_test_file: false };
+                self.descend(&mut child, declaration, place, parent.is_test_file);
+            }
         }
         self.children.insert(key.to_owned(), child);
     }
@@ -129,8 +145,8 @@ impl Tree<'_> {
     }
 
     /// Reads the module in a directory and everything below it.
-    fn descend(&mut self, key: &str, child: &mut ChildModule, directory: Utf8PathBuf, is_reinstalled: bool) {
-        let path = self.root_module.join(&directory);
+    fn descend(&mut self, child: &mut ChildModule, call: &CallDeclaration, parent: Parent, is_run: bool) {
+        let path = self.root_module.join(&parent.directory);
         let Some(real) = canonical(&path) else {
             child.missing = Some(unreadable(&child.call, &path));
             return;
@@ -166,11 +182,20 @@ impl Tree<'_> {
                 place,
             });
         }
+        if !is_run {
+            check_providers(
+                &loaded.configured,
+                &loaded.aliases,
+                call,
+                parent.repetition.as_ref(),
+                self.engine,
+                &mut module,
+            );
+        }
         child.module = Some(module);
         self.calls_before.push(real);
-        let parent = Parent { key: key.to_owned(), directory, is_reinstalled };
         for call in &loaded.calls {
-            self.child(&parent, &format!("{key}.{}", call.name), call);
+            self.child(&parent, &format!("{}.{}", parent.key, call.name), call);
         }
         self.calls_before.pop();
     }
@@ -290,6 +315,41 @@ impl Tree<'_> {
                 Location::Missing(invalid("Failed to download module", detail, &call.source_place))
             }
         }
+    }
+}
+
+/// The providers that a called module configures, expects and is given have to fit together.
+///
+/// Source: OpenTofu `internal/configs/provider_validation.go` `validateProviderConfigs`.
+fn check_providers(
+    configured: &[String],
+    aliases: &[String],
+    call: &CallDeclaration,
+    repetition: Option<&Place>,
+    engine: &Engine,
+    module: &mut Module,
+) {
+    let mut refuse = |summary: &str, detail: String, place: &Place| {
+        module.errors.push(Problem { summary: summary.to_owned(), detail, place: place.clone() });
+    };
+    if let (Some(place), false) = (repetition, configured.is_empty()) {
+        let arguments = Schemas::new(engine).repetition_arguments();
+        let detail = format!(
+            "The module is a legacy module which contains its own local provider configurations, and so calls to it may \
+             not use the {arguments} arguments."
+        );
+        refuse(&format!("Module is incompatible with {arguments}"), detail, place);
+    }
+    let Some(given) = &call.providers else { return };
+    for name in configured.iter().filter(|name| given.contains(name)) {
+        let detail = format!("The module \"{}\" has its own local configuration for {name}.", call.name);
+        refuse("Cannot override provider configuration", detail, &call.place);
+    }
+    for name in aliases.iter().filter(|name| !given.contains(name) && !configured.contains(name)) {
+        let detail = format!(
+            "The child module requires an additional configuration for a provider, with the local name \"{name}\"."
+        );
+        refuse("Missing required provider configuration", detail, &call.place);
     }
 }
 

@@ -222,7 +222,9 @@ impl Reader<'_> {
                 Rule { level, reason, until }
             }
             _ => {
-                return Err(self.error(&["rules", code], "expected `deny`, `warn`, `allow`, or a level with its reason"));
+                return Err(
+                    self.error(&["rules", code], "expected `deny`, `warn`, `allow`, or a level with its reason")
+                );
             }
         };
         if rule.level != Level::Deny && rule.reason.is_none() {

@@ -160,17 +160,17 @@ pub(super) fn parse(bytes: &[u8], forms: Forms, engine: &Engine) -> Result<Docum
         }
         _ => {
             let title = engine.name.title();
-            let mut detail = format!(
-                "The state file uses format version {version}, which is not supported by {title} {}. ",
-                engine.version
-            );
-            detail.push_str(&match sniff.terraform_version {
+            let origin = match sniff.terraform_version {
                 Some(Value::String(creator)) if creator.starts_with(|first: char| first.is_ascii_digit()) => {
-                    format!("This state file was created by {title} {creator}.")
+                    format!("was created by {title} {creator}")
                 }
-                _ => format!("This state file may have been created by a newer version of {title}."),
-            });
-            Err(vec![unsupported(&detail)])
+                _ => format!("may have been created by a newer version of {title}"),
+            };
+            Err(vec![unsupported(&format!(
+                "The state file uses format version {version}, which is not supported by {title} {}. This state file \
+                 {origin}.",
+                engine.version
+            ))])
         }
     }
 }
@@ -208,7 +208,7 @@ fn parse_legacy(bytes: &[u8]) -> Result<Document, Vec<String>> {
     let mut resources = Vec::new();
     for module in state.modules.into_iter().flatten() {
         let path = module.path.unwrap_or_default();
-        let prefix: String = path.iter().skip(1).map(|name| format!("module.{name}.")).collect();
+        let prefix: Vec<_> = path.iter().skip(1).flat_map(|name| ["module", name]).collect();
         for (name, resource) in module.resources.into_iter().flatten() {
             let provider = resource.provider.unwrap_or_default();
             // `module.a.provider.aws.west`, `aws.west`, or nothing but the resource's type.
@@ -217,7 +217,8 @@ fn parse_legacy(bytes: &[u8]) -> Result<Document, Vec<String>> {
             let resource_type = resource.resource_type.unwrap_or_default();
             let implied = resource_type.split('_').next().unwrap_or_default();
             let provider = if local.is_empty() { implied } else { local };
-            resources.push((format!("{prefix}{name}"), provider.to_owned()));
+            let address = prefix.iter().copied().chain([name.as_str()]).collect::<Vec<_>>().join(".");
+            resources.push((address, provider.to_owned()));
         }
     }
     Ok(Document::Legacy(resources))

@@ -85,6 +85,13 @@ fn an_instance_may_name_the_provider() {
 }
 
 #[test]
+fn a_resource_without_any_provider_fails_in_tofu() {
+    let text = state_with(r#"{"mode": "managed", "type": "a_b", "name": "x", "instances": []}"#);
+    assert_eq!(parse_text(&text, &tofu()).errors.len(), 1);
+    assert_eq!(parse_text(&text, &terraform()).errors, []);
+}
+
+#[test]
 fn old_states_name_legacy_providers() {
     let text = r#"{"version": 3, "terraform_version": "0.11.14", "serial": 1, "modules": [
         {"path": ["root"], "resources": {
