@@ -126,8 +126,9 @@ pub fn observe(engine: &Engine, command: Isolated, arguments: &[String], root_mo
             } else {
                 "extract"
             };
-            // Terraform extracts through a link that is there, and leaves the link.
-            let was_linked = by == "link" && links.contains(&place);
+            // Terraform extracts through a link that is there, and leaves the link as it was.
+            let was_linked =
+                links.get(&place).is_some_and(|target| place.read_link_utf8().ok().as_ref() == Some(target));
             let by = (!has_cache && !was_linked).then(|| by.to_owned());
             outcome.installed.insert(address, Installed { version: version.to_owned(), by });
         }
@@ -138,14 +139,16 @@ pub fn observe(engine: &Engine, command: Isolated, arguments: &[String], root_mo
     (outcome, output)
 }
 
-fn links_below(directory: &Utf8Path) -> Vec<Utf8PathBuf> {
-    let mut links = Vec::new();
+/// Links with what they point to.
+fn links_below(directory: &Utf8Path) -> BTreeMap<Utf8PathBuf, Utf8PathBuf> {
+    let mut links = BTreeMap::new();
     let mut waiting = vec![directory.to_owned()];
     while let Some(directory) = waiting.pop() {
         for entry in directory.read_dir_utf8().into_iter().flatten() {
             let path = entry.unwrap().into_path();
             if path.is_symlink() {
-                links.push(path);
+                let target = path.read_link_utf8().unwrap();
+                links.insert(path, target);
             } else if path.is_dir() {
                 waiting.push(path);
             }
