@@ -192,7 +192,7 @@ impl Installation<'_> {
     fn link(&self, package: &SelectedPackage, existing: Option<&InstalledEntry>) -> Result<Placed, Stop> {
         if let Some(entry) = existing
             && entry.kind == InstalledKind::Directory
-            && self.is_same_path(&entry.path, &package.path)
+            && self.is_itself(entry, &package.path)
         {
             let text = format!("cannot install existing provider directory {} to itself", entry.path);
             return Err(Stop::fails(Code::PackageCacheConflict, text));
@@ -270,9 +270,13 @@ impl Installation<'_> {
         Stop::fails(Code::PackageUnreadable, text)
     }
 
-    fn is_same_path(&self, one: &Utf8Path, other: &Utf8Path) -> bool {
-        let root = &self.facts.root_module;
-        root.join(one).components().eq(root.join(other).components())
+    /// Whether a package in a mirror stands where it would be installed: in the data directory or the plugin cache.
+    fn is_itself(&self, entry: &InstalledEntry, package: &Utf8Path) -> bool {
+        let caches = self.facts.plugin_cache.iter().map(|cache| &cache.entries);
+        let mut homes = caches.chain([&self.facts.installed]).filter(|installed| installed.entries.contains(entry));
+        homes.any(|home| {
+            home.real_base.as_ref().is_some_and(|base| base.join(self.selected.id.unpacked_path()) == package)
+        })
     }
 
     fn target_is_strange(&self) -> bool {

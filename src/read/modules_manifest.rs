@@ -6,7 +6,7 @@ use std::io::{self, Read};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::Problem;
 use crate::domain::CoreConstraints;
@@ -31,21 +31,6 @@ pub struct ModuleRecord {
     pub version: Option<String>,
     /// Relative to the root module, or absolute.
     pub directory: Utf8PathBuf,
-}
-
-#[derive(Deserialize)]
-struct RawManifest {
-    #[serde(rename = "Modules", alias = "modules", default)]
-    modules: Option<Vec<RawRecord>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct RawRecord {
-    key: Option<String>,
-    source: Option<String>,
-    version: Option<String>,
-    dir: Option<String>,
 }
 
 impl ModulesManifest {
@@ -74,28 +59,45 @@ pub fn read(data_dir: &Utf8Path) -> ModulesManifest {
     if bytes.is_empty() {
         return ModulesManifest::default();
     }
-    let raw: RawManifest = match serde_json::from_slice::<Option<RawManifest>>(&bytes) {
-        Ok(raw) => raw.unwrap_or(RawManifest { modules: None }),
+    let raw = match serde_json::from_slice::<Option<Map<String, Value>>>(&bytes) {
+        Ok(raw) => raw.unwrap_or_default(),
         Err(error) => return ModulesManifest::refused(&path, format!("error unmarshalling snapshot: {error}")),
     };
     let mut manifest = ModulesManifest::default();
-    for record in raw.modules.unwrap_or_default() {
-        let key = record.key.unwrap_or_default();
-        let version = record.version.filter(|version| !version.is_empty());
-        if let Some(version) = version.as_deref().filter(|version| !is_version(version)) {
-            return ModulesManifest::refused(&path, format!("invalid version \"{version}\" for {key}"));
+    let records = match raw.get("Modules") {
+        None | Some(Value::Null) => &Vec::new(),
+        Some(Value::Array(records)) => records,
+        Some(_) => return ModulesManifest::refused(&path, "error unmarshalling snapshot: Modules is no array"),
+    };
+    for record in records {
+        let Some(record) = read_record(record) else {
+            return ModulesManifest::refused(&path, "error unmarshalling snapshot: a record is no object of strings");
+        };
+        if let Some(version) = record.version.as_deref().filter(|version| !is_version(version)) {
+            return ModulesManifest::refused(&path, format!("invalid version \"{version}\" for {}", record.key));
         }
-        if manifest.record(&key).is_some() {
-            return ModulesManifest::refused(&path, format!("snapshot file contains two records for path {key}"));
+        if manifest.record(&record.key).is_some() {
+            let reason = format!("snapshot file contains two records for path {}", record.key);
+            return ModulesManifest::refused(&path, reason);
         }
-        manifest.records.push(ModuleRecord {
-            key,
-            source: record.source.unwrap_or_default(),
-            version,
-            directory: record.dir.unwrap_or_default().into(),
-        });
+        manifest.records.push(record);
     }
     manifest
+}
+
+/// Null where a value has another type than the engine's.
+fn read_record(record: &Value) -> Option<ModuleRecord> {
+    let text = |name: &str| match record.get(name) {
+        None | Some(Value::Null) => Some(String::new()),
+        Some(value) => value.as_str().map(str::to_owned),
+    };
+    (record.is_object() || record.is_null()).then_some(())?;
+    Some(ModuleRecord {
+        key: text("Key")?,
+        source: text("Source")?,
+        version: text("Version").map(|version| (!version.is_empty()).then_some(version))?,
+        directory: text("Dir")?.into(),
+    })
 }
 
 /// Whether hashicorp/go-version reads it: an exact constraint takes the same texts.
@@ -113,4 +115,55 @@ fn read_limited(path: &Utf8Path) -> io::Result<Vec<u8>> {
         return Err(io::Error::other("too large"));
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_text(text: &str) -> ModulesManifest {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = Utf8Path::from_path(directory.path()).unwrap();
+        fs::create_dir(directory.join("modules")).unwrap();
+        fs::write(directory.join("modules/modules.json"), text).unwrap();
+        read(directory)
+    }
+
+    #[test]
+    fn records_are_read_with_and_without_versions() {
+        let manifest = read_text(
+            r#"{"Modules":[{"Key":"","Source":"","Dir":"."},{"Key":"a.b","Source":"x","Version":"v1.0","Dir":"d"}]}"#,
+        );
+        assert_eq!(manifest.errors, []);
+        assert_eq!(manifest.records[0].version, None);
+        let record = manifest.record("a.b").unwrap();
+        assert_eq!(
+            (record.source.as_str(), record.version.as_deref(), record.directory.as_str()),
+            ("x", Some("v1.0"), "d")
+        );
+    }
+
+    #[test]
+    fn an_empty_or_missing_file_holds_no_records() {
+        for text in ["", "{}", "null", r#"{"Modules":null}"#, r#"{"Modules":[]}"#, r#"{"Other":1}"#] {
+            assert_eq!(read_text(text), ModulesManifest::default(), "{text}");
+        }
+        assert_eq!(read(Utf8Path::new("nowhere")), ModulesManifest::default());
+    }
+
+    #[test]
+    fn broken_files_are_refused() {
+        let texts = [
+            " ",
+            "[]",
+            "{\"Modules\":{}}",
+            "{\"Modules\":[1]}",
+            "{\"Modules\":[{\"Key\":1}]}",
+            "{\"Modules\":[{\"Version\":\">= 1\"}]}",
+            "{\"Modules\":[{\"Key\":\"a\"},{\"Key\":\"a\"}]}",
+        ];
+        for text in texts {
+            assert_eq!(read_text(text).errors.len(), 1, "{text}");
+        }
+    }
 }

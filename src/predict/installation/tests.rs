@@ -326,8 +326,12 @@ mod through_a_plugin_cache {
             case.digest(&path, Layout::Unpacked, DigestKind::H1, Ok(h1));
             entries.entries.push(InstalledEntry { id, path, kind: InstalledKind::Directory });
         }
-        case.facts.plugin_cache =
-            Some(PluginCache { path: "/cache".into(), may_break_lock, entries, is_writable: true });
+        case.facts.plugin_cache = Some(PluginCache {
+            path: "/cache".into(),
+            may_break_lock,
+            entries,
+            directories: [("".into(), true)].into(),
+        });
     }
 
     #[test]

@@ -1,3 +1,4 @@
+use hcl::edit::Span;
 use proptest::prelude::*;
 
 use super::*;
@@ -45,7 +46,6 @@ fn keeps_the_structure_around_expressions_that_hcl_rs_refuses() {
     assert_eq!(body.blocks().count(), 1);
     let after = body.get_attribute("after").unwrap();
     assert_eq!(after.value.as_str(), Some("é"));
-    use hcl::edit::Span;
     assert_eq!(&text[after.value.span().unwrap()], "\"é\"");
     for attribute in body.blocks().next().unwrap().body.attributes() {
         assert!(file.is_unread(&attribute.value.span().unwrap()), "{}", attribute.key.as_str());

@@ -31,16 +31,6 @@ fn terraform_does_what_is_predicted_on_random_cases() {
     random_cases("differential::terraform_does_what_is_predicted_on_random_cases", "terraform");
 }
 
-/// Recorded cases that airtight says it does not know for OpenTofu.
-const NOT_KNOWN: &[&str] = &[
-    // A module's archive is not opened.
-    "a module from a local archive",
-    // Expressions are not evaluated.
-    "a variable in a module's source",
-    // An encrypted state is not read.
-    "OpenTofu's encryption block",
-];
-
 /// The recordings are Terraform's; with its host replaced they are cases for OpenTofu as well.
 #[test]
 fn tofu_does_what_is_predicted_on_the_recorded_cases() {
@@ -58,10 +48,7 @@ fn tofu_does_what_is_predicted_on_the_recorded_cases() {
             let workspace = Workspace::holding(&tree, case.unprivileged);
             let arguments = case.arguments(&workspace);
             let command = case.command(&engine.path, &workspace);
-            let (mut differences, output) = compare(engine, &command, &arguments, &workspace.path(&case.root_module()));
-            if NOT_KNOWN.contains(&case.name.as_str()) {
-                differences.retain(|line| !line.ends_with("predicted Unknown []"));
-            }
+            let (differences, output) = compare(engine, &command, &arguments, &workspace.path(&case.root_module()));
             let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
             let lines: Vec<_> =
                 differences.into_iter().map(|line| format!("{family}: {}: {line}\n{stderr}", case.name)).collect();
@@ -121,8 +108,8 @@ fn play(engine: &Engine, scenario: &Scenario) -> Result<(), TestCaseError> {
     for turn in ["first", "second"] {
         let (differences, output) = compare(engine, &command, &arguments, &workspace.path("stack"));
         if !differences.is_empty() {
-            let mut files = tree.paths().collect::<Vec<_>>().join("\n") + "\n";
-            for (path, text) in tree.texts().filter(|(path, _)| !path.contains("terraform-provider-")) {
+            let mut files = String::new();
+            for (path, text) in tree.texts().filter(|(path, _)| !path.starts_with("mirror")) {
                 files.push_str(&format!("--- {path}\n{text}\n"));
             }
             return Err(TestCaseError::fail(format!(
