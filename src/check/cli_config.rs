@@ -9,7 +9,8 @@ pub fn check(facts: &Facts, config: &CliConfig, files: &[InheritedFile]) -> Vec<
     let mut findings = Vec::new();
     for file in files {
         let reason = match &file.outcome {
-            FileOutcome::Read => continue,
+            // Not read is not judged: the gate stops there.
+            FileOutcome::Read | FileOutcome::NotRead(_) => continue,
             FileOutcome::Missing => "it does not exist",
             FileOutcome::IsDirectory => "it is a directory",
             FileOutcome::Unreadable(reason) => reason,

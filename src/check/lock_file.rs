@@ -2,8 +2,10 @@
 
 use crate::finding::{Code, Finding, Owner, Severity};
 use crate::predict::{Facts, Prediction};
+use crate::read::Problem;
+use crate::read::lock_file::LockFile;
 
-/// Entries that nothing requires, and a lock file that is not there.
+/// Entries that nothing requires, and what is not read of the file.
 pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
     let mut findings = Vec::new();
     for provider in prediction.providers.iter().filter(|provider| !provider.requirement.is_needed) {
@@ -38,5 +40,22 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
                 .at(warning.place.clone(), ""),
         );
     }
+    findings.extend(not_understood(&facts.lock));
     findings
+}
+
+/// What is not read of a lock file proves nothing, so it refuses although the engine may go on.
+pub fn not_understood(lock: &LockFile) -> Vec<Finding> {
+    let finding = |problem: &Problem| {
+        Finding::new(
+            Code::LockFileInvalid,
+            Severity::Error,
+            Owner::Repository,
+            format!("this lock file cannot prove anything here: {}", problem.summary),
+        )
+        .detail(problem.detail.clone())
+        .help("Let `init` or `providers lock` of the engine write the lock file, and commit it as they leave it.")
+        .at(problem.place.clone(), "")
+    };
+    lock.not_understood.iter().map(finding).collect()
 }

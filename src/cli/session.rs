@@ -85,7 +85,7 @@ pub(super) fn tell(resolved: &Resolved, report: &Report, findings: &[Finding], s
     };
     output::people(&text);
     if is_refused && resolved.settings.policy == Policy::Observe {
-        output::error_line("going on all the same: the image's settings say `policy: observe`");
+        output::error_line("the image's settings say `policy: observe`, so this goes on all the same");
     }
 }
 

@@ -389,8 +389,10 @@ mod through_a_plugin_cache {
         case.unpacked(NULL, "3.2.1", Ok(A));
         cache(&mut case, Some(A), false);
         let path = case.last_mirror().packages[0].path.clone();
-        case.facts.plugin_cache.as_mut().unwrap().path = "/mirror".into();
-        case.facts.plugin_cache.as_mut().unwrap().entries.entries[0].path = path.clone();
+        let cache = case.facts.plugin_cache.as_mut().unwrap();
+        cache.path = "/mirror".into();
+        cache.entries.real_base = Some("/mirror".into());
+        cache.entries.entries[0].path = path.clone();
         assert_case(
             "nothing locked",
             &case,

@@ -3,19 +3,21 @@
 //! Sources: OpenTofu `internal/command/meta.go` `Workspace`, `meta_backend.go` `backendFromConfig`, `backendFromState`,
 //! `selectWorkspace`; `internal/backend/local/backend.go` `StatePaths`.
 
-use std::io::ErrorKind;
-
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use serde::Deserialize;
 
-use super::super::Problem;
 use super::super::configuration::Backend;
+use super::super::text_file::{self, TextFileError};
+use super::super::{Problem, json_error};
 use crate::finding::Place;
 
 const STATE_FILE: &str = "terraform.tfstate";
 const WORKSPACE_DIRECTORY: &str = "terraform.tfstate.d";
 const DEFAULT_WORKSPACE: &str = "default";
+
+/// Of the data directory's small files.
+const LIMIT_BYTES: u64 = 1024 * 1024;
 
 /// Where the state is.
 #[derive(Debug, PartialEq, Eq)]
@@ -109,7 +111,7 @@ fn selected_workspace(data_dir: &Utf8Path, variable: Option<&str>) -> (String, b
         return (workspace.to_owned(), true);
     }
     // A file that cannot be read is as good as none.
-    let saved = fs::read(data_dir.join("environment")).unwrap_or_default();
+    let saved = text_file::read_bytes(&data_dir.join("environment"), LIMIT_BYTES).unwrap_or_default();
     let saved = String::from_utf8_lossy(&saved);
     let saved = saved.trim();
     (if saved.is_empty() { DEFAULT_WORKSPACE } else { saved }.to_owned(), false)
@@ -163,16 +165,16 @@ fn recorded_backend(data_dir: &Utf8Path) -> Result<Option<(String, Local)>, Stri
         config: Option<serde_json::Value>,
     }
     let path = data_dir.join(STATE_FILE);
-    let bytes = match fs::read(&path) {
+    let bytes = match text_file::read_bytes(&path, LIMIT_BYTES) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(format!("the backend that was initialized is not known: {error}")),
+        Err(TextFileError::Missing) => return Ok(None),
+        Err(error) => return Err(format!("the backend that was initialized is not known: {path}: {error}")),
     };
     if bytes.is_empty() {
         return Ok(None);
     }
     let recorded: Recorded = serde_json::from_slice(&bytes)
-        .map_err(|error| format!("the backend that was initialized is not known: {path}: {error}"))?;
+        .map_err(|error| format!("the backend that was initialized is not known: {path}: {}", json_error(&error)))?;
     let Some(backend) = recorded.backend else { return Ok(None) };
     let Some(kind) = backend.kind.filter(|kind| !kind.is_empty()) else { return Ok(None) };
     let setting = |name: &str| {

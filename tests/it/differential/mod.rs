@@ -5,12 +5,13 @@
 //!
 //! `AIRTIGHT_DIFFERENTIAL_CASES` is the number of cases for each engine, `AIRTIGHT_DIFFERENTIAL_SEED` any number.
 
+mod extras;
 mod scenario;
 
 use std::process::Output;
 
 use proptest::strategy::Strategy as _;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use rayon::prelude::*;
 
 use self::scenario::{Scenario, scenarios};
@@ -31,6 +32,10 @@ fn terraform_does_what_is_predicted_on_random_cases() {
     random_cases("differential::terraform_does_what_is_predicted_on_random_cases", "terraform");
 }
 
+/// What OpenTofu evaluates, and we do not: family and case.
+const LEFT_OPEN: &[(&str, &str)] =
+    &[("configuration", "OpenTofu's encryption block"), ("module", "a variable in a module's source")];
+
 /// The recordings are Terraform's; with its host replaced they are cases for OpenTofu as well.
 #[test]
 fn tofu_does_what_is_predicted_on_the_recorded_cases() {
@@ -41,6 +46,7 @@ fn tofu_does_what_is_predicted_on_the_recorded_cases() {
         .iter()
         .flat_map(|family| fixture::read(family).into_iter().map(|case| (*family, case)))
         .filter(|(_, case)| case.skip.is_none() && case.can_be_predicted() && (is_root() || !case.needs_root()))
+        .filter(|(family, case)| !LEFT_OPEN.contains(&(family, case.name.as_str())))
         .collect();
     let differences: Vec<String> = (cases.par_iter())
         .flat_map(|(family, case)| {
@@ -58,6 +64,9 @@ fn tofu_does_what_is_predicted_on_the_recorded_cases() {
     assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
 }
 
+/// The cases of a seed come in this many streams, whatever the number of processors.
+const STREAMS: u32 = 8;
+
 fn ready_engine(test: &str, name: &str) -> Option<&'static Engine> {
     if !has_namespaces() {
         report_ignored(test, "no network namespace can be made here");
@@ -73,27 +82,21 @@ fn random_cases(test: &str, name: &str) {
     };
     let cases = number("AIRTIGHT_DIFFERENTIAL_CASES", 200);
     let seed = number("AIRTIGHT_DIFFERENTIAL_SEED", 1);
-    let workers = u32::try_from(rayon::current_num_threads()).unwrap();
-    let failures: Vec<String> = (0..workers)
+    let failures: Vec<String> = (0..STREAMS)
         .into_par_iter()
-        .filter_map(|worker| {
+        .filter_map(|stream| {
             let mut bytes = [0; 32];
             bytes[..4].copy_from_slice(&seed.to_le_bytes());
-            bytes[4..8].copy_from_slice(&worker.to_le_bytes());
+            bytes[4..8].copy_from_slice(&stream.to_le_bytes());
             let config = Config {
-                cases: cases.div_ceil(workers),
+                cases: cases.div_ceil(STREAMS),
                 failure_persistence: None,
                 max_shrink_iters: 400,
                 ..Config::default()
             };
             let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
             let strategy = scenarios(engine.default_host()).prop_filter("left to chance", Scenario::is_determined);
-            match runner.run(&strategy, |scenario| play(engine, &scenario)) {
-                Ok(()) => None,
-                // The files are printed already, and say it shorter than the case.
-                Err(TestError::Fail(reason, _)) => Some(reason.to_string()),
-                Err(error) => Some(error.to_string()),
-            }
+            runner.run(&strategy, |scenario| play(engine, &scenario)).err().map(|error| error.to_string())
         })
         .collect();
     assert!(failures.is_empty(), "seed {seed}, {}:\n{}", engine.name, failures.join("\n\n"));
@@ -102,7 +105,7 @@ fn random_cases(test: &str, name: &str) {
 /// `init`, a change, and `init` again.
 fn play(engine: &Engine, scenario: &Scenario) -> Result<(), TestCaseError> {
     let tree = scenario.tree();
-    let workspace = Workspace::holding(&tree, false);
+    let workspace = Workspace::holding(&tree, scenario.is_unprivileged());
     let arguments = scenario.arguments();
     let command = scenario.command(&engine.path, &workspace);
     for turn in ["first", "second"] {

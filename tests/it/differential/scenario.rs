@@ -7,7 +7,8 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use crate::support::isolation::Isolated;
+use super::extras::{Extra, extras};
+use crate::support::isolation::{Isolated, is_root};
 use crate::support::lock_file::{self, Lock};
 use crate::support::package::Package;
 use crate::support::tree::{Tree, Workspace};
@@ -23,12 +24,11 @@ pub struct Scenario {
     module: Option<Vec<Requirement>>,
     state: Vec<String>,
     locks: Vec<PlannedLock>,
-    /// What stands in the data directory, and in the plugin cache, before.
-    installed: Vec<Placed>,
-    cached: Vec<Placed>,
     flags: Vec<&'static str>,
     surroundings: Surroundings,
     change: Change,
+    extras: Vec<Extra>,
+    host: &'static str,
 }
 
 /// A package in a mirror.
@@ -111,13 +111,8 @@ enum Surroundings {
     ArgumentsByVariable,
     DataDirectory,
     PluginCache,
-    PluginCacheThatMayBreakLocks,
     Workspace,
     StateElsewhere,
-    /// The root module's main file is OpenTofu's own, beside another of the same stem.
-    TofuFile,
-    /// The first mirror is behind a symbolic link.
-    LinkedMirror,
 }
 
 /// What happens between the two turns.
@@ -278,15 +273,9 @@ pub fn scenarios(host: &'static str) -> impl Strategy<Value = Scenario> {
         5 => Just(Surroundings::Plain),
         3 => select(vec![
             Surroundings::ArgumentsByVariable, Surroundings::DataDirectory, Surroundings::PluginCache,
-            Surroundings::PluginCacheThatMayBreakLocks, Surroundings::Workspace, Surroundings::StateElsewhere,
-            Surroundings::TofuFile, Surroundings::LinkedMirror,
+            Surroundings::Workspace, Surroundings::StateElsewhere,
         ]),
     ];
-    let there_before = || {
-        let name = select(vec!["hashicorp/null", "hashicorp/random"]);
-        let package = name.prop_flat_map(move |name| placed(Just(format!("{host}/{name}"))));
-        prop_oneof![3 => Just(Vec::new()), 1 => vec(package, 1..4)]
-    };
     let changes = select(vec![
         Change::None,
         Change::MirrorLost,
@@ -302,12 +291,13 @@ pub fn scenarios(host: &'static str) -> impl Strategy<Value = Scenario> {
         option::weighted(0.3, requirements(host)),
         prop_oneof![3 => Just(Vec::new()), 1 => state],
         prop_oneof![1 => Just(Vec::new()), 3 => locks(host)],
-        (there_before(), there_before()),
-        (flags(), surroundings, changes),
+        flags(),
+        surroundings,
+        changes,
+        extras(),
     )
-        .prop_map(|(mirrors, cli_config, root, module, state, locks, (installed, cached), rest)| {
-            let (flags, surroundings, change) = rest;
-            Scenario { mirrors, cli_config, root, module, state, locks, installed, cached, flags, surroundings, change }
+        .prop_map(move |(mirrors, cli_config, root, module, state, locks, flags, surroundings, change, extras)| {
+            Scenario { mirrors, cli_config, root, module, state, locks, flags, surroundings, change, extras, host }
         })
 }
 
@@ -324,10 +314,9 @@ impl Scenario {
     }
 
     pub fn arguments(&self) -> Vec<String> {
-        if self.surroundings == Surroundings::ArgumentsByVariable {
-            return Vec::new();
-        }
-        self.flags.iter().map(|flag| flag.replace("$ROOT", "..")).collect()
+        let flags: &[_] = if self.surroundings == Surroundings::ArgumentsByVariable { &[] } else { &self.flags };
+        let more = self.extras.iter().filter_map(Extra::argument);
+        flags.iter().copied().chain(more).map(|flag| flag.replace("$ROOT", "..")).collect()
     }
 
     pub fn command(&self, program: &Utf8Path, workspace: &Workspace) -> Isolated {
@@ -338,44 +327,41 @@ impl Scenario {
             CliConfig::Missing => command.environment("TF_CLI_CONFIG_FILE", workspace.path("none").as_str()),
             _ => command.environment("TF_CLI_CONFIG_FILE", workspace.path("rc").as_str()),
         };
-        match self.surroundings {
+        command.unprivileged = self.is_unprivileged();
+        command = match self.surroundings {
             Surroundings::ArgumentsByVariable => {
                 let flags = self.flags.join(" ").replace("$ROOT", workspace.root().as_str());
                 command.environment("TF_CLI_ARGS_init", flags)
             }
             Surroundings::DataDirectory => command.environment("TF_DATA_DIR", workspace.path("data").as_str()),
             Surroundings::PluginCache => command.environment("TF_PLUGIN_CACHE_DIR", workspace.path("cache").as_str()),
-            Surroundings::PluginCacheThatMayBreakLocks => command
-                .environment("TF_PLUGIN_CACHE_DIR", workspace.path("cache").as_str())
-                .environment("TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE", "1"),
             Surroundings::Workspace => command.environment("TF_WORKSPACE", "other"),
-            Surroundings::Plain
-            | Surroundings::StateElsewhere
-            | Surroundings::TofuFile
-            | Surroundings::LinkedMirror => command,
+            Surroundings::Plain | Surroundings::StateElsewhere => command,
+        };
+        self.extras.iter().fold(command, |command, extra| extra.change_command(command, workspace))
+    }
+
+    /// Whether the engine runs as another user than root, to whom no directory is closed.
+    pub fn is_unprivileged(&self) -> bool {
+        is_root() && self.extras.iter().any(Extra::needs_unprivileged_user)
+    }
+
+    /// The data directory, from the directory of the case.
+    fn data_directory(&self) -> &'static str {
+        let by_variable = self.extras.iter().any(|extra| matches!(extra, Extra::Variable("TF_DATA_DIR", _)));
+        match self.surroundings {
+            _ if by_variable => "stack/data",
+            Surroundings::DataDirectory => "data",
+            _ => "stack/.terraform",
         }
     }
 
     pub fn tree(&self) -> Tree {
         let mut tree = Tree::default();
-        tree.directory("home/").directory("stack/").directory("mirror1/").directory("cache/");
-        let first_mirror = if self.surroundings == Surroundings::LinkedMirror { "real" } else { "mirror0" };
-        tree.directory(format!("{first_mirror}/"));
-        if self.surroundings == Surroundings::LinkedMirror {
-            tree.link("mirror0", "$ROOT/real");
-        }
-        let data_directory = if self.surroundings == Surroundings::DataDirectory { "data" } else { "stack/.terraform" };
-        let installed = format!("{data_directory}/providers");
-        let places = [(first_mirror, &self.mirrors[0]), ("mirror1", &self.mirrors[1])];
-        for (directory, packages) in
-            places.into_iter().chain([(installed.as_str(), &self.installed), ("cache", &self.cached)])
-        {
-            for (number, placed) in packages.iter().enumerate() {
-                let placed = Placed {
-                    packed: placed.packed && (directory == first_mirror || directory == "mirror1"),
-                    ..placed.clone()
-                };
-                placed.lay_into(&mut tree, directory, &format!("aside/{directory}/{number}"));
+        tree.directory("home/").directory("stack/").directory("mirror0/").directory("mirror1/").directory("cache/");
+        for (number, mirror) in self.mirrors.iter().enumerate() {
+            for (place, placed) in mirror.iter().enumerate() {
+                placed.lay_into(&mut tree, &format!("mirror{number}"), &format!("elsewhere/{number}-{place}"));
             }
         }
         self.cli_config.lay_into(&mut tree);
@@ -396,12 +382,12 @@ impl Scenario {
             let backend = "terraform {\n  backend \"local\" {\n    path = \"states/one.tfstate\"\n  }\n}\n";
             tree.file("stack/backend.tf", backend);
         }
-        if self.surroundings == Surroundings::TofuFile {
-            tree.file("stack/main.tofu", "resource \"null_thing\" \"tofu\" {}\n");
-        }
         if !self.locks.is_empty() {
             let locks: Vec<Lock> = self.locks.iter().map(|lock| self.lock(lock)).collect();
             tree.file("stack/.terraform.lock.hcl", lock_file::text(&locks));
+        }
+        for extra in &self.extras {
+            extra.lay_into(&mut tree, self.host);
         }
         tree
     }
@@ -433,16 +419,12 @@ impl Scenario {
 
     /// What happens between the two turns.
     pub fn change(&self, workspace: &Workspace) {
-        let data_directory = match self.surroundings {
-            Surroundings::DataDirectory => workspace.path("data"),
-            _ => workspace.path("stack/.terraform"),
-        };
+        let data_directory = workspace.path(self.data_directory());
         match self.change {
             Change::None => {}
             Change::MirrorLost => {
-                let mirror = workspace.path("mirror0").canonicalize_utf8().unwrap();
-                fs::remove_dir_all(&mirror).unwrap();
-                fs::create_dir(&mirror).unwrap();
+                fs::remove_dir_all(workspace.path("mirror0")).unwrap();
+                fs::create_dir(workspace.path("mirror0")).unwrap();
             }
             Change::PackageAltered => alter_first_package(&workspace.path("mirror0")),
             Change::InstalledAltered => alter_first_package(&data_directory.join("providers")),
@@ -606,6 +588,12 @@ fn state_text(addresses: &[String]) -> String {
         "resources": resources.collect::<Vec<_>>(),
     });
     state.to_string()
+}
+
+impl Tree {
+    fn has_below(&self, path: &str) -> bool {
+        self.contains(path) || self.contains(&format!("{path}/"))
+    }
 }
 
 #[test]

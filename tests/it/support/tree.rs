@@ -52,9 +52,25 @@ impl Tree {
         self.insert(path, Entry { content: Content::Directory, mode: None, is_roots: false })
     }
 
-    /// Whether the path, or anything below it, is there.
-    pub fn has_below(&self, path: &str) -> bool {
-        self.paths().any(|other| other.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    pub fn contains(&self, path: &str) -> bool {
+        self.entries.contains_key(path)
+    }
+
+    /// Whether something lies below a path.
+    pub fn holds_below(&self, path: &str) -> bool {
+        let below = format!("{path}/");
+        self.entries.keys().any(|entry| entry.starts_with(&below) && entry.len() > below.len())
+    }
+
+    /// Changes the bytes of every file whose name ends in `.zip`.
+    pub fn change_archives(&mut self, change: impl Fn(&mut Vec<u8>)) {
+        for (path, entry) in &mut self.entries {
+            if let Content::Bytes(bytes) = &mut entry.content
+                && path.ends_with(".zip")
+            {
+                change(bytes);
+            }
+        }
     }
 
     /// Every text that the tree holds, with its path.
