@@ -141,6 +141,9 @@ struct Placed {
 
 impl Installation<'_> {
     fn run(&self) -> Result<Done, Stop> {
+        if let Some(error) = &self.facts.installed.error {
+            return Err(self.closed(error));
+        }
         let target = entry_for(&self.facts.installed, self.selected);
         if let Some(entry) = target
             && let Some(proven_by) = self.match_existing(entry)?
@@ -157,6 +160,16 @@ impl Installation<'_> {
         }
         let placed = self.place(target)?;
         Ok(Done { install: placed.install, proven_by: placed.proven_by, h1: placed.h1, lock: LockUpdate::Rewritten })
+    }
+
+    /// Terraform walks all that is installed; OpenTofu only has to get to the package's own place.
+    fn closed(&self, error: &str) -> Stop {
+        let is_asked = self.facts.engine.name == EngineName::Terraform || self.facts.installed.real_base.is_none();
+        if is_asked {
+            Stop::fails(Code::PackageCacheConflict, error)
+        } else {
+            Stop::Unseen(Code::PackagePlanted, error.to_owned())
+        }
     }
 
     /// What a package that is there already does to its lock entry.

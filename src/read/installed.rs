@@ -26,8 +26,10 @@ pub struct Installed {
     /// Anything that is no `HOST/NAMESPACE/TYPE/VERSION/TARGET` (the engines' own `.lock` files excepted), such as a
     /// link above that level; `providers` itself where it is no plain directory. By path.
     pub strange: Vec<Utf8PathBuf>,
-    /// The directory that was read, without symbolic links; null where it is not there.
+    /// The directory that was read, without symbolic links; null where it is not there, or closed.
     pub real_base: Option<Utf8PathBuf>,
+    /// Why it, or a directory in it, cannot be read; nothing is then known of what stands there.
+    pub error: Option<String>,
 }
 
 /// Something at the place of a package. Its path may spell the identity in another way than the engine writes it.
@@ -56,6 +58,16 @@ pub enum InstalledKind {
 /// Fails if a directory cannot be read, where Terraform fails too.
 pub fn read(data_dir: &Utf8Path, engine: EngineName) -> anyhow::Result<Installed> {
     read_directory(&data_dir.join("providers"), engine)
+}
+
+/// The same where a directory that cannot be read is a fact like others.
+pub fn read_as_far_as_possible(data_dir: &Utf8Path, engine: EngineName) -> Installed {
+    let directory = data_dir.join("providers");
+    read_directory(&directory, engine).unwrap_or_else(|error| Installed {
+        real_base: directory.canonicalize_utf8().ok().filter(|base| base.read_dir_utf8().is_ok()),
+        error: Some(format!("{error:#}")),
+        ..Installed::default()
+    })
 }
 
 /// Reads a directory of installed packages, such as a plugin cache; missing is empty.

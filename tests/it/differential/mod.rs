@@ -3,15 +3,16 @@
 //! A random case is a mirror or two, a CLI configuration, a configuration, a state, a lock file and arguments; `init`
 //! runs without network, then once more on what it left. A difference is shrunk, and printed as files.
 //!
-//! `AIRTIGHT_DIFFERENTIAL_CASES` is the number of cases for each engine, `AIRTIGHT_DIFFERENTIAL_SEED` any number.
+//! `AIRTIGHT_DIFFERENTIAL_CASES` is the number of cases for each engine, `AIRTIGHT_DIFFERENTIAL_SEED` any number,
+//! `AIRTIGHT_DIFFERENTIAL_SHRINK` how many smaller cases are tried for each one that differs.
 
 mod extras;
 mod scenario;
 
 use std::process::Output;
 
-use proptest::strategy::Strategy as _;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use proptest::strategy::{Strategy as _, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rayon::prelude::*;
 
 use self::scenario::{Scenario, scenarios};
@@ -82,28 +83,52 @@ fn random_cases(test: &str, name: &str) {
     };
     let cases = number("AIRTIGHT_DIFFERENTIAL_CASES", 200);
     let seed = number("AIRTIGHT_DIFFERENTIAL_SEED", 1);
+    let shrinking = number("AIRTIGHT_DIFFERENTIAL_SHRINK", 100);
     let failures: Vec<String> = (0..STREAMS)
         .into_par_iter()
-        .filter_map(|stream| {
+        .flat_map_iter(|stream| {
             let mut bytes = [0; 32];
             bytes[..4].copy_from_slice(&seed.to_le_bytes());
             bytes[4..8].copy_from_slice(&stream.to_le_bytes());
-            let config = Config {
-                cases: cases.div_ceil(STREAMS),
-                failure_persistence: None,
-                max_shrink_iters: 400,
-                ..Config::default()
-            };
-            let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+            let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+            let mut runner = TestRunner::new_with_rng(Config::default(), random);
             let strategy = scenarios(engine.default_host()).prop_filter("left to chance", Scenario::is_determined);
-            runner.run(&strategy, |scenario| play(engine, &scenario)).err().map(|error| error.to_string())
+            let mut failures = Vec::new();
+            for _ in 0..cases.div_ceil(STREAMS) {
+                let mut case = strategy.new_tree(&mut runner).unwrap();
+                if let Err(first) = play(engine, &case.current()) {
+                    failures.push(shrink(engine, &mut case, first, shrinking));
+                }
+            }
+            failures
         })
         .collect();
-    assert!(failures.is_empty(), "seed {seed}, {}:\n{}", engine.name, failures.join("\n\n"));
+    let number = failures.len();
+    assert!(
+        failures.is_empty(),
+        "seed {seed}, {}: {number} of {cases} differ:\n{}",
+        engine.name,
+        failures.join("\n\n")
+    );
+}
+
+/// The difference of the smallest case that is found to have one.
+fn shrink(engine: &Engine, case: &mut impl ValueTree<Value = Scenario>, first: String, tries: u32) -> String {
+    let mut smallest = first;
+    let mut fails = true;
+    for _ in 0..tries {
+        if !(if fails { case.simplify() } else { case.complicate() }) {
+            break;
+        }
+        let played = if case.current().is_determined() { play(engine, &case.current()) } else { Ok(()) };
+        fails = played.is_err();
+        smallest = played.err().unwrap_or(smallest);
+    }
+    smallest
 }
 
 /// `init`, a change, and `init` again.
-fn play(engine: &Engine, scenario: &Scenario) -> Result<(), TestCaseError> {
+fn play(engine: &Engine, scenario: &Scenario) -> Result<(), String> {
     let tree = scenario.tree();
     let workspace = Workspace::holding(&tree, scenario.is_unprivileged());
     let arguments = scenario.arguments();
@@ -115,12 +140,13 @@ fn play(engine: &Engine, scenario: &Scenario) -> Result<(), TestCaseError> {
             for (path, text) in tree.texts().filter(|(path, _)| !path.starts_with("mirror")) {
                 files.push_str(&format!("--- {path}\n{text}\n"));
             }
-            return Err(TestCaseError::fail(format!(
-                "{turn} init {arguments:?}:\n{}\n{files}\n{}{}",
+            return Err(format!(
+                "=== {turn} init {arguments:?}:\n{}\n{}\n{files}\n{}{}",
                 differences.join("\n"),
+                scenario.oddities(),
                 String::from_utf8_lossy(&output.stdout),
                 String::from_utf8_lossy(&output.stderr)
-            )));
+            ));
         }
         scenario.change(&workspace);
     }

@@ -346,6 +346,18 @@ impl Scenario {
         is_root() && self.extras.iter().any(Extra::needs_unprivileged_user)
     }
 
+    /// What the files do not show.
+    pub fn oddities(&self) -> String {
+        let packages = self.mirrors.iter().enumerate().flat_map(|(mirror, placed)| {
+            placed.iter().map(move |placed| {
+                let (package, packed, oddity) = (&placed.package, placed.packed, placed.oddity);
+                format!("mirror{mirror}: {} packed {packed} {oddity:?}\n", package.unpacked_path())
+            })
+        });
+        let packages: String = packages.collect();
+        format!("{packages}{:?} {:?} {:?}", self.surroundings, self.change, self.extras)
+    }
+
     /// The data directory, from the directory of the case.
     fn data_directory(&self) -> &'static str {
         let by_variable = self.extras.iter().any(|extra| matches!(extra, Extra::Variable("TF_DATA_DIR", _)));
