@@ -377,7 +377,7 @@ mod tests {
         let recorded = r#"{"version": 3, "backend": {"type": "local", "config": {"path": "a"}}}"#;
         let scratch = Scratch::with(&[(".terraform/terraform.tfstate", recorded)]);
         let select = |init: &InitArguments, backend: Option<&Backend>| {
-            with_backend(&scratch.path, &scratch.path.join(".terraform"), None, backend, init)
+            with_backend(&scratch.path, &scratch.path.join(".terraform"), None, backend, init, EngineName::Tofu)
         };
         let reconfigure = InitArguments { reconfigure: true, ..InitArguments::default() };
         assert_eq!(select(&reconfigure, None), Selection::File(scratch.path.join("terraform.tfstate")));
