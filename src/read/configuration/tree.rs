@@ -56,6 +56,8 @@ pub(super) fn read(
     for call in &root.calls {
         tree.child(&parent, &call.name, call);
     }
+    // The root module does not call what its test files call, and may be called from there.
+    tree.calls_before.clear();
     let parent = Parent { is_test_file: true, ..parent };
     for run in run_calls {
         tree.child(&parent, &run.key, &run.call);

@@ -53,6 +53,17 @@ fn keeps_the_structure_around_expressions_that_hcl_rs_refuses() {
 }
 
 #[test]
+fn an_empty_heredoc_does_not_swallow_what_follows() {
+    let text = "a {\n  b = <<EOT\nEOT\n  c = 1\n}\nd {\n  e = <<EOT\n  f\nEOT\n}\n";
+    let file = NativeFile::parse(text.as_bytes());
+    let body = file.body.unwrap();
+    assert_eq!(body.blocks().count(), 2);
+    assert!(body.blocks().next().unwrap().body.has_attribute("c"));
+    let text = "a {\n  b = <<EOT\nEOT\n  c = 1\n}\n";
+    assert!(NativeFile::parse(text.as_bytes()).body.is_some());
+}
+
+#[test]
 fn accepts_what_the_engines_accept() {
     let texts = [
         "",
