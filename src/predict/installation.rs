@@ -90,7 +90,11 @@ pub(super) fn wanted_contents(facts: &Facts, selection: &Selection) -> Vec<Conte
             });
         }
         let caches = facts.plugin_cache.iter().map(|cache| &cache.entries);
-        for entry in caches.chain([&facts.installed]).filter_map(|installed| entry_for(installed, selected)) {
+        let homes: Vec<_> = caches.chain([&facts.installed]).collect();
+        let entries = homes.iter().flat_map(|installed| {
+            [entry_for(facts, installed, selected), entry_at_place(installed, selected)].into_iter().flatten()
+        });
+        for entry in entries {
             wanted.extend(existing_directory(entry, selected).map(|path| ContentsRequest {
                 path,
                 layout: Layout::Unpacked,
@@ -103,8 +107,19 @@ pub(super) fn wanted_contents(facts: &Facts, selection: &Selection) -> Vec<Conte
     wanted
 }
 
-fn entry_for<'a>(installed: &'a Installed, selected: &Selected) -> Option<&'a InstalledEntry> {
+/// What the engine finds of a package: Terraform walks, and takes it in any spelling; OpenTofu from 1.10 looks at the
+/// package's own path.
+fn entry_for<'a>(facts: &Facts, installed: &'a Installed, selected: &Selected) -> Option<&'a InstalledEntry> {
+    if facts.engine.installs_one_directory_at_a_time() {
+        return entry_at_place(installed, selected);
+    }
     installed.entries.iter().find(|entry| entry.id == selected.id)
+}
+
+/// What stands where the engine puts a package.
+fn entry_at_place<'a>(installed: &'a Installed, selected: &Selected) -> Option<&'a InstalledEntry> {
+    let place = selected.id.unpacked_path();
+    installed.entries.iter().find(|entry| entry.id == selected.id && entry.path.ends_with(&place))
 }
 
 /// The directory behind an entry; a link to the selected package is that package, so that it is read once.
@@ -144,8 +159,7 @@ impl Installation<'_> {
         if let Some(error) = &self.facts.installed.error {
             return Err(self.closed(error));
         }
-        let target = entry_for(&self.facts.installed, self.selected);
-        if let Some(entry) = target
+        if let Some(entry) = entry_for(self.facts, &self.facts.installed, self.selected)
             && let Some(proven_by) = self.match_existing(entry)?
         {
             return Ok(Done {
@@ -155,6 +169,7 @@ impl Installation<'_> {
                 lock: self.kept_lock(),
             });
         }
+        let target = entry_at_place(&self.facts.installed, self.selected);
         if let Some(cache) = &self.facts.plugin_cache {
             return self.through_plugin_cache(cache, target);
         }

@@ -109,8 +109,7 @@ impl Before {
         if reads_state(facts) {
             for problem in &facts.state.errors {
                 self.failures.push(
-                    Failure::new(Step::State, Code::StateInvalid, refreshing(&problem.summary), &problem.detail)
-                        .at(&problem.place),
+                    Failure::new(Step::State, Code::StateInvalid, &problem.summary, &problem.detail).at(&problem.place),
                 );
             }
         }
@@ -242,11 +241,6 @@ const fn not_loaded(record: InstallationRecord) -> (&'static str, &'static str) 
              configuration.",
         ),
     }
-}
-
-fn refreshing(summary: &str) -> String {
-    const PREFIX: &str = "Error refreshing state";
-    if summary.starts_with(PREFIX) { summary.to_owned() } else { format!("{PREFIX}: {summary}") }
 }
 
 /// `modules/x.tf:4`, or the path alone.

@@ -19,6 +19,8 @@ pub struct InitArguments {
     pub reconfigure: bool,
     /// `-migrate-state`, or `-force-copy`, which implies it.
     pub migrate_state: bool,
+    /// `-force-copy`: states are migrated without a question.
+    pub force_copy: bool,
     /// `-backend-config=KEY=VALUE` or `-backend-config=FILE`, in their order.
     pub backend_config: Vec<String>,
     pub get: bool,
@@ -41,6 +43,7 @@ impl Default for InitArguments {
             backend: true,
             reconfigure: false,
             migrate_state: false,
+            force_copy: false,
             backend_config: Vec::new(),
             get: true,
             upgrade: false,
@@ -179,6 +182,7 @@ impl InitArguments {
         }
         self.check_combinations(&given, engine);
         self.set_switches(&given);
+        self.migrate_state |= self.force_copy;
     }
 
     fn too_many(&mut self, given: &[(&str, bool)], engine: &Engine) {
@@ -202,8 +206,8 @@ impl InitArguments {
             match *name {
                 "backend" | "cloud" => self.backend = *on,
                 "reconfigure" => self.reconfigure = *on,
-                "migrate-state" => self.migrate_state |= *on,
-                "force-copy" => self.migrate_state |= *on,
+                "migrate-state" => self.migrate_state = *on,
+                "force-copy" => self.force_copy = *on,
                 "get" => self.get = *on,
                 "upgrade" => self.upgrade = *on,
                 _ => {}

@@ -7,6 +7,7 @@
 //! Sources: OpenTofu `internal/command/init.go` `Run`; `internal/states/statefile` `read.go`, `version4.go`.
 
 mod document;
+mod migration;
 mod provider_string;
 mod selection;
 
@@ -66,7 +67,7 @@ pub fn read(
     engine: &Engine,
 ) -> State {
     let selection = if init.backend {
-        selection::with_backend(root_module, data_dir, workspace, backend, init, engine.name)
+        selection::with_backend(root_module, data_dir, workspace, backend, init, engine)
     } else {
         selection::without_backend(root_module, data_dir, workspace, engine.name)
     };

@@ -1,7 +1,7 @@
 //! Installing through a plugin cache: into the cache first, then a link to it.
 
 use super::super::{Install, PluginCache};
-use super::{Done, Installation, LockUpdate, Stop, entry_for, existing_directory};
+use super::{Done, Installation, LockUpdate, Stop, entry_at_place, entry_for, existing_directory};
 use crate::finding::Code;
 use crate::read::installed::{InstalledEntry, InstalledKind};
 
@@ -11,7 +11,7 @@ impl Installation<'_> {
         cache: &PluginCache,
         target: Option<&InstalledEntry>,
     ) -> Result<Done, Stop> {
-        let cached = entry_for(&cache.entries, self.selected);
+        let cached = entry_for(self.facts, &cache.entries, self.selected);
         let from_cache = match cached {
             Some(entry) if self.facts.engine.installs_one_directory_at_a_time() => self.match_cached(cache, entry)?,
             Some(entry) => self.accept_cached(cache, entry)?,
@@ -19,7 +19,7 @@ impl Installation<'_> {
         };
         let done = match from_cache {
             Some(done) => done,
-            None => self.add_to_cache(cache, cached)?,
+            None => self.add_to_cache(cache, entry_at_place(&cache.entries, self.selected))?,
         };
         if let Some(entry) = target
             && entry.kind == InstalledKind::Directory

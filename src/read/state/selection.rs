@@ -10,11 +10,12 @@ use serde::Deserialize;
 use super::super::configuration::Backend;
 use super::super::text_file::{self, TextFileError};
 use super::super::{Problem, json_error};
-use crate::domain::{EngineName, Quoted};
+use super::migration;
+use crate::domain::{Engine, EngineName, Quoted};
 use crate::finding::Place;
 use crate::read::init_arguments::InitArguments;
 
-const STATE_FILE: &str = "terraform.tfstate";
+pub(super) const STATE_FILE: &str = "terraform.tfstate";
 const WORKSPACE_DIRECTORY: &str = "terraform.tfstate.d";
 const DEFAULT_WORKSPACE: &str = "default";
 const CLOUD: &str = "cloud";
@@ -33,9 +34,21 @@ pub(super) enum Selection {
 
 /// A local backend's settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Local {
+pub(super) struct Local {
     path: Option<String>,
     workspace_dir: Option<String>,
+}
+
+impl Local {
+    #[cfg(test)]
+    pub(super) fn at(path: &str) -> Self {
+        Self { path: Some(path.to_owned()), workspace_dir: None }
+    }
+
+    /// The default workspace's state.
+    pub(super) fn default_state(&self, root_module: &Utf8Path) -> Utf8PathBuf {
+        root_module.join(self.path.as_deref().filter(|path| !path.is_empty()).unwrap_or(STATE_FILE))
+    }
 }
 
 /// As `init` selects it: by the configuration's backend, where the data directory records no other one.
@@ -45,9 +58,9 @@ pub(super) fn with_backend(
     workspace: Option<&str>,
     backend: Option<&Backend>,
     init: &InitArguments,
-    engine: EngineName,
+    engine: &Engine,
 ) -> Selection {
-    let recorded = match recorded_backend(data_dir, engine) {
+    let recorded = match recorded_backend(data_dir, engine.name) {
         Ok(recorded) => recorded.filter(|_| !init.reconfigure),
         Err(refusal) => return refusal,
     };
@@ -61,11 +74,19 @@ pub(super) fn with_backend(
         };
     };
     if let Some((kind, _)) = &recorded
+        && !is_unsupported(&backend.kind, engine)
         && *kind != backend.kind
         && !init.migrate_state
         && ![kind, &backend.kind].contains(&&CLOUD.to_owned())
     {
         return Selection::Invalid(changed(data_dir));
+    }
+    if is_unsupported(&backend.kind, engine) {
+        return Selection::Invalid(Problem {
+            summary: "Unsupported backend type".to_owned(),
+            detail: format!("There is no backend type named {}.", Quoted(&backend.kind)),
+            place: backend.place.clone(),
+        });
     }
     if backend.kind != "local" {
         return Selection::Unseen(in_backend(&backend.kind));
@@ -82,6 +103,7 @@ pub(super) fn with_backend(
         Some((kind, recorded)) if recorded != local => Selection::Unseen(format!(
             "the data directory records another `{kind}` backend, whose state would be migrated"
         )),
+        None if let Some(stop) = migration::stop(root_module, &local, init, engine) => stop,
         _ => match existing_workspace(root_module, data_dir, workspace, &local) {
             Ok(workspace) => {
                 local_state(root_module, data_dir, workspace.as_deref().or(Some(DEFAULT_WORKSPACE)), &local)
@@ -117,6 +139,34 @@ fn overridden(backend: &Backend, arguments: &[String]) -> Result<Local, Selectio
         }
     }
     Ok(local)
+}
+
+/// Whether the engine has no backend of this name. Versions that are later than those known here may have more.
+///
+/// Source: OpenTofu and Terraform `internal/backend/init/init.go`.
+fn is_unsupported(kind: &str, engine: &Engine) -> bool {
+    const KNOWN: [&str; 14] = [
+        "azurerm",
+        "cloud",
+        "consul",
+        "cos",
+        "gcs",
+        "http",
+        "inmem",
+        "kubernetes",
+        "local",
+        "oci",
+        "oss",
+        "pg",
+        "remote",
+        "s3",
+    ];
+    const REMOVED: [&str; 6] = ["artifactory", "azure", "etcd", "etcdv3", "manta", "swift"];
+    let is_later = match engine.name {
+        EngineName::Tofu => engine.is_at_least(1, 13, 0),
+        EngineName::Terraform => engine.is_at_least(1, 16, 0),
+    };
+    REMOVED.contains(&kind) || (!is_later && !KNOWN.contains(&kind))
 }
 
 fn changed(data_dir: &Utf8Path) -> Problem {
@@ -162,13 +212,13 @@ fn local_state(root_module: &Utf8Path, data_dir: &Utf8Path, workspace: Option<&s
         });
     }
     Selection::File(if workspace == DEFAULT_WORKSPACE {
-        root_module.join(local.path.as_deref().filter(|path| !path.is_empty()).unwrap_or(STATE_FILE))
+        local.default_state(root_module)
     } else {
         workspace_directory(root_module, local).join(workspace).join(STATE_FILE)
     })
 }
 
-fn workspace_directory(root_module: &Utf8Path, local: &Local) -> Utf8PathBuf {
+pub(super) fn workspace_directory(root_module: &Utf8Path, local: &Local) -> Utf8PathBuf {
     root_module.join(local.workspace_dir.as_deref().filter(|path| !path.is_empty()).unwrap_or(WORKSPACE_DIRECTORY))
 }
 
@@ -275,6 +325,10 @@ fn unreadable(path: &Utf8Path, error: &dyn std::fmt::Display) -> Selection {
 mod tests {
     use super::*;
 
+    fn engine() -> Engine {
+        Engine::new(EngineName::Terraform, "1.11.4".parse().unwrap())
+    }
+
     struct Scratch {
         _guard: tempfile::TempDir,
         path: Utf8PathBuf,
@@ -296,7 +350,7 @@ mod tests {
         fn select(&self, workspace: Option<&str>, backend: Option<&Backend>, use_backend: bool) -> String {
             let data_dir = self.path.join(".terraform");
             let selection = if use_backend {
-                with_backend(&self.path, &data_dir, workspace, backend, &InitArguments::default(), EngineName::Tofu)
+                with_backend(&self.path, &data_dir, workspace, backend, &InitArguments::default(), &engine())
             } else {
                 without_backend(&self.path, &data_dir, workspace, EngineName::Tofu)
             };
@@ -377,7 +431,7 @@ mod tests {
         let recorded = r#"{"version": 3, "backend": {"type": "local", "config": {"path": "a"}}}"#;
         let scratch = Scratch::with(&[(".terraform/terraform.tfstate", recorded)]);
         let select = |init: &InitArguments, backend: Option<&Backend>| {
-            with_backend(&scratch.path, &scratch.path.join(".terraform"), None, backend, init, EngineName::Tofu)
+            with_backend(&scratch.path, &scratch.path.join(".terraform"), None, backend, init, &engine())
         };
         let reconfigure = InitArguments { reconfigure: true, ..InitArguments::default() };
         assert_eq!(select(&reconfigure, None), Selection::File(scratch.path.join("terraform.tfstate")));

@@ -109,7 +109,10 @@ pub fn reachable(program: &Utf8Path) -> Utf8PathBuf {
     copy.clone()
 }
 
-/// The binary under test.
+/// The binary under test: this build's, or the one that `AIRTIGHT_UNDER_TEST` names, such as a release.
 pub fn airtight() -> &'static Utf8Path {
-    Utf8Path::new(env!("CARGO_BIN_EXE_airtight"))
+    static PATH: LazyLock<Utf8PathBuf> = LazyLock::new(|| {
+        std::env::var("AIRTIGHT_UNDER_TEST").unwrap_or_else(|_| env!("CARGO_BIN_EXE_airtight").to_owned()).into()
+    });
+    &PATH
 }

@@ -1,0 +1,118 @@
+//! A backend that is configured for the first time where local states are: the engine asks whether to copy them, and
+//! stops where nobody answers.
+//!
+//! Source: OpenTofu `internal/command/meta_backend.go` `backend_C_r_s`, `meta_backend_migrate.go` `backendMigrateState`.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+use serde_json::Value;
+
+use super::super::Problem;
+use super::selection::{Local, STATE_FILE, Selection, workspace_directory};
+use crate::domain::Engine;
+use crate::finding::Place;
+use crate::read::init_arguments::InitArguments;
+
+/// What keeps the engine from opening a new local backend, if anything does.
+pub(super) fn stop(root_module: &Utf8Path, local: &Local, init: &InitArguments, engine: &Engine) -> Option<Selection> {
+    let others = other_workspaces(root_module);
+    let default = root_module.join(STATE_FILE);
+    let mut holds_something = false;
+    for path in std::iter::once(&default).chain(&others) {
+        if let Some(problem) = super::read_file(path, engine).errors.into_iter().next() {
+            let summary = "Error reading local state".to_owned();
+            return Some(Selection::Invalid(Problem { summary, ..problem }));
+        }
+        holds_something |= !is_empty(&content(path));
+    }
+    if !holds_something {
+        return None;
+    }
+    let source = content(&default);
+    let is_copied = others.is_empty() && (is_empty(&source) || source == content(&local.default_state(root_module)));
+    if is_copied {
+        return None;
+    }
+    if init.force_copy {
+        return Some(Selection::Unseen("the local states are copied to the new backend first".to_owned()));
+    }
+    Some(Selection::Invalid(Problem {
+        summary: "Can't ask approval for state migration when interactive input is disabled.".to_owned(),
+        detail:
+            "A backend is configured for the first time, and there is a local state that would have to be copied to \
+                 it. Please remove the \"-input=false\" option and try again, or add the \"-force-copy\" flag."
+                .to_owned(),
+        place: Place::file(default),
+    }))
+}
+
+/// The states of other workspaces than the default one. A directory is a workspace.
+fn other_workspaces(root_module: &Utf8Path) -> Vec<Utf8PathBuf> {
+    let directory = workspace_directory(root_module, &Local::default());
+    let entries = directory.read_dir_utf8().into_iter().flatten().flatten();
+    let directories = entries.filter(|entry| entry.file_type().is_ok_and(|file_type| file_type.is_dir()));
+    directories.map(|entry| entry.path().join(STATE_FILE)).collect()
+}
+
+fn content(path: &Utf8Path) -> Value {
+    fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+}
+
+/// A state without resources and outputs. Before version 4 both are in modules.
+fn is_empty(state: &Value) -> bool {
+    let holds = |value: &Value, name: &str| match &value[name] {
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(items) => !items.is_empty(),
+        _ => false,
+    };
+    let modules = state["modules"].as_array().into_iter().flatten();
+    modules.chain([state]).all(|part| !holds(part, "resources") && !holds(part, "outputs"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::EngineName;
+
+    const FULL: &str =
+        r#"{"version": 4, "serial": 1, "lineage": "x", "outputs": {"x": {"value": 1, "type": "number"}}}"#;
+    const EMPTY: &str = r#"{"version": 4, "serial": 1, "lineage": "x", "resources": []}"#;
+
+    fn stopped(files: &[(&str, &str)], init: &InitArguments) -> Option<String> {
+        let guard = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(guard.path()).unwrap();
+        for (path, text) in files {
+            fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+            fs::write(root.join(path), text).unwrap();
+        }
+        let engine = Engine::new(EngineName::Tofu, "1.12.6".parse().unwrap());
+        match stop(root, &Local::at("states/one.tfstate"), init, &engine)? {
+            Selection::Invalid(problem) => Some(problem.summary),
+            Selection::Unseen(reason) => Some(reason),
+            Selection::File(path) => panic!("{path}"),
+        }
+    }
+
+    #[test]
+    fn only_a_state_that_holds_something_and_is_not_there_already_stops() {
+        let init = InitArguments::default();
+        for files in [
+            &[][..],
+            &[("terraform.tfstate", "")],
+            &[("terraform.tfstate", EMPTY), ("terraform.tfstate.d/other/terraform.tfstate", EMPTY)],
+            &[("terraform.tfstate", FULL), ("states/one.tfstate", FULL)],
+        ] {
+            assert_eq!(stopped(files, &init), None, "{files:?}");
+        }
+        for files in [
+            &[("terraform.tfstate", FULL)][..],
+            &[("terraform.tfstate", FULL), ("states/one.tfstate", EMPTY)],
+            &[("terraform.tfstate.d/other/terraform.tfstate", FULL)],
+        ] {
+            assert!(stopped(files, &init).unwrap().starts_with("Can't ask approval"), "{files:?}");
+            let forced = InitArguments { force_copy: true, ..InitArguments::default() };
+            assert!(stopped(files, &forced).unwrap().starts_with("the local states are copied"));
+        }
+        assert_eq!(stopped(&[("terraform.tfstate", "{")], &init).unwrap(), "Error reading local state");
+    }
+}
