@@ -11,6 +11,7 @@ pub mod installed;
 pub mod lock_file;
 pub mod mirror_entries;
 pub mod proof;
+pub mod readonly;
 pub mod rules;
 pub mod surroundings;
 pub mod unseen;

@@ -168,8 +168,8 @@ fn walk(path: &str, root_module: &Utf8Path, engine: EngineName) -> mirror::Mirro
 fn plugin_cache(config: &CliConfig, root_module: &Utf8Path, engine: EngineName) -> Option<PluginCache> {
     let path = root_module.join(config.plugin_cache_dir.as_deref()?);
     let entries = installed::read_directory(&path, engine).unwrap_or_default();
-    let is_writable = rustix::fs::access(path.as_std_path(), rustix::fs::Access::WRITE_OK).is_ok();
-    Some(PluginCache { path, may_break_lock: config.plugin_cache_may_break_lock, entries, is_writable })
+    let directories = installed::directories(&path);
+    Some(PluginCache { path, may_break_lock: config.plugin_cache_may_break_lock, entries, directories })
 }
 
 /// The addresses that the variable names; its other content is the engine's business.

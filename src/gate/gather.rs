@@ -62,7 +62,7 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
         &data_dir,
         environment.workspace.as_deref(),
         configuration.root.backend.as_ref(),
-        init.backend,
+        &init,
         engine,
     );
     if let Some(path) = &settings.state {
@@ -77,7 +77,7 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
     let facts = Facts {
         engine: engine.clone(),
         platform: context.platform.clone(),
-        installed: installed::read(&data_dir, engine.name)?,
+        installed: installed::read_as_far_as_possible(&data_dir, engine.name),
         reattached: source_facts.reattached.clone(),
         plugin_cache: source_facts.plugin_cache.clone(),
         reachable: settings.reachable.clone(),

@@ -25,6 +25,7 @@ pub fn judge(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<(
     let mut findings = check::failures::check(facts, prediction);
     findings.extend(check::proof::check(facts, prediction));
     findings.extend(check::lock_file::check(facts, prediction));
+    findings.extend(check::readonly::check(facts, prediction));
     findings.extend(mirrors.iter().flat_map(|mirror| check::mirror_entries::check(mirror)));
     findings.extend(check::installed::check(&facts.installed, &mirrors, digests));
     findings.extend(check::executables::check(

@@ -141,6 +141,9 @@ struct Placed {
 
 impl Installation<'_> {
     fn run(&self) -> Result<Done, Stop> {
+        if let Some(error) = &self.facts.installed.error {
+            return Err(self.closed(error));
+        }
         let target = entry_for(&self.facts.installed, self.selected);
         if let Some(entry) = target
             && let Some(proven_by) = self.match_existing(entry)?
@@ -157,6 +160,16 @@ impl Installation<'_> {
         }
         let placed = self.place(target)?;
         Ok(Done { install: placed.install, proven_by: placed.proven_by, h1: placed.h1, lock: LockUpdate::Rewritten })
+    }
+
+    /// Terraform walks all that is installed; OpenTofu only has to get to the package's own place.
+    fn closed(&self, error: &str) -> Stop {
+        let is_asked = self.facts.engine.name == EngineName::Terraform || self.facts.installed.real_base.is_none();
+        if is_asked {
+            Stop::fails(Code::PackageCacheConflict, error)
+        } else {
+            Stop::Unseen(Code::PackagePlanted, error.to_owned())
+        }
     }
 
     /// What a package that is there already does to its lock entry.
@@ -192,7 +205,7 @@ impl Installation<'_> {
     fn link(&self, package: &SelectedPackage, existing: Option<&InstalledEntry>) -> Result<Placed, Stop> {
         if let Some(entry) = existing
             && entry.kind == InstalledKind::Directory
-            && self.is_same_path(&entry.path, &package.path)
+            && self.is_itself(entry, &package.path)
         {
             let text = format!("cannot install existing provider directory {} to itself", entry.path);
             return Err(Stop::fails(Code::PackageCacheConflict, text));
@@ -270,9 +283,13 @@ impl Installation<'_> {
         Stop::fails(Code::PackageUnreadable, text)
     }
 
-    fn is_same_path(&self, one: &Utf8Path, other: &Utf8Path) -> bool {
-        let root = &self.facts.root_module;
-        root.join(one).components().eq(root.join(other).components())
+    /// Whether a package in a mirror stands where it would be installed: in the data directory or the plugin cache.
+    fn is_itself(&self, entry: &InstalledEntry, package: &Utf8Path) -> bool {
+        let caches = self.facts.plugin_cache.iter().map(|cache| &cache.entries);
+        let mut homes = caches.chain([&self.facts.installed]).filter(|installed| installed.entries.contains(entry));
+        homes.any(|home| {
+            home.real_base.as_ref().is_some_and(|base| base.join(self.selected.id.unpacked_path()) == package)
+        })
     }
 
     fn target_is_strange(&self) -> bool {

@@ -84,8 +84,17 @@ pub struct PluginCache {
     pub may_break_lock: bool,
     /// Its packages, read like `.terraform/providers`.
     pub entries: Installed,
-    /// Whether the run's user can add packages to it.
-    pub is_writable: bool,
+    /// The directories in it that a package can be put into, and whether the run's user can add to each. By their paths
+    /// relative to the cache; the empty one stands for the cache, or for the directory that it would be made in.
+    pub directories: BTreeMap<Utf8PathBuf, bool>,
+}
+
+impl PluginCache {
+    /// Whether the run's user can add a package, and the directories that it takes.
+    pub(crate) fn can_add(&self, id: &PackageId) -> bool {
+        let place = Utf8PathBuf::from(id.unpacked_path());
+        place.ancestors().skip(1).find_map(|directory| self.directories.get(directory)).copied().unwrap_or_default()
+    }
 }
 
 /// Where a requirement comes from.

@@ -6,7 +6,7 @@ use super::{Assumption, Facts, Failure, Step, core_version};
 use crate::domain::Quoted;
 use crate::finding::{Code, Place};
 use crate::read::Problem;
-use crate::read::configuration::{ChildModule, MissingModule, Module, ModuleSource};
+use crate::read::configuration::{ChildModule, InstallationRecord, MissingModule, Module, ModuleSource};
 
 /// What stops the engine, or what could not be seen, before it asks for providers.
 #[derive(Default)]
@@ -122,6 +122,13 @@ impl Before {
     fn child(&mut self, facts: &Facts, path: &str, child: &ChildModule) {
         let step = child_step(facts);
         let place = &child.call.source_place;
+        if !facts.init.get && child.record != InstallationRecord::Installed {
+            let needs_network = matches!(child.missing, Some(MissingModule::NeedsNetwork { .. }));
+            let code = if needs_network { Code::ModuleNeedsNetwork } else { Code::ModuleInvalid };
+            let (summary, detail) = not_loaded(child.record);
+            self.failures.push(Failure::new(step, code, summary, detail).at(place));
+            return;
+        }
         match &child.missing {
             Some(MissingModule::NeedsNetwork { host, why }) => self.needs_network(facts, child, host.as_deref(), why),
             Some(MissingModule::Invalid(problem)) => {
@@ -178,12 +185,6 @@ impl Before {
         }
         let name = Quoted(&child.call.name);
         let (summary, detail) = match &child.source {
-            _ if !facts.init.get => (
-                "Module not installed",
-                "This module is not yet installed. Run init without -get=false to install all modules required by this \
-                 configuration."
-                    .to_owned(),
-            ),
             ModuleSource::Registry { host, .. } => (
                 "Error accessing remote module registry",
                 format!("Failed to retrieve available versions for module {name} ({}) from {host}: {why}.", at(place)),
@@ -217,6 +218,29 @@ impl Before {
             let text = format!("{}: {}", at(&problem.place), problem.summary);
             self.assume(Code::ConfigurationNotUnderstood, text);
         }
+    }
+}
+
+/// What loading the tree of modules says where none is installed.
+///
+/// Source: OpenTofu `internal/configs/configload/loader_load.go` `moduleWalkerLoad`.
+const fn not_loaded(record: InstallationRecord) -> (&'static str, &'static str) {
+    match record {
+        InstallationRecord::SourceChanged => (
+            "Module source has changed",
+            "The source address was changed since this module was installed. Run init without -get=false to install all \
+             modules required by this configuration.",
+        ),
+        InstallationRecord::VersionChanged | InstallationRecord::VersionUnrecorded => (
+            "Module version requirements have changed",
+            "The version requirements have changed since this module was installed and the installed version is no \
+             longer acceptable. Run init without -get=false to install all modules required by this configuration.",
+        ),
+        InstallationRecord::None | InstallationRecord::DirectoryMissing | InstallationRecord::Installed => (
+            "Module not installed",
+            "This module is not yet installed. Run init without -get=false to install all modules required by this \
+             configuration.",
+        ),
     }
 }
 

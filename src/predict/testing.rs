@@ -71,7 +71,7 @@ impl Case {
             },
             state: State::default(),
             sources: ProviderSources::default(),
-            installed: Installed::default(),
+            installed: Installed { real_base: Some("/conf/.terraform/providers".into()), ..Installed::default() },
             reattached: Vec::new(),
             plugin_cache: None,
             reachable: Vec::new(),

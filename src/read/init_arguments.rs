@@ -15,6 +15,12 @@ pub struct InitArguments {
     /// `-chdir=DIR`, a global option.
     pub chdir: Option<Utf8PathBuf>,
     pub backend: bool,
+    /// `-reconfigure`: what an earlier `init` recorded of a backend does not count.
+    pub reconfigure: bool,
+    /// `-migrate-state`, or `-force-copy`, which implies it.
+    pub migrate_state: bool,
+    /// `-backend-config=KEY=VALUE` or `-backend-config=FILE`, in their order.
+    pub backend_config: Vec<String>,
     pub get: bool,
     pub upgrade: bool,
     /// `-lockfile=readonly`; any other value is ignored by the engine.
@@ -33,6 +39,9 @@ impl Default for InitArguments {
         Self {
             chdir: None,
             backend: true,
+            reconfigure: false,
+            migrate_state: false,
+            backend_config: Vec::new(),
             get: true,
             upgrade: false,
             lockfile_readonly: false,
@@ -180,6 +189,7 @@ impl InitArguments {
     fn set_text(&mut self, name: &str, value: &str) {
         match name {
             "plugin-dir" => self.plugin_dirs.push(value.into()),
+            "backend-config" => self.backend_config.push(value.to_owned()),
             "lockfile" => self.lockfile_readonly = value == "readonly",
             "test-directory" => value.clone_into(&mut self.test_directory),
             "from-module" => self.from_module = Some(value.to_owned()).filter(|module| !module.is_empty()),
@@ -191,6 +201,9 @@ impl InitArguments {
         for (name, on) in given {
             match *name {
                 "backend" | "cloud" => self.backend = *on,
+                "reconfigure" => self.reconfigure = *on,
+                "migrate-state" => self.migrate_state |= *on,
+                "force-copy" => self.migrate_state |= *on,
                 "get" => self.get = *on,
                 "upgrade" => self.upgrade = *on,
                 _ => {}

@@ -9,11 +9,13 @@
 //!
 //! Sources: OpenTofu `internal/providercache/dir.go` `ProviderVersion`; Terraform the same file, `fillMetaCache`.
 
+use std::collections::BTreeMap;
 use std::fs::FileType;
 use std::io::ErrorKind;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
+use rustix::fs::Access;
 
 use crate::domain::{EngineName, PackageId, Platform, ProviderAddress};
 
@@ -24,6 +26,10 @@ pub struct Installed {
     /// Anything that is no `HOST/NAMESPACE/TYPE/VERSION/TARGET` (the engines' own `.lock` files excepted), such as a
     /// link above that level; `providers` itself where it is no plain directory. By path.
     pub strange: Vec<Utf8PathBuf>,
+    /// The directory that was read, without symbolic links; null where it is not there, or closed.
+    pub real_base: Option<Utf8PathBuf>,
+    /// Why it, or a directory in it, cannot be read; nothing is then known of what stands there.
+    pub error: Option<String>,
 }
 
 /// Something at the place of a package. Its path may spell the identity in another way than the engine writes it.
@@ -54,12 +60,22 @@ pub fn read(data_dir: &Utf8Path, engine: EngineName) -> anyhow::Result<Installed
     read_directory(&data_dir.join("providers"), engine)
 }
 
+/// The same where a directory that cannot be read is a fact like others.
+pub fn read_as_far_as_possible(data_dir: &Utf8Path, engine: EngineName) -> Installed {
+    let directory = data_dir.join("providers");
+    read_directory(&directory, engine).unwrap_or_else(|error| Installed {
+        real_base: directory.canonicalize_utf8().ok().filter(|base| base.read_dir_utf8().is_ok()),
+        error: Some(format!("{error:#}")),
+        ..Installed::default()
+    })
+}
+
 /// Reads a directory of installed packages, such as a plugin cache; missing is empty.
 ///
 /// # Errors
 /// Fails if a directory cannot be read.
 pub fn read_directory(directory: &Utf8Path, engine: EngineName) -> anyhow::Result<Installed> {
-    let mut installed = Installed::default();
+    let mut installed = Installed { real_base: directory.canonicalize_utf8().ok(), ..Installed::default() };
     match fs::symlink_metadata(directory) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(installed),
         Err(error) => return Err(error.into()),
@@ -76,6 +92,29 @@ pub fn read_directory(directory: &Utf8Path, engine: EngineName) -> anyhow::Resul
     installed.entries.sort_by(|left, right| left.path.cmp(&right.path));
     installed.strange.sort();
     Ok(installed)
+}
+
+/// The directories of a plugin cache that packages are put into, down to those of versions, and whether this process
+/// can add to each. By their paths relative to the cache; the empty one stands for the cache, or for the directory that
+/// it would be made in.
+pub fn directories(cache: &Utf8Path) -> BTreeMap<Utf8PathBuf, bool> {
+    let can_add = |directory: &Utf8Path| {
+        directory.is_dir() && rustix::fs::access(directory.as_std_path(), Access::WRITE_OK | Access::EXEC_OK).is_ok()
+    };
+    let nearest = cache.ancestors().find(|path| fs::symlink_metadata(path).is_ok()).unwrap_or(cache);
+    let mut directories = BTreeMap::from([(Utf8PathBuf::new(), can_add(nearest))]);
+    let mut waiting = vec![(Utf8PathBuf::new(), 0)];
+    while let Some((relative, depth)) = waiting.pop() {
+        let Ok(entries) = cache.join(&relative).read_dir_utf8() else { continue };
+        for entry in entries.flatten() {
+            let path = relative.join(entry.file_name());
+            directories.insert(path.clone(), can_add(entry.path()));
+            if depth < 3 && entry.file_type().is_ok_and(|file_type| file_type.is_dir()) {
+                waiting.push((path, depth + 1));
+            }
+        }
+    }
+    directories
 }
 
 impl Installed {

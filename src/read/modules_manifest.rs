@@ -82,6 +82,10 @@ pub fn read(data_dir: &Utf8Path) -> ModulesManifest {
     if bytes.is_empty() {
         return ModulesManifest::default();
     }
+    // A derived reader would take an array for the object.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return ModulesManifest::refused(&path, "error unmarshalling snapshot: an array, not an object");
+    }
     let raw: RawManifest = match serde_json::from_slice::<Option<RawManifest>>(&bytes) {
         Ok(raw) => raw.unwrap_or(RawManifest { modules: None }),
         Err(error) => {

@@ -18,6 +18,7 @@ use super::text_file::{self, TextFileError};
 use crate::digest::os_error;
 use crate::domain::{Engine, EngineName, ProviderAddress};
 use crate::finding::Place;
+use crate::read::init_arguments::InitArguments;
 use document::{Document, ResourceV4};
 use selection::Selection;
 
@@ -55,17 +56,17 @@ pub struct StateNeed {
 
 /// Reads the state that `init` reads: that of the selected workspace, where a file holds it.
 ///
-/// `workspace` is `TF_WORKSPACE`; `backend` is the configuration's, `use_backend` is false with `-backend=false`.
+/// `workspace` is `TF_WORKSPACE`; `backend` is the configuration's, `init` has the flags about it.
 pub fn read(
     root_module: &Utf8Path,
     data_dir: &Utf8Path,
     workspace: Option<&str>,
     backend: Option<&Backend>,
-    use_backend: bool,
+    init: &InitArguments,
     engine: &Engine,
 ) -> State {
-    let selection = if use_backend {
-        selection::with_backend(root_module, data_dir, workspace, backend, engine.name)
+    let selection = if init.backend {
+        selection::with_backend(root_module, data_dir, workspace, backend, init, engine.name)
     } else {
         selection::without_backend(root_module, data_dir, workspace, engine.name)
     };

@@ -23,7 +23,8 @@ impl Installation<'_> {
         };
         if let Some(entry) = target
             && entry.kind == InstalledKind::Directory
-            && self.is_same_path(&entry.path, &cache.path.join(self.selected.id.unpacked_path()))
+            && cache.entries.real_base.is_some()
+            && cache.entries.real_base == self.facts.installed.real_base
         {
             let text = format!("cannot install existing provider directory {} to itself", entry.path);
             return Err(Stop::fails(Code::PackageCacheConflict, text));
@@ -79,10 +80,10 @@ impl Installation<'_> {
     fn add_to_cache(&self, cache: &PluginCache, cached: Option<&InstalledEntry>) -> Result<Done, Stop> {
         // The cache may be the mirror itself, where the package is found in its own place.
         let placed = self.place(cached)?;
-        if !cache.is_writable {
-            let text =
-                format!("`{}` would have to be added to the plugin cache, which is not writable", self.selected.id);
-            return Err(Stop::Unseen(Code::PluginCacheBesideMirror, text));
+        if !cache.can_add(&self.selected.id) {
+            let directory = cache.path.join(self.selected.id.unpacked_path());
+            let text = format!("failed to create parent directories leading to {directory}: permission denied");
+            return Err(Stop::fails(Code::PackageCacheConflict, text).proven(placed.proven_by));
         }
         Ok(Done { install: Install::Link, proven_by: placed.proven_by, h1: placed.h1, lock: LockUpdate::Rewritten })
     }

@@ -326,8 +326,12 @@ mod through_a_plugin_cache {
             case.digest(&path, Layout::Unpacked, DigestKind::H1, Ok(h1));
             entries.entries.push(InstalledEntry { id, path, kind: InstalledKind::Directory });
         }
-        case.facts.plugin_cache =
-            Some(PluginCache { path: "/cache".into(), may_break_lock, entries, is_writable: true });
+        case.facts.plugin_cache = Some(PluginCache {
+            path: "/cache".into(),
+            may_break_lock,
+            entries,
+            directories: [("".into(), true)].into(),
+        });
     }
 
     #[test]
@@ -385,8 +389,10 @@ mod through_a_plugin_cache {
         case.unpacked(NULL, "3.2.1", Ok(A));
         cache(&mut case, Some(A), false);
         let path = case.last_mirror().packages[0].path.clone();
-        case.facts.plugin_cache.as_mut().unwrap().path = "/mirror".into();
-        case.facts.plugin_cache.as_mut().unwrap().entries.entries[0].path = path.clone();
+        let cache = case.facts.plugin_cache.as_mut().unwrap();
+        cache.path = "/mirror".into();
+        cache.entries.real_base = Some("/mirror".into());
+        cache.entries.entries[0].path = path.clone();
         assert_case(
             "nothing locked",
             &case,

@@ -60,7 +60,7 @@ enum Syntax {
 impl ParsedFile {
     /// Parses by the file's name, as the engines do; what is wrong goes to `problems`, and nothing is left then.
     pub(super) fn parse(path: &Utf8Path, bytes: &[u8], problems: &mut Problems) -> (Arc<str>, Option<Self>) {
-        if path.as_str().ends_with(".json") {
+        if path.as_str().strip_suffix(".json").is_some() {
             let text: Arc<str> = String::from_utf8_lossy(bytes).into();
             let json = parse_json(path, &text, problems);
             let file = json.map(|json| Self { path: path.to_owned(), text: text.clone(), syntax: Syntax::Json(json) });
@@ -142,7 +142,8 @@ pub(super) struct Attribute<'a> {
 
 #[derive(Clone, Debug)]
 pub(super) struct Block<'a> {
-    pub block_type: &'a str,
+    /// Such as `resource`.
+    pub kind: &'a str,
     pub labels: Vec<&'a str>,
     pub body: Body<'a>,
     /// The block's type and labels in native syntax, the file in JSON.
@@ -235,7 +236,7 @@ impl<'a> Body<'a> {
             let end = block.labels.last().and_then(Span::span).map_or(start.end, |span| span.end);
             let range = start.start..end;
             Block {
-                block_type: block.ident.as_str(),
+                kind: block.ident.as_str(),
                 labels: block.labels.iter().map(hcl::edit::structure::BlockLabel::as_str).collect(),
                 place: self.file.place(Some(range.clone())),
                 body: Body { file: self.file, kind: BodyKind::Native(native, &block.body), range },
@@ -262,8 +263,8 @@ impl<'a> Body<'a> {
                     let detail = format!("The argument \"{name}\" was already set.");
                     problems.refuse("Duplicate argument", detail, self.file.place(None));
                 }
-            } else if let Some((block_type, labels)) = schema.blocks.iter().find(|(known, _)| *known == name) {
-                let header = JsonHeader { block_type: name, schema_type: block_type, labels: Vec::new() };
+            } else if let Some((kind, labels)) = schema.blocks.iter().find(|(known, _)| *known == name) {
+                let header = JsonHeader { kind: name, schema_kind: kind, labels: Vec::new() };
                 self.json_blocks(value, labels, &header, &mut content.blocks, problems);
             } else if unknown == Unknown::Refused && name != "//" {
                 let detail = format!("No argument or block type is named \"{name}\".");
@@ -315,7 +316,7 @@ impl<'a> Body<'a> {
             if pairs.is_empty() && !matches!(json, Json::Null) {
                 let detail = format!(
                     "At least one object property is required, whose name represents the {} block's {label}.",
-                    header.schema_type
+                    header.schema_kind
                 );
                 problems.refuse("Missing JSON object property", detail, self.file.place(None));
             }
@@ -334,13 +335,13 @@ impl<'a> Body<'a> {
                 let detail = format!(
                     "Either a JSON object or a JSON array is required, representing the contents of one or more \"{}\" \
                      blocks.",
-                    header.schema_type
+                    header.schema_kind
                 );
                 return problems.refuse("Incorrect JSON value type", detail, self.file.place(None));
             }
         };
         blocks.extend(bodies.iter().map(|body| Block {
-            block_type: header.block_type,
+            kind: header.kind,
             labels: header.labels.clone(),
             place: self.file.place(None),
             body: Body { file: self.file, kind: BodyKind::Json(body), range: 0..0 },
@@ -350,8 +351,8 @@ impl<'a> Body<'a> {
 
 #[derive(Clone)]
 struct JsonHeader<'a, 'schema> {
-    block_type: &'a str,
-    schema_type: &'schema str,
+    kind: &'a str,
+    schema_kind: &'schema str,
     labels: Vec<&'a str>,
 }
 

@@ -169,7 +169,7 @@ impl<'a> Reader<'a> {
         let content = self.file.root().content(&schema, Unknown::Refused, &mut problems);
         self.take(problems);
         for block in content.blocks {
-            match block.block_type {
+            match block.kind {
                 "terraform" => self.terraform(&block),
                 "required_providers" => self.problems().refuse(
                     "Invalid required_providers block",
@@ -177,9 +177,7 @@ impl<'a> Reader<'a> {
                     block.place,
                 ),
                 "language" => self.language(&block),
-                "provider" => {
-                    self.found.providers.extend(provider_block::read(&block, self.engine, &mut self.found.problems))
-                }
+                "provider" => self.provider(&block),
                 "variable" => self.variable(&block),
                 "locals" => self.locals(&block),
                 "output" => self.output(&block),
@@ -206,11 +204,16 @@ impl<'a> Reader<'a> {
     pub(super) fn reserved_block(&mut self, container: &str, block: &Block<'a>) {
         let detail = format!(
             "The block type name \"{}\" is reserved for use by {} in a future version.",
-            block.block_type,
+            block.kind,
             self.engine.name.title()
         );
         let summary = format!("Reserved block type name in {container} block");
         self.problems().refuse(&summary, detail, block.place.clone());
+    }
+
+    fn provider(&mut self, block: &Block<'a>) {
+        let found = provider_block::read(block, self.engine, &mut self.found.problems);
+        self.found.providers.extend(found);
     }
 
     /// At most one of the arguments that say how many instances there are.
@@ -222,6 +225,15 @@ impl<'a> Reader<'a> {
                 "The \"count\" and \"for_each\" meta-arguments are mutually-exclusive.",
                 for_each.place.clone(),
             );
+        }
+    }
+
+    /// Conditions with their messages: `validation`, `precondition`, `postcondition`.
+    pub(super) fn check_rules(&mut self, content: &Content<'a>) {
+        for block in &content.blocks {
+            if ["validation", "precondition", "postcondition"].contains(&block.kind) {
+                self.content(block, &schemas::CHECK_RULE);
+            }
         }
     }
 

@@ -302,6 +302,7 @@ impl<'a> Merge<'a> {
         for resource in &self.resources {
             match resource.provider_use(self.engine) {
                 Some(used) => self.module.uses.push(used),
+                None if !declarations::is_identifier(&resource.resource_type) => {}
                 None => self.problems.refuse(
                     "Invalid provider local name",
                     format!("\"{}\" implies no provider local name.", resource.resource_type),
@@ -337,11 +338,9 @@ impl<'a> Merge<'a> {
                 && resource.name == import.resource_name
                 && !import.aims_at_module
         });
-        if let (Some(target), Some(provider)) = (target, &import.provider) {
-            if target.provider.as_ref() != Some(provider) {
-                let detail = "The provider argument in the target resource block must match the import block.";
-                self.problems.refuse("Invalid import provider argument", detail, import.provider_place.clone());
-            }
+        if target.is_some_and(|target| import.provider.is_some() && target.provider != import.provider) {
+            let detail = "The provider argument in the target resource block must match the import block.";
+            self.problems.refuse("Invalid import provider argument", detail, import.provider_place.clone());
         }
         if (target.is_some() || import.aims_at_module) && !Schemas::new(self.engine).counts_every_import() {
             return;

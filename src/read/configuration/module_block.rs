@@ -15,7 +15,7 @@ impl<'a> Reader<'a> {
         let content = block.body.content(&schema, Unknown::Ignored, &mut self.found.problems);
         self.check_identifier(block.labels[0], "Invalid module instance name", &block.place);
         for inner in &content.blocks {
-            let is_allowed = match inner.block_type {
+            let is_allowed = match inner.kind {
                 "_" => true,
                 "lifecycle" => self.schemas.takes_lifecycle_in_modules() || !self.schemas.are_complete(),
                 _ => !self.schemas.are_complete(),
@@ -28,7 +28,7 @@ impl<'a> Reader<'a> {
         let version = content.attributes.get("version").map(|attribute| self.module_text(attribute));
         let repetition = ["count", "for_each", "depends_on"].iter().find_map(|name| content.attributes.get(name));
         let mut repetition = repetition.map(|attribute| attribute.place.clone());
-        for inner in content.blocks.iter().filter(|inner| inner.block_type == "lifecycle") {
+        for inner in content.blocks.iter().filter(|inner| inner.kind == "lifecycle") {
             let schema = BodySchema { required: &[], optional: &["enabled"], blocks: &[] };
             let inner = inner.body.content(&schema, Unknown::Ignored, &mut self.found.problems);
             repetition = repetition.or(inner.attributes.get("enabled").map(|attribute| attribute.place.clone()));

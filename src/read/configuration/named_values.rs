@@ -25,8 +25,25 @@ impl<'a> Reader<'a> {
         for name in ["sensitive", "nullable", "ephemeral", "const"] {
             self.check_bool(&content, name);
         }
+        self.check_type(&content);
         self.check_default(&content);
+        self.check_rules(&content);
         self.name(NameKind::Variable, name, &block.place);
+    }
+
+    /// Only types that are a single word are judged.
+    fn check_type(&mut self, content: &Content<'a>) {
+        let Some(attribute) = content.attributes.get("type") else { return };
+        let place = attribute.value.place();
+        if attribute.value.is_quoted() {
+            let detail = "Remove the quotes around the type constraint.";
+            return self.problems().refuse("Invalid quoted type constraints", detail, place);
+        }
+        let Some((name, steps)) = attribute.value.reference() else { return };
+        if steps.is_empty() && !["string", "number", "bool", "any", "list", "map"].contains(&name.as_str()) {
+            let detail = format!("The keyword \"{name}\" is not a valid type specification.");
+            self.problems().refuse("Invalid type specification", detail, place);
+        }
     }
 
     /// A default is a constant of the variable's type; only simple types are compared.
@@ -47,10 +64,9 @@ impl<'a> Reader<'a> {
         let Some(wanted) = content.attributes.get("type").filter(|wanted| !wanted.value.is_quoted()) else { return };
         let Some((wanted, steps)) = wanted.value.reference() else { return };
         let is_sound = match (wanted.as_str(), &value) {
-            _ if !steps.is_empty() => true,
-            (_, Constant::Null) => true,
-            ("string" | "number" | "bool", Constant::Tuple | Constant::Object) | ("bool", Constant::Number(_)) => false,
-            ("number", Constant::Bool(_)) => false,
+            ("string" | "number" | "bool", Constant::Tuple | Constant::Object)
+            | ("bool", Constant::Number(_))
+            | ("number", Constant::Bool(_)) => !steps.is_empty(),
             ("number", Constant::String(text)) => text.parse::<f64>().is_ok(),
             ("bool", Constant::String(text)) => text == "true" || text == "false",
             _ => true,
@@ -81,6 +97,7 @@ impl<'a> Reader<'a> {
         for name in ["sensitive", "ephemeral"] {
             self.check_bool(&content, name);
         }
+        self.check_rules(&content);
         self.check_identifier(block.labels[0], "Invalid output name", &block.place);
         self.name(NameKind::Output, block.labels[0], &block.place);
     }

@@ -57,10 +57,10 @@ pub(super) fn read(block: &Block<'_>, engine: &Engine, problems: &mut Problems) 
             problems.give_up("Reserved argument name in provider block", "", place);
         }
     }
-    for inner in content.blocks.iter().filter(|inner| inner.block_type != "_" && schemas.are_complete()) {
+    for inner in content.blocks.iter().filter(|inner| inner.kind != "_" && schemas.are_complete()) {
         let detail = format!(
             "The block type name \"{}\" is reserved for use by {} in a future version.",
-            inner.block_type,
+            inner.kind,
             engine.name.title()
         );
         problems.refuse("Reserved block type name in provider block", detail, inner.place.clone());

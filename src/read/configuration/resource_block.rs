@@ -10,6 +10,14 @@ use super::schemas;
 use crate::domain::{Engine, EngineName};
 use crate::read::native_syntax::schema::{BodySchema, Unknown};
 
+/// What a `provider` argument says.
+enum ProviderArgument {
+    None,
+    Name(String),
+    /// An error, or what is not understood, has been noted.
+    Refused,
+}
+
 impl<'a> Reader<'a> {
     pub(super) fn resource(&mut self, mode: &'static str, block: &Block<'a>) {
         let schema = if mode == "data" { &schemas::DATA } else { &schemas::RESOURCE };
@@ -25,14 +33,16 @@ impl<'a> Reader<'a> {
         self.check_repetition(&content);
         self.resource_blocks(mode, &content);
         let provider = self.provider_argument(&content);
-        if provider == Some(None) {
-            return;
-        }
+        let provider = match provider {
+            ProviderArgument::Refused => return,
+            ProviderArgument::Name(name) => Some(name),
+            ProviderArgument::None => None,
+        };
         self.found.resources.push(ResourceDeclaration {
             mode,
             resource_type: resource_type.to_owned(),
             name: name.to_owned(),
-            provider: provider.flatten(),
+            provider,
             place: block.place.clone(),
         });
     }
@@ -40,11 +50,11 @@ impl<'a> Reader<'a> {
     fn resource_blocks(&mut self, mode: &'static str, content: &Content<'a>) {
         let is_complete = self.schemas.are_complete();
         for (index, inner) in content.blocks.iter().enumerate() {
-            let is_repeated = content.blocks[..index].iter().any(|earlier| earlier.block_type == inner.block_type);
-            match inner.block_type {
+            let is_repeated = content.blocks[..index].iter().any(|earlier| earlier.kind == inner.kind);
+            match inner.kind {
                 "locals" if is_complete && mode != "action" => self.reserved_block(mode, inner),
                 "lifecycle" | "connection" | "_" if is_repeated => {
-                    let name = if inner.block_type == "_" { "escaping" } else { inner.block_type };
+                    let name = if inner.kind == "_" { "escaping" } else { inner.kind };
                     let summary = format!("Duplicate {name} block");
                     self.problems().refuse(
                         &summary,
@@ -71,6 +81,7 @@ impl<'a> Reader<'a> {
             blocks.push(("action_trigger", &[]));
         }
         let content = self.content(block, &BodySchema { required: &[], optional: &optional, blocks: &blocks });
+        self.check_rules(&content);
         if mode == "resource" {
             return self.check_bool(&content, "create_before_destroy");
         }
@@ -92,7 +103,7 @@ impl<'a> Reader<'a> {
         self.check_identifier(block.labels[0], "Invalid check block name", &block.place);
         let (mut data_count, mut assert_count) = (0, 0);
         for inner in &content.blocks {
-            if inner.block_type == "data" {
+            if inner.kind == "data" {
                 data_count += 1;
                 if data_count == 2 {
                     let detail = "This check block already has a data resource defined.";
@@ -135,13 +146,18 @@ impl<'a> Reader<'a> {
         };
         let provider_place =
             content.attributes.get("provider").map_or_else(|| block.place.clone(), |a| a.place.clone());
+        let provider = match provider {
+            ProviderArgument::Refused => return,
+            ProviderArgument::Name(name) => Some(name),
+            ProviderArgument::None => None,
+        };
         if provider.is_some() && aims_at_module {
             let detail =
                 "The provider argument can only be specified in import blocks that will generate configuration.";
             self.problems().refuse("Invalid import provider argument", detail, provider_place.clone());
         }
         self.found.imports.push(ImportDeclaration {
-            provider: provider.flatten(),
+            provider,
             provider_place,
             aims_at_module,
             static_target: (is_static && !aims_at_module).then(|| format!("{resource_type}.{resource_name}")),
@@ -151,10 +167,10 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// The local name of a `provider` argument; `Some(None)` where there is one without a name.
-    fn provider_argument(&mut self, content: &Content<'a>) -> Option<Option<String>> {
+    /// The local name that a `provider` argument gives.
+    fn provider_argument(&mut self, content: &Content<'a>) -> ProviderArgument {
         const SUMMARY: &str = "Invalid provider configuration reference";
-        let attribute = content.attributes.get("provider")?;
+        let Some(attribute) = content.attributes.get("provider") else { return ProviderArgument::None };
         let place = attribute.value.place();
         let Some((name, steps)) = attribute.value.reference() else {
             if attribute.value.is_unread() {
@@ -164,7 +180,7 @@ impl<'a> Reader<'a> {
                               then a configuration alias.";
                 self.problems().refuse(SUMMARY, detail, place);
             }
-            return Some(None);
+            return ProviderArgument::Refused;
         };
         let takes_key = self.schemas.takes_for_each_in_providers();
         let is_sound = match steps.as_slice() {
@@ -176,9 +192,13 @@ impl<'a> Reader<'a> {
             let detail = "Provider name must either stand alone or be followed by a period and then a configuration \
                           alias.";
             self.problems().refuse(SUMMARY, detail, place);
-            return Some(None);
+            return ProviderArgument::Refused;
         }
-        Some(check_local_name(&name, self.engine, &place, &mut self.found.problems).then_some(name))
+        if check_local_name(&name, self.engine, &place, &mut self.found.problems) {
+            ProviderArgument::Name(name)
+        } else {
+            ProviderArgument::Refused
+        }
     }
 }
 

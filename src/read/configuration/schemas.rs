@@ -28,7 +28,7 @@ impl<'a> Schemas<'a> {
         Self { engine }
     }
 
-    fn since(&self, terraform_minor: Option<u64>, tofu_minor: Option<u64>) -> bool {
+    fn since(self, terraform_minor: Option<u64>, tofu_minor: Option<u64>) -> bool {
         let minor = match self.engine.name {
             EngineName::Terraform => terraform_minor,
             EngineName::Tofu => tofu_minor,
@@ -37,12 +37,12 @@ impl<'a> Schemas<'a> {
     }
 
     /// Whether what is not in these schemas is certainly refused: a later engine may know more.
-    pub(super) fn are_complete(&self) -> bool {
+    pub(super) fn are_complete(self) -> bool {
         !self.since(Some(NEWEST_KNOWN_TERRAFORM + 1), Some(NEWEST_KNOWN_TOFU + 1))
     }
 
     /// What a file of a module may hold.
-    pub(super) fn file_blocks(&self) -> Blocks {
+    pub(super) fn file_blocks(self) -> Blocks {
         let mut blocks: Blocks = vec![
             ("terraform", NONE),
             ("required_providers", NONE),
@@ -73,7 +73,7 @@ impl<'a> Schemas<'a> {
     }
 
     /// What a `terraform` block may hold besides [`TERRAFORM_ARGUMENTS`].
-    pub(super) fn terraform_blocks(&self) -> Blocks {
+    pub(super) fn terraform_blocks(self) -> Blocks {
         let mut blocks: Blocks = vec![
             ("backend", &["type"]),
             ("cloud", NONE),
@@ -86,7 +86,7 @@ impl<'a> Schemas<'a> {
         blocks
     }
 
-    pub(super) fn variable_arguments(&self) -> Vec<&'static str> {
+    pub(super) fn variable_arguments(self) -> Vec<&'static str> {
         let mut arguments = vec!["description", "default", "type", "sensitive", "nullable"];
         if self.since(Some(10), Some(11)) {
             arguments.push("ephemeral");
@@ -100,7 +100,7 @@ impl<'a> Schemas<'a> {
         arguments
     }
 
-    pub(super) fn output_arguments(&self) -> Vec<&'static str> {
+    pub(super) fn output_arguments(self) -> Vec<&'static str> {
         let mut arguments = vec!["description", "depends_on", "sensitive"];
         if self.since(Some(10), Some(11)) {
             arguments.push("ephemeral");
@@ -112,7 +112,7 @@ impl<'a> Schemas<'a> {
     }
 
     /// The required and the optional arguments of `import`.
-    pub(super) fn import_arguments(&self) -> (Vec<&'static str>, Vec<&'static str>) {
+    pub(super) fn import_arguments(self) -> (Vec<&'static str>, Vec<&'static str>) {
         let (mut required, mut optional) = (vec!["to"], vec!["provider"]);
         if self.since(Some(7), Some(7)) {
             optional.push("for_each");
@@ -125,12 +125,12 @@ impl<'a> Schemas<'a> {
         (required, optional)
     }
 
-    pub(super) fn takes_lifecycle_in_modules(&self) -> bool {
+    pub(super) fn takes_lifecycle_in_modules(self) -> bool {
         self.since(None, Some(11))
     }
 
     /// The arguments of a module call under which no provider may be configured, as the engine lists them.
-    pub(super) fn repetition_arguments(&self) -> &'static str {
+    pub(super) fn repetition_arguments(self) -> &'static str {
         if self.takes_lifecycle_in_modules() {
             "count, for_each, enabled and depends_on"
         } else {
@@ -138,45 +138,33 @@ impl<'a> Schemas<'a> {
         }
     }
 
-    pub(super) fn takes_for_each_in_providers(&self) -> bool {
+    pub(super) fn takes_for_each_in_providers(self) -> bool {
         self.since(None, Some(9))
     }
 
     /// Whether module sources and versions may refer to variables and local values.
-    pub(super) fn evaluates_module_sources(&self) -> bool {
+    pub(super) fn evaluates_module_sources(self) -> bool {
         self.since(Some(15), Some(8))
     }
 
     /// Whether `language` and `experiments` of a `terraform` block have a meaning.
-    pub(super) fn judges_language_editions(&self) -> bool {
+    pub(super) fn judges_language_editions(self) -> bool {
         !self.since(None, Some(12))
     }
 
     /// Whether `import` blocks count as requirements when they aim at a module or at a declared resource.
-    pub(super) fn counts_every_import(&self) -> bool {
+    pub(super) fn counts_every_import(self) -> bool {
         self.engine.name == EngineName::Tofu
     }
 
-    /// Whether what is not in [`Self::test_file_blocks`] is certainly refused.
-    pub(super) fn are_test_files_complete(&self) -> bool {
+    /// Whether what is not in [`TEST_FILE`] is certainly refused.
+    pub(super) fn are_test_files_complete(self) -> bool {
         !self.since(Some(NEWEST_KNOWN_TERRAFORM_TESTS + 1), Some(NEWEST_KNOWN_TOFU + 1))
     }
 
     /// Whether two runs of a test file may not have one name.
-    pub(super) fn refuses_repeated_runs(&self) -> bool {
+    pub(super) fn refuses_repeated_runs(self) -> bool {
         self.since(Some(11), None)
-    }
-
-    pub(super) fn test_file_blocks(&self) -> Blocks {
-        vec![
-            ("run", NAME),
-            ("variables", NONE),
-            ("provider", NAME),
-            ("override_resource", NONE),
-            ("override_data", NONE),
-            ("override_module", NONE),
-            ("mock_provider", NAME),
-        ]
     }
 }
 
@@ -232,3 +220,17 @@ pub(super) const RUN_MODULE: BodySchema<'static> =
 
 pub(super) const LOCAL_BACKEND: BodySchema<'static> =
     BodySchema { required: &[], optional: &["path", "workspace_dir"], blocks: &[] };
+
+pub(super) const TEST_FILE: BodySchema<'static> = BodySchema {
+    required: &[],
+    optional: &[],
+    blocks: &[
+        ("run", NAME),
+        ("variables", NONE),
+        ("provider", NAME),
+        ("override_resource", NONE),
+        ("override_data", NONE),
+        ("override_module", NONE),
+        ("mock_provider", NAME),
+    ],
+};

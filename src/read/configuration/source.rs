@@ -152,6 +152,14 @@ fn parse_remote(text: &str, engine: &Engine) -> Result<ModuleSource, String> {
     Ok(ModuleSource::Remote { scheme, host: host.filter(|host| !host.is_empty()), normalized })
 }
 
+/// The host that the engine asks whenever it parses this source, whatever is installed.
+pub(super) fn asked_while_parsing(source: &ModuleSource) -> Option<String> {
+    match source {
+        ModuleSource::Remote { scheme, host, .. } if scheme == "bitbucket" => host.clone(),
+        _ => None,
+    }
+}
+
 /// Whether the engine asks Bitbucket, while it parses, what kind of repository an address means.
 fn asks_bitbucket(engine: &Engine) -> bool {
     engine.name == EngineName::Tofu || !engine.is_at_least(1, 9, 0)
@@ -205,7 +213,7 @@ fn detect(package: &str, engine: &Engine) -> Result<String, String> {
         ("git", url)
     } else if source.starts_with("bitbucket.org/") {
         let (path, query) = source.split_once('?').map_or((source, None), |(path, query)| (path, Some(query)));
-        let path = if path.ends_with(".git") { path.to_owned() } else { format!("{path}.git") };
+        let path = if path.strip_suffix(".git").is_some() { path.to_owned() } else { format!("{path}.git") };
         ("git", query.map_or_else(|| format!("https://{path}"), |query| format!("https://{path}?{query}")))
     } else if source.contains(".googleapis.com/") && parts.len() >= 5 {
         ("gcs", format!("https://www.googleapis.com/storage/{}", parts[2..].join("/")))
@@ -244,11 +252,11 @@ fn repository_url(base: &str, repository: &str, rest: &[&str]) -> String {
     }
     let full = path.clone();
     if let Some((before, after)) = full.split_once('?') {
-        path = before.to_owned();
+        before.clone_into(&mut path);
         query = after;
     }
     let mut url = format!("{base}/{repository}");
-    if !repository.ends_with(".git") {
+    if repository.strip_suffix(".git").is_none() {
         url.push_str(".git");
     }
     if !path.is_empty() {
@@ -294,4 +302,154 @@ fn encode_query(query: &str) -> String {
     };
     let encoded: Vec<String> = pairs.iter().map(|(key, value)| format!("{}={}", escape(key), escape(value))).collect();
     if encoded.is_empty() { String::new() } else { format!("?{}", encoded.join("&")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Version;
+
+    fn tofu() -> Engine {
+        Engine::new(EngineName::Tofu, Version::release(1, 12, 6))
+    }
+
+    fn terraform() -> Engine {
+        Engine::new(EngineName::Terraform, Version::release(1, 11, 4))
+    }
+
+    #[test]
+    fn remote_sources_are_normalised_as_the_engines_print_them() {
+        let cases = [
+            ("git::https://h.example/x.git?ref=v1", "git::https://h.example/x.git?ref=v1"),
+            ("git::https://h.example/x.git//s/d?ref=v1", "git::https://h.example/x.git//s/d?ref=v1"),
+            ("github.com/o/x", "git::https://github.com/o/x.git"),
+            ("github.com/o/x.git", "git::https://github.com/o/x.git"),
+            ("github.com/o/x//s", "git::https://github.com/o/x.git//s"),
+            ("github.com/o/x/s/y", "git::https://github.com/o/x.git//s/y"),
+            ("github.com/o/x?ref=v1", "git::https://github.com/o/x.git?ref=v1"),
+            ("github.com/o/x//s?ref=v1", "git::https://github.com/o/x.git//s?ref=v1"),
+            ("github.com/o/x/s?ref=v1", "git::https://github.com/o/x.git//s?ref=v1"),
+            ("github.com/a/b/c", "git::https://github.com/a/b.git//c"),
+            ("git@github.com:o/x.git", "git::ssh://git@github.com/o/x.git"),
+            ("git@github.com:o/x.git?ref=a/b&depth=1", "git::ssh://git@github.com/o/x.git?depth=1&ref=a%2Fb"),
+            ("git@github.com:o/x.git//s?ref=v1", "git::ssh://git@github.com/o/x.git//s?ref=v1"),
+            ("git::git@github.com:o/x.git", "git::ssh://git@github.com/o/x.git"),
+            ("git::ssh://git@h.example:22/x.git", "git::ssh://git@h.example:22/x.git"),
+            ("https://h.example/x.zip//s", "https://h.example/x.zip//s"),
+            ("s3-eu-west-1.amazonaws.com/b/k.zip", "s3::https://s3-eu-west-1.amazonaws.com/b/k.zip"),
+            ("b.s3-eu-west-1.amazonaws.com/k.zip", "s3::https://s3-eu-west-1.amazonaws.com/b/k.zip"),
+            ("b.s3.eu-west-1.amazonaws.com/k.zip", "s3::https://s3.eu-west-1.amazonaws.com/b/k.zip"),
+            ("www.googleapis.com/storage/v1/b/o.zip", "gcs::https://www.googleapis.com/storage/v1/b/o.zip"),
+            ("hg::http://h.example/x.hg", "hg::http://h.example/x.hg"),
+            ("foo:bar", "foo:bar"),
+        ];
+        for engine in [terraform(), tofu()] {
+            for (text, expected) in cases {
+                let ModuleSource::Remote { normalized, .. } = parse(text, false, &engine) else {
+                    panic!("{text}: {:?}", parse(text, false, &engine));
+                };
+                assert_eq!(normalized, expected, "{text}");
+                // What a manifest holds reads as itself.
+                assert_eq!(parse(expected, false, &engine), parse(text, false, &engine), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn hosts_and_schemes_are_those_that_are_asked() {
+        let cases = [
+            ("git@github.com:o/x.git", "git", Some("github.com")),
+            ("git::ssh://git@h.example:22/x.git", "git", Some("h.example")),
+            ("https://user:secret@h.example:8443/x.zip", "https", Some("h.example")),
+            ("oci://h.example/x", "oci", Some("h.example")),
+            ("foo:bar", "foo", None),
+        ];
+        for (text, expected_scheme, expected_host) in cases {
+            let ModuleSource::Remote { scheme, host, .. } = parse(text, false, &tofu()) else { panic!("{text}") };
+            assert_eq!((scheme.as_str(), host.as_deref()), (expected_scheme, expected_host), "{text}");
+        }
+    }
+
+    #[test]
+    fn registry_addresses_get_their_host() {
+        let cases = [
+            ("a/b/c", "registry.opentofu.org", "registry.opentofu.org/a/b/c"),
+            ("a/b/c//d", "registry.opentofu.org", "registry.opentofu.org/a/b/c//d"),
+            ("a/b/c//./d/", "registry.opentofu.org", "registry.opentofu.org/a/b/c//d"),
+            ("A/b_c/d", "registry.opentofu.org", "registry.opentofu.org/A/b_c/d"),
+            ("H.Example/a/b/c", "h.example", "h.example/a/b/c"),
+            ("h.example:443/a/b/c", "h.example", "h.example/a/b/c"),
+            ("h.example:8443/a/b/c", "h.example:8443", "h.example:8443/a/b/c"),
+        ];
+        for (text, host, normalized) in cases {
+            let expected = ModuleSource::Registry { host: host.to_owned(), normalized: normalized.to_owned() };
+            assert_eq!(parse(text, false, &tofu()), expected, "{text}");
+            assert_eq!(parse(text, true, &tofu()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn local_paths_are_cleaned() {
+        let cases = [
+            ("./m", "./m"),
+            ("./m/../n", "./n"),
+            ("../m", "../m"),
+            (".\\m\\n", "./m/n"),
+            ("./", "./."),
+            ("./x//y", "./x/y"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse(text, false, &tofu()), ModuleSource::Local(expected.to_owned()), "{text}");
+            assert!(matches!(parse(text, true, &tofu()), ModuleSource::Invalid(_)), "{text}");
+        }
+        for text in ["/x", "file:///x", "file:///x//y", "git::file:///x"] {
+            assert!(matches!(parse(text, false, &tofu()), ModuleSource::LocalCopy(_)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_source_is_refused() {
+        let texts = [
+            "",
+            "x",
+            "x/y",
+            ".",
+            "..",
+            "a/b/C",
+            "a/b/c?x=y",
+            "a/b/c/d/e",
+            "-a/b/c",
+            "localhost/a/b/c",
+            "github.com/o",
+            "bob@h.example:x.git",
+            "a/b/c//../d",
+            "git::https://h.example/x.git//../y",
+        ];
+        for engine in [terraform(), tofu()] {
+            for text in texts {
+                assert!(matches!(parse(text, false, &engine), ModuleSource::Invalid(_)), "{text}");
+            }
+        }
+        assert!(matches!(parse("github.com/o/x", true, &tofu()), ModuleSource::Invalid(_)));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "[a.:/?@=&%\\\\é]{0,24}", has_version: bool) {
+            parse(&text, has_version, &tofu());
+            parse(&text, has_version, &terraform());
+        }
+
+        #[test]
+        fn normalising_twice_changes_nothing(text in "(git::)?(https://|github.com/|git@h:|\\./|)[ab./?]{1,12}") {
+            let normalized = |source: &ModuleSource| match source {
+                ModuleSource::Remote { normalized, .. } | ModuleSource::Registry { normalized, .. } => Some(normalized.clone()),
+                _ => None,
+            };
+            if let Some(once) = normalized(&parse(&text, false, &terraform())) {
+                let twice = normalized(&parse(&once, false, &terraform()));
+                proptest::prop_assert!(twice.is_none() || twice == Some(once));
+            }
+        }
+    }
 }

@@ -26,7 +26,7 @@ impl<'a> Reader<'a> {
             self.language_edition(&content);
         }
         for inner in content.blocks {
-            match inner.block_type {
+            match inner.kind {
                 "backend" => {
                     let backend = backend(&inner, &mut self.found.problems);
                     self.found.backends.push(backend);
@@ -97,10 +97,10 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        if let Some(attribute) = content.attributes.get("experiments") {
-            if attribute.value.elements().is_none_or(|elements| !elements.is_empty()) {
-                self.problems().give_up("Unknown experiment keyword", "", attribute.place.clone());
-            }
+        let experiments = content.attributes.get("experiments");
+        let names_none = |list: Option<Vec<_>>| list.is_some_and(|elements| elements.is_empty());
+        if let Some(attribute) = experiments.filter(|attribute| !names_none(attribute.value.elements())) {
+            self.problems().give_up("Unknown experiment keyword", "", attribute.place.clone());
         }
         let mut seen = 0;
         for nested in &content.blocks {
@@ -143,5 +143,5 @@ fn backend(block: &Block<'_>, problems: &mut Problems) -> Backend {
 }
 
 fn is_tofu_file(path: &str) -> bool {
-    path.ends_with(".tofu") || path.ends_with(".tofu.json")
+    path.strip_suffix(".json").unwrap_or(path).strip_suffix(".tofu").is_some()
 }

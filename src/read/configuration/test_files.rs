@@ -12,7 +12,7 @@ use super::provider_block;
 use super::schemas::{self, Schemas};
 use crate::domain::Engine;
 use crate::finding::Sources;
-use crate::read::native_syntax::schema::{BodySchema, Unknown};
+use crate::read::native_syntax::schema::Unknown;
 
 /// A module call of a run, with the key that the engine keeps it under: `test.tests.main.setup` for run `setup` of
 /// `tests/main.tftest.hcl`.
@@ -33,21 +33,19 @@ pub(super) fn read(
     for path in paths {
         let Some(file) = files::parse(path, sources, &mut problems) else { continue };
         let schemas = Schemas::new(engine);
-        let blocks = schemas.test_file_blocks();
-        let schema = BodySchema { required: &[], optional: &[], blocks: &blocks };
         let mut file_problems = Problems::default();
-        let content = file.root().content(&schema, Unknown::Refused, &mut file_problems);
+        let content = file.root().content(&schemas::TEST_FILE, Unknown::Refused, &mut file_problems);
         let found = if schemas.are_test_files_complete() { &mut problems.errors } else { &mut problems.not_understood };
         found.append(&mut file_problems.errors);
         let mut run_names = Vec::new();
         for block in content.blocks {
-            match block.block_type {
+            match block.kind {
                 "provider" if engine.counts_providers_of_tests() => {
                     let found = provider_block::read(&block, engine, &mut problems);
                     tests.provider_blocks.extend(found.map(|provider| provider.block));
                 }
                 "run" => {
-                    check_run(&block, &mut run_names, &schemas, &mut problems);
+                    check_run(&block, &mut run_names, schemas, &mut problems);
                     let key = key(root_module, path, block.labels[0]);
                     calls.extend(run_call(&block, &mut problems).map(|call| RunCall { key, call }));
                 }
@@ -60,7 +58,7 @@ pub(super) fn read(
     (tests, calls)
 }
 
-fn check_run(run: &Block<'_>, names: &mut Vec<String>, schemas: &Schemas<'_>, problems: &mut Problems) {
+fn check_run(run: &Block<'_>, names: &mut Vec<String>, schemas: Schemas<'_>, problems: &mut Problems) {
     let name = run.labels[0].to_owned();
     if !declarations::is_identifier(&name) {
         let detail = "A name must start with a letter or underscore and may contain only letters, digits, underscores, \

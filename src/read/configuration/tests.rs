@@ -1,56 +1,798 @@
-#[cfg(test)]
-mod corpus_tmp {
-    use super::super::*;
-    use crate::domain::{EngineName, Version};
-    #[test]
-    #[ignore]
-    fn corpus() {
-        for line in std::fs::read_to_string(std::env::var("DIRS").unwrap()).unwrap().lines() {
-            let parts: Vec<_> = line.split('\t').collect();
-            let engine = Engine::new(
-                if parts[2] == "tofu" { EngineName::Tofu } else { EngineName::Terraform },
-                if parts[2] == "tofu" { Version::release(1, 12, 6) } else { Version::release(1, 11, 4) },
-            );
-            let root = Utf8PathBuf::from(parts[1]);
-            let data = root.join(".terraform");
-            let c = read(&root, &data, "tests", &engine, &mut Sources::default());
-            let mut out = vec![];
-            let mut module = |path: &str, m: &Module| {
-                for e in &m.errors {
-                    out.push(format!("ERROR[{path}] {}", e.summary));
-                }
-                for e in &m.not_understood {
-                    out.push(format!("UNKNOWN[{path}] {} {}", e.summary, e.detail));
-                }
-            };
-            module("", &c.root);
-            for (path, child) in &c.children {
-                if let Some(m) = &child.module {
-                    module(path, m);
-                }
-            }
-            for (path, child) in &c.children {
-                if let Some(m) = &child.missing {
-                    out.push(format!("MISSING[{path}] {}", format!("{m:?}").chars().take(100).collect::<String>()));
-                } else if child.module.is_none() {
-                    out.push(format!("UNREAD[{path}]"));
-                }
-            }
-            for e in &c.tests.errors {
-                out.push(format!("TESTERROR {}", e.summary));
-            }
-            for e in &c.tests.not_understood {
-                out.push(format!("TESTUNKNOWN {}", e.summary));
-            }
-            println!(
-                "@@{}\t{}\tfiles={} rp={:?} uses={:?} children={:?}",
-                parts[0],
-                out.join(" | "),
-                c.root.files.len(),
-                c.root.required_providers.keys().collect::<Vec<_>>(),
-                c.root.uses.iter().map(|u| &u.local_name).collect::<Vec<_>>(),
-                c.children.keys().collect::<Vec<_>>()
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+use crate::domain::{EngineName, Version};
+
+/// A root module in a directory that goes away.
+struct Layout {
+    directory: TempDir,
+}
+
+impl Layout {
+    fn of(files: &[(&str, &str)]) -> Self {
+        let layout = Self { directory: tempfile::tempdir().unwrap() };
+        for (path, text) in files {
+            let path = layout.path().join(path);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, text).unwrap();
+        }
+        layout
+    }
+
+    fn path(&self) -> &Utf8Path {
+        Utf8Path::from_path(self.directory.path()).unwrap()
+    }
+
+    fn link(self, target: &str, path: &str) -> Self {
+        fs_err::os::unix::fs::symlink(target, self.path().join(path)).unwrap();
+        self
+    }
+
+    fn read(&self, engine: &Engine) -> Configuration {
+        let root = self.path();
+        read(root, &root.join(".terraform"), "tests", engine, &mut Sources::default())
+    }
+}
+
+fn terraform() -> Engine {
+    Engine::new(EngineName::Terraform, Version::release(1, 11, 4))
+}
+
+fn tofu() -> Engine {
+    Engine::new(EngineName::Tofu, Version::release(1, 12, 6))
+}
+
+fn of(name: EngineName, minor: u64) -> Engine {
+    Engine::new(name, Version::release(1, minor, 0))
+}
+
+fn read_text(text: &str, engine: &Engine) -> Module {
+    Layout::of(&[("main.tf", text)]).read(engine).root
+}
+
+fn summaries(problems: &[Problem]) -> Vec<&str> {
+    problems.iter().map(|problem| problem.summary.as_str()).collect()
+}
+
+fn local_names(module: &Module) -> Vec<&str> {
+    module.uses.iter().map(|used| used.local_name.as_str()).collect()
+}
+
+fn required(entry: &str) -> String {
+    format!("terraform {{\n  required_providers {{\n    {entry}\n  }}\n}}\n")
+}
+
+#[test]
+fn required_providers_are_read_in_every_form() {
+    let cases = [
+        ("a = {}", None, None),
+        ("a = { source = \"x/y\" }", Some("x/y"), None),
+        ("a = { source = \"x/y\", version = \"~> 1.0\" }", Some("x/y"), Some("~> 1.0")),
+        ("a = {\n \"source\": \"x/y\"\n \"version\" = \"1\"\n}", Some("x/y"), Some("1")),
+        ("a = { (\"source\") = \"x/y\" }", Some("x/y"), None),
+        ("a = \"~> 1.0\"", None, Some("~> 1.0")),
+        ("a = 1", None, Some("1")),
+        ("a = 1.50", None, Some("1.5")),
+        ("a = \"${\"1.0\"}\"", None, Some("1.0")),
+        ("a = { version = true ? \"1.0.0\" : \"2.0.0\" }", None, Some("1.0.0")),
+        ("a = { source = \"${\"x\"}/y\" }", Some("x/y"), None),
+        ("a = { source = \"x/y\", configuration_aliases = [a.b, a] }", Some("x/y"), None),
+        // What the texts say is judged elsewhere.
+        ("a = { source = \"a b c\", version = \"latest\" }", Some("a b c"), Some("latest")),
+    ];
+    for engine in [terraform(), tofu()] {
+        for (entry, source, version) in cases {
+            let module = read_text(&required(entry), &engine);
+            assert_eq!((summaries(&module.errors), summaries(&module.not_understood)), (vec![], vec![]), "{entry}");
+            let found = &module.required_providers["a"];
+            assert_eq!((found.source.as_deref(), found.version.as_deref()), (source, version), "{entry}");
+            assert_eq!(found.place.position.as_ref().unwrap().line, 3, "{entry}");
+        }
+    }
+}
+
+#[test]
+fn required_providers_are_refused_as_the_engines_refuse_them() {
+    let cases = [
+        ("a = null", "Invalid required_providers object"),
+        ("a = []", "Invalid required_providers object"),
+        ("a = ({})", "Invalid required_providers object"),
+        ("a = var.x", "Invalid required_providers object"),
+        ("a = { sources = \"x/y\" }", "Invalid required_providers object"),
+        ("a = { source = null }", "Invalid source"),
+        ("a = { source = var.x }", "Invalid source"),
+        ("a = { source = 1 }", "Invalid source"),
+        ("a = { version = 1 }", "Invalid version constraint"),
+        ("a = { version = var.x }", "Invalid version constraint"),
+        ("a = { version = format(\"1\") }", "Invalid version constraint"),
+        ("a = { (var.x) = 1 }", "Variables not allowed"),
+        ("A = {}", "Invalid provider local name"),
+        ("a_b = {}", "Invalid provider local name"),
+        ("a {\n}", "Unexpected \"a\" block"),
+        ("a = { configuration_aliases = a.b }", "Invalid expression"),
+        ("a = { configuration_aliases = [b.c] }", "Invalid configuration_aliases value"),
+        ("a = { configuration_aliases = [\"a.c\"] }", "Invalid configuration_aliases value"),
+        ("a = {}\n    a = {}", "Attribute redefined"),
+    ];
+    for engine in [terraform(), tofu()] {
+        for (entry, summary) in cases {
+            let module = read_text(&required(entry), &engine);
+            assert_eq!(summaries(&module.errors), [summary], "{entry}");
+            assert!(module.required_providers.is_empty(), "{entry}");
+        }
+    }
+}
+
+#[test]
+fn what_both_engines_refuse_in_a_module_is_an_error() {
+    let cases = [
+        ("banana {}\n", "Unsupported block type"),
+        ("a = 1\n", "Unsupported argument"),
+        ("terraform {\n  banana = 1\n}\n", "Unsupported argument"),
+        ("terraform {\n  banana {}\n}\n", "Unsupported block type"),
+        ("terraform \"x\" {}\n", "Extraneous label for terraform"),
+        ("required_providers {}\n", "Invalid required_providers block"),
+        ("resource \"a\" {}\n", "Missing name for resource"),
+        ("resource \"a b\" \"c\" {}\n", "Invalid resource type name"),
+        ("resource \"a_b\" \"1c\" {}\n", "Invalid resource name"),
+        ("resource \"_x\" \"c\" {}\n", "Invalid provider local name"),
+        ("resource \"a_b\" \"c\" {}\nresource \"a_b\" \"c\" {}\n", "Duplicate resource \"a_b\" configuration"),
+        ("data \"a_b\" \"c\" {}\ndata \"a_b\" \"c\" {}\n", "Duplicate data \"a_b\" configuration"),
+        ("resource \"a_b\" \"c\" {\n  provider = \"x y\"\n}\n", "Invalid provider configuration reference"),
+        ("resource \"a_b\" \"c\" {\n  provider = A.b\n}\n", "Invalid provider local name"),
+        ("resource \"a_b\" \"c\" {\n  lifecycle {\n    x = 1\n  }\n}\n", "Unsupported argument"),
+        (
+            "resource \"a_b\" \"c\" {\n  count = 1\n  for_each = {}\n}\n",
+            "Invalid combination of \"count\" and \"for_each\"",
+        ),
+        ("resource \"a_b\" \"c\" {\n  locals {}\n}\n", "Reserved block type name in resource block"),
+        ("provider \"a\" {}\nprovider \"a\" {}\n", "Duplicate provider configuration"),
+        (
+            "provider \"a\" {\n  alias = \"b\"\n}\nprovider \"a\" {\n  alias = \"b\"\n}\n",
+            "Duplicate provider configuration",
+        ),
+        ("provider \"a\" {\n  alias = var.b\n}\n", "Variables not allowed"),
+        ("provider \"a\" {\n  count = 1\n}\n", "Reserved argument name in provider block"),
+        ("provider \"A\" {}\n", "Invalid provider local name"),
+        ("provider \"a\" {\n  version = var.b\n}\n", "Variables not allowed"),
+        ("module \"a\" {}\n", "Missing required argument"),
+        ("module \"a\" {\n  source = \"./a\"\n  provider \"x\" {}\n}\n", "Reserved block type name in module block"),
+        ("module \"a b\" {\n  source = \"./a\"\n}\n", "Invalid module instance name"),
+        ("variable \"a\" {\n  banana = 1\n}\n", "Unsupported argument"),
+        ("variable \"source\" {}\n", "Invalid variable name"),
+        ("variable \"a\" {}\nvariable \"a\" {}\n", "Duplicate variable declaration"),
+        ("variable \"a\" {\n  default = var.b\n}\n", "Variables not allowed"),
+        ("variable \"a\" {\n  type = number\n  default = \"x\"\n}\n", "Invalid default value for variable"),
+        ("variable \"a\" {\n  type = banana\n}\n", "Invalid type specification"),
+        ("variable \"a\" {\n  type = \"string\"\n}\n", "Invalid quoted type constraints"),
+        ("variable \"a\" {\n  sensitive = \"x\"\n}\n", "Unsuitable value type"),
+        ("variable \"a\" {\n  nullable = false\n  default = null\n}\n", "Invalid default value for variable"),
+        ("locals {\n  a = 1\n}\nlocals {\n  a = 1\n}\n", "Duplicate local value definition"),
+        ("locals {\n  b {}\n}\n", "Unexpected \"b\" block"),
+        ("output \"a\" {}\n", "Missing required argument"),
+        ("output \"a\" {\n  value = 1\n}\noutput \"a\" {\n  value = 1\n}\n", "Duplicate output definition"),
+        ("check \"a\" {}\n", "Zero assert blocks"),
+        ("moved {\n  from = a.b\n}\n", "Missing required argument"),
+        ("removed {}\n", "Missing required argument"),
+        ("terraform {\n  backend \"local\" {}\n  backend \"s3\" {}\n}\n", "Duplicate backend configuration"),
+        (
+            "terraform {\n  backend \"local\" {}\n  cloud {}\n}\n",
+            "Both a backend and a cloud configuration are present",
+        ),
+        ("terraform {\n  backend {}\n}\n", "Missing type for backend"),
+        (
+            "terraform {\n  required_providers {}\n}\nterraform {\n  required_providers {}\n}\n",
+            "Duplicate required providers configuration",
+        ),
+        ("resource \"a_b\" \"c\" {\n", "Unclosed configuration block"),
+        ("resource \"a_b\" \"c\" {\n  d = \n}\n", "Invalid expression"),
+    ];
+    for engine in [terraform(), tofu()] {
+        for (text, summary) in cases {
+            let module = read_text(text, &engine);
+            assert_eq!(
+                (summaries(&module.errors), summaries(&module.not_understood)),
+                (vec![summary], vec![]),
+                "{text}"
             );
         }
+    }
+}
+
+#[test]
+fn what_only_some_engines_know_is_refused_by_the_others() {
+    use EngineName::{Terraform, Tofu};
+    type Releases = &'static [(EngineName, u64)];
+    let cases: &[(&str, Releases, Releases)] = &[
+        ("ephemeral \"a_b\" \"c\" {}\n", &[(Terraform, 10), (Tofu, 11)], &[(Terraform, 9), (Tofu, 10)]),
+        ("removed {\n  from = a.b\n}\n", &[(Terraform, 7), (Tofu, 7)], &[(Terraform, 6), (Tofu, 6)]),
+        ("action \"a_b\" \"c\" {}\n", &[(Terraform, 14)], &[(Terraform, 13), (Tofu, 12)]),
+        ("language {}\n", &[(Tofu, 12)], &[(Tofu, 11), (Terraform, 14)]),
+        ("terraform {\n  encryption {}\n}\n", &[(Tofu, 7)], &[(Tofu, 6), (Terraform, 14)]),
+        ("variable \"a\" {\n  ephemeral = true\n}\n", &[(Terraform, 10), (Tofu, 11)], &[(Terraform, 9), (Tofu, 10)]),
+        ("variable \"a\" {\n  deprecated = \"x\"\n}\n", &[(Tofu, 10)], &[(Terraform, 14), (Tofu, 9)]),
+        ("provider \"a\" {\n  alias = \"b\"\n  for_each = {}\n}\n", &[(Tofu, 9)], &[(Terraform, 11), (Tofu, 8)]),
+        ("terraform {\n  experiments = [x]\n}\n", &[(Tofu, 12)], &[(Terraform, 11)]),
+        (
+            "import {\n  to = a_b.c\n  identity = {}\n}\n",
+            &[(Terraform, 12), (Tofu, 12)],
+            &[(Terraform, 11), (Tofu, 11)],
+        ),
+        ("module \"a\" {\n  source = var.x\n}\n", &[(Tofu, 8), (Terraform, 15)], &[(Tofu, 7), (Terraform, 14)]),
+    ];
+    for (text, knowing, refusing) in cases {
+        for (name, minor) in *knowing {
+            let module = read_text(text, &of(*name, *minor));
+            assert_eq!(summaries(&module.errors), [""; 0], "{name} 1.{minor}: {text}");
+            assert_eq!(summaries(&module.not_understood), [""; 0], "{name} 1.{minor}: {text}");
+        }
+        for (name, minor) in *refusing {
+            assert!(!read_text(text, &of(*name, *minor)).errors.is_empty(), "{name} 1.{minor}: {text}");
+        }
+    }
+}
+
+#[test]
+fn what_an_engine_newer_than_known_may_accept_is_not_understood() {
+    for engine in [of(EngineName::Terraform, 17), of(EngineName::Tofu, 14)] {
+        for text in ["banana {}\n", "terraform {\n  banana = 1\n}\n", "variable \"a\" {\n  banana = 1\n}\n"] {
+            let module = read_text(text, &engine);
+            assert_eq!((module.errors.len(), module.not_understood.len()), (0, 1), "{engine}: {text}");
+        }
+    }
+}
+
+#[test]
+fn every_block_that_needs_a_provider_is_a_use() {
+    let text = "
+        resource \"dog_house\" \"a\" {}
+        resource \"Cat_house\" \"b\" {}
+        resource \"plain\" \"c\" {}
+        resource \"dog_house\" \"d\" {\n provider = google-beta\n }
+        resource \"dog_house\" \"e\" {\n provider = null.west\n }
+        resource \"dog_house\" \"f\" {\n provider = \"quoted.west\"\n }
+        data \"bird_nest\" \"g\" {}
+        ephemeral \"fish_bowl\" \"h\" {}
+        check \"i\" {
+          data \"horse_box\" \"j\" {}
+          assert {\n condition = data.horse_box.j.x\n error_message = \"\"\n }
+        }
+        import {\n to = snake_pit.k[\"x\"]\n id = \"1\"\n }
+        moved {\n from = x_y.a\n to = x_y.b\n }
+    ";
+    for engine in [terraform(), tofu()] {
+        let module = read_text(text, &engine);
+        assert_eq!(summaries(&module.errors), [""; 0]);
+        let expected = ["dog", "cat", "plain", "google-beta", "null", "quoted", "bird", "fish", "horse", "snake"];
+        assert_eq!(local_names(&module), expected);
+        assert_eq!(module.uses[0].what, "resource.dog_house.a");
+        assert_eq!(module.uses[8].what, "data.horse_box.j");
+    }
+}
+
+#[test]
+fn an_import_into_a_declared_resource_or_a_module_is_a_use_to_opentofu_alone() {
+    let text = "
+        resource \"terraform_data\" \"x\" {}
+        import {\n to = terraform_data.x\n id = \"1\"\n }
+        import {\n to = module.m.foo_bar.x\n id = \"1\"\n }
+    ";
+    assert_eq!(local_names(&read_text(text, &terraform())), ["terraform"]);
+    assert_eq!(local_names(&read_text(text, &tofu())), ["terraform", "terraform", "foo"]);
+    let text =
+        "resource \"terraform_data\" \"x\" {}\nimport {\n  to = terraform_data.x\n  id = \"1\"\n  provider = foo\n}\n";
+    for engine in [terraform(), tofu()] {
+        assert_eq!(summaries(&read_text(text, &engine).errors), ["Invalid import provider argument"]);
+    }
+}
+
+#[test]
+fn provider_blocks_keep_their_versions() {
+    let module =
+        read_text("provider \"a\" {\n  version = \"~> 1.0\"\n}\nprovider \"a\" {\n  alias = \"b\"\n}\n", &tofu());
+    let found: Vec<_> = module.provider_blocks.iter().map(|b| (b.local_name.as_str(), b.version.as_deref())).collect();
+    assert_eq!(found, [("a", Some("~> 1.0")), ("a", None)]);
+}
+
+#[test]
+fn backends_and_their_constant_paths_are_read() {
+    let module = read_text("terraform {\n  backend \"local\" {\n    path = \"x/y.tfstate\"\n  }\n}\n", &terraform());
+    let backend = module.backend.unwrap();
+    assert_eq!((backend.kind.as_str(), backend.path.as_deref()), ("local", Some("x/y.tfstate")));
+    let module = read_text("terraform {\n  backend \"local\" {\n    path = var.x\n  }\n}\n", &tofu());
+    assert_eq!(summaries(&module.not_understood), ["Backend configuration not understood"]);
+    let module = read_text("terraform {\n  backend \"s3\" {\n    bucket = var.x\n  }\n}\n", &tofu());
+    assert_eq!(module.backend.unwrap().kind, "s3");
+    assert_eq!(read_text("terraform {\n  cloud {}\n}\n", &terraform()).backend.unwrap().kind, "cloud");
+}
+
+#[test]
+fn required_versions_say_whether_they_are_meant_for_opentofu() {
+    let text = "terraform {\n  required_version = \">= 1.6\"\n}\n";
+    let layout = Layout::of(&[("a.tf", text), ("b.tofu", text)]);
+    let found = |engine: &Engine| -> Vec<bool> {
+        layout.read(engine).root.core_versions.iter().map(|version| version.is_for_tofu).collect()
+    };
+    assert_eq!(found(&terraform()), [false]);
+    assert_eq!(found(&of(EngineName::Tofu, 8)), [false, true]);
+    assert_eq!(found(&tofu()), [true]);
+    let module = read_text("language {\n  compatible_with {\n    opentofu = \">= 1.12\"\n  }\n}\n", &tofu());
+    assert_eq!(module.core_versions[0].text, ">= 1.12");
+    assert!(module.core_versions[0].is_for_tofu);
+    let not_constant = "terraform {\n  required_version = var.x\n}\n";
+    assert_eq!(summaries(&read_text(not_constant, &terraform()).errors), ["Variables not allowed"]);
+    assert_eq!(summaries(&read_text(not_constant, &tofu()).errors), [""; 0]);
+}
+
+#[test]
+fn json_says_the_same_as_native_syntax() {
+    let cases = [
+        (r#"{"terraform": {"required_providers": {"a": {"source": "x/y", "version": "1.0"}}}}"#, "a", "x/y"),
+        (r#"{"terraform": [{"required_providers": [{"a": {"source": "x/y"}}]}]}"#, "a", "x/y"),
+        (r#"[{"terraform": {"required_providers": {"//": "z", "a": {"source": "x/y"}}}}, {"//": {}}]"#, "a", "x/y"),
+        (r#"{"terraform": {"required_providers": {"a": {"source": "${x}/y"}}}}"#, "a", "${x}/y"),
+        (
+            r#"{"terraform": {"required_version": "> 0"}, "terraform": {"required_providers": {"a": {"source": "x/y"}}}}"#,
+            "a",
+            "x/y",
+        ),
+    ];
+    for engine in [terraform(), tofu()] {
+        for (text, name, source) in cases {
+            let module = Layout::of(&[("main.tf.json", text)]).read(&engine).root;
+            assert_eq!(summaries(&module.errors), [""; 0], "{text}");
+            assert_eq!(module.required_providers[name].source.as_deref(), Some(source), "{text}");
+        }
+        let text = r#"{
+            "resource": {"dog_house": {"a": {}, "b": [{"provider": "cat.west", "//": 1}]}, "fish_x": [{"c": {}}]},
+            "data": {"bird_nest": {"d": {}}},
+            "module": {"m": {"source": "./m"}},
+            "provider": {"null": [{}, {"alias": "x"}]},
+            "variable": {"v": {"type": "string", "default": "${not.a.template}"}},
+            "output": {"o": {"value": "${x.y}"}},
+            "locals": {"l": 1},
+            "import": [{"to": "snake_pit.x", "id": "1"}]
+        }"#;
+        let layout = Layout::of(&[("main.tf.json", text), ("m/x.tf", "")]);
+        let configuration = layout.read(&engine);
+        assert_eq!(summaries(&configuration.root.errors), [""; 0]);
+        assert_eq!(local_names(&configuration.root), ["dog", "cat", "fish", "bird", "snake"]);
+        assert_eq!(configuration.root.provider_blocks.len(), 2);
+        assert!(configuration.children["m"].module.is_some());
+    }
+}
+
+#[test]
+fn json_is_refused_as_the_engines_refuse_it() {
+    let cases = [
+        ("", "Invalid JSON"),
+        ("\u{feff}{}", "Invalid JSON"),
+        ("{ // x\n}", "Invalid JSON"),
+        ("{\"a\": 1,}", "Invalid JSON"),
+        ("1", "Incorrect JSON value type"),
+        ("{\"banana\": {}}", "Extraneous JSON object property"),
+        ("{\"resource\": {\"a_b\": 1}}", "Incorrect JSON value type"),
+        ("{\"resource\": {\"a_b\": {}}}", "Missing JSON object property"),
+        ("{\"terraform\": {\"required_providers\": {\"a\": {}, \"a\": {}}}}", "Duplicate attribute definition"),
+        ("{\"terraform\": {\"required_providers\": 1}}", "Incorrect JSON value type"),
+        ("{\"terraform\": {\"required_providers\": {\"a\": null}}}", "Invalid required_providers object"),
+        ("{\"module\": {\"m\": {\"source\": \"./m\", \"source\": \"./m\"}}}", "Duplicate argument"),
+    ];
+    for engine in [terraform(), tofu()] {
+        for (text, summary) in cases {
+            let module = Layout::of(&[("main.tf.json", text)]).read(&engine).root;
+            assert_eq!(summaries(&module.errors).first(), Some(&summary), "{text}");
+        }
+    }
+}
+
+#[test]
+fn files_count_by_name_and_engine() {
+    let block = |name: &str| format!("resource \"{name}_x\" \"y\" {{}}\n");
+    let names = [
+        "main.tf",
+        "both.tf",
+        "both.tofu",
+        "only.tofu",
+        "data.tf.json",
+        "data.tofu.json",
+        ".hidden.tf",
+        "backup.tf~",
+        "#lock.tf#",
+        "UPPER.TF",
+        "notes.txt",
+        "sub/below.tf",
+        "x.tftest.hcl",
+        "x.tofutest.hcl",
+        "terraform.tfvars",
+    ];
+    let texts: Vec<_> = names
+        .iter()
+        .map(|name| {
+            if name.contains(".json") {
+                (*name, "{}".to_owned())
+            } else if name.contains("test.") || name.ends_with("vars") || name.contains(".TF") {
+                (*name, "anything".to_owned())
+            } else {
+                (*name, block("a"))
+            }
+        })
+        .collect();
+    let files: Vec<_> = texts.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let layout = Layout::of(&files);
+    let found = |engine: &Engine| -> Vec<String> {
+        let files = layout.read(engine).root.files;
+        files.iter().map(|path| path.strip_prefix(layout.path()).unwrap().to_string()).collect()
+    };
+    assert_eq!(found(&terraform()), ["both.tf", "data.tf.json", "main.tf"]);
+    assert_eq!(found(&of(EngineName::Tofu, 7)), ["both.tf", "data.tf.json", "main.tf"]);
+    assert_eq!(found(&tofu()), ["both.tofu", "data.tofu.json", "main.tf", "only.tofu"]);
+}
+
+#[test]
+fn links_count_as_files_wherever_they_lead() {
+    let layout =
+        Layout::of(&[("main.tf", ""), ("elsewhere/a.txt", "resource \"dog_x\" \"y\" {}\n"), ("d.tf/x.txt", "")])
+            .link("elsewhere/a.txt", "linked.tf");
+    assert_eq!(local_names(&layout.read(&terraform()).root), ["dog"]);
+    let layout = layout.link("nowhere", "dangling.tf").link("elsewhere", "directory.tf");
+    let errors = layout.read(&terraform()).root.errors;
+    assert_eq!(summaries(&errors), ["Failed to read file", "Failed to read file"]);
+}
+
+#[test]
+fn overrides_replace_what_they_name() {
+    let layout = Layout::of(&[
+        (
+            "main.tf",
+            "terraform {
+               required_providers {
+                 a = { source = \"acme/a\", version = \"1.0\" }
+                 b = { source = \"acme/b\" }
+               }
+               backend \"s3\" {}
+             }
+             resource \"dog_x\" \"y\" {}
+             module \"m\" {\n source = \"./one\"\n }
+             provider \"a\" {\n version = \"1.0\"\n }",
+        ),
+        (
+            "x_override.tf",
+            "terraform {
+               required_providers {
+                 a = { version = \"2.0\" }
+               }
+               backend \"local\" {}
+             }
+             resource \"dog_x\" \"y\" {\n provider = cat\n }
+             module \"m\" {\n source = \"./two\"\n }
+             provider \"a\" {\n version = \"2.0\"\n }
+             provider \"new\" {}",
+        ),
+        ("two/x.tf", ""),
+    ]);
+    let configuration = layout.read(&terraform());
+    let root = &configuration.root;
+    assert_eq!(summaries(&root.errors), [""; 0]);
+    assert_eq!(root.required_providers["a"].source, None);
+    assert_eq!(root.required_providers["a"].version.as_deref(), Some("2.0"));
+    assert_eq!(root.required_providers["b"].source.as_deref(), Some("acme/b"));
+    assert_eq!(root.backend.as_ref().unwrap().kind, "local");
+    assert_eq!(local_names(root), ["cat"]);
+    assert_eq!(root.provider_blocks.len(), 2);
+    assert_eq!(root.provider_blocks[0].version.as_deref(), Some("2.0"));
+    assert_eq!(configuration.children["m"].module.as_ref().unwrap().directory, layout.path().join("two"));
+}
+
+#[test]
+fn overrides_need_something_to_override() {
+    let cases = [
+        ("resource \"a_b\" \"c\" {}\n", "Missing resource to override"),
+        ("data \"a_b\" \"c\" {}\n", "Missing data resource to override"),
+        ("module \"a\" {}\n", "Missing module call to override"),
+        ("variable \"a\" {}\n", "Missing base variable declaration to override"),
+        ("locals {\n  a = 1\n}\n", "Missing base local value definition to override"),
+        ("output \"a\" {}\n", "Missing base output definition to override"),
+        ("provider \"a\" {\n  alias = \"b\"\n}\n", "Missing base provider configuration for override"),
+        ("moved {\n  from = a.b\n  to = a.c\n}\n", "Cannot override 'moved' blocks"),
+        ("check \"a\" {}\n", "Can't override check blocks"),
+    ];
+    for (text, summary) in cases {
+        let module = Layout::of(&[("main.tf", ""), ("override.tf", text)]).read(&terraform()).root;
+        assert_eq!(summaries(&module.errors), [summary], "{text}");
+    }
+}
+
+#[test]
+fn modules_are_followed_to_any_depth_and_through_links() {
+    let layout = Layout::of(&[
+        ("main.tf", "module \"a\" {\n  source = \"./a\"\n}\nmodule \"l\" {\n  source = \"./linked\"\n}\n"),
+        ("a/main.tf", "module \"b\" {\n  source = \"../b\"\n}\n"),
+        ("b/main.tf", "resource \"dog_x\" \"y\" {}\n"),
+        ("real/inner/main.tf", "module \"s\" {\n  source = \"../sibling\"\n}\n"),
+        ("real/sibling/main.tf", "resource \"cat_x\" \"y\" {}\n"),
+    ])
+    .link("real/inner", "linked");
+    let configuration = layout.read(&terraform());
+    let keys: Vec<_> = configuration.children.keys().map(String::as_str).collect();
+    assert_eq!(keys, ["a", "a.b", "l", "l.s"]);
+    assert!(configuration.children.values().all(|child| child.missing.is_none()));
+    let module = |key: &str| configuration.children[key].module.as_ref().unwrap();
+    assert_eq!(module("a.b").directory, layout.path().join("b"));
+    assert_eq!(local_names(module("a.b")), ["dog"]);
+    assert_eq!(local_names(module("l.s")), ["cat"]);
+}
+
+#[test]
+fn a_module_that_cannot_be_loaded_says_why() {
+    let cases = [
+        ("source = \"./nowhere\"", "Unreadable module directory"),
+        ("source = \"./main.tf\"", "Unreadable module directory"),
+        ("source = \"./\"", "Failed to remove local module cache"),
+        ("source = \"x/y\"", "Invalid module source address"),
+        ("source = \"./m\"\n  version = \"1.0\"", "Invalid registry module source address"),
+        ("source = \"a/b/c\"\n  version = \"latest\"", "Invalid version constraint"),
+        ("source = \"foo://h/x\"", "Failed to download module"),
+        ("source = \"/nowhere/at/all\"", "Failed to download module"),
+    ];
+    for engine in [terraform(), tofu()] {
+        for (arguments, summary) in cases {
+            let text = format!("module \"a\" {{\n  {arguments}\n}}\n");
+            let configuration = Layout::of(&[("main.tf", &text), ("m/x.tf", "")]).read(&engine);
+            let Some(MissingModule::Invalid(problem)) = &configuration.children["a"].missing else {
+                panic!("{arguments}");
+            };
+            assert_eq!(problem.summary, summary, "{arguments}");
+        }
+    }
+}
+
+#[test]
+fn what_only_the_network_or_the_engine_has_is_told_apart() {
+    let missing = |source: &str, engine: &Engine| {
+        let text = format!("module \"a\" {{\n  source = {source}\n}}\n");
+        Layout::of(&[("main.tf", &text)]).read(engine).children["a"].missing.clone()
+    };
+    let host = |source: &str, engine: &Engine| match missing(source, engine) {
+        Some(MissingModule::NeedsNetwork { host, .. }) => host,
+        other => panic!("{source}: {other:?}"),
+    };
+    assert_eq!(host("\"a/b/c\"", &terraform()).as_deref(), Some("registry.terraform.io"));
+    assert_eq!(host("\"a/b/c\"", &tofu()).as_deref(), Some("registry.opentofu.org"));
+    assert_eq!(host("\"github.com/a/b\"", &tofu()).as_deref(), Some("github.com"));
+    assert_eq!(host("\"bitbucket.org/a/b\"", &terraform()).as_deref(), Some("bitbucket.org"));
+    assert_eq!(host("\"bitbucket.org/a/b\"", &tofu()).as_deref(), Some("api.bitbucket.org"));
+    assert_eq!(host("\"oci://h.example/x\"", &tofu()).as_deref(), Some("h.example"));
+    assert!(matches!(missing("\"oci://h.example/x\"", &terraform()), Some(MissingModule::Invalid(_))));
+    assert_eq!(missing("var.x", &tofu()), Some(MissingModule::Unevaluated));
+    assert_eq!(missing("\"./${var.x}\"", &tofu()), Some(MissingModule::Unevaluated));
+}
+
+#[test]
+fn directories_of_this_machine_are_read_where_they_are() {
+    let elsewhere = Layout::of(&[
+        ("main.tf", "module \"b\" {\n  source = \"./b\"\n}\n"),
+        ("b/x.tf", "resource \"dog_x\" \"y\" {}\n"),
+    ]);
+    for prefix in ["", "file://"] {
+        let text = format!("module \"a\" {{\n  source = \"{prefix}{}\"\n}}\n", elsewhere.path());
+        let configuration = Layout::of(&[("main.tf", &text)]).read(&terraform());
+        assert_eq!(local_names(configuration.children["a.b"].module.as_ref().unwrap()), ["dog"]);
+    }
+    let text = format!("module \"a\" {{\n  source = \"git::file://{}\"\n}}\n", elsewhere.path());
+    let child = Layout::of(&[("main.tf", &text)]).read(&terraform()).children["a"].clone();
+    assert!(child.module.is_none() && child.missing.is_none());
+}
+
+#[test]
+fn vendored_modules_need_a_current_record() {
+    use InstallationRecord as R;
+    let call = "module \"a\" {\n  source = \"ns/name/sys\"\n  version = \"~> 5.0\"\n}\n";
+    let git = "module \"a\" {\n  source = \"github.com/o/r//sub?ref=v1\"\n}\n";
+    let local = "module \"a\" {\n  source = \"./m\"\n}\n";
+    let current = "\"Source\":\"registry.terraform.io/ns/name/sys\",\"Version\":\"5.1.0\",\"Dir\":\"v\"";
+    let cases = [
+        (call, current, R::Installed, true),
+        (call, "\"Source\":\"ns/name/sys\",\"Version\":\"5.1.0\",\"Dir\":\"v\"", R::Installed, true),
+        (
+            call,
+            "\"Source\":\"registry.opentofu.org/ns/name/sys\",\"Version\":\"5.1.0\",\"Dir\":\"v\"",
+            R::SourceChanged,
+            false,
+        ),
+        (call, "\"Source\":\"ns/name/sys\",\"Version\":\"4.0.0\",\"Dir\":\"v\"", R::VersionChanged, false),
+        (call, "\"Source\":\"ns/name/sys\",\"Version\":\"5.1.0\",\"Dir\":\"nowhere\"", R::DirectoryMissing, false),
+        (call, "\"Source\":\"ns/name/sys\",\"Dir\":\"v\"", R::VersionUnrecorded, false),
+        (git, "\"Source\":\"git::https://github.com/o/r.git//sub?ref=v1\",\"Dir\":\"v\"", R::Installed, true),
+        (git, "\"Source\":\"git::https://github.com/o/r.git//sub?ref=v2\",\"Dir\":\"v\"", R::SourceChanged, false),
+        (local, "\"Source\":\"./m\",\"Dir\":\"m\"", R::Installed, true),
+        (local, "\"Source\":\"./other\",\"Dir\":\"other\"", R::SourceChanged, true),
+    ];
+    for (call, record, expected, is_loaded) in cases {
+        let manifest =
+            format!("{{\"Modules\":[{{\"Key\":\"\",\"Source\":\"\",\"Dir\":\".\"}},{{\"Key\":\"a\",{record}}}]}}");
+        let layout = Layout::of(&[
+            ("main.tf", call),
+            ("v/x.tf", ""),
+            ("m/x.tf", ""),
+            (".terraform/modules/modules.json", &manifest),
+        ]);
+        let child = layout.read(&terraform()).children["a"].clone();
+        assert_eq!((child.record, child.module.is_some()), (expected, is_loaded), "{record}");
+    }
+}
+
+#[test]
+fn reinstalling_a_module_drops_the_records_below_it() {
+    let manifest = "{\"Modules\":[{\"Key\":\"a.b\",\"Source\":\"ns/name/sys\",\"Version\":\"1.0.0\",\"Dir\":\"v\"}]}";
+    let with_parent = manifest.replace("[{", "[{\"Key\":\"a\",\"Source\":\"./a\",\"Dir\":\"a\"},{");
+    for (manifest, expected) in [(manifest, InstallationRecord::None), (&with_parent, InstallationRecord::Installed)] {
+        let layout = Layout::of(&[
+            ("main.tf", "module \"a\" {\n  source = \"./a\"\n}\n"),
+            ("a/x.tf", "module \"b\" {\n  source = \"ns/name/sys\"\n}\n"),
+            ("v/x.tf", ""),
+            (".terraform/modules/modules.json", manifest),
+        ]);
+        assert_eq!(layout.read(&terraform()).children["a.b"].record, expected);
+    }
+}
+
+#[test]
+fn modules_that_call_each_other_end_the_tree() {
+    let layout = Layout::of(&[
+        ("main.tf", "module \"a\" {\n  source = \"./a\"\n}\n"),
+        ("a/x.tf", "module \"b\" {\n  source = \"../b\"\n}\n"),
+        ("b/x.tf", "module \"c\" {\n  source = \"../a\"\n}\n"),
+    ]);
+    let configuration = layout.read(&tofu());
+    assert_eq!(configuration.children.len(), 3);
+    assert!(matches!(configuration.children["a.b.c"].missing, Some(MissingModule::Invalid(_))));
+}
+
+#[test]
+fn a_tree_that_grows_without_measure_is_cut_off() {
+    let mut files: Vec<(String, String)> = (0..14)
+        .map(|level| {
+            let call = |name: &str| format!("module \"{name}\" {{\n  source = \"../m{}\"\n}}\n", level + 1);
+            (format!("m{level}/x.tf"), call("a") + &call("b"))
+        })
+        .collect();
+    files.push(("m14/x.tf".to_owned(), String::new()));
+    files.push(("main.tf".to_owned(), "module \"a\" {\n  source = \"./m0\"\n}\n".to_owned()));
+    let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let configuration = Layout::of(&files).read(&tofu());
+    assert_eq!(summaries(&configuration.root.not_understood), ["Module tree not understood"]);
+}
+
+#[test]
+fn providers_that_a_module_configures_expects_and_is_given_fit_together() {
+    let cases = [
+        (
+            "count = 1",
+            "provider \"x\" {\n  y = 1\n}\n",
+            Some("Module is incompatible with count, for_each, and depends_on"),
+        ),
+        ("count = 1", "provider \"x\" {}\n", None),
+        (
+            "providers = {\n    x = x\n  }",
+            "provider \"x\" {\n  y = 1\n}\n",
+            Some("Cannot override provider configuration"),
+        ),
+        (
+            "",
+            "terraform {\n  required_providers {\n    x = {\n      source = \"a/x\"\n      configuration_aliases = [x.west]\n    }\n  }\n}\n",
+            Some("Missing required provider configuration"),
+        ),
+        (
+            "providers = {\n    x.west = x\n  }",
+            "terraform {\n  required_providers {\n    x = {\n      source = \"a/x\"\n      configuration_aliases = [x.west]\n    }\n  }\n}\n",
+            None,
+        ),
+        ("", "import {\n  to = x_y.z\n  id = \"1\"\n}\n", Some("Invalid import configuration")),
+    ];
+    for (arguments, module, summary) in cases {
+        let text = format!("module \"a\" {{\n  source = \"./a\"\n  {arguments}\n}}\n");
+        let configuration = Layout::of(&[("main.tf", &text), ("a/x.tf", module)]).read(&terraform());
+        let errors = &configuration.children["a"].module.as_ref().unwrap().errors;
+        assert_eq!(summaries(errors), summary.into_iter().collect::<Vec<_>>(), "{arguments} {module}");
+    }
+}
+
+#[test]
+fn a_broken_manifest_stops_the_engine() {
+    for text in ["{", "[]", "{\"Modules\":[{\"Key\":\"a\"},{\"Key\":\"a\"}]}", "{\"Modules\":[{\"Version\":\"x\"}]}"] {
+        let layout = Layout::of(&[("main.tf", ""), (".terraform/modules/modules.json", text)]);
+        let errors = layout.read(&terraform()).root.errors;
+        assert_eq!(summaries(&errors), ["Failed to read modules manifest file"], "{text}");
+    }
+    let layout = Layout::of(&[("main.tf", ""), (".terraform/modules/modules.json", "")]);
+    assert_eq!(layout.read(&terraform()).root.errors, []);
+}
+
+#[test]
+fn test_files_bring_providers_and_modules() {
+    let text = "
+        provider \"dog\" {\n version = \"1.0\"\n }
+        mock_provider \"cat\" {}
+        variables {\n x = 1\n }
+        run \"setup\" {\n module {\n source = \"./setup\"\n }\n }
+        run \"plain\" {}
+    ";
+    let layout = Layout::of(&[
+        ("main.tf", ""),
+        ("tests/main.tftest.hcl", text),
+        ("setup/x.tf", "resource \"bird_x\" \"y\" {}\n"),
+    ]);
+    let configuration = layout.read(&tofu());
+    assert_eq!(summaries(&configuration.tests.errors), [""; 0]);
+    assert_eq!(configuration.tests.provider_blocks[0].local_name, "dog");
+    assert_eq!(configuration.tests.provider_blocks.len(), 1);
+    let keys: Vec<_> = configuration.children.keys().collect();
+    assert_eq!(keys, ["test.tests.main.setup"]);
+    assert_eq!(local_names(configuration.children["test.tests.main.setup"].module.as_ref().unwrap()), ["bird"]);
+    assert!(layout.read(&terraform()).tests.provider_blocks.is_empty());
+    let layout = Layout::of(&[("main.tf", ""), ("x.tftest.hcl", "run \"a b\" {}\nbanana {}\n")]);
+    let errors = layout.read(&tofu()).tests.errors;
+    assert_eq!(summaries(&errors), ["Unsupported block type", "Invalid run block name"]);
+}
+
+#[test]
+fn what_a_run_calls_may_call_the_root_module() {
+    let layout = Layout::of(&[
+        ("main.tf", "resource \"dog_x\" \"y\" {}\n"),
+        ("main.tftest.hcl", "run \"a\" {\n  module {\n    source = \"./harness\"\n  }\n}\n"),
+        ("harness/x.tf", "module \"main\" {\n  source = \"../\"\n}\n"),
+    ]);
+    let configuration = layout.read(&tofu());
+    assert_eq!(local_names(configuration.children["test.main.a.main"].module.as_ref().unwrap()), ["dog"]);
+}
+
+#[test]
+fn the_structure_survives_expressions_that_cannot_be_read() {
+    let hard = "{\n    for k, v in x : k => v &&\n    w\n  }";
+    let module = read_text(&format!("locals {{\n  a = {hard}\n}}\nresource \"dog_x\" \"y\" {{}}\n"), &tofu());
+    assert_eq!((module.errors.len(), module.not_understood.len()), (0, 0));
+    assert_eq!(local_names(&module), ["dog"]);
+    let module = read_text(&required(&format!("a = {hard}")), &tofu());
+    assert_eq!((module.errors.len(), module.not_understood.len()), (0, 1));
+}
+
+#[test]
+fn a_missing_root_module_is_an_error_and_an_empty_one_is_not() {
+    let layout = Layout::of(&[("x/main.tf", "")]);
+    assert_eq!(layout.read(&tofu()).root.errors, []);
+    let missing = layout.path().join("nowhere");
+    let configuration = read(&missing, &missing, "tests", &tofu(), &mut Sources::default());
+    assert_eq!(summaries(&configuration.root.errors), ["Failed to read module directory"]);
+}
+
+const SOUND: &str = "terraform {\n  required_providers {\n    a = { source = \"x/y\", version = \"1\" }\n  }\n  backend \"local\" {}\n}\nresource \"a_b\" \"c\" {\n  provider = a.b\n}\nmodule \"m\" {\n  source = \"./m\"\n}\nimport {\n  to = a_b.c\n  id = 1\n}\n";
+const SOUND_JSON: &str = r#"{"terraform":{"required_providers":{"a":{"source":"x/y"}}},"resource":{"a_b":{"c":[{"provider":"a.b"}]}},"module":{"m":{"source":"./m"}},"provider":{"a":{}}}"#;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_mutation_makes_the_reader_panic(
+        at in 0..SOUND.len(), count in 0..20_usize, insert in "[\"${}a.\\[\\]=\n\\\\é]{0,4}"
+    ) {
+        let mut bytes = SOUND.as_bytes().to_vec();
+        let end = (at + count).min(bytes.len());
+        bytes.splice(at..end, insert.into_bytes());
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        read_text(&text, &tofu());
+        read_text(&text, &terraform());
+    }
+
+    #[test]
+    fn no_mutation_of_json_makes_the_reader_panic(
+        at in 0..SOUND_JSON.len(), count in 0..20_usize, insert in "[\"{}\\[\\]:,1n]{0,4}"
+    ) {
+        let mut bytes = SOUND_JSON.as_bytes().to_vec();
+        let end = (at + count).min(bytes.len());
+        bytes.splice(at..end, insert.into_bytes());
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Layout::of(&[("main.tf.json", &text)]).read(&tofu());
     }
 }

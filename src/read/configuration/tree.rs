@@ -42,6 +42,7 @@ pub(super) fn read(
         children: BTreeMap::new(),
         loaded: HashMap::new(),
         calls_before: Vec::new(),
+        is_cut_off: false,
     };
     let parent = Parent {
         key: String::new(),
@@ -55,9 +56,18 @@ pub(super) fn read(
     for call in &root.calls {
         tree.child(&parent, &call.name, call);
     }
+    // The root module does not call what its test files call, and may be called from there.
+    tree.calls_before.clear();
     let parent = Parent { is_test_file: true, ..parent };
     for run in run_calls {
         tree.child(&parent, &run.key, &run.call);
+    }
+    if tree.is_cut_off {
+        root.module.not_understood.push(Problem {
+            summary: "Module tree not understood".to_owned(),
+            detail: format!("More than {MAXIMUM_CHILDREN} modules are called; the rest was not read."),
+            place: Place::file(root_module),
+        });
     }
     Configuration { children: tree.children, root: root.module, tests }
 }
@@ -72,6 +82,7 @@ struct Tree<'a> {
     loaded: HashMap<Utf8PathBuf, LoadedModule>,
     /// The real directories of the modules above, outermost first.
     calls_before: Vec<Utf8PathBuf>,
+    is_cut_off: bool,
 }
 
 struct Parent {
@@ -98,6 +109,7 @@ enum Location {
 impl Tree<'_> {
     fn child(&mut self, parent: &Parent, key: &str, call: &CallDeclaration) {
         if self.children.len() >= MAXIMUM_CHILDREN {
+            self.is_cut_off = true;
             return;
         }
         let text = |text: &Option<super::declarations::Text>| match text.as_ref().map(|text| &text.value) {
@@ -130,7 +142,7 @@ impl Tree<'_> {
             Location::Directory(directory) => {
                 let repetition = declaration.repetition.clone().or_else(|| parent.repetition.clone());
                 let place = Parent { key: key.to_owned(), directory, is_reinstalled, repetition, is_test_file: false };
-                self.descend(&mut child, declaration, place, parent.is_test_file);
+                self.descend(&mut child, declaration, &place, parent.is_test_file);
             }
         }
         self.children.insert(key.to_owned(), child);
@@ -146,7 +158,7 @@ impl Tree<'_> {
     }
 
     /// Reads the module in a directory and everything below it.
-    fn descend(&mut self, child: &mut ChildModule, call: &CallDeclaration, parent: Parent, is_run: bool) {
+    fn descend(&mut self, child: &mut ChildModule, call: &CallDeclaration, parent: &Parent, is_run: bool) {
         let path = self.root_module.join(&parent.directory);
         let Some(real) = canonical(&path) else {
             child.missing = Some(unreadable(&child.call, &path));
@@ -154,7 +166,7 @@ impl Tree<'_> {
         };
         if self.calls_before.contains(&real) {
             child.missing = Some(invalid(
-                "Module calls itself",
+                "Failed to remove local module cache",
                 format!(
                     "Module \"{}\" is one of the modules that call it, so that the calls never end.",
                     child.call.name
@@ -163,14 +175,11 @@ impl Tree<'_> {
             ));
             return;
         }
-        let loaded = match self.loaded.get(&real) {
-            Some(loaded) => loaded.clone(),
-            None => {
-                let loaded = module::load(&path, None, self.engine, self.sources);
-                self.loaded.insert(real.clone(), loaded.clone());
-                loaded
-            }
-        };
+        let loaded = self
+            .loaded
+            .entry(real.clone())
+            .or_insert_with(|| module::load(&path, None, self.engine, self.sources))
+            .clone();
         if !loaded.is_readable {
             child.missing = Some(unreadable(&child.call, &path));
             return;
@@ -196,7 +205,7 @@ impl Tree<'_> {
         child.module = Some(module);
         self.calls_before.push(real);
         for call in &loaded.calls {
-            self.child(&parent, &format!("{}.{}", parent.key, call.name), call);
+            self.child(parent, &format!("{}.{}", parent.key, call.name), call);
         }
         self.calls_before.pop();
     }
@@ -239,12 +248,9 @@ impl Tree<'_> {
             let detail = "This string does not use correct version constraint syntax.";
             return Location::Missing(invalid(INVALID_VERSION, detail, place));
         }
-        if let ModuleSource::Remote { scheme, host, .. } = source {
-            if scheme == "bitbucket" {
-                let why =
-                    "what kind of repository a bitbucket.org address means is asked for on every reading".to_owned();
-                return Location::Missing(MissingModule::NeedsNetwork { host: host.clone(), why });
-            }
+        if let Some(host) = source::asked_while_parsing(source) {
+            let why = "what kind of repository a bitbucket.org address means is asked for on every reading".to_owned();
+            return Location::Missing(MissingModule::NeedsNetwork { host: Some(host), why });
         }
         match (record, self.manifest.record(key)) {
             (InstallationRecord::Installed, Some(found)) => return Location::Directory(found.directory.clone()),
@@ -259,6 +265,9 @@ impl Tree<'_> {
             _ => {}
         }
         match source {
+            ModuleSource::Invalid(reason) if call.version.is_some() => {
+                Location::Missing(invalid("Invalid registry module source address", reason, place))
+            }
             ModuleSource::Invalid(reason) => Location::Missing(invalid("Invalid module source address", reason, place)),
             ModuleSource::Unevaluated => Location::Missing(MissingModule::Unevaluated),
             ModuleSource::Local(path) => self.local(parent, path, call),

@@ -37,7 +37,9 @@ impl BodySchema<'_> {
                     if unknown == Unknown::Refused && !self.has_argument(name) {
                         let mut detail = format!("An argument named \"{name}\" is not expected here.");
                         if self.labels_of(name).is_some() {
-                            detail.push_str(&format!(" Did you mean to define a block of type \"{name}\"?"));
+                            detail += " Did you mean to define a block of type \"";
+                            detail += name;
+                            detail += "\"?";
                         }
                         let range = attribute.key.span().unwrap_or_default();
                         errors.push(SyntaxError::new("Unsupported argument", &detail, range));
@@ -74,9 +76,7 @@ impl BodySchema<'_> {
         let Some(labels) = self.labels_of(name) else {
             let mut detail = format!("Blocks of type \"{name}\" are not expected here.");
             if self.has_argument(name) {
-                detail.push_str(&format!(
-                    " Did you mean to define argument \"{name}\"? If so, use the equals sign to assign it a value."
-                ));
+                detail += " Did you mean to define an argument? If so, use the equals sign to assign it a value.";
             }
             return Some(SyntaxError::new("Unsupported block type", &detail, range));
         };

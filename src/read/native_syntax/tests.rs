@@ -1,3 +1,4 @@
+use hcl::edit::Span;
 use proptest::prelude::*;
 
 use super::*;
@@ -45,11 +46,21 @@ fn keeps_the_structure_around_expressions_that_hcl_rs_refuses() {
     assert_eq!(body.blocks().count(), 1);
     let after = body.get_attribute("after").unwrap();
     assert_eq!(after.value.as_str(), Some("é"));
-    use hcl::edit::Span;
     assert_eq!(&text[after.value.span().unwrap()], "\"é\"");
     for attribute in body.blocks().next().unwrap().body.attributes() {
         assert!(file.is_unread(&attribute.value.span().unwrap()), "{}", attribute.key.as_str());
     }
+}
+
+#[test]
+fn an_empty_heredoc_does_not_swallow_what_follows() {
+    let text = "a {\n  b = <<EOT\nEOT\n  c = 1\n}\nd {\n  e = <<EOT\n  f\nEOT\n}\n";
+    let file = NativeFile::parse(text.as_bytes());
+    let body = file.body.unwrap();
+    assert_eq!(body.blocks().count(), 2);
+    assert!(body.blocks().next().unwrap().body.has_attribute("c"));
+    let text = "a {\n  b = <<EOT\nEOT\n  c = 1\n}\n";
+    assert!(NativeFile::parse(text.as_bytes()).body.is_some());
 }
 
 #[test]

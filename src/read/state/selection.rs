@@ -10,12 +10,14 @@ use serde::Deserialize;
 use super::super::configuration::Backend;
 use super::super::text_file::{self, TextFileError};
 use super::super::{Problem, json_error};
-use crate::domain::EngineName;
+use crate::domain::{EngineName, Quoted};
 use crate::finding::Place;
+use crate::read::init_arguments::InitArguments;
 
 const STATE_FILE: &str = "terraform.tfstate";
 const WORKSPACE_DIRECTORY: &str = "terraform.tfstate.d";
 const DEFAULT_WORKSPACE: &str = "default";
+const CLOUD: &str = "cloud";
 
 /// Of the data directory's small files.
 const LIMIT_BYTES: u64 = 1024 * 1024;
@@ -42,26 +44,42 @@ pub(super) fn with_backend(
     data_dir: &Utf8Path,
     workspace: Option<&str>,
     backend: Option<&Backend>,
+    init: &InitArguments,
     engine: EngineName,
 ) -> Selection {
     let recorded = match recorded_backend(data_dir, engine) {
-        Ok(recorded) => recorded,
-        Err(reason) => return Selection::Unseen(reason),
+        Ok(recorded) => recorded.filter(|_| !init.reconfigure),
+        Err(refusal) => return refusal,
     };
     let Some(backend) = backend else {
         return match recorded {
             None => local_state(root_module, data_dir, workspace, &Local::default()),
-            Some((kind, _)) => Selection::Unseen(format!(
+            Some((kind, _)) if init.migrate_state || kind == CLOUD => Selection::Unseen(format!(
                 "the data directory records a `{kind}` backend that the configuration no longer has"
             )),
+            Some(_) => Selection::Invalid(changed(data_dir)),
         };
     };
+    if let Some((kind, _)) = &recorded
+        && *kind != backend.kind
+        && !init.migrate_state
+        && ![kind, &backend.kind].contains(&&CLOUD.to_owned())
+    {
+        return Selection::Invalid(changed(data_dir));
+    }
     if backend.kind != "local" {
         return Selection::Unseen(in_backend(&backend.kind));
     }
-    let local = Local { path: backend.path.clone(), workspace_dir: backend.workspace_dir.clone() };
+    let local = match overridden(backend, &init.backend_config) {
+        Ok(local) => local,
+        Err(refusal) => return refusal,
+    };
     match recorded {
-        Some((kind, recorded)) if kind != "local" || recorded != local => Selection::Unseen(format!(
+        // Without these arguments a configuration that is as it was counts for nothing: what is recorded does.
+        Some((_, recorded)) if recorded != local && !init.backend_config.is_empty() && !init.migrate_state => {
+            Selection::Invalid(changed(data_dir))
+        }
+        Some((kind, recorded)) if recorded != local => Selection::Unseen(format!(
             "the data directory records another `{kind}` backend, whose state would be migrated"
         )),
         _ => match existing_workspace(root_module, data_dir, workspace, &local) {
@@ -70,6 +88,45 @@ pub(super) fn with_backend(
             }
             Err(selection) => selection,
         },
+    }
+}
+
+/// A local backend's settings, those of `-backend-config` over those of its block.
+///
+/// Source: OpenTofu `internal/command/init.go` `backendConfigOverrideBody`.
+fn overridden(backend: &Backend, arguments: &[String]) -> Result<Local, Selection> {
+    let mut local = Local { path: backend.path.clone(), workspace_dir: backend.workspace_dir.clone() };
+    for argument in arguments {
+        let Some((name, value)) = argument.split_once('=') else {
+            return Err(Selection::Unseen(format!("the backend's settings are in `{argument}`, which is not read")));
+        };
+        match name {
+            "path" => local.path = Some(value.to_owned()),
+            "workspace_dir" => local.workspace_dir = Some(value.to_owned()),
+            _ => {
+                return Err(Selection::Invalid(Problem {
+                    summary: "Invalid backend configuration argument".to_owned(),
+                    detail: format!(
+                        "The backend configuration argument {} given on the command line is not expected for the \
+                         selected backend type.",
+                        Quoted(name)
+                    ),
+                    place: backend.place.clone(),
+                }));
+            }
+        }
+    }
+    Ok(local)
+}
+
+fn changed(data_dir: &Utf8Path) -> Problem {
+    Problem {
+        summary: "Backend configuration changed".to_owned(),
+        detail: "A change in the backend configuration has been detected, which may require migrating existing \
+                 state.\n\nIf you wish to attempt automatic migration of the state, use \"init -migrate-state\".\nIf you \
+                 wish to store the current configuration with no changes to the state, use \"init -reconfigure\"."
+            .to_owned(),
+        place: Place::file(data_dir.join(STATE_FILE)),
     }
 }
 
@@ -84,7 +141,7 @@ pub(super) fn without_backend(
         Ok(None) => local_state(root_module, data_dir, workspace, &Local::default()),
         Ok(Some((kind, local))) if kind == "local" => local_state(root_module, data_dir, workspace, &local),
         Ok(Some((kind, _))) => Selection::Unseen(in_backend(&kind)),
-        Err(reason) => Selection::Unseen(reason),
+        Err(refusal) => refusal,
     }
 }
 
@@ -169,7 +226,7 @@ fn is_valid_workspace(name: &str) -> bool {
 }
 
 /// The kind of the backend that an earlier `init` recorded in the data directory, with its settings if it is local.
-fn recorded_backend(data_dir: &Utf8Path, engine: EngineName) -> Result<Option<(String, Local)>, String> {
+fn recorded_backend(data_dir: &Utf8Path, engine: EngineName) -> Result<Option<(String, Local)>, Selection> {
     #[derive(Deserialize)]
     struct Recorded {
         backend: Option<RecordedBackend>,
@@ -184,23 +241,34 @@ fn recorded_backend(data_dir: &Utf8Path, engine: EngineName) -> Result<Option<(S
     let bytes = match text_file::read_bytes(&path, LIMIT_BYTES) {
         Ok(bytes) => bytes,
         Err(TextFileError::Missing) => return Ok(None),
-        Err(error) => return Err(format!("the backend that was initialized is not known: {path}: {error}")),
+        Err(error) if error.is_ours() => {
+            return Err(Selection::Unseen(format!("the backend that was initialized is not known: {path}: {error}")));
+        }
+        Err(error) => return Err(unreadable(&path, &error)),
     };
     if bytes.is_empty() {
         // Terraform 1.11.4 stops at it, OpenTofu takes it for none.
         return match engine {
             EngineName::Tofu => Ok(None),
-            EngineName::Terraform => Err(format!("the backend that was initialized is not known: {path} is empty")),
+            EngineName::Terraform => Err(unreadable(&path, &"it is empty")),
         };
     }
-    let recorded: Recorded = serde_json::from_slice(&bytes)
-        .map_err(|error| format!("the backend that was initialized is not known: {path}: {}", json_error(&error)))?;
+    let recorded: Recorded =
+        serde_json::from_slice(&bytes).map_err(|error| unreadable(&path, &json_error(&error)))?;
     let Some(backend) = recorded.backend else { return Ok(None) };
     let Some(kind) = backend.kind.filter(|kind| !kind.is_empty()) else { return Ok(None) };
     let setting = |name: &str| {
         backend.config.as_ref().and_then(|config| config.get(name)).and_then(|value| value.as_str()).map(str::to_owned)
     };
     Ok(Some((kind, Local { path: setting("path"), workspace_dir: setting("workspace_dir") })))
+}
+
+fn unreadable(path: &Utf8Path, error: &dyn std::fmt::Display) -> Selection {
+    Selection::Invalid(Problem {
+        summary: "Error loading state".to_owned(),
+        detail: format!("Failed to load the backend that was initialized: {error}"),
+        place: Place::file(path),
+    })
 }
 
 #[cfg(test)]
@@ -228,7 +296,7 @@ mod tests {
         fn select(&self, workspace: Option<&str>, backend: Option<&Backend>, use_backend: bool) -> String {
             let data_dir = self.path.join(".terraform");
             let selection = if use_backend {
-                with_backend(&self.path, &data_dir, workspace, backend, EngineName::Tofu)
+                with_backend(&self.path, &data_dir, workspace, backend, &InitArguments::default(), EngineName::Tofu)
             } else {
                 without_backend(&self.path, &data_dir, workspace, EngineName::Tofu)
             };
@@ -305,13 +373,35 @@ mod tests {
     }
 
     #[test]
+    fn flags_decide_what_becomes_of_another_backend() {
+        let recorded = r#"{"version": 3, "backend": {"type": "local", "config": {"path": "a"}}}"#;
+        let scratch = Scratch::with(&[(".terraform/terraform.tfstate", recorded)]);
+        let select = |init: &InitArguments, backend: Option<&Backend>| {
+            with_backend(&scratch.path, &scratch.path.join(".terraform"), None, backend, init, EngineName::Tofu)
+        };
+        let reconfigure = InitArguments { reconfigure: true, ..InitArguments::default() };
+        assert_eq!(select(&reconfigure, None), Selection::File(scratch.path.join("terraform.tfstate")));
+        let migrate = InitArguments { migrate_state: true, ..InitArguments::default() };
+        assert!(matches!(select(&migrate, None), Selection::Unseen(_)));
+        let with = |setting: &str| {
+            let init = InitArguments { backend_config: vec![setting.to_owned()], ..InitArguments::default() };
+            select(&init, Some(&backend("local", None)))
+        };
+        assert_eq!(with("path=a"), Selection::File(scratch.path.join("a")));
+        assert!(matches!(with("path=b"), Selection::Invalid(_)));
+        assert!(matches!(with("nothing=b"), Selection::Invalid(_)));
+        assert!(matches!(with("settings.tfbackend"), Selection::Unseen(_)));
+    }
+
+    #[test]
     fn the_recorded_backend_counts() {
         let http = r#"{"version": 3, "backend": {"type": "http", "config": {"address": "http://x"}}}"#;
         let scratch = Scratch::with(&[(".terraform/terraform.tfstate", http)]);
         assert_eq!(scratch.select(None, None, false), "unseen: the state is in the `http` backend");
-        assert!(scratch.select(None, None, true).starts_with("unseen: the data directory records a `http`"));
         let local = backend("local", Some("a"));
-        assert!(scratch.select(None, Some(&local), true).starts_with("unseen: the data directory records another"));
+        for backend in [None, Some(&local)] {
+            assert!(scratch.select(None, backend, true).starts_with("invalid: Backend configuration changed"));
+        }
 
         let recorded =
             r#"{"version": 3, "backend": {"type": "local", "config": {"path": "a", "workspace_dir": null}}}"#;
@@ -321,7 +411,7 @@ mod tests {
         assert!(scratch.select(None, Some(&backend("local", Some("b"))), true).starts_with("unseen"));
 
         for (content, expected) in
-            [("", "terraform.tfstate"), (r#"{"version": 3}"#, "terraform.tfstate"), ("{", "unseen")]
+            [("", "terraform.tfstate"), (r#"{"version": 3}"#, "terraform.tfstate"), ("{", "invalid")]
         {
             let scratch = Scratch::with(&[(".terraform/terraform.tfstate", content)]);
             assert!(scratch.select(None, None, false).starts_with(expected), "{content}");

@@ -208,7 +208,7 @@ fn the_engine_does_not_take_the_output_of_show_for_a_state() {
         if let Some(text) = text {
             fs::write(&path, text).unwrap();
         }
-        read(root_module, &root_module.join(".terraform"), None, None, true, &terraform())
+        read(root_module, &root_module.join(".terraform"), None, None, &InitArguments::default(), &terraform())
     };
     let missing = read(None);
     assert_eq!((missing.path, missing.errors), (None, vec![]));

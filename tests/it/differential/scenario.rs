@@ -7,7 +7,8 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use crate::support::isolation::Isolated;
+use super::extras::{Extra, extras};
+use crate::support::isolation::{Isolated, is_root};
 use crate::support::lock_file::{self, Lock};
 use crate::support::package::Package;
 use crate::support::tree::{Tree, Workspace};
@@ -26,6 +27,8 @@ pub struct Scenario {
     flags: Vec<&'static str>,
     surroundings: Surroundings,
     change: Change,
+    extras: Vec<Extra>,
+    host: &'static str,
 }
 
 /// A package in a mirror.
@@ -291,17 +294,10 @@ pub fn scenarios(host: &'static str) -> impl Strategy<Value = Scenario> {
         flags(),
         surroundings,
         changes,
+        extras(),
     )
-        .prop_map(|(mirrors, cli_config, root, module, state, locks, flags, surroundings, change)| Scenario {
-            mirrors,
-            cli_config,
-            root,
-            module,
-            state,
-            locks,
-            flags,
-            surroundings,
-            change,
+        .prop_map(move |(mirrors, cli_config, root, module, state, locks, flags, surroundings, change, extras)| {
+            Scenario { mirrors, cli_config, root, module, state, locks, flags, surroundings, change, extras, host }
         })
 }
 
@@ -318,10 +314,9 @@ impl Scenario {
     }
 
     pub fn arguments(&self) -> Vec<String> {
-        if self.surroundings == Surroundings::ArgumentsByVariable {
-            return Vec::new();
-        }
-        self.flags.iter().map(|flag| flag.replace("$ROOT", "..")).collect()
+        let flags: &[_] = if self.surroundings == Surroundings::ArgumentsByVariable { &[] } else { &self.flags };
+        let more = self.extras.iter().filter_map(Extra::argument);
+        flags.iter().copied().chain(more).map(|flag| flag.replace("$ROOT", "..")).collect()
     }
 
     pub fn command(&self, program: &Utf8Path, workspace: &Workspace) -> Isolated {
@@ -332,7 +327,8 @@ impl Scenario {
             CliConfig::Missing => command.environment("TF_CLI_CONFIG_FILE", workspace.path("none").as_str()),
             _ => command.environment("TF_CLI_CONFIG_FILE", workspace.path("rc").as_str()),
         };
-        match self.surroundings {
+        command.unprivileged = self.is_unprivileged();
+        command = match self.surroundings {
             Surroundings::ArgumentsByVariable => {
                 let flags = self.flags.join(" ").replace("$ROOT", workspace.root().as_str());
                 command.environment("TF_CLI_ARGS_init", flags)
@@ -341,6 +337,34 @@ impl Scenario {
             Surroundings::PluginCache => command.environment("TF_PLUGIN_CACHE_DIR", workspace.path("cache").as_str()),
             Surroundings::Workspace => command.environment("TF_WORKSPACE", "other"),
             Surroundings::Plain | Surroundings::StateElsewhere => command,
+        };
+        self.extras.iter().fold(command, |command, extra| extra.change_command(command, workspace))
+    }
+
+    /// Whether the engine runs as another user than root, to whom no directory is closed.
+    pub fn is_unprivileged(&self) -> bool {
+        is_root() && self.extras.iter().any(Extra::needs_unprivileged_user)
+    }
+
+    /// What the files do not show.
+    pub fn oddities(&self) -> String {
+        let packages = self.mirrors.iter().enumerate().flat_map(|(mirror, placed)| {
+            placed.iter().map(move |placed| {
+                let (package, packed, oddity) = (&placed.package, placed.packed, placed.oddity);
+                format!("mirror{mirror}: {} packed {packed} {oddity:?}\n", package.unpacked_path())
+            })
+        });
+        let packages: String = packages.collect();
+        format!("{packages}{:?} {:?} {:?}", self.surroundings, self.change, self.extras)
+    }
+
+    /// The data directory, from the directory of the case.
+    fn data_directory(&self) -> &'static str {
+        let by_variable = self.extras.iter().any(|extra| matches!(extra, Extra::Variable("TF_DATA_DIR", _)));
+        match self.surroundings {
+            _ if by_variable => "stack/data",
+            Surroundings::DataDirectory => "data",
+            _ => "stack/.terraform",
         }
     }
 
@@ -374,6 +398,9 @@ impl Scenario {
             let locks: Vec<Lock> = self.locks.iter().map(|lock| self.lock(lock)).collect();
             tree.file("stack/.terraform.lock.hcl", lock_file::text(&locks));
         }
+        for extra in &self.extras {
+            extra.lay_into(&mut tree, self.host);
+        }
         tree
     }
 
@@ -404,10 +431,7 @@ impl Scenario {
 
     /// What happens between the two turns.
     pub fn change(&self, workspace: &Workspace) {
-        let data_directory = match self.surroundings {
-            Surroundings::DataDirectory => workspace.path("data"),
-            _ => workspace.path("stack/.terraform"),
-        };
+        let data_directory = workspace.path(self.data_directory());
         match self.change {
             Change::None => {}
             Change::MirrorLost => {

@@ -1,9 +1,10 @@
 //! What `init` did, or is predicted to do, in one form that both can be compared in.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
 use std::process::Output;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -93,7 +94,12 @@ pub fn observe(engine: &Engine, command: Isolated, arguments: &[String], root_mo
     let before = fs_err::read(&lock_file).ok();
     let (global, of_init): (Vec<_>, Vec<_>) = arguments.iter().partition(|text| text.starts_with("-chdir="));
     let has_cache = command.environment.contains_key("TF_PLUGIN_CACHE_DIR");
-    let data_dir = command.environment.get("TF_DATA_DIR").map_or(root_module.join(".terraform"), Into::into);
+    let data_dir = command
+        .environment
+        .get("TF_DATA_DIR")
+        .map_or(root_module.join(".terraform"), |directory| root_module.join(directory));
+    let packages = data_dir.join("providers");
+    let links_before = links(&packages);
     // Without `-test-directory` and the like, the order of flags is free; global ones stand first.
     let output = command
         .arguments(global)
@@ -117,10 +123,10 @@ pub fn observe(engine: &Engine, command: Isolated, arguments: &[String], root_mo
     for line in stdout.lines() {
         if let Some((address, version, was_there)) = installed(line) {
             let address = full_address(host, address);
-            let place = data_dir.join(format!("providers/{address}/{version}/{}", airtight_platform()));
+            let place = packages.join(format!("{address}/{version}/{}", airtight_platform()));
             let by = if was_there {
                 "reuse"
-            } else if place.is_symlink() {
+            } else if links(&packages).difference(&links_before).any(|(path, ..)| *path == place) {
                 "link"
             } else {
                 "extract"
@@ -133,6 +139,25 @@ pub fn observe(engine: &Engine, command: Isolated, arguments: &[String], root_mo
         outcome.lock_after = after.map(|bytes| String::from_utf8(bytes).unwrap());
     }
     (outcome, output)
+}
+
+/// The links among installed packages, and which ones they are: an archive that is extracted through a link leaves it,
+/// an unpacked package gets a new one.
+fn links(packages: &Utf8Path) -> BTreeSet<(Utf8PathBuf, u64, i64, i64)> {
+    let mut links = BTreeSet::new();
+    let mut waiting = vec![packages.to_owned()];
+    while let Some(directory) = waiting.pop() {
+        let Ok(entries) = directory.read_dir_utf8() else { continue };
+        for path in entries.map(|entry| entry.unwrap().into_path()) {
+            let metadata = fs_err::symlink_metadata(&path).unwrap();
+            if metadata.is_symlink() {
+                links.insert((path, metadata.ino(), metadata.ctime(), metadata.ctime_nsec()));
+            } else if metadata.is_dir() {
+                waiting.push(path);
+            }
+        }
+    }
+    links
 }
 
 fn airtight_platform() -> airtight::domain::Platform {
@@ -222,7 +247,8 @@ pub fn predict(engine: (&str, &str), command: Isolated, arguments: &[String]) ->
 }
 
 /// Failures that name providers for another reason than that they cannot be installed.
-const NOT_ABOUT_INSTALLING: &[&str] = &["lock-file-readonly", "provider-address-invalid", "state-invalid"];
+const NOT_ABOUT_INSTALLING: &[&str] =
+    &["constraint-invalid", "lock-file-readonly", "provider-address-invalid", "state-invalid"];
 
 fn outcome_of(report: &Value) -> Outcome {
     let prediction = &report["prediction"];
@@ -230,7 +256,9 @@ fn outcome_of(report: &Value) -> Outcome {
     let mut outcome = Outcome::nothing();
     outcome.init = serde_json::from_value(prediction["init"].clone()).unwrap();
     outcome.lock_after = text(&prediction["lock_after"]);
-    for reason in prediction["reasons"].as_array().unwrap() {
+    let reasons = prediction["reasons"].as_array().unwrap();
+    // The engine stops before it comes to the hidden ones.
+    for reason in reasons.iter().filter(|reason| reason["hidden"] == false) {
         let code = reason["code"].as_str().unwrap();
         outcome.errors.push(format!("{code}: {}", reason["summary"].as_str().unwrap()));
         if !NOT_ABOUT_INSTALLING.contains(&code) {

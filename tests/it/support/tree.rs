@@ -56,6 +56,23 @@ impl Tree {
         self.entries.contains_key(path)
     }
 
+    /// Whether something lies below a path.
+    pub fn holds_below(&self, path: &str) -> bool {
+        let below = format!("{path}/");
+        self.entries.keys().any(|entry| entry.starts_with(&below) && entry.len() > below.len())
+    }
+
+    /// Changes the bytes of every file whose name ends in `.zip`.
+    pub fn change_archives(&mut self, change: impl Fn(&mut Vec<u8>)) {
+        for (path, entry) in &mut self.entries {
+            if let Content::Bytes(bytes) = &mut entry.content
+                && path.ends_with(".zip")
+            {
+                change(bytes);
+            }
+        }
+    }
+
     /// Every text that the tree holds, with its path.
     pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
         self.entries.iter().filter_map(|(path, entry)| match &entry.content {
