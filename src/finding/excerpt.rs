@@ -31,22 +31,23 @@ pub fn excerpt(text: &str, positions: &[&Position]) -> Excerpt {
     }
 }
 
-/// The text with the values of arguments that are named like secrets as asterisks: the same bytes long.
+/// The text with asterisks for the values of arguments that are named like secrets, and for credentials in URLs: the same bytes long.
 fn masked(text: &str) -> String {
     const NAMES: [&str; 8] =
         ["token", "secret", "password", "passphrase", "access_key", "private_key", "api_key", "credential"];
     let mut masked = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
-        let value = line.find(['=', ':']).map(|at| at + 1).filter(|at| {
-            let name = line[..*at].to_lowercase();
-            NAMES.iter().any(|secret| name.contains(secret))
-        });
-        let (before, value) = line.split_at(value.unwrap_or(line.len()));
-        masked.push_str(before);
-        for character in value.chars() {
-            match character {
-                ' ' | '\t' | '\r' | '\n' | '"' => masked.push(character),
-                _ => masked.extend(std::iter::repeat_n('*', character.len_utf8())),
+        let lower = line.to_ascii_lowercase();
+        let named = NAMES.iter().filter_map(|name| lower.find(name)).min();
+        let value = named.and_then(|start| Some(start + line[start..].find(['=', ':'])? + 1));
+        let value = value.unwrap_or(line.len())..line.len();
+        let hidden: Vec<_> = escape::credentials(line).into_iter().chain([value]).collect();
+        for (index, character) in line.char_indices() {
+            let is_shown = matches!(character, ' ' | '\t' | '\r' | '\n' | '"');
+            if is_shown || !hidden.iter().any(|range| range.contains(&index)) {
+                masked.push(character);
+            } else {
+                masked.extend(std::iter::repeat_n('*', character.len_utf8()));
             }
         }
     }
@@ -92,8 +93,10 @@ mod tests {
         for (text, expected) in [
             ("  secret_key = \"s3cr\u{e9}t\"\n", "  secret_key = \"*******\"\n"),
             ("  \"TOKEN\": \"x\",\n  \"a\": \"b\"", "  \"TOKEN\": \"*\"*\n  \"a\": \"b\""),
+            ("{\"a\": {\"token\": \"x\"}}", "{\"a\": {\"token\": \"*\"**"),
             ("version = \"1.2.3\"", "version = \"1.2.3\""),
             ("token", "token"),
+            ("source = \"git::https://u:p@h/x\"", "source = \"git::https://***@h/x\""),
         ] {
             assert_eq!(masked(text), expected);
             assert_eq!(masked(text).len(), text.len());

@@ -6,13 +6,13 @@ use crate::bad_input::{ADDRESS, Scene, lock, run};
 use crate::support::lock_file::{self, Lock};
 use crate::support::package::Package;
 
-const CHECK: [&str; 5] = ["check", "--engine", "tofu", "--engine-version", "1.12.6"];
+const TOFU: [(&str, &str); 2] = [("AIRTIGHT_ENGINE", "tofu"), ("AIRTIGHT_ENGINE_VERSION", "1.12.6")];
 
 /// The output with the scene's directory and the time taken out.
 fn said(scene: &Scene, arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let mut command =
-        scene.airtight(CHECK).arguments(["--platform", "linux_amd64"]).arguments(arguments.iter().copied());
-    for (name, value) in environment {
+        scene.airtight(["check"]).arguments(["--platform", "linux_amd64"]).arguments(arguments.iter().copied());
+    for (name, value) in TOFU.iter().chain(environment) {
         command = command.environment(name, *value);
     }
     let done = run(&command);
@@ -150,7 +150,11 @@ fn an_inherited_cli_configuration_that_reaches_out() {
 fn an_engine_of_the_wrong_version() {
     let scene = Scene::new();
     scene.write("stack/versions.tf", "terraform {\n  required_version = \"< 1.0\"\n}\n");
-    insta::assert_snapshot!(said(&scene, &["--engine", "terraform", "--engine-version", "1.11.4"], &[]));
+    insta::assert_snapshot!(said(
+        &scene,
+        &[],
+        &[("AIRTIGHT_ENGINE", "terraform"), ("AIRTIGHT_ENGINE_VERSION", "1.11.4")]
+    ));
 }
 
 /// What stands behind the first error is said to be behind it.
