@@ -1,9 +1,9 @@
 //! HCL's native syntax: whether the engines accept a text, and the text as a tree with byte spans.
 //!
 //! Two parsers share the work. [`grammar`] follows the engines' own and decides what is a syntax error, because hcl-rs
-//! is kinder in places (a line break between quotes, `a.0.1`), stricter in others (a line break before `?`) and now and
-//! then wrong (an empty heredoc). The tree is hcl-rs's; where it reads an expression unlike the engines, a constant of
-//! the same length stands in for it, so that the block structure is never lost.
+//! is kinder in places (a line break between quotes, `a.0.1`) and stricter in others (a line break before `?`). The
+//! tree is hcl-rs's; where it refuses an expression that the engines accept, a constant of the same length stands in
+//! for it, so that the block structure is never lost.
 //!
 //! [`constant`] evaluates what needs no variables; [`schema`] says what may stand in a body.
 
@@ -16,8 +16,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use camino::Utf8Path;
-use hcl::edit::Span;
-use hcl::edit::structure::{Body, Structure};
+use hcl::edit::structure::Body;
 
 use super::Problem;
 use crate::finding::Place;
@@ -64,20 +63,29 @@ impl NativeFile {
         if readable.starts_with('\u{feff}') {
             readable.replace_range(..3, "   ");
         }
-        let expressions = outcome.expressions;
-        if let Some(body) = parse_like(&readable, &expressions) {
-            return Self { text, body: Some(body), errors: Vec::new(), unread: Vec::new() };
+        for heredoc in outcome.heredocs.empty {
+            stand_in(&mut readable, &heredoc, "\"\"");
+        }
+        let (mut unread, mut others): (Vec<_>, Vec<_>) = outcome
+            .expressions
+            .into_iter()
+            .partition(|range| outcome.heredocs.ambiguous.iter().any(|start| range.contains(start)));
+        for range in &unread {
+            stand_in(&mut readable, range, "0");
+        }
+        if let Ok(body) = hcl::edit::parser::parse_body(&readable) {
+            return Self { text, body: Some(body), errors: Vec::new(), unread };
         }
         for comment in outcome.comments {
-            let blank = " ".repeat(comment.len());
-            readable.replace_range(comment, &blank);
+            stand_in(&mut readable, &comment, "");
         }
-        let mut unread = expressions.clone();
-        unread.retain(|range| is_unreadable(&readable[range.clone()]));
-        for range in &unread {
-            readable.replace_range(range.clone(), &format!("{:<width$}", 0, width = range.len()));
+        others.retain(|range| hcl::edit::parser::parse_body(&format!("a = {}\n", &readable[range.clone()])).is_err());
+        for range in &others {
+            stand_in(&mut readable, range, "0");
         }
-        Self { text, body: parse_like(&readable, &expressions), errors: Vec::new(), unread }
+        unread.append(&mut others);
+        let body = hcl::edit::parser::parse_body(&readable).ok();
+        Self { text, body, errors: Vec::new(), unread }
     }
 
     /// Whether the expression at this span was replaced.
@@ -93,27 +101,9 @@ impl NativeFile {
     }
 }
 
-/// Whether an expression has to be replaced. hcl-rs reads over the end of an empty heredoc, up to that of a later one,
-/// so that none can be left where the trees differed.
-fn is_unreadable(expression: &str) -> bool {
-    expression.contains("<<") || hcl::edit::parser::parse_body(&format!("a = {expression}\n")).is_err()
-}
-
-/// The tree, if its arguments stand where the engines see them.
-fn parse_like(text: &str, expressions: &[Range<usize>]) -> Option<Body> {
-    let body = hcl::edit::parser::parse_body(text).ok()?;
-    let mut starts = Vec::new();
-    collect_starts(&body, &mut starts);
-    starts.iter().copied().eq(expressions.iter().map(|range| range.start)).then_some(body)
-}
-
-fn collect_starts(body: &Body, starts: &mut Vec<usize>) {
-    for structure in body {
-        match structure {
-            Structure::Attribute(attribute) => starts.extend(attribute.value.span().map(|span| span.start)),
-            Structure::Block(block) => collect_starts(&block.body, starts),
-        }
-    }
+/// Puts something else of the same length there.
+fn stand_in(text: &mut String, range: &Range<usize>, replacement: &str) {
+    text.replace_range(range.clone(), &format!("{replacement:<width$}", width = range.len()));
 }
 
 fn text_of_same_length(bytes: &[u8]) -> String {
