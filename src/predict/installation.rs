@@ -173,8 +173,33 @@ impl Installation<'_> {
         if let Some(cache) = &self.facts.plugin_cache {
             return self.through_plugin_cache(cache, target);
         }
-        let placed = self.place(target)?;
+        let placed = match self.shadow() {
+            Some(entry) => self.place_behind(entry, target)?,
+            None => self.place(target)?,
+        };
         Ok(Done { install: placed.install, proven_by: placed.proven_by, h1: placed.h1, lock: LockUpdate::Rewritten })
+    }
+
+    /// An entry of another spelling that Terraform comes to first when it looks for what it has just installed.
+    fn shadow(&self) -> Option<&InstalledEntry> {
+        let entry = entry_for(self.facts, &self.facts.installed, self.selected)?;
+        (!entry.path.ends_with(self.selected.id.unpacked_path())).then_some(entry)
+    }
+
+    /// Installs beside a shadow: its executable and its hash are what Terraform then sees.
+    fn place_behind(&self, shadow: &InstalledEntry, target: Option<&InstalledEntry>) -> Result<Placed, Stop> {
+        let (install, proven_by) = match self.place(target) {
+            Ok(placed) => (placed.install, placed.proven_by),
+            Err(Stop::Fails { code: Code::PackageExecutableMissing, proven_by, .. }) => {
+                let package = self.selected.package.as_ref().ok_or(Stop::PlatformMissing)?;
+                let is_linked = package.layout == Layout::Unpacked;
+                (if is_linked { Install::Link } else { Install::Extract }, proven_by)
+            }
+            Err(stop) => return Err(stop),
+        };
+        let directory = existing_directory(shadow, self.selected).ok_or(Stop::PlatformMissing)?;
+        let h1 = self.h1_of_directory(&directory)?.map_err(|error| self.uncomputable(&error))?;
+        Ok(Placed { proven_by, h1, install })
     }
 
     /// Terraform walks all that is installed; OpenTofu only has to get to the package's own place.

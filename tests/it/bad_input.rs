@@ -451,7 +451,7 @@ fn what_the_runs_user_cannot_read_is_named() {
         ("stack/.terraform/modules/modules.json", 100),
         ("stack/terraform.tfstate", 100),
         ("stack/.terraform/environment", 0),
-        ("stack/.terraform/terraform.tfstate", 0),
+        ("stack/.terraform/terraform.tfstate", 100),
         ("stack/.spacelift/airtight.yml", 96),
         ("home/.terraformrc", 100),
         ("given", 96),
