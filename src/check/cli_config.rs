@@ -9,7 +9,8 @@ pub fn check(facts: &Facts, config: &CliConfig, files: &[InheritedFile]) -> Vec<
     let mut findings = Vec::new();
     for file in files {
         let reason = match &file.outcome {
-            FileOutcome::Read => continue,
+            // Not read is not judged: the gate stops there.
+            FileOutcome::Read | FileOutcome::NotRead(_) => continue,
             FileOutcome::Missing => "it does not exist",
             FileOutcome::IsDirectory => "it is a directory",
             FileOutcome::Unreadable(reason) => reason,
@@ -51,16 +52,18 @@ pub fn check(facts: &Facts, config: &CliConfig, files: &[InheritedFile]) -> Vec<
         );
     }
     if config.installation.is_none() {
-        findings.push(
-            Finding::new(
-                Code::CliConfigReachesOut,
-                Severity::Warning,
-                Owner::Administrator,
-                format!("no usable `provider_installation`: {} would ask the internet", facts.engine.name.title()),
-            )
-            .detail("Without that block the engine uses directories below the home directory, then the registries.")
-            .help("Run the engine through `airtight run` or a hook, or write a file by `airtight render cli-config`."),
-        );
+        let finding = Finding::new(
+            Code::CliConfigReachesOut,
+            Severity::Warning,
+            Owner::Administrator,
+            format!("no usable `provider_installation`: {} would ask the internet", facts.engine.name.title()),
+        )
+        .detail("Without that block the engine uses directories below the home directory, then the registries.")
+        .help("Run the engine through `airtight run` or a hook, or write a file by `airtight render cli-config`.");
+        findings.push(match &config.path {
+            Some(path) => finding.at(Place::file(path), ""),
+            None => finding,
+        });
     }
     findings
 }

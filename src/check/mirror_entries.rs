@@ -10,14 +10,12 @@ pub fn check(mirror: &Mirror) -> Vec<Finding> {
         .iter()
         .map(|entry| {
             let (why, help) = words(&entry.why);
-            Finding::new(
-                Code::MirrorEntryIgnored,
-                Severity::Warning,
-                Owner::Image,
-                format!("the engine does not see this entry: {why}"),
-            )
-            .help(help)
-            .at(Place::file(&entry.path), "")
+            let (code, subject) = match entry.why {
+                Ignored::MirrorIsNoDirectory => (Code::MirrorMissing, "mirror"),
+                _ => (Code::MirrorEntryIgnored, "entry"),
+            };
+            let summary = format!("the engine does not see this {subject}: {why}");
+            Finding::new(code, Severity::Warning, Owner::Image, summary).help(help).at(Place::file(&entry.path), "")
         })
         .collect()
 }
@@ -43,6 +41,10 @@ fn words(why: &Ignored) -> (String, String) {
         Ignored::Misplaced => (
             "nothing counts at this depth".to_owned(),
             "Put archives into HOST/NAMESPACE/TYPE/, directories at HOST/NAMESPACE/TYPE/VERSION/OS_ARCH/.".to_owned(),
+        ),
+        Ignored::MirrorIsNoDirectory => (
+            "it is no directory, or a link that leads nowhere".to_owned(),
+            "Put the mirror's directory there, or name the right one by --mirror.".to_owned(),
         ),
         Ignored::Unreadable(reason) => {
             (reason.clone(), "Make it readable for the run's user, or remove it.".to_owned())

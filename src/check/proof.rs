@@ -5,17 +5,21 @@ use crate::finding::{Code, Finding, Owner, Place, Severity};
 use crate::predict::{Facts, Origin, Prediction, ProviderPrediction, Status};
 use crate::read::lock_file::ProviderLock;
 
-/// One error for each selected provider that nothing proves. A mismatch is a predicted failure, and said there.
+/// One error for each selected provider that nothing proves. A mismatch is a predicted failure, and said there; a lock
+/// file that cannot be read is an error by itself.
 pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
-    prediction
+    let is_lock_read = facts.lock.not_understood.is_empty() && facts.lock.errors.is_empty();
+    let unproven: Vec<_> = prediction
         .providers
         .iter()
         .filter(|provider| provider.requirement.is_needed && provider.status == Status::Unproven)
-        .map(|provider| unproven(facts, provider))
-        .collect()
+        .filter(|provider| is_lock_read || facts.lock.lock_for(&provider.requirement.address).is_some())
+        .collect();
+    unproven.iter().map(|provider| finding(facts, provider, unproven.len() > 1)).collect()
 }
 
-fn unproven(facts: &Facts, provider: &ProviderPrediction) -> Finding {
+/// `is_one_of_many`: one command for all of them mends it.
+fn finding(facts: &Facts, provider: &ProviderPrediction, is_one_of_many: bool) -> Finding {
     let address = &provider.requirement.address;
     let selected = provider.selected.as_ref();
     let package = selected.and_then(|selected| selected.package.as_ref());
@@ -27,7 +31,7 @@ fn unproven(facts: &Facts, provider: &ProviderPrediction) -> Finding {
         .flatten();
     let finding = match (lock, predecessor) {
         (Some(lock), _) => without_usable_hash(lock, provider, &package),
-        (None, Some(predecessor)) => from_predecessor(facts, provider, predecessor),
+        (None, Some(predecessor)) => from_predecessor(provider, predecessor),
         (None, None) => without_entry(facts, provider, &package),
     };
     let place = lock.map(|lock| lock.place.clone()).or_else(|| required_at(provider));
@@ -35,7 +39,7 @@ fn unproven(facts: &Facts, provider: &ProviderPrediction) -> Finding {
         Some(place) if finding.places.is_empty() => finding.at(place, ""),
         _ => finding,
     };
-    if finding.help.is_empty() { finding.help(lock_command(facts, provider)) } else { finding }
+    finding.help(lock_command(facts, provider, is_one_of_many))
 }
 
 fn required_at(provider: &ProviderPrediction) -> Option<Place> {
@@ -69,7 +73,7 @@ fn without_usable_hash(lock: &ProviderLock, provider: &ProviderPrediction, packa
     .at(lock.hashes_place.clone().unwrap_or_else(|| lock.place.clone()), "no usable hash here")
 }
 
-fn from_predecessor(facts: &Facts, provider: &ProviderPrediction, predecessor: &ProviderLock) -> Finding {
+fn from_predecessor(provider: &ProviderPrediction, predecessor: &ProviderLock) -> Finding {
     let address = &provider.requirement.address;
     Finding::new(
         Code::LockEntryPredecessor,
@@ -81,7 +85,6 @@ fn from_predecessor(facts: &Facts, provider: &ProviderPrediction, predecessor: &
         "The two registries' packages are not the same bytes. OpenTofu takes at most the version from such an entry, \
          drops its hashes and would install the package without any check.",
     )
-    .help(lock_command(facts, provider))
     .at(predecessor.place.clone(), "written by Terraform")
 }
 
@@ -98,16 +101,17 @@ fn without_entry(facts: &Facts, provider: &ProviderPrediction, package: &str) ->
     .detail(format!("The engine would take {package} as it is and write its hash into the lock file."))
 }
 
-fn lock_command(facts: &Facts, provider: &ProviderPrediction) -> String {
+fn lock_command(facts: &Facts, provider: &ProviderPrediction, is_one_of_many: bool) -> String {
     let program = facts.engine.name;
     let only_state = !provider.requirement.origins.is_empty()
         && provider.requirement.origins.iter().all(|origin| matches!(origin, Origin::State { .. }));
     let first =
         if only_state { "Only the state needs it: declare it in `required_providers`. Then, where" } else { "Where" };
+    let address = provider.requirement.address.for_display(program);
+    let address = if is_one_of_many { String::new() } else { format!(" {address}") };
     format!(
-        "{first} there is network, run `{program} providers lock -platform={} {}` in this root module, and commit \
+        "{first} there is network, run `{program} providers lock -platform={}{address}` in this root module, and commit \
          `.terraform.lock.hcl`. Do not use `-fs-mirror`: it accepts whatever the mirror holds.",
-        facts.platform,
-        provider.requirement.address.for_display(program)
+        facts.platform
     )
 }

@@ -35,12 +35,17 @@ pub enum Command {
     /// For the scripts in `hooks/`, which the phase's shell sources: `airtight_env=$(airtight hook before_init) &&
     /// eval "$airtight_env"`. Prints nothing on stdout when it refuses. The work is in the five `before_` points; the
     /// others exit with 0 and print nothing.
+    #[command(after_help = HOOK_HELP)]
     Hook(HookArguments),
     /// Predict and judge `init` for one root module
     ///
-    /// Needs no network and changes nothing. What stands after `--` is for `init`: `airtight check -- -upgrade`.
+    /// Says what the real engine will do with `init` here, offline, and refuses what the dependency lock file does not
+    /// prove. Needs no network and changes nothing. What stands after `--` is for `init`.
+    #[command(after_help = CHECK_HELP)]
     Check(CheckArguments),
     /// Print a file made from a template
+    ///
+    /// To stdout, for an image's build or a repository: `airtight render workflow > .spacelift/workflow.yml`.
     Render(RenderArguments),
     /// Print the page of a finding
     ///
@@ -48,11 +53,15 @@ pub enum Command {
     /// lists every code.
     Explain(ExplainArguments),
     /// Print a shell's completions
+    ///
+    /// Such as `airtight completions bash > /usr/share/bash-completion/completions/airtight`.
     Completions {
         /// The shell to print them for
         shell: clap_complete::Shell,
     },
     /// Print the manual page
+    ///
+    /// Such as `airtight man > /usr/share/man/man1/airtight.1`, or `airtight man | man -l -`.
     Man,
 }
 
@@ -68,35 +77,56 @@ Workflow commands, as Spacelift calls them:
   apply FILE
   destroy
 
-A positional is taken as it is, even with a leading dash. More flags reach the engine by its own variables, such as
-TF_CLI_ARGS_plan. showState, showPlan and getOutputs print the engine's bytes and nothing else.";
+A positional is taken as it is, even with a leading dash. More flags reach the engine by its own variables, such as \
+TF_CLI_ARGS_plan. showState, showPlan and getOutputs print the engine's bytes and nothing else.
+
+Exit codes: the engine's, once it runs; 100 refused; 96 usage or settings; 126, 127 engine not executable, not found.";
+
+const HOOK_HELP: &str = "\
+Points that check: before_init, before_plan, before_apply, before_destroy, before_perform.
+
+Exit codes: 0 cleared, and the phase may run; 100 refused; 96 usage or settings; 126, 127 engine not executable, not \
+found.";
+
+const CHECK_HELP: &str = "\
+Examples:
+  airtight check                                  the working directory, with the engine that is here
+  airtight check infra --engine tofu --engine-version 1.12.6 --mirror ./providers
+  airtight check -- -upgrade                      what `init -upgrade` would do
+  airtight check --cli-config inherited           what the engine would do without airtight
+  airtight check --format sarif > airtight.sarif
+
+Exit codes: 0 cleared; 100 refused, or failure predicted; 96 usage or settings.";
 
 /// What most commands take.
 #[derive(Args, Clone, Debug, Default)]
 pub struct CommonArguments {
-    /// Filesystem mirror with the provider packages (repeatable; default: /providers)
-    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", value_delimiter = ':')]
+    /// Directory with the provider packages, as `providers mirror` lays them out (repeatable, or several separated by
+    /// `:`; default: /providers)
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", hide_env_values = true, value_delimiter = ':')]
     pub mirror: Vec<String>,
-    /// `tofu`, `terraform`, or the path of one
-    #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE")]
+    /// `tofu`, `terraform`, or the path of one (default: the only one on PATH, `tofu` of both)
+    #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE", hide_env_values = true)]
     pub engine: Option<String>,
-    /// Predict for this version of the engine instead of asking the engine
-    #[arg(long, value_name = "X.Y.Z", env = "AIRTIGHT_ENGINE_VERSION")]
+    /// Predict for this version of the engine instead of asking it; with a name in --engine, none has to be here
+    #[arg(long, value_name = "X.Y.Z", env = "AIRTIGHT_ENGINE_VERSION", hide_env_values = true)]
     pub engine_version: Option<String>,
-    /// Platform of the packages (default: this machine's)
-    #[arg(long, value_name = "OS_ARCH", env = "AIRTIGHT_PLATFORM")]
+    /// Platform that `init` will run on, such as linux_amd64 (default: this machine's)
+    #[arg(long, value_name = "OS_ARCH", env = "AIRTIGHT_PLATFORM", hide_env_values = true)]
     pub platform: Option<String>,
-    /// Settings of the administrator, below those of the image (/etc/airtight/settings.yml)
-    #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS")]
+    /// Settings of the administrator; what the image's /etc/airtight/settings.yml sets stays as it is there
+    #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS", hide_env_values = true)]
     pub settings: Option<String>,
-    /// State whose providers count too: a state file, or the output of `show -json`
-    #[arg(long, value_name = "FILE", env = "AIRTIGHT_STATE")]
+    /// State whose providers count too, where the real one lies behind a backend: a state file, or the output of
+    /// `show -json`
+    #[arg(long, value_name = "FILE", env = "AIRTIGHT_STATE", hide_env_values = true)]
     pub state: Option<String>,
-    /// How findings are printed
-    #[arg(long, value_name = "FORMAT", env = "AIRTIGHT_FORMAT")]
+    /// How findings are printed: human (default), concise, json, sarif, junit or markdown; `run` and `hook` report on
+    /// stderr, and only human or concise
+    #[arg(long, value_name = "FORMAT", env = "AIRTIGHT_FORMAT", hide_env_values = true)]
     pub format: Option<String>,
     /// Write the JSON report to this file as well
-    #[arg(long, value_name = "FILE", env = "AIRTIGHT_REPORT")]
+    #[arg(long, value_name = "FILE", env = "AIRTIGHT_REPORT", hide_env_values = true)]
     pub report: Option<String>,
 }
 
@@ -126,7 +156,7 @@ pub struct CheckArguments {
     pub common: CommonArguments,
     /// CLI configuration to predict with: what airtight would write (`generated`), what the engine would read by
     /// itself (`inherited`), or a file
-    #[arg(long, value_name = "generated|inherited|FILE", env = "AIRTIGHT_CLI_CONFIG")]
+    #[arg(long, value_name = "generated|inherited|FILE", env = "AIRTIGHT_CLI_CONFIG", hide_env_values = true)]
     pub cli_config: Option<String>,
     /// The root module (default: the working directory)
     #[arg(value_name = "DIR")]
@@ -153,12 +183,18 @@ pub enum RenderWhat {
         #[arg(long)]
         direct: bool,
         /// The engine that `--direct` calls
-        #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE")]
+        #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE", hide_env_values = true)]
         engine: Option<String>,
     },
     /// The CLI configuration that `run` and `hook` write, without the blocks that they carry over
+    ///
+    /// The settings count as they do there: `mirror`, and the methods of `also` that the engine knows. `run` and `hook`
+    /// write it by themselves, anew before each phase; this is for looking at it, and for calling an engine by hand with
+    /// TF_CLI_CONFIG_FILE.
     CliConfig(CommonArguments),
     /// A commented /etc/airtight/settings.yml
+    ///
+    /// What an image sets there is fixed for its stacks; only there `policy: observe` counts.
     Settings,
 }
 

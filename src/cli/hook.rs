@@ -46,7 +46,7 @@ fn before_init(resolved: &Resolved, context: &Context<'_>) -> Result<ExitCode, S
     session::tell(resolved, &report, &findings, &gathered.sources);
     let Verdict::Cleared(cleared) = verdict else { return Ok(ExitCode::Refused) };
     if let Ok(runtime) = context.runtime {
-        init::keep_lock_file(context, runtime, &cleared)?;
+        init::keep_lock_file(context, runtime, &gathered.facts.lock, &cleared)?;
     }
     export(&configuration.write(context, &cleared).map_err(session::refuse)?)
 }

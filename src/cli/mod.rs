@@ -30,12 +30,13 @@ pub(crate) enum Stop {
     Failed(anyhow::Error),
     Engine(crate::gate::engine::EngineError),
     Start(crate::exec::StartError),
-    /// The report has been printed already.
-    Reported(ExitCode),
 }
 
 impl From<anyhow::Error> for Stop {
     fn from(error: anyhow::Error) -> Self {
+        if error.is::<crate::gate::cli_sources::NamedFileError>() {
+            return Self::Usage(format!("{error:#}"));
+        }
         Self::Failed(error)
     }
 }
@@ -48,9 +49,12 @@ pub fn main() -> std::process::ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are data; everything else is a usage error, whose code is not clap's own 2.
-            let _ = error.print();
-            let code = if error.use_stderr() { ExitCode::Usage } else { ExitCode::Cleared };
-            return code.into();
+            if !error.use_stderr() {
+                let _ = error.print();
+                return ExitCode::Cleared.into();
+            }
+            output::usage(&error.render().to_string());
+            return ExitCode::Usage.into();
         }
     };
     let result = match arguments.command {
@@ -85,7 +89,6 @@ fn stop(stop: Stop) -> ExitCode {
             output::error_line(&error.to_string());
             if matches!(error, StartError::NotFound { .. }) { ExitCode::NotFound } else { ExitCode::NotExecutable }
         }
-        Stop::Reported(code) => code,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::Stop;
+use crate::finding::escape;
 
 /// Writes data to stdout. A reader that has gone away is no error.
 pub(super) fn data(text: &str) -> Result<(), Stop> {
@@ -20,7 +21,17 @@ pub(super) fn people(text: &str) {
     let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
 }
 
-/// One line on stderr that says who speaks.
+/// On stderr, behind our name: further lines are indented, so that none starts with text from outside.
 pub(super) fn error_line(text: &str) {
-    people(&format!("airtight: {text}\n"));
+    let (first, rest) = text.trim_end().split_once('\n').unwrap_or((text.trim_end(), ""));
+    people(&format!("airtight: {}\n{}", escape::line(first.trim_end_matches('\r')), escape::indented(rest, "  ")));
+}
+
+/// What the parser of the command line says, which quotes what was typed.
+pub(super) fn usage(text: &str) {
+    let line = |line: &str| {
+        let space = if line.starts_with(':') { " " } else { "" };
+        format!("{space}{}\n", escape::line(line))
+    };
+    people(&text.lines().map(line).collect::<String>());
 }

@@ -1,19 +1,19 @@
 //! `airtight render`.
 
-use super::arguments::{RenderArguments, RenderWhat};
+use super::arguments::{CommonArguments, RenderArguments, RenderWhat};
+use super::resolve::Resolved;
 use super::{ExitCode, Stop, output};
 use crate::domain::EngineName;
+use crate::finding::Finding;
+use crate::gate::cli_configuration;
 use crate::render::{self, CliConfigContext, WorkflowForm};
-
-/// Where an image keeps its mirror unless something says otherwise.
-const DEFAULT_MIRROR: &str = "/providers";
 
 pub(super) fn run(arguments: &RenderArguments) -> Result<ExitCode, Stop> {
     let text = match &arguments.what {
         RenderWhat::Workflow { encoded, direct, engine } => {
             render::workflow(workflow_form(*encoded, *direct, engine.as_deref())?)
         }
-        RenderWhat::CliConfig(common) => cli_config(&common.mirror)?,
+        RenderWhat::CliConfig(common) => cli_config(common)?,
         RenderWhat::Settings => render::settings().to_owned(),
     };
     output::data(&text)?;
@@ -36,13 +36,24 @@ fn workflow_form(encoded: bool, direct: bool, engine: Option<&str>) -> Result<Wo
     }
 }
 
-/// The file for these mirrors, or for the default one.
-fn cli_config(mirrors: &[String]) -> Result<String, Stop> {
-    let mut mirrors: Vec<String> = mirrors.iter().filter(|mirror| !mirror.is_empty()).cloned().collect();
-    if mirrors.is_empty() {
-        mirrors.push(DEFAULT_MIRROR.to_owned());
+/// The file for the settings that count here. Without an engine every method of `also` stays.
+fn cli_config(common: &CommonArguments) -> Result<String, Stop> {
+    let resolved = Resolved::new(common, None)?;
+    let mut findings = resolved.findings.clone();
+    let mut also = resolved.settings.also.clone();
+    if let Ok(engine) = resolved.engine_to_predict() {
+        let count = also.len();
+        also.retain(|method| method.is_known_to(&engine));
+        if also.len() < count {
+            findings.push(cli_configuration::method_unknown(&engine));
+        }
     }
-    let context = CliConfigContext { mirrors, ..CliConfigContext::default() };
+    for finding in &findings {
+        let Finding { severity, code, summary, help, .. } = finding;
+        output::error_line(&format!("{severity}[{code}]: {summary}. {help}"));
+    }
+    let mirrors = resolved.settings.mirror.iter().map(ToString::to_string).collect();
+    let context = CliConfigContext { mirrors, also, ..CliConfigContext::default() };
     render::cli_config(&context).map_err(|error| anyhow::Error::new(error).into())
 }
 
@@ -61,14 +72,5 @@ mod tests {
             matches!(workflow_form(false, true, Some("/bin/tofu")), Err(Stop::Usage(text)) if text.contains("--direct"))
         );
         assert_eq!(workflow_form(false, false, Some("/bin/tofu")).unwrap(), WorkflowForm::Wrapped);
-    }
-
-    #[test]
-    fn an_empty_mirror_counts_as_unset() {
-        for mirrors in [vec![], vec![String::new()]] {
-            assert!(cli_config(&mirrors).unwrap().contains("path = \"/providers\"\n"));
-        }
-        let text = cli_config(&["/a".to_owned(), "/b".to_owned()]).unwrap();
-        assert!(!text.contains("/providers") && text.find("\"/a\"") < text.find("\"/b\""), "{text}");
     }
 }

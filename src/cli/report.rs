@@ -1,5 +1,6 @@
 //! Predictions as the report's values.
 
+use crate::finding::escape::without_credentials;
 use crate::finding::report::{
     ReportAssumption, ReportConstraint, ReportPackage, ReportPrediction, ReportProvider, ReportReason,
 };
@@ -15,8 +16,8 @@ pub(super) fn prediction(gathered: &Gathered) -> ReportPrediction {
             .iter()
             .map(|failure| ReportReason {
                 code: failure.code.to_string(),
-                summary: failure.summary.clone(),
-                detail: failure.detail.clone(),
+                summary: without_credentials(failure.summary.clone()),
+                detail: without_credentials(failure.detail.clone()),
                 hidden: failure.hidden,
                 providers: failure.providers.iter().map(ToString::to_string).collect(),
             })
@@ -24,7 +25,10 @@ pub(super) fn prediction(gathered: &Gathered) -> ReportPrediction {
         assumptions: prediction
             .assumptions
             .iter()
-            .map(|assumption| ReportAssumption { code: assumption.code.to_string(), text: assumption.text.clone() })
+            .map(|assumption| ReportAssumption {
+                code: assumption.code.to_string(),
+                text: without_credentials(assumption.text.clone()),
+            })
             .collect(),
         lock_after: prediction.lock_after.clone(),
     }
@@ -61,7 +65,7 @@ fn one(gathered: &Gathered, provider: &ProviderPrediction) -> ReportProvider {
         install: provider.install.map(crate::predict::Install::as_str),
         proven_by: provider.proven_by.as_ref().map(ToString::to_string),
         status: provider.status.as_str(),
-        derivation: crate::predict::derivation(&gathered.facts, &gathered.prediction, provider),
+        derivation: without_credentials(crate::predict::derivation(&gathered.facts, &gathered.prediction, provider)),
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::Stop;
 use super::arguments::{CommonArguments, Format};
-use super::{Stop, output};
 use crate::domain::{Engine, EngineName, Platform, Version};
 use crate::finding::{Code, Finding, Owner, Place, Severity};
 use crate::gate::engine::{self, EngineError, FoundEngine};
@@ -220,11 +220,6 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
     let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
-}
-
-/// Prints findings to people on stderr.
-pub(super) fn print_people(text: &str) {
-    output::people(text);
 }
 
 #[cfg(test)]

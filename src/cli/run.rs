@@ -112,7 +112,7 @@ impl Run<'_> {
         session::tell(self.resolved, &report, &findings, &gathered.sources);
         let Verdict::Cleared(cleared) = verdict else { return Ok(ExitCode::Refused) };
         if let Ok(runtime) = self.context.runtime {
-            init::keep_lock_file(&self.context, runtime, &cleared)?;
+            init::keep_lock_file(&self.context, runtime, &gathered.facts.lock, &cleared)?;
         }
         let invocation = self.invocation(&configuration, &cleared)?;
         let ended = child::run(&invocation, &cleared).map_err(Stop::Start)?;

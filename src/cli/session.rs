@@ -10,6 +10,7 @@ use crate::finding::{Finding, Severity, Sources, concise, human, json};
 use crate::gate::atomic_file;
 use crate::gate::context::{Context, real};
 use crate::gate::gather::Gathered;
+use crate::read::settings::Policy;
 
 use super::arguments::Format;
 use super::report::{prediction, providers};
@@ -83,6 +84,9 @@ pub(super) fn tell(resolved: &Resolved, report: &Report, findings: &[Finding], s
         human::render(&told, report, sources, HumanOptions { color: resolved.colors_stderr(), width: 100 })
     };
     output::people(&text);
+    if is_refused && resolved.settings.policy == Policy::Observe {
+        output::error_line("the image's settings say `policy: observe`, so this goes on all the same");
+    }
 }
 
 /// A refusal that the gate makes after the verdict.

@@ -107,6 +107,11 @@ impl Archive {
     /// Opens an archive and reads its central directory.
     pub fn open(path: &Path) -> Result<Self, ArchiveError> {
         let failed = |operation, error: &io::Error| ArchiveError::Io(os_error::describe(operation, path, error));
+        // Opening a pipe would wait for its other end.
+        let is_special = std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
+        if is_special {
+            return Err(ArchiveError::Io(format!("open {}: not a regular file", path.display())));
+        }
         let file = File::open(path).map_err(|error| failed("open", &error))?;
         let size = file.metadata().map_err(|error| failed("stat", &error))?.len();
         let mut archive = Self { path: path.to_owned(), file, entries: Vec::new() };

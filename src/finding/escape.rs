@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::ops::Range;
 
 /// Whether a character is printed as its escape: controls (C0, DEL, C1), line separators, what turns the direction of
 /// text, and what cannot be seen and so makes two names look alike.
@@ -36,6 +37,30 @@ pub fn push(escaped: &mut String, character: char) {
         _ if is_escaped(character) => escaped.extend(character.escape_unicode()),
         _ => escaped.push(character),
     }
+}
+
+/// The user and password of each URL, as byte ranges: `git::https://user:token@host/path` is a usual module source.
+pub fn credentials(text: &str) -> Vec<Range<usize>> {
+    const SEPARATOR: &str = "://";
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(at) = text[from..].find(SEPARATOR) {
+        let start = from + at + SEPARATOR.len();
+        let is_end = |character: char| character.is_whitespace() || "/?#\"'`<>".contains(character);
+        let end = text[start..].find(is_end).map_or(text.len(), |length| start + length);
+        found.extend(text[start..end].rfind('@').map(|length| start..start + length));
+        from = end;
+    }
+    found
+}
+
+/// The text with `***` for [`credentials`].
+pub fn without_credentials(text: String) -> String {
+    let mut text = text;
+    for range in credentials(&text).into_iter().rev() {
+        text.replace_range(range, "***");
+    }
+    text
 }
 
 /// Several lines, each escaped and behind the prefix, each ended by a line break. Lines without text have no prefix.
@@ -90,6 +115,20 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(line(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn credentials_of_urls_are_cut_out() {
+        for (text, expected) in [
+            ("git::https://user:t0ken@example.com/a.git?ref=x@y", "git::https://***@example.com/a.git?ref=x@y"),
+            ("from https://a@b/, then https://c:d@e/", "from https://***@b/, then https://***@e/"),
+            ("https://example.com/a@b", "https://example.com/a@b"),
+            ("https://a@b:p@c", "https://***@c"),
+            ("ssh://", "ssh://"),
+            ("git@example.com:a/b", "git@example.com:a/b"),
+        ] {
+            assert_eq!(without_credentials(text.to_owned()), expected);
         }
     }
 

@@ -22,12 +22,36 @@ pub fn excerpt(text: &str, positions: &[&Position]) -> Excerpt {
     let last = ranges.iter().map(|range| range.end).max().unwrap_or(0);
     let start = text[..first].rfind('\n').map_or(0, |newline| newline + 1);
     let end = text[last..].find('\n').map_or(text.len(), |length| last + length);
-    let moved = |offset: usize| escaped(&text[start..offset]).len();
+    let shown = masked(&text[start..end]);
+    let moved = |offset: usize| escaped(&shown[..offset - start]).len();
     Excerpt {
-        text: escaped(&text[start..end]),
+        text: escaped(&shown),
         first_line: text[..start].bytes().filter(|byte| *byte == b'\n').count() + 1,
         spans: ranges.iter().map(|range| moved(range.start)..moved(range.end)).collect(),
     }
+}
+
+/// The text with asterisks for the values of arguments that are named like secrets, and for credentials in URLs: the same bytes long.
+fn masked(text: &str) -> String {
+    const NAMES: [&str; 8] =
+        ["token", "secret", "password", "passphrase", "access_key", "private_key", "api_key", "credential"];
+    let mut masked = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let lower = line.to_ascii_lowercase();
+        let named = NAMES.iter().filter_map(|name| lower.find(name)).min();
+        let value = named.and_then(|start| Some(start + line[start..].find(['=', ':'])? + 1));
+        let value = value.unwrap_or(line.len())..line.len();
+        let hidden: Vec<_> = escape::credentials(line).into_iter().chain([value]).collect();
+        for (index, character) in line.char_indices() {
+            let is_shown = matches!(character, ' ' | '\t' | '\r' | '\n' | '"');
+            if is_shown || !hidden.iter().any(|range| range.contains(&index)) {
+                masked.push(character);
+            } else {
+                masked.extend(std::iter::repeat_n('*', character.len_utf8()));
+            }
+        }
+    }
+    masked
 }
 
 /// The part of a position on its first line: what is wrong with a block is said at its head.
@@ -62,6 +86,21 @@ mod tests {
 
     fn position(text: &str, range: Range<usize>) -> Position {
         Place::in_text("main.tf".into(), text, range).position.unwrap()
+    }
+
+    #[test]
+    fn values_of_secrets_are_asterisks() {
+        for (text, expected) in [
+            ("  secret_key = \"s3cr\u{e9}t\"\n", "  secret_key = \"*******\"\n"),
+            ("  \"TOKEN\": \"x\",\n  \"a\": \"b\"", "  \"TOKEN\": \"*\"*\n  \"a\": \"b\""),
+            ("{\"a\": {\"token\": \"x\"}}", "{\"a\": {\"token\": \"*\"**"),
+            ("version = \"1.2.3\"", "version = \"1.2.3\""),
+            ("token", "token"),
+            ("source = \"git::https://u:p@h/x\"", "source = \"git::https://***@h/x\""),
+        ] {
+            assert_eq!(masked(text), expected);
+            assert_eq!(masked(text).len(), text.len());
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! For people at a terminal or in a run's log: each finding with the lines it is about, then what the prediction rests
 //! on, then the verdict. Reads the same without colour; moves no cursor; no line starts with text from outside.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use annotate_snippets::renderer::{AnsiColor, Style};
@@ -11,10 +12,19 @@ use super::excerpt::excerpt;
 use super::place::Position;
 use super::prose::{plural, wrap};
 use super::report::{Report, ReportProvider, sorted};
-use super::{Finding, Label, Owner, Severity, Sources, escape, heading};
+use super::{Code, Finding, Label, Owner, Severity, Sources, escape, heading};
 
 /// A finding names at most this many places; the others are counted.
 const MOST_PLACES: usize = 6;
+
+/// Of one code and severity, so many findings are shown in full; the others have a line each.
+const MOST_ALIKE: usize = 3;
+
+/// So many of those lines; the others are counted.
+const MOST_LISTED: usize = 20;
+
+/// Of providers that are not proven, so many derivations; the others are counted.
+const MOST_DERIVED: usize = 5;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HumanOptions {
@@ -35,7 +45,13 @@ pub fn render(findings: &[Finding], report: &Report, sources: &Sources, options:
     let renderer = style.term_width(options.width.saturating_sub(1));
     let findings = sorted(findings);
     let mut text = String::new();
+    let mut alike: BTreeMap<(Severity, Code), Vec<&Finding>> = BTreeMap::new();
     for finding in &findings {
+        let shown = alike.entry((finding.severity, finding.code)).or_default();
+        shown.push(finding);
+        if shown.len() > MOST_ALIKE {
+            continue;
+        }
         let (group, title_lines) = group(finding, sources, options.width.saturating_sub(1));
         for (number, line) in renderer.render(&[group]).trim_end().lines().enumerate() {
             // The renderer starts lines with `:::`, and a worker's commands start with `::`.
@@ -45,6 +61,11 @@ pub fn render(findings: &[Finding], report: &Report, sources: &Sources, options:
         }
         text.push('\n');
     }
+    for ((severity, code), findings) in &alike {
+        if let Some(rest) = findings.get(MOST_ALIKE..).filter(|rest| !rest.is_empty()) {
+            text.push_str(&listed(*severity, *code, rest, options.width));
+        }
+    }
     if report.phase.is_none() && (!findings.is_empty() || report.prediction.init != "success") {
         text.push_str(&derivation(report, options.width));
         text.push('\n');
@@ -53,6 +74,23 @@ pub fn render(findings: &[Finding], report: &Report, sources: &Sources, options:
     text.push_str(&if options.color { painted(&closing, report) } else { closing });
     text.push('\n');
     text
+}
+
+/// What is like the findings above, a line each: what mends one of them mostly mends all.
+fn listed(severity: Severity, code: Code, findings: &[&Finding], width: usize) -> String {
+    let head = format!("{severity}[{code}]: {} like those above", plural(findings.len(), "more finding"));
+    let mut lines = vec![head];
+    for finding in &findings[..findings.len().min(MOST_LISTED)] {
+        let place = finding.places.first().map_or_else(String::new, |label| {
+            let line = label.place.position.as_ref().map_or_else(String::new, |position| format!(":{}", position.line));
+            format!("{}{line}: ", label.place.path)
+        });
+        push(&mut lines, width, &format!("{place}{}", finding.summary));
+    }
+    if findings.len() > MOST_LISTED {
+        lines.push(format!("  and {} more; `--format json` names all", findings.len() - MOST_LISTED));
+    }
+    lines.join("\n") + "\n\n"
 }
 
 fn painted(closing: &str, report: &Report) -> String {
@@ -182,18 +220,25 @@ const fn owner(owner: Owner) -> &'static str {
 /// What the prediction rests on: why it fails, what is not proven, what was not seen.
 fn derivation(report: &Report, width: usize) -> String {
     let mut lines = vec![format!("{} ({})", heading::outcome(report), heading::engine(report))];
+    let mut said = BTreeSet::new();
     for reason in &report.prediction.reasons {
-        let providers = reason.providers.join(", ");
-        let colon = if providers.is_empty() { "" } else { ": " };
-        push(&mut lines, width, &format!("because of {}: {}{colon}{providers}", reason.code, reason.summary));
+        if said.insert((reason.hidden, &reason.code, &reason.summary)) {
+            let because = if reason.hidden { "behind that" } else { "because of" };
+            push(&mut lines, width, &format!("{because} {}: {}", reason.code, reason.summary));
+        }
     }
     for assumption in &report.prediction.assumptions {
         push(&mut lines, width, &format!("not seen, {}: {}", assumption.code, assumption.text));
     }
     let (proven, others): (Vec<_>, Vec<_>) = report.providers.iter().partition(|provider| provider.status == "proven");
-    for provider in others {
+    for provider in &others[..others.len().min(MOST_DERIVED)] {
         let sentences = if provider.derivation.is_empty() { described(provider) } else { provider.derivation.clone() };
-        push(&mut lines, width, &sentences);
+        // What init would fail with stands in the finding above.
+        let sentences = sentences.split_once(" init would fail with: ").map_or(&*sentences, |(before, _)| before);
+        push(&mut lines, width, sentences);
+    }
+    if others.len() > MOST_DERIVED {
+        lines.push(format!("  and {} more; `--format json` says it of each", others.len() - MOST_DERIVED));
     }
     if !proven.is_empty() {
         lines.push(format!("  {} proven by the lock file's hashes", plural(proven.len(), "provider")));
@@ -232,7 +277,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::{Code, Place, sample};
+    use super::super::{Place, sample};
     use super::*;
 
     fn rendered(options: HumanOptions) -> String {

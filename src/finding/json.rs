@@ -30,7 +30,17 @@ mod tests {
         assert_eq!(names(&value["prediction"]), ["init", "reasons", "assumptions", "lock_after"]);
         assert_eq!(
             names(&value["providers"][0]),
-            ["address", "version", "constraints", "needed_by", "package", "install", "proven_by", "status"]
+            [
+                "address",
+                "version",
+                "constraints",
+                "needed_by",
+                "package",
+                "install",
+                "proven_by",
+                "status",
+                "derivation"
+            ]
         );
         assert_eq!(
             names(&value["findings"][0]),

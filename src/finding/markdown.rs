@@ -17,7 +17,8 @@ pub fn render(report: &Report) -> String {
         write(
             &mut markdown,
             format_args!(
-                "- because of {}: {}{colon}{}\n",
+                "- {} {}: {}{colon}{}\n",
+                if reason.hidden { "behind that" } else { "because of" },
                 code(&reason.code),
                 prose(&reason.summary),
                 providers.join(", ")

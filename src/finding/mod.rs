@@ -65,7 +65,7 @@ impl Owner {
     }
 }
 
-/// One thing found. The first place is where it is wrong, the others where the demand comes from.
+/// One thing found, its texts without the credentials of URLs. The first place is where it is wrong, the others where the demand comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     pub code: Code,
@@ -92,7 +92,7 @@ impl Finding {
         Self {
             code,
             severity,
-            summary: summary.into(),
+            summary: escape::without_credentials(summary.into()),
             detail: String::new(),
             places: Vec::new(),
             help: String::new(),
@@ -102,19 +102,19 @@ impl Finding {
 
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = detail.into();
+        self.detail = escape::without_credentials(detail.into());
         self
     }
 
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = help.into();
+        self.help = escape::without_credentials(help.into());
         self
     }
 
     #[must_use]
     pub fn at(mut self, place: Place, text: impl Into<String>) -> Self {
-        self.places.push(Label { place, text: text.into() });
+        self.places.push(Label { place, text: escape::without_credentials(text.into()) });
         self
     }
 }

@@ -157,6 +157,22 @@ pub fn shadowed(environment: &Environment, engine: &Engine) -> Option<Finding> {
     })
 }
 
+/// The settings' `also` names an OCI mirror, and the engine knows none.
+pub fn method_unknown(engine: &Engine) -> Finding {
+    Finding::new(
+        Code::CliConfigMethodDropped,
+        Severity::Warning,
+        Owner::Image,
+        format!(
+            "`also` of the settings names an `oci_mirror`, which {} {} does not know",
+            engine.name.title(),
+            engine.version
+        ),
+    )
+    .detail("The engine would print an error with every command and drop the method, so it is left out.")
+    .help("Use OpenTofu 1.10 or later, or a `network_mirror`.")
+}
+
 /// Writes the file for one root module: mode 0600, outside the workspace, whole or not at all.
 ///
 /// # Errors

@@ -3,12 +3,21 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::context::Context;
-use crate::domain::{AddressPattern, EngineName, ProviderAddress, SourceAddress};
+use crate::domain::{AddressPattern, Engine, EngineName, ProviderAddress, SourceAddress};
 use crate::predict::{PluginCache, ProviderSource, ProviderSources};
-use crate::read::cli_config::{self, CliConfig, Inherited, InheritedFile, Method, MethodKind, NamedBy};
+use crate::read::cli_config::{self, CliConfig, FileOutcome, Inherited, InheritedFile, Method, MethodKind, NamedBy};
 use crate::read::init_arguments::InitArguments;
 use crate::read::settings::{AlsoKind, AlsoMethod};
 use crate::read::{installed, mirror};
+
+/// A file that somebody named, and that cannot be read: nothing can be said without it.
+#[derive(Debug, thiserror::Error)]
+#[error("{what} `{path}`: {reason}")]
+pub struct NamedFileError {
+    pub what: &'static str,
+    pub path: Utf8PathBuf,
+    pub reason: String,
+}
 
 /// Which CLI configuration a prediction is made with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,12 +42,15 @@ pub struct SourceFacts {
 }
 
 /// Reads the sources.
+///
+/// # Errors
+/// Fails where a CLI configuration is not read although an engine would read it.
 pub fn read(
     context: &Context<'_>,
     choice: &CliConfigChoice,
     init: &InitArguments,
     root_module: &Utf8Path,
-) -> SourceFacts {
+) -> Result<SourceFacts, NamedFileError> {
     let engine = context.engine;
     let environment = context.environment;
     let mut facts = SourceFacts {
@@ -50,7 +62,7 @@ pub fn read(
             let mut config = CliConfig::default();
             config.apply_environment(environment);
             facts.plugin_cache = plugin_cache(&config, root_module, engine.name);
-            generated(&context.settings.mirror, &context.settings.also, engine.name)
+            generated(&context.settings.mirror, &context.settings.also, engine)
         }
         CliConfigChoice::Inherited => {
             let Inherited { files, config, implied_mirrors } =
@@ -72,6 +84,12 @@ pub fn read(
             methods
         }
     };
+    for file in &facts.files {
+        if let FileOutcome::NotRead(reason) = &file.outcome {
+            let (path, reason) = (file.path.clone(), reason.clone());
+            return Err(NamedFileError { what: "the CLI configuration", path, reason });
+        }
+    }
     if !init.plugin_dirs.is_empty() {
         methods = init.plugin_dirs.iter().map(|path| filesystem_mirror(path.as_str())).collect();
     }
@@ -85,7 +103,7 @@ pub fn read(
             ProviderSource { method, mirror }
         })
         .collect();
-    facts
+    Ok(facts)
 }
 
 impl SourceFacts {
@@ -101,8 +119,8 @@ fn filesystem_mirror(path: &str) -> Method {
 }
 
 /// The methods of the file that we write: the mirrors, then what the settings allow besides.
-fn generated(mirrors: &[Utf8PathBuf], also: &[AlsoMethod], engine: EngineName) -> Vec<Method> {
-    let also = also.iter().map(|also| Method {
+fn generated(mirrors: &[Utf8PathBuf], also: &[AlsoMethod], engine: &Engine) -> Vec<Method> {
+    let also = also.iter().filter(|also| also.is_known_to(engine)).map(|also| Method {
         kind: match &also.kind {
             AlsoKind::Direct => MethodKind::Direct,
             AlsoKind::NetworkMirror { url } => MethodKind::NetworkMirror { url: url.clone() },
@@ -111,7 +129,7 @@ fn generated(mirrors: &[Utf8PathBuf], also: &[AlsoMethod], engine: EngineName) -
             }
         },
         // The settings' reader has refused anything but three parts; a part that is no name matches nothing.
-        include: also.include.iter().filter_map(|pattern| AddressPattern::parse(pattern, engine).ok()).collect(),
+        include: also.include.iter().filter_map(|pattern| AddressPattern::parse(pattern, engine.name).ok()).collect(),
         exclude: Vec::new(),
     });
     mirrors.iter().map(|path| filesystem_mirror(path.as_str())).chain(also).collect()

@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::atomic_file;
 use super::runtime_directory::RuntimeDirectory;
 use crate::domain::{Engine, EngineName, Version};
+use crate::read::text_file;
+
+/// Of what is remembered; more was not written by us.
+const LIMIT_BYTES: u64 = 1024 * 1024;
 
 /// An engine's executable and what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +100,7 @@ fn identify(program: &Utf8Path, runtime: Option<&RuntimeDirectory>) -> Result<Fo
     let cache_path = runtime.map(|runtime| runtime.path().join("engines.json"));
     let mut known: Known = cache_path
         .as_ref()
-        .and_then(|path| fs::read(path).ok())
+        .and_then(|path| text_file::read_bytes(path, LIMIT_BYTES).ok())
         .and_then(|text| serde_json::from_slice(&text).ok())
         .unwrap_or_default();
     let stamp = stamp(program);

@@ -2,7 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::cli_sources::{self, CliConfigChoice, SourceFacts};
+use super::cli_sources::{self, CliConfigChoice, NamedFileError, SourceFacts};
 use super::context::Context;
 use super::hashing::{self, Hasher};
 use crate::finding::Sources;
@@ -40,7 +40,7 @@ pub fn data_dir(environment: &Environment, root_module: &Utf8Path) -> Utf8PathBu
 /// Reads and predicts.
 ///
 /// # Errors
-/// Fails where the data directory cannot be listed.
+/// Fails where the data directory cannot be listed, and where a file that somebody named cannot be read.
 pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<Gathered> {
     let Context { engine, environment, settings, .. } = *context;
     let init = InitArguments::parse(
@@ -66,9 +66,14 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
         engine,
     );
     if let Some(path) = &settings.state {
-        state.add_given(state::read_given(path, engine));
+        let given = state::read_given(path, engine).map_err(|error| NamedFileError {
+            what: "the given state",
+            path: path.clone(),
+            reason: error.to_string(),
+        })?;
+        state.add_given(given);
     }
-    let source_facts = cli_sources::read(context, question.cli_config, &init, &root_module);
+    let source_facts = cli_sources::read(context, question.cli_config, &init, &root_module)?;
     let facts = Facts {
         engine: engine.clone(),
         platform: context.platform.clone(),

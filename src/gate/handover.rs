@@ -10,6 +10,7 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use super::atomic_file;
+use crate::read::json_error;
 
 const SCHEMA: &str = "airtight/handover/1";
 
@@ -93,6 +94,6 @@ pub fn read(data_dir: &Utf8Path) -> Found {
     match serde_json::from_slice::<Handover>(&text) {
         Ok(handover) if handover.schema == SCHEMA => Found::Read(handover),
         Ok(handover) => Found::Unreadable(format!("schema `{}` is not `{SCHEMA}`", handover.schema)),
-        Err(error) => Found::Unreadable(error.to_string()),
+        Err(error) => Found::Unreadable(json_error(&error)),
     }
 }

@@ -57,20 +57,20 @@ fn executables(gathered: &Gathered) -> Vec<SelectedExecutable> {
         .collect()
 }
 
-/// Keeps the lock file as it is before `init`, for the later commands of this container: only it can prove what `init`
+/// Keeps the lock file as it was judged before `init`, for the later commands of this container: only it can prove what `init`
 /// installs, since `init` adds hashes of whatever it finds.
 ///
 /// # Errors
 /// Fails where the runtime directory cannot be written.
-pub fn keep_lock_file(context: &Context<'_>, runtime: &RuntimeDirectory, _cleared: &Cleared) -> anyhow::Result<()> {
+pub fn keep_lock_file(
+    context: &Context<'_>,
+    runtime: &RuntimeDirectory,
+    judged: &LockFile,
+    _cleared: &Cleared,
+) -> anyhow::Result<()> {
     let directory = kept_directory(context, runtime);
     fs::create_dir_all(&directory)?;
-    let text = match fs::read(context.launch_directory.join(lock_file::FILE_NAME)) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(error.into()),
-    };
-    Ok(atomic_file::write(&directory.join(lock_file::FILE_NAME), &text, 0o600)?)
+    Ok(atomic_file::write(&directory.join(lock_file::FILE_NAME), judged.text.as_bytes(), 0o600)?)
 }
 
 /// The lock file as it was before `init` in this container; null where no `init` was gated here.

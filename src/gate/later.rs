@@ -83,8 +83,10 @@ pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: 
     findings.extend(seen.now.errors.iter().map(|problem| {
         Finding::new(Code::LockFileInvalid, Severity::Error, Owner::Repository, problem.summary.clone())
             .detail(problem.detail.clone())
+            .help(format!("Correct the lock file, and check with `{} init`.", context.engine.name))
             .at(problem.place.clone(), "")
     }));
+    findings.extend(check::lock_file::not_understood(&seen.now));
     for mirror in &seen.mirrors {
         if let Some(error) = &mirror.error {
             let help = "Make the whole mirror readable for the run's user, or mount it.";

@@ -25,9 +25,14 @@ pub fn collect(context: &Context<'_>) -> (CliConfiguration, Vec<Finding>) {
     if let Err(error) = context.runtime {
         findings.push(cli_configuration::unwritable(&place, &error.to_string()));
     }
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        context.settings.also.iter().partition(|method| method.is_known_to(context.engine));
+    if !unknown.is_empty() {
+        findings.push(cli_configuration::method_unknown(context.engine));
+    }
     let rendered = render::cli_config(&CliConfigContext {
         mirrors: context.settings.mirror.iter().map(ToString::to_string).collect(),
-        also: context.settings.also.clone(),
+        also: known.into_iter().cloned().collect(),
         carried: carried.texts(),
     });
     let text = match rendered {

@@ -3,12 +3,10 @@
 //! Source: OpenTofu `internal/depsfile/locks_file.go`.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use fs_err as fs;
 use hcl::edit::Span;
 use hcl::edit::expr::Expression;
 use hcl::edit::structure::Block;
@@ -17,13 +15,14 @@ use super::Problem;
 use super::native_syntax::NativeFile;
 use super::native_syntax::constant::{Constant, evaluate};
 use super::native_syntax::schema::{BodySchema, Unknown};
+use super::text_file::{self, TextFileError};
 use crate::domain::{EngineName, Hash, ProviderAddress, SourceAddress, Version, VersionConstraints};
 use crate::finding::{Place, Sources};
 
 pub const FILE_NAME: &str = ".terraform.lock.hcl";
 
 /// A larger lock file is refused, so that a planted one cannot fill the memory. Real ones have kilobytes.
-const MAXIMUM_SIZE_BYTES: u64 = 32 * 1024 * 1024;
+const LIMIT_BYTES: u64 = 2 * 1024 * 1024;
 
 const ROOT: BodySchema<'static> =
     BodySchema { required: &[], optional: &[], blocks: &[("provider", &["source_addr"]), ("module", &["path"])] };
@@ -69,17 +68,12 @@ impl LockFile {
     }
 }
 
-/// Reads `.terraform.lock.hcl` of a root module. A file that cannot be read is a problem in `errors`, as for the engine.
+/// Reads `.terraform.lock.hcl` of a root module. A file that cannot be read is a problem in `errors`, as for the engine;
+/// one that only we refuse is in `not_understood`.
 pub fn read(root_module: &Utf8Path, engine: EngineName, sources: &mut Sources) -> LockFile {
     let path = root_module.join(FILE_NAME);
-    let (exists, content) = match read_limited(&path) {
-        Ok(content) => (true, content),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => (false, Ok(Vec::new())),
-        Err(_) => {
-            let detail = format!("The configuration file \"{FILE_NAME}\" could not be read.");
-            (true, Err(("Failed to read file", detail)))
-        }
-    };
+    let content = text_file::read_bytes(&path, LIMIT_BYTES);
+    let exists = !matches!(content, Err(TextFileError::Missing));
     let mut reader =
         Reader { engine, path: &path, file: NativeFile::parse(&[]), errors: Vec::new(), not_understood: Vec::new() };
     let (mut locks, mut warnings) = (Vec::new(), Vec::new());
@@ -88,29 +82,23 @@ pub fn read(root_module: &Utf8Path, engine: EngineName, sources: &mut Sources) -
             reader.file = NativeFile::parse(&bytes);
             (locks, warnings) = reader.read_body();
         }
-        Err((summary, detail)) => {
-            reader.errors.push(Problem { summary: summary.to_owned(), detail, place: Place::file(&path) });
-        }
+        Err(TextFileError::Missing) => {}
+        Err(error) if error.is_ours() => reader.not_understood.push(Problem {
+            summary: "Dependency lock file not read".to_owned(),
+            detail: format!("airtight does not read it: {error}. The engine perhaps does."),
+            place: Place::file(&path),
+        }),
+        Err(_) => reader.errors.push(Problem {
+            summary: "Failed to read file".to_owned(),
+            detail: format!("The configuration file \"{FILE_NAME}\" could not be read."),
+            place: Place::file(&path),
+        }),
     }
     let (text, errors, not_understood) = (reader.file.text, reader.errors, reader.not_understood);
     if exists {
         sources.insert(&path, text.clone());
     }
     LockFile { path, exists, locks, errors, warnings, not_understood, text }
-}
-
-/// The bytes, or why they are not read although they could be.
-fn read_limited(path: &Utf8Path) -> io::Result<Result<Vec<u8>, (&'static str, String)>> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(MAXIMUM_SIZE_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAXIMUM_SIZE_BYTES {
-        let limit = MAXIMUM_SIZE_BYTES / 1024 / 1024;
-        return Ok(Err(("Dependency lock file too large", format!("No file over {limit} MiB is read."))));
-    }
-    Ok(Ok(bytes))
 }
 
 struct Reader<'a> {
@@ -362,6 +350,7 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fs_err as fs;
     use proptest::prelude::*;
 
     /// Findings by line, as the fixtures state them.
@@ -474,13 +463,14 @@ mod tests {
     }
 
     #[test]
-    fn a_huge_file_is_refused_unread() {
+    fn a_huge_file_is_not_read_and_no_error_of_the_engine() {
         let directory = tempfile::tempdir().unwrap();
         let directory = Utf8Path::from_path(directory.path()).unwrap();
-        fs::File::create(directory.join(FILE_NAME)).unwrap().set_len(MAXIMUM_SIZE_BYTES + 1).unwrap();
+        fs::File::create(directory.join(FILE_NAME)).unwrap().set_len(LIMIT_BYTES + 1).unwrap();
         let lock_file = read(directory, EngineName::Tofu, &mut Sources::default());
-        assert_eq!(lock_file.errors[0].summary, "Dependency lock file too large");
-        assert!(lock_file.text.is_empty());
+        assert_eq!(lock_file.errors, []);
+        assert!(lock_file.not_understood[0].detail.contains("it is larger than 2 MiB"), "{lock_file:?}");
+        assert!(lock_file.exists && lock_file.text.is_empty());
     }
 
     const SOUND: &str = "provider \"example.com/a/b\" {\n  version     = \"1.2.3\"\n  constraints = \">= 1.0.0\"\n  hashes = [\n    \"h1:x\",\n  ]\n}\n";

@@ -63,6 +63,8 @@ pub enum Ignored {
     DirectoryName(String),
     /// Something at a depth where nothing counts, such as an archive in a version directory.
     Misplaced,
+    /// The mirror itself: a file, or a link that leads nowhere.
+    MirrorIsNoDirectory,
     /// `stat` failed.
     Unreadable(String),
 }
@@ -73,7 +75,10 @@ pub fn walk(path: &Utf8Path, engine: EngineName) -> Mirror {
     let base = fs::canonicalize(path).unwrap_or_else(|_| path.as_std_path().to_owned());
     let seen = match fs::symlink_metadata(&base) {
         Ok(metadata) if metadata.is_dir() => visit(engine, &base, &Level::Base),
-        Ok(_) => Seen::default(),
+        Ok(_) => Seen {
+            ignored: vec![IgnoredEntry { path: path.to_owned(), why: Ignored::MirrorIsNoDirectory }],
+            ..Seen::default()
+        },
         Err(error) => Seen { error: Some(cannot_search(&base, "lstat", &error)), ..Seen::default() },
     };
     let mut mirror = Mirror {

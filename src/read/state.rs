@@ -11,19 +11,20 @@ mod migration;
 mod provider_string;
 mod selection;
 
-use std::fs;
-use std::io::ErrorKind;
-
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Problem;
 use super::configuration::Backend;
+use super::text_file::{self, TextFileError};
 use crate::digest::os_error;
 use crate::domain::{Engine, EngineName, ProviderAddress};
 use crate::finding::Place;
 use crate::read::init_arguments::InitArguments;
 use document::{Document, ResourceV4};
 use selection::Selection;
+
+/// A larger file is not read, so that a planted one cannot fill the memory.
+const LIMIT_BYTES: u64 = 32 * 1024 * 1024;
 
 /// The state that `init` will read.
 #[derive(Clone, Debug, Default)]
@@ -68,7 +69,7 @@ pub fn read(
     let selection = if init.backend {
         selection::with_backend(root_module, data_dir, workspace, backend, init, engine)
     } else {
-        selection::without_backend(root_module, data_dir, workspace)
+        selection::without_backend(root_module, data_dir, workspace, engine.name)
     };
     match selection {
         Selection::File(path) => read_file(&path, engine),
@@ -83,26 +84,29 @@ pub fn parse(path: &Utf8Path, bytes: &[u8], engine: &Engine) -> State {
     Reader::new(path, engine).parse(bytes, document::Forms::StateOrShown)
 }
 
-/// Reads a file that somebody named: a state file, or the output of `show -json`. A missing one is a problem.
-pub fn read_given(path: &Utf8Path, engine: &Engine) -> State {
-    match fs::read(path) {
-        Ok(bytes) => parse(path, &bytes, engine),
-        Err(error) => Reader::new(path, engine).failed(&[os_error::describe("open", path.as_std_path(), &error)]),
-    }
+/// Reads a file that somebody named: a state file, or the output of `show -json`.
+///
+/// # Errors
+/// Fails where the file cannot be read: no engine ever looks at it, so this is no prediction.
+pub fn read_given(path: &Utf8Path, engine: &Engine) -> Result<State, TextFileError> {
+    text_file::read_bytes(path, LIMIT_BYTES).map(|bytes| parse(path, &bytes, engine))
 }
 
 /// A missing or empty file is no state.
 fn read_file(path: &Utf8Path, engine: &Engine) -> State {
     let reader = Reader::new(path, engine);
-    // Not `fs_err`: the engine's text needs the number of the error.
-    match fs::read(path) {
+    match text_file::read_bytes(path, LIMIT_BYTES) {
         Ok(bytes) => reader.parse(&bytes, document::Forms::State),
-        Err(error) if error.kind() == ErrorKind::NotFound => State::default(),
-        Err(error) if error.kind() == ErrorKind::IsADirectory => {
-            let reason = os_error::describe("read", path.as_std_path(), &error);
-            reader.failed(&[format!("Failed to read state file: The state file could not be read: {reason}")])
+        Err(TextFileError::Missing) => State::default(),
+        Err(TextFileError::Directory) => reader.failed(&[format!(
+            "Failed to read state file: The state file could not be read: read {path}: is a directory"
+        )]),
+        Err(TextFileError::Unreadable(error)) => {
+            reader.failed(&[os_error::describe("open", path.as_std_path(), &error)])
         }
-        Err(error) => reader.failed(&[os_error::describe("open", path.as_std_path(), &error)]),
+        Err(error) => {
+            State { unseen: Some(format!("the state file `{path}` is not read: {error}")), ..State::default() }
+        }
     }
 }
 

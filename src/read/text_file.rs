@@ -1,11 +1,13 @@
-//! Reading a text file with a limit: every reader's first step, and its refusals.
+//! Reading a file with a limit: every reader's first step, and its refusals.
 
+// Not `fs_err`: the engines' texts need the number of the error, which it hides.
+use std::fs::{self, Metadata};
 use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 
 use camino::Utf8Path;
-use fs_err as fs;
 
-/// Why there is no text.
+/// Why there is nothing to read.
 #[derive(Debug, thiserror::Error)]
 pub enum TextFileError {
     #[error("the file does not exist")]
@@ -14,35 +16,110 @@ pub enum TextFileError {
     Directory,
     #[error("it is no regular file")]
     NotRegular,
-    #[error("it is larger than {limit_bytes} bytes")]
+    #[error("it is larger than {}", size(*limit_bytes))]
     TooLarge { limit_bytes: u64 },
     #[error("it is not UTF-8 (byte {offset})")]
     NotUtf8 { offset: usize },
-    #[error("{0}")]
+    #[error("{}", crate::digest::os_error::reason(.0))]
     Unreadable(io::Error),
 }
 
-/// Reads a whole file as UTF-8. Never reads more than the limit, never waits on a pipe.
+impl TextFileError {
+    /// Whether only we refuse the file: an engine reads what is large, and waits on a pipe.
+    pub const fn is_ours(&self) -> bool {
+        matches!(self, Self::NotRegular | Self::TooLarge { .. })
+    }
+}
+
+fn size(bytes: u64) -> String {
+    const KIBIBYTE: u64 = 1024;
+    const MEBIBYTE: u64 = 1024 * KIBIBYTE;
+    if bytes.is_multiple_of(MEBIBYTE) {
+        format!("{} MiB", bytes / MEBIBYTE)
+    } else {
+        format!("{} KiB", bytes / KIBIBYTE)
+    }
+}
+
+/// Reads a whole file as UTF-8, by the rules of [`read_bytes`].
 ///
 /// # Errors
 /// Each refusal is a variant, with a text that fits after the file's name.
 pub fn read(path: &Utf8Path, limit_bytes: u64) -> Result<String, TextFileError> {
-    let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
+    String::from_utf8(read_bytes(path, limit_bytes)?)
+        .map_err(|error| TextFileError::NotUtf8 { offset: error.utf8_error().valid_up_to() })
+}
+
+/// Reads a whole file. Never reads more than the limit, never waits on a pipe; `/dev/null`, which people name to say
+/// "none", is an empty file.
+///
+/// # Errors
+/// Each refusal is a variant, with a text that fits after the file's name.
+pub fn read_bytes(path: &Utf8Path, limit_bytes: u64) -> Result<Vec<u8>, TextFileError> {
+    let metadata = fs::metadata(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => TextFileError::Missing,
         _ => TextFileError::Unreadable(error),
     })?;
     if metadata.is_dir() {
         return Err(TextFileError::Directory);
     }
+    if is_null(&metadata) {
+        return Ok(Vec::new());
+    }
     if !metadata.is_file() {
         return Err(TextFileError::NotRegular);
     }
-    let mut bytes = Vec::new();
+    if metadata.len() > limit_bytes {
+        return Err(TextFileError::TooLarge { limit_bytes });
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
     fs::File::open(path)
         .and_then(|file| file.take(limit_bytes + 1).read_to_end(&mut bytes))
         .map_err(TextFileError::Unreadable)?;
     if bytes.len() as u64 > limit_bytes {
         return Err(TextFileError::TooLarge { limit_bytes });
     }
-    String::from_utf8(bytes).map_err(|error| TextFileError::NotUtf8 { offset: error.utf8_error().valid_up_to() })
+    Ok(bytes)
+}
+
+fn is_null(metadata: &Metadata) -> bool {
+    metadata.file_type().is_char_device() && fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == metadata.rdev())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_is_a_file_and_names_what_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap();
+        fs::write(root.join("text"), "text").unwrap();
+        fs::write(root.join("bytes"), [b'a', 0xff]).unwrap();
+        fs::File::create(root.join("large")).unwrap().set_len(100 << 20).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            root.join("pipe").as_std_path(),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RWXU,
+            0,
+        )
+        .unwrap();
+        std::os::unix::fs::symlink("nowhere", root.join("dangling")).unwrap();
+        std::os::unix::fs::symlink("/dev/null", root.join("null")).unwrap();
+        let read = |name: &str| read(&root.join(name), 1 << 20).map_err(|error| error.to_string());
+        for (name, expected) in [
+            ("text", Ok("text")),
+            ("null", Ok("")),
+            ("none", Err("the file does not exist")),
+            ("dangling", Err("the file does not exist")),
+            ("", Err("it is a directory")),
+            ("pipe", Err("it is no regular file")),
+            ("large", Err("it is larger than 1 MiB")),
+            ("bytes", Err("it is not UTF-8 (byte 1)")),
+            ("text/x", Err("not a directory")),
+        ] {
+            assert_eq!(read(name), expected.map(str::to_owned).map_err(str::to_owned), "{name}");
+        }
+    }
 }

@@ -28,7 +28,8 @@ pub fn command_template(command: WorkflowCommand) -> String {
 /// `overrides` are templates of the image by their names ([`command_template`]).
 ///
 /// # Errors
-/// A value that would become more than one argument or none, and a template that is wrong or uses an unknown name.
+/// A value that would become more than one argument or none, or a flag that the engines see everywhere; a template that
+/// is wrong or uses an unknown name.
 pub fn command_arguments(
     command: WorkflowCommand,
     values: &CommandValues,
@@ -38,8 +39,17 @@ pub fn command_arguments(
     let name = command_template(command);
     let text = overrides.get(&name).map_or_else(|| built_in(command), String::as_str);
     let rendered = Template { name: &name, text, delimiters: tera::Delimiters::default() }.render(values)?;
-    Ok(rendered.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect())
+    if rendered.contains('\0') {
+        return Err(RenderError::Nul { template: name });
+    }
+    let arguments: Vec<String> = rendered.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
+    match arguments.iter().find(|argument| VERSION_FLAGS.contains(&argument.as_str())) {
+        Some(argument) => Err(RenderError::VersionFlag { argument: argument.clone() }),
+        None => Ok(arguments),
+    }
 }
+
+const VERSION_FLAGS: [&str; 3] = ["--version", "-v", "-version"];
 
 fn check(command: WorkflowCommand, values: &CommandValues) -> Result<(), RenderError> {
     use WorkflowCommand as Command;
@@ -169,6 +179,25 @@ mod tests {
     }
 
     #[test]
+    fn refuses_what_the_engines_take_for_their_version_flag() {
+        for text in VERSION_FLAGS {
+            let values = CommandValues {
+                workspace_name: text.to_owned(),
+                plan_file: text.to_owned(),
+                targets: vec![text.to_owned()],
+                ..values()
+            };
+            for command in [WorkflowCommand::WorkspaceSelect, WorkflowCommand::WorkspaceNew] {
+                let error = command_arguments(command, &values, &BTreeMap::new()).unwrap_err();
+                assert!(matches!(&error, RenderError::VersionFlag { argument } if argument == text), "{error}");
+            }
+            for command in [WorkflowCommand::Plan, WorkflowCommand::ShowPlan, WorkflowCommand::Apply] {
+                assert!(!rendered(command, &values).iter().any(|argument| argument == text), "{command}");
+            }
+        }
+    }
+
+    #[test]
     fn an_image_replaces_a_single_template() {
         let arguments = overridden(
             WorkflowCommand::Apply,
@@ -198,6 +227,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_value_is_one_argument_as_it_is(text in "[^\n\r\0]*[^\\s\0][^\n\r\0]*") {
+            prop_assume!(!VERSION_FLAGS.contains(&text.as_str()));
             let values = CommandValues {
                 workspace_name: text.clone(), plan_file: text.clone(), targets: vec![text.clone(); 2], ..values()
             };

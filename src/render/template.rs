@@ -14,11 +14,17 @@ pub enum RenderError {
     /// Its line would have been dropped: `apply` without its plan file applies something else.
     #[error("the {value} has no text")]
     NoText { value: &'static str },
+    /// Both engines look for it in every argument, behind `--` too, print their version and end with 0, as if the
+    /// command had been done (`main` of both, "We shortcut --version and -v to just show the version").
+    #[error("`{argument}` cannot be passed on: the engines take it for their version flag wherever it stands")]
+    VersionFlag { argument: String },
     /// An empty list would accept every provider.
     #[error("the installation method `{method}` needs an `include` list, as it would be asked for every provider")]
     NoInclude { method: &'static str },
     #[error("the template `{template}` uses the unknown name `{name}`; known are {known}")]
     UnknownName { template: String, name: String, known: String },
+    #[error("the template `{template}` writes a NUL, which no argument of an engine can hold")]
+    Nul { template: String },
     #[error("the template `{template}` is wrong: {source}")]
     Template { template: String, source: tera::Error },
 }

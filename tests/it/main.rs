@@ -1,20 +1,54 @@
 //! The integration tests, one binary.
 //!
+//! - [`architecture`]: the house: one arrow between its rooms, no file too long to read
+//! - [`bad_input`]: every file that is read, in every bad shape
+//! - [`bad_input_messages`]: what people read when something is wrong
+//! - [`bad_input_secrets`]: secrets and texts from outside, in no output
 //! - [`differential`]: predictions against engines that are here, on random mirrors, lock files and configurations
 //! - [`engines`]: the real engines and providers that the others use
+//! - [`exit_codes`]: the exit codes that scripts rely on
+//! - [`handover`]: from `init` to a confirmed apply: another process, container, image
+//! - [`help`]: the help of every command
 //! - [`hooks`]: the hook scripts and the plugin's hooks, in every shell that a runner image may have as `sh`
+//! - [`native_hooks`]: stacks that call the engine by themselves, behind the hook scripts, with real engines in every shell
+//! - [`planted`]: what the engines let pass and airtight refuses, with the engine alone as the control
 //! - [`plugin`]: the plugin manifest against Spacelift's schema
 //! - [`predictions`]: what a real engine did, recorded, against what `airtight check` predicts
+//! - [`readme`]: the README's shell blocks, and the example
 //! - [`recordings`]: the recordings themselves, against the engine that they were made with
+//! - [`remote_state`]: providers that only the state behind a remote backend needs
+//! - [`settings`]: the ranks of settings
+//! - [`signals`]: signals and exit codes: the engine's own
+//! - [`static_binary`]: the binary in an image that has nothing else
+//! - [`streams`]: what Spacelift reads back: the engine's own bytes
 //! - [`support`]: what they all stand on
+//! - [`values`]: values that Spacelift pastes into the commands
+//! - [`workflow`]: a whole run of a stack by the rendered workflow, real from end to end
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![expect(clippy::format_push_string, reason = "texts of tests are short")]
 
+mod architecture;
+mod bad_input;
+mod bad_input_messages;
+mod bad_input_secrets;
 mod differential;
 mod engines;
+mod exit_codes;
+mod handover;
+mod help;
 mod hooks;
+mod native_hooks;
+mod planted;
 mod plugin;
 mod predictions;
+mod readme;
 mod recordings;
+mod remote_state;
+mod settings;
+mod signals;
+mod static_binary;
+mod streams;
 mod support;
+mod values;
+mod workflow;

@@ -4,12 +4,15 @@
 //! `cmd/tofu/provider_source.go` `implicitProviderSource`; apparentlymart/go-userdirs.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use fs_err as fs;
 
 use super::{CliConfig, CliConfigProblem, Effect, Problem};
 use crate::domain::{Engine, EngineName};
 use crate::finding::Place;
 use crate::read::environment::Environment;
+use crate::read::text_file::{self, TextFileError};
+
+/// Larger files are no CLI configuration.
+const LIMIT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// What an engine would use without our doing.
 #[derive(Clone, Debug)]
@@ -49,6 +52,8 @@ pub enum FileOutcome {
     Unreadable(String),
     /// An error is printed, with the same consequence.
     IsDirectory,
+    /// Only we refuse it, so nothing can be said of the engine; the text is the reason.
+    NotRead(String),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,15 +95,18 @@ pub fn read_file(path: &Utf8Path, engine: &Engine) -> (CliConfig, FileOutcome) {
         config.report(path, format!("Error reading {path}: read {path}: is a directory"), String::new());
         return (config, FileOutcome::IsDirectory);
     }
-    match fs::read(path) {
+    match text_file::read_bytes(path, LIMIT_BYTES) {
         Ok(bytes) => (super::parse_bytes(path, &bytes, engine), FileOutcome::Read),
+        Err(error) if error.is_ours() => {
+            (CliConfig { path: Some(path.to_owned()), ..CliConfig::default() }, FileOutcome::NotRead(error.to_string()))
+        }
         Err(error) => {
             let mut config = CliConfig { path: Some(path.to_owned()), ..CliConfig::default() };
             let detail = format!("The CLI configuration file at {:?} does not exist.", path.as_str());
             config.report(path, "Unable to open CLI configuration file".to_owned(), detail);
-            let outcome = match error.kind() {
-                std::io::ErrorKind::NotFound => FileOutcome::Missing,
-                _ => FileOutcome::Unreadable(error.to_string()),
+            let outcome = match error {
+                TextFileError::Missing => FileOutcome::Missing,
+                error => FileOutcome::Unreadable(error.to_string()),
             };
             (config, outcome)
         }

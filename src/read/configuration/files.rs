@@ -2,7 +2,7 @@
 //!
 //! Source: OpenTofu `internal/configs/parser_config_dir.go` `dirFiles`.
 
-use std::io::{self, Read};
+use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
@@ -10,9 +10,10 @@ use fs_err as fs;
 use super::body::{ParsedFile, Problems};
 use crate::domain::Engine;
 use crate::finding::{Place, Sources};
+use crate::read::text_file;
 
 /// A larger file is not read, so that a planted one cannot fill the memory.
-const MAXIMUM_SIZE_BYTES: u64 = 32 * 1024 * 1024;
+const LIMIT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Files in byte order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -126,10 +127,11 @@ fn hide_alternatives(paths: &mut Vec<Utf8PathBuf>) {
 
 /// Reads and parses one file.
 pub(super) fn parse(path: &Utf8Path, sources: &mut Sources, problems: &mut Problems) -> Option<ParsedFile> {
-    let bytes = match read_limited(path) {
-        Ok(Some(bytes)) => bytes,
-        Ok(None) => {
-            problems.give_up("File not read", "It is too large, or no regular file.", Place::file(path));
+    let bytes = match text_file::read_bytes(path, LIMIT_BYTES) {
+        Ok(bytes) => bytes,
+        Err(error) if error.is_ours() => {
+            let detail = format!("airtight does not read it: {error}. The engine perhaps does.");
+            problems.give_up("File not read", &detail, Place::file(path));
             return None;
         }
         Err(_) => {
@@ -141,18 +143,4 @@ pub(super) fn parse(path: &Utf8Path, sources: &mut Sources, problems: &mut Probl
     let (text, file) = ParsedFile::parse(path, &bytes, problems);
     sources.insert(path, text);
     file
-}
-
-/// Null for what we do not read and the engine would: devices, pipes, huge files.
-fn read_limited(path: &Utf8Path) -> io::Result<Option<Vec<u8>>> {
-    let metadata = fs::metadata(path)?;
-    if metadata.is_dir() {
-        return Err(io::Error::from(io::ErrorKind::IsADirectory));
-    }
-    if !metadata.is_file() || metadata.len() > MAXIMUM_SIZE_BYTES {
-        return Ok(None);
-    }
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(MAXIMUM_SIZE_BYTES).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
 }

@@ -738,6 +738,17 @@ fn test_files_bring_providers_and_modules() {
 }
 
 #[test]
+fn what_a_run_calls_may_call_the_root_module() {
+    let layout = Layout::of(&[
+        ("main.tf", "resource \"dog_x\" \"y\" {}\n"),
+        ("main.tftest.hcl", "run \"a\" {\n  module {\n    source = \"./harness\"\n  }\n}\n"),
+        ("harness/x.tf", "module \"main\" {\n  source = \"../\"\n}\n"),
+    ]);
+    let configuration = layout.read(&tofu());
+    assert_eq!(local_names(configuration.children["test.main.a.main"].module.as_ref().unwrap()), ["dog"]);
+}
+
+#[test]
 fn the_structure_survives_expressions_that_cannot_be_read() {
     let hard = "{\n    for k, v in x : k => v &&\n    w\n  }";
     let module = read_text(&format!("locals {{\n  a = {hard}\n}}\nresource \"dog_x\" \"y\" {{}}\n"), &tofu());

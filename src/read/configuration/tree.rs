@@ -32,6 +32,7 @@ pub(super) fn read(
     let mut root = module::load(root_module, Some(test_directory), engine, sources);
     let manifest = modules_manifest::read(data_dir);
     root.module.errors.extend(manifest.errors.iter().cloned());
+    root.module.not_understood.extend(manifest.not_understood.iter().cloned());
     let (tests, run_calls) = test_files::read(root_module, &root.tests.tests, engine, sources);
     let mut tree = Tree {
         root_module,
@@ -55,6 +56,8 @@ pub(super) fn read(
     for call in &root.calls {
         tree.child(&parent, &call.name, call);
     }
+    // The root module does not call what its test files call, and may be called from there.
+    tree.calls_before.clear();
     let parent = Parent { is_test_file: true, ..parent };
     for run in run_calls {
         tree.child(&parent, &run.key, &run.call);

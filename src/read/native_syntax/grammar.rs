@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::SyntaxError;
-use super::scanner::{Kind, Token, scan};
+use super::scanner::{Heredocs, Kind, Scanned, Token, scan};
 
 /// How deep expressions and blocks may nest before the text counts as not understood.
 const MAXIMUM_DEPTH: usize = 160;
@@ -22,6 +22,7 @@ pub(super) struct Outcome {
     /// The expression of every attribute, in the text's order.
     pub expressions: Vec<Range<usize>>,
     pub comments: Vec<Range<usize>>,
+    pub heredocs: Heredocs,
     pub is_too_deep: bool,
 }
 
@@ -34,7 +35,7 @@ enum Stop {
 type Parsed<T = ()> = Result<T, Stop>;
 
 pub(super) fn check(bytes: &[u8]) -> Outcome {
-    let (tokens, comments) = scan(bytes);
+    let Scanned { tokens, comments, heredocs } = scan(bytes);
     let mut errors = token_errors(bytes, &tokens);
     let mut grammar = Grammar { bytes, tokens, next: 0, newlines_count: vec![true], depth: 0, expressions: Vec::new() };
     let is_too_deep = match grammar.body(Kind::End, 0..0) {
@@ -45,7 +46,7 @@ pub(super) fn check(bytes: &[u8]) -> Outcome {
             false
         }
     };
-    Outcome { errors, expressions: grammar.expressions, comments, is_too_deep }
+    Outcome { errors, expressions: grammar.expressions, comments, heredocs, is_too_deep }
 }
 
 /// Tokens that no HCL text may hold.

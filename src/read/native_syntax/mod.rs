@@ -63,18 +63,27 @@ impl NativeFile {
         if readable.starts_with('\u{feff}') {
             readable.replace_range(..3, "   ");
         }
+        for heredoc in outcome.heredocs.empty {
+            stand_in(&mut readable, &heredoc, "\"\"");
+        }
+        let (mut unread, mut others): (Vec<_>, Vec<_>) = outcome
+            .expressions
+            .into_iter()
+            .partition(|range| outcome.heredocs.ambiguous.iter().any(|start| range.contains(start)));
+        for range in &unread {
+            stand_in(&mut readable, range, "0");
+        }
         if let Ok(body) = hcl::edit::parser::parse_body(&readable) {
-            return Self { text, body: Some(body), errors: Vec::new(), unread: Vec::new() };
+            return Self { text, body: Some(body), errors: Vec::new(), unread };
         }
         for comment in outcome.comments {
-            let blank = " ".repeat(comment.len());
-            readable.replace_range(comment, &blank);
+            stand_in(&mut readable, &comment, "");
         }
-        let mut unread = outcome.expressions;
-        unread.retain(|range| hcl::edit::parser::parse_body(&format!("a = {}\n", &readable[range.clone()])).is_err());
-        for range in &unread {
-            readable.replace_range(range.clone(), &format!("{:<width$}", 0, width = range.len()));
+        others.retain(|range| hcl::edit::parser::parse_body(&format!("a = {}\n", &readable[range.clone()])).is_err());
+        for range in &others {
+            stand_in(&mut readable, range, "0");
         }
+        unread.append(&mut others);
         let body = hcl::edit::parser::parse_body(&readable).ok();
         Self { text, body, errors: Vec::new(), unread }
     }
@@ -90,6 +99,11 @@ impl NativeFile {
             None => Place::file(path),
         }
     }
+}
+
+/// Puts something else of the same length there.
+fn stand_in(text: &mut String, range: &Range<usize>, replacement: &str) {
+    text.replace_range(range.clone(), &format!("{replacement:<width$}", width = range.len()));
 }
 
 fn text_of_same_length(bytes: &[u8]) -> String {

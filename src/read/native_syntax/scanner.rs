@@ -82,11 +82,31 @@ struct Scanner<'a> {
     sequence_depths: Vec<usize>,
     /// Whether a `*/` may still follow; else `/*` is two operators.
     has_comment_ends: bool,
+    heredocs: Heredocs,
 }
 
-/// Cuts the whole text; the last token is always `End`. Comments and white space yield nothing, except that a line
-/// comment counts as the line break that ends it. The ranges are those of comments, without that line break.
-pub(super) fn scan(bytes: &[u8]) -> (Vec<Token>, Vec<Range<usize>>) {
+/// Heredocs that end elsewhere for hcl-rs, which overlooks a marker in the first line, takes a line that only starts with
+/// the marker for the end, and knows no white space but blanks and tabs.
+#[derive(Debug, Default)]
+pub(super) struct Heredocs {
+    /// Without a line, from `<<` to the end of the closing marker.
+    pub empty: Vec<Range<usize>>,
+    /// The others, by a byte of their first line.
+    pub ambiguous: Vec<usize>,
+}
+
+/// What the scanner finds.
+pub(super) struct Scanned {
+    /// The last one is always `End`.
+    pub tokens: Vec<Token>,
+    /// Without the line break that ends a line comment.
+    pub comments: Vec<Range<usize>>,
+    pub heredocs: Heredocs,
+}
+
+/// Cuts the whole text. Comments and white space yield no tokens, except that a line comment counts as the line break
+/// that ends it.
+pub(super) fn scan(bytes: &[u8]) -> Scanned {
     let mut scanner = Scanner {
         bytes,
         position: if bytes.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 },
@@ -96,6 +116,7 @@ pub(super) fn scan(bytes: &[u8]) -> (Vec<Token>, Vec<Range<usize>>) {
         braces: 0,
         sequence_depths: Vec::new(),
         has_comment_ends: true,
+        heredocs: Heredocs::default(),
     };
     while scanner.position < bytes.len() {
         match scanner.modes.last() {
@@ -105,7 +126,7 @@ pub(super) fn scan(bytes: &[u8]) -> (Vec<Token>, Vec<Range<usize>>) {
         }
     }
     scanner.tokens.push(Token { kind: Kind::End, range: bytes.len()..bytes.len() });
-    (scanner.tokens, scanner.comments)
+    Scanned { tokens: scanner.tokens, comments: scanner.comments, heredocs: scanner.heredocs }
 }
 
 impl Scanner<'_> {
@@ -262,10 +283,20 @@ impl Scanner<'_> {
         }
         let Some(Mode::Heredoc { marker, at_line_start }) = self.modes.last() else { return };
         let (marker, at_line_start) = (marker.clone(), *at_line_start);
-        let rest = self.rest();
+        let bytes = self.bytes;
+        let rest = &bytes[self.position..];
         let (length, ends_line) = heredoc_text_length(rest);
-        if ends_line && at_line_start && is_marker(&rest[..length], &self.bytes[marker]) {
-            let line_break = if rest[..length].ends_with(b"\r\n") { 2 } else { 1 };
+        let (line, name) = (&rest[..length], &bytes[marker.clone()]);
+        let is_end = ends_line && at_line_start && is_marker(line, name);
+        let is_plain = starts_like_marker(line, name);
+        if at_line_start && is_end != is_plain {
+            self.heredocs.ambiguous.push(marker.start);
+        }
+        if is_end {
+            let line_break = if line.ends_with(b"\r\n") { 2 } else { 1 };
+            if let (Some(Token { kind: Kind::OpenHeredoc, range }), true) = (self.tokens.last(), is_plain) {
+                self.heredocs.empty.push(range.start..self.position + length - line_break);
+            }
             self.push(Kind::CloseHeredoc, length - line_break);
             self.push(Kind::Newline, line_break);
             self.modes.pop();
@@ -309,6 +340,13 @@ fn symbol(byte: u8) -> Option<Kind> {
 
 fn is_marker(line: &[u8], marker: &[u8]) -> bool {
     std::str::from_utf8(line).is_ok_and(|line| line.trim().as_bytes() == marker)
+}
+
+/// Whether hcl-rs takes the line for a heredoc's last.
+fn starts_like_marker(line: &[u8], marker: &[u8]) -> bool {
+    let blanks = line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let after = line[blanks..].strip_prefix(marker);
+    after.is_some_and(|after| !after.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte)))
 }
 
 /// A digit, then digits, dots and exponents, not ending in a dot.

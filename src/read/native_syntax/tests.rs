@@ -53,6 +53,38 @@ fn keeps_the_structure_around_expressions_that_hcl_rs_refuses() {
 }
 
 #[test]
+fn an_empty_heredoc_does_not_swallow_what_follows() {
+    let text = "a {\n  b = <<EOT\nEOT\n  c = 1\n}\nd {\n  e = <<EOT\n  f\nEOT\n}\n";
+    let file = NativeFile::parse(text.as_bytes());
+    let body = file.body.unwrap();
+    assert_eq!(body.blocks().count(), 2);
+    assert!(body.blocks().next().unwrap().body.has_attribute("c"));
+    let text = "a {\n  b = <<EOT\nEOT\n  c = 1\n}\n";
+    assert!(NativeFile::parse(text.as_bytes()).body.is_some());
+}
+
+#[test]
+fn heredocs_end_where_they_end_for_the_engines() {
+    let texts = [
+        "a = <<EOT\nEOT\nb = <<EOT\nx\nEOT\nc = 1\n",
+        "a = <<-EOT\r\n\t EOT \r\nb = [<<EOT\n EOT\n]\nc = 1\n",
+        "a = <<EOT\nx\nEOT # x\nd = 1\ne = 1 /*\nEOT\n/* */\nb = 1\nc = 1\n",
+        "a = <<EOT\nEOT x\nEOT\nb = <<EOT\nEOTx\nEOT-\nEOT\nc = 1\n",
+        "a = <<EOT\nx\n\u{a0}EOT\nb = <<EOT\nx\nEOT\nc = 1\n",
+        "a = <<EOT\nx\nEOT ${1}\nEOT\nb = \"${<<EOT\nEOT\n}\"\nc = 1\n",
+    ];
+    for text in texts {
+        let file = NativeFile::parse(text.as_bytes());
+        assert_eq!(file.errors, [], "{text}");
+        let keys: Vec<_> = file.body.as_ref().unwrap().attributes().map(|attribute| attribute.key.as_str()).collect();
+        assert_eq!(keys, ["a", "b", "c"], "{text}");
+    }
+    let empty = NativeFile::parse(texts[0].as_bytes());
+    assert_eq!(empty.body.unwrap().get_attribute("a").unwrap().value.as_str(), Some(""));
+    assert!(empty.unread.is_empty());
+}
+
+#[test]
 fn accepts_what_the_engines_accept() {
     let texts = [
         "",

@@ -15,6 +15,7 @@ pub use effective::{Effective, EffectiveRule, RefusedSetting};
 pub use parse::{SettingsError, parse};
 
 use super::text_file::{self, TextFileError};
+use crate::domain::{Engine, EngineName};
 use crate::finding::{Code, Severity};
 
 /// The image's settings.
@@ -111,6 +112,18 @@ pub struct AlsoMethod {
     pub kind: AlsoKind,
     /// Three-part patterns, which mean the same to both engines.
     pub include: Vec<String>,
+}
+
+impl AlsoMethod {
+    /// Whether the engine knows the method: one that does not prints an error with every command, and drops it.
+    ///
+    /// Source: OpenTofu's changelog of 1.10; Terraform's documentation of `provider_installation`.
+    pub fn is_known_to(&self, engine: &Engine) -> bool {
+        match self.kind {
+            AlsoKind::Direct | AlsoKind::NetworkMirror { .. } => true,
+            AlsoKind::OciMirror { .. } => engine.name == EngineName::Tofu && engine.is_at_least(1, 10, 0),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use serde_json::Value;
 use serde_json::error::Category;
 
 use crate::domain::{Engine, EngineName};
+use crate::read::json_error;
 
 /// Which forms of document are a state here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,9 +194,10 @@ fn sniff(bytes: &[u8], engine: &Engine) -> Result<Sniff, Vec<String>> {
             let detail = format!("The state file could not be parsed as JSON: syntax error at byte offset {offset}.");
             let second = match engine.name {
                 EngineName::Terraform => version_missing(),
-                EngineName::Tofu => {
-                    unsupported(&format!("The state file can not be checked for presence of encryption: {error}"))
-                }
+                EngineName::Tofu => unsupported(&format!(
+                    "The state file can not be checked for presence of encryption: {}",
+                    json_error(&error)
+                )),
             };
             vec![unsupported(&detail), second]
         }
@@ -267,7 +269,8 @@ fn version_is(value: &Value) -> String {
 
 fn invalid(error: &serde_json::Error) -> Vec<String> {
     vec![format!(
-        "Invalid state file format: The state file does not conform to the expected JSON data structure: {error}."
+        "Invalid state file format: The state file does not conform to the expected JSON data structure: {}.",
+        json_error(error)
     )]
 }
 

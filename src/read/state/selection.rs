@@ -3,14 +3,13 @@
 //! Sources: OpenTofu `internal/command/meta.go` `Workspace`, `meta_backend.go` `backendFromConfig`, `backendFromState`,
 //! `selectWorkspace`; `internal/backend/local/backend.go` `StatePaths`.
 
-use std::io::ErrorKind;
-
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use serde::Deserialize;
 
-use super::super::Problem;
 use super::super::configuration::Backend;
+use super::super::text_file::{self, TextFileError};
+use super::super::{Problem, json_error};
 use super::migration;
 use crate::domain::{Engine, EngineName, Quoted};
 use crate::finding::Place;
@@ -20,6 +19,9 @@ pub(super) const STATE_FILE: &str = "terraform.tfstate";
 const WORKSPACE_DIRECTORY: &str = "terraform.tfstate.d";
 const DEFAULT_WORKSPACE: &str = "default";
 const CLOUD: &str = "cloud";
+
+/// Of the data directory's small files.
+const LIMIT_BYTES: u64 = 1024 * 1024;
 
 /// Where the state is.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,7 +60,7 @@ pub(super) fn with_backend(
     init: &InitArguments,
     engine: &Engine,
 ) -> Selection {
-    let recorded = match recorded_backend(data_dir) {
+    let recorded = match recorded_backend(data_dir, engine.name) {
         Ok(recorded) => recorded.filter(|_| !init.reconfigure),
         Err(refusal) => return refusal,
     };
@@ -106,7 +108,7 @@ pub(super) fn with_backend(
             Ok(workspace) => {
                 local_state(root_module, data_dir, workspace.as_deref().or(Some(DEFAULT_WORKSPACE)), &local)
             }
-            Err(problem) => Selection::Invalid(problem),
+            Err(selection) => selection,
         },
     }
 }
@@ -179,8 +181,13 @@ fn changed(data_dir: &Utf8Path) -> Problem {
 }
 
 /// As `init -backend=false` selects it: by the backend that the data directory records, else locally.
-pub(super) fn without_backend(root_module: &Utf8Path, data_dir: &Utf8Path, workspace: Option<&str>) -> Selection {
-    match recorded_backend(data_dir) {
+pub(super) fn without_backend(
+    root_module: &Utf8Path,
+    data_dir: &Utf8Path,
+    workspace: Option<&str>,
+    engine: EngineName,
+) -> Selection {
+    match recorded_backend(data_dir, engine) {
         Ok(None) => local_state(root_module, data_dir, workspace, &Local::default()),
         Ok(Some((kind, local))) if kind == "local" => local_state(root_module, data_dir, workspace, &local),
         Ok(Some((kind, _))) => Selection::Unseen(in_backend(&kind)),
@@ -193,7 +200,10 @@ fn in_backend(kind: &str) -> String {
 }
 
 fn local_state(root_module: &Utf8Path, data_dir: &Utf8Path, workspace: Option<&str>, local: &Local) -> Selection {
-    let (workspace, is_overridden) = selected_workspace(data_dir, workspace);
+    let (workspace, is_overridden) = match selected_workspace(data_dir, workspace) {
+        Ok(selected) => selected,
+        Err(selection) => return selection,
+    };
     if is_overridden && !is_valid_workspace(&workspace) {
         return Selection::Invalid(Problem {
             summary: "Error selecting workspace".to_owned(),
@@ -212,16 +222,22 @@ pub(super) fn workspace_directory(root_module: &Utf8Path, local: &Local) -> Utf8
     root_module.join(local.workspace_dir.as_deref().filter(|path| !path.is_empty()).unwrap_or(WORKSPACE_DIRECTORY))
 }
 
-/// The workspace, and whether the variable names it.
-fn selected_workspace(data_dir: &Utf8Path, variable: Option<&str>) -> (String, bool) {
+/// The workspace, and whether the variable names it; or why it is not known.
+fn selected_workspace(data_dir: &Utf8Path, variable: Option<&str>) -> Result<(String, bool), Selection> {
     if let Some(workspace) = variable.filter(|workspace| !workspace.is_empty()) {
-        return (workspace.to_owned(), true);
+        return Ok((workspace.to_owned(), true));
     }
-    // A file that cannot be read is as good as none.
-    let saved = fs::read(data_dir.join("environment")).unwrap_or_default();
+    let path = data_dir.join("environment");
+    let saved = match text_file::read_bytes(&path, LIMIT_BYTES) {
+        Err(error) if error.is_ours() => {
+            return Err(Selection::Unseen(format!("the selected workspace is not known: {path}: {error}")));
+        }
+        // A file that cannot be read is as good as none.
+        saved => saved.unwrap_or_default(),
+    };
     let saved = String::from_utf8_lossy(&saved);
     let saved = saved.trim();
-    (if saved.is_empty() { DEFAULT_WORKSPACE } else { saved }.to_owned(), false)
+    Ok((if saved.is_empty() { DEFAULT_WORKSPACE } else { saved }.to_owned(), false))
 }
 
 /// With a `backend` block the workspace must exist; the only one there is is taken instead of one that does not, except
@@ -231,8 +247,8 @@ fn existing_workspace(
     data_dir: &Utf8Path,
     variable: Option<&str>,
     local: &Local,
-) -> Result<Option<String>, Problem> {
-    let (workspace, is_overridden) = selected_workspace(data_dir, variable);
+) -> Result<Option<String>, Selection> {
+    let (workspace, is_overridden) = selected_workspace(data_dir, variable)?;
     let mut others = Vec::new();
     for entry in fs::read_dir(workspace_directory(root_module, local)).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|file_type| file_type.is_dir()) {
@@ -245,11 +261,11 @@ fn existing_workspace(
     if others.is_empty() {
         return Ok(is_overridden.then_some(workspace));
     }
-    Err(Problem {
+    Err(Selection::Invalid(Problem {
         summary: format!("Currently selected workspace {workspace:?} does not exist"),
         detail: String::new(),
         place: Place::file(root_module),
-    })
+    }))
 }
 
 /// What escaping for a path of a URL leaves alone.
@@ -260,7 +276,7 @@ fn is_valid_workspace(name: &str) -> bool {
 }
 
 /// The kind of the backend that an earlier `init` recorded in the data directory, with its settings if it is local.
-fn recorded_backend(data_dir: &Utf8Path) -> Result<Option<(String, Local)>, Selection> {
+fn recorded_backend(data_dir: &Utf8Path, engine: EngineName) -> Result<Option<(String, Local)>, Selection> {
     #[derive(Deserialize)]
     struct Recorded {
         backend: Option<RecordedBackend>,
@@ -272,15 +288,23 @@ fn recorded_backend(data_dir: &Utf8Path) -> Result<Option<(String, Local)>, Sele
         config: Option<serde_json::Value>,
     }
     let path = data_dir.join(STATE_FILE);
-    let bytes = match fs::read(&path) {
+    let bytes = match text_file::read_bytes(&path, LIMIT_BYTES) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(TextFileError::Missing) => return Ok(None),
+        Err(error) if error.is_ours() => {
+            return Err(Selection::Unseen(format!("the backend that was initialized is not known: {path}: {error}")));
+        }
         Err(error) => return Err(unreadable(&path, &error)),
     };
     if bytes.is_empty() {
-        return Ok(None);
+        // Terraform 1.11.4 stops at it, OpenTofu takes it for none.
+        return match engine {
+            EngineName::Tofu => Ok(None),
+            EngineName::Terraform => Err(unreadable(&path, &"it is empty")),
+        };
     }
-    let recorded: Recorded = serde_json::from_slice(&bytes).map_err(|error| unreadable(&path, &error))?;
+    let recorded: Recorded =
+        serde_json::from_slice(&bytes).map_err(|error| unreadable(&path, &json_error(&error)))?;
     let Some(backend) = recorded.backend else { return Ok(None) };
     let Some(kind) = backend.kind.filter(|kind| !kind.is_empty()) else { return Ok(None) };
     let setting = |name: &str| {
@@ -328,7 +352,7 @@ mod tests {
             let selection = if use_backend {
                 with_backend(&self.path, &data_dir, workspace, backend, &InitArguments::default(), &engine())
             } else {
-                without_backend(&self.path, &data_dir, workspace)
+                without_backend(&self.path, &data_dir, workspace, EngineName::Tofu)
             };
             match selection {
                 Selection::File(path) => path.strip_prefix(&self.path).unwrap().to_string(),

@@ -1,5 +1,6 @@
 //! Texts of errors are what Terraform 1.11.4 and OpenTofu 1.12.6 print.
 
+use fs_err as fs;
 use proptest::prelude::*;
 
 use super::*;

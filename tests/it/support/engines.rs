@@ -74,10 +74,16 @@ fn find_on_path(program: &str) -> Option<Utf8PathBuf> {
     path.split(':').map(|directory| Utf8Path::new(directory).join(program)).find(|path| path.is_file())
 }
 
+/// Cargo's, which it tags; a named target's own directory is one below it.
+pub fn target_directory() -> &'static Utf8Path {
+    let temporary = Utf8Path::new(env!("CARGO_TARGET_TMPDIR"));
+    temporary.ancestors().find(|path| path.join("CACHEDIR.TAG").is_file()).unwrap_or(temporary)
+}
+
 /// Its directory. What the script prints on stderr, such as that it takes a while, is seen at once.
 fn build(what: &str) -> Option<Utf8PathBuf> {
     find_on_path("go")?;
-    let target = Utf8Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let target = target_directory();
     let output = Command::new("sh")
         .args([concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engines/build"), what])
         .env("CARGO_TARGET_DIR", target)

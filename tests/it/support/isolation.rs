@@ -39,6 +39,8 @@ pub struct Isolated {
     pub environment: BTreeMap<String, String>,
     pub unprivileged: bool,
     pub offline: bool,
+    /// A shell command that root of the namespace runs first, such as one that starts a loopback.
+    pub before: Option<String>,
 }
 
 impl Isolated {
@@ -50,6 +52,7 @@ impl Isolated {
             environment: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin:/usr/sbin:/sbin".to_owned())]),
             unprivileged: false,
             offline: true,
+            before: None,
         }
     }
 
@@ -64,7 +67,15 @@ impl Isolated {
     }
 
     pub fn run(&self) -> Output {
+        self.command().output().unwrap_or_else(|error| panic!("{}: {error}", self.program))
+    }
+
+    /// The same to be started by the test. Each program becomes the next one, so its process is the program's.
+    pub fn command(&self) -> Command {
         let mut command = if self.offline { namespace() } else { Command::new("env") };
+        if let Some(before) = &self.before {
+            command.args(["sh", "-c", &format!("{before} && exec \"$@\""), "sh"]);
+        }
         let mut program = self.program.clone();
         if self.unprivileged {
             program = reachable(&program);
@@ -75,12 +86,12 @@ impl Isolated {
         command.args(["env", "-i"]).args(self.environment.iter().map(|(name, value)| format!("{name}={value}")));
         command.arg(program).args(&self.arguments);
         command.current_dir(&self.directory).stdin(Stdio::null());
-        command.output().unwrap_or_else(|error| panic!("{}: {error}", self.program))
+        command
     }
 }
 
 /// The program where the unprivileged user can reach it: a copy, where it lies behind a closed directory.
-fn reachable(program: &Utf8Path) -> Utf8PathBuf {
+pub fn reachable(program: &Utf8Path) -> Utf8PathBuf {
     static COPIES: LazyLock<Mutex<BTreeMap<Utf8PathBuf, (Utf8PathBuf, TempDir)>>> = LazyLock::new(Mutex::default);
     let is_open = |path: &Utf8Path| fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0);
     if program.ancestors().filter(|path| !path.as_str().is_empty()).all(is_open) {

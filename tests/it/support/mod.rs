@@ -5,6 +5,10 @@
 //! - [`lock_file`]: lock files
 //! - [`engines`]: real engines and providers
 //! - [`isolation`]: commands without network, as another user, with a clean environment
+//! - [`real_package`]: the real providers as packages
+//! - [`stack`]: a stack in a runner container
+//! - [`state_server`]: a state behind HTTP, in a namespace
+//! - [`workflow_file`]: the workflow file as Spacelift uses it
 //! - [`fixture`]: the recordings in `tests/fixtures/engine`
 //! - [`outcome`]: what `init` did or is predicted to do, in one form
 
@@ -14,7 +18,11 @@ pub mod isolation;
 pub mod lock_file;
 pub mod outcome;
 pub mod package;
+pub mod real_package;
+pub mod stack;
+pub mod state_server;
 pub mod tree;
+pub mod workflow_file;
 
 /// Says by name that a test did not run. Not captured, so that it is seen in every run.
 pub fn report_ignored(test: &str, reason: &str) {

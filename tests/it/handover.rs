@@ -1,0 +1,166 @@
+//! The way from `init` to a confirmed apply: another process, another container, perhaps another image.
+
+use std::process::Output;
+
+use airtight::domain::Layout;
+use fs_err as fs;
+use serde_json::Value;
+
+use crate::support::real_package::real_packages;
+use crate::support::stack::{CONFIGURATION, LAYOUTS, Stack, package, real_engines, refused, stderr, succeeded};
+
+/// A stack that waits for its confirmation.
+fn planned(test: &str, check: impl Fn(&Stack)) {
+    for engine in real_engines(test) {
+        for layout in LAYOUTS {
+            let stack = Stack::new(engine, layout, CONFIGURATION);
+            succeeded(&stack.run("init"));
+            succeeded(&stack.run("plan"));
+            check(&stack);
+        }
+    }
+}
+
+/// A new container: what was not in the workspace is gone.
+fn new_container(stack: &Stack) {
+    for directory in ["home", "run"] {
+        fs::remove_dir_all(stack.path(directory)).unwrap();
+        fs::create_dir(stack.path(directory)).unwrap();
+        stack.give(directory);
+    }
+}
+
+/// A new image, with the same packages in other files.
+fn new_mirror(stack: &Stack) {
+    fs::remove_dir_all(stack.path("mirror")).unwrap();
+    for package in real_packages() {
+        let place = stack.path("mirror").join(package.file(stack.engine, stack.layout));
+        package.write_to(&stack.path("mirror"), stack.engine, stack.layout);
+        let bytes = fs::read(&place).unwrap();
+        fs::remove_file(&place).unwrap();
+        fs::write(&place, bytes).unwrap();
+        fs::set_permissions(&place, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+}
+
+/// Applies, and says what the report holds.
+fn apply(stack: &Stack, options: &[&str]) -> (Output, Vec<(String, String, String)>) {
+    let report = stack.path("run/report.json");
+    let arguments = ["run", "--report", report.as_str()].into_iter().chain(options.iter().copied());
+    let output = stack.airtight(arguments.chain(["apply", "spacelift.plan"])).run();
+    let report: Value =
+        serde_json::from_slice(&fs::read(report).unwrap_or_else(|_| panic!("{}", stderr(&output)))).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let findings = report["findings"].as_array().unwrap().iter();
+    let findings =
+        findings.map(|finding| (text(&finding["code"]), text(&finding["severity"]), text(&finding["summary"])));
+    (output, findings.collect())
+}
+
+fn handover_findings(findings: &[(String, String, String)]) -> Vec<(&str, &str)> {
+    let ours = findings.iter().filter(|(code, _, _)| code.starts_with("handover-"));
+    ours.map(|(code, severity, _)| (code.as_str(), severity.as_str())).collect()
+}
+
+#[test]
+fn an_apply_in_the_same_container_finds_what_init_handed_over() {
+    planned("handover::an_apply_in_the_same_container_finds_what_init_handed_over", |stack| {
+        let (output, findings) = apply(stack, &[]);
+        succeeded(&output);
+        assert_eq!(handover_findings(&findings), []);
+    });
+}
+
+#[test]
+fn an_apply_in_a_new_container_finds_what_init_handed_over() {
+    planned("handover::an_apply_in_a_new_container_finds_what_init_handed_over", |stack| {
+        new_container(stack);
+        let (output, findings) = apply(stack, &[]);
+        succeeded(&output);
+        assert_eq!(handover_findings(&findings), []);
+    });
+}
+
+#[test]
+fn an_image_that_was_rebuilt_with_the_same_packages_is_a_note() {
+    planned("handover::an_image_that_was_rebuilt_with_the_same_packages_is_a_note", |stack| {
+        new_container(stack);
+        new_mirror(stack);
+        let (output, findings) = apply(stack, &[]);
+        succeeded(&output);
+        assert_eq!(handover_findings(&findings), [("handover-image-differs", "note")]);
+    });
+}
+
+/// Its hash is locked, so nothing but the handover knows that it is another one than was planned with.
+#[test]
+fn an_image_with_another_package_is_refused_with_both_sides_named() {
+    planned("handover::an_image_with_another_package_is_refused_with_both_sides_named", |stack| {
+        new_container(stack);
+        let null = package("null");
+        stack.tamper(null);
+        let (output, findings) = apply(stack, &[]);
+        let text = refused(&output);
+        let (_, severity, summary) =
+            findings.iter().find(|(code, _, _)| code == "handover-package-differs").unwrap_or_else(|| panic!("{text}"));
+        assert_eq!(severity, "error");
+        assert!(summary.contains(&null.h1) && summary.matches("h1:").count() == 2, "{summary}");
+        assert!(text.contains(&null.address(stack.engine)), "{text}");
+        assert!(!stack.path("stack/terraform.tfstate").exists(), "it was applied");
+    });
+}
+
+#[test]
+fn another_version_of_the_engine_is_refused_with_both_sides_named() {
+    planned("handover::another_version_of_the_engine_is_refused_with_both_sides_named", |stack| {
+        new_container(stack);
+        let (output, findings) = apply(stack, &["--engine-version", "1.99.0"]);
+        let text = refused(&output);
+        let (_, _, summary) =
+            findings.iter().find(|(code, _, _)| code == "handover-engine-differs").unwrap_or_else(|| panic!("{text}"));
+        assert!(summary.contains(&stack.engine.version) && summary.contains("1.99.0"), "{summary}");
+        assert!(!stack.path("stack/terraform.tfstate").exists(), "it was applied");
+    });
+}
+
+#[test]
+fn a_missing_handover_is_a_note() {
+    planned("handover::a_missing_handover_is_a_note", |stack| {
+        new_container(stack);
+        let handover = stack.path("stack/.terraform/airtight/handover.json");
+        fs::remove_file(&handover).unwrap();
+        let (output, findings) = apply(stack, &[]);
+        succeeded(&output);
+        assert_eq!(handover_findings(&findings), [("handover-missing", "note")]);
+    });
+}
+
+#[test]
+fn a_handover_that_is_none_of_ours_is_a_note() {
+    planned("handover::a_handover_that_is_none_of_ours_is_a_note", |stack| {
+        new_container(stack);
+        stack.write("stack/.terraform/airtight/handover.json", "{\"schema\": \"theirs\"}");
+        let (output, findings) = apply(stack, &[]);
+        succeeded(&output);
+        assert_eq!(handover_findings(&findings), [("handover-missing", "note")]);
+    });
+}
+
+/// The providers of another engine have other addresses, so nothing that was approved is what would be applied.
+#[test]
+fn the_other_engine_is_refused() {
+    let test = "handover::the_other_engine_is_refused";
+    let engines = real_engines(test);
+    let [first, second, ..] = engines else {
+        return crate::support::report_ignored(test, "fewer than two engines are here");
+    };
+    let stack = Stack::new(first, Layout::Unpacked, CONFIGURATION);
+    succeeded(&stack.run("init"));
+    succeeded(&stack.run("plan"));
+    new_container(&stack);
+    let engine = crate::support::isolation::reachable(&second.path);
+    let (output, findings) = apply(&stack, &["--engine", engine.as_str()]);
+    refused(&output);
+    let (_, _, summary) = findings.iter().find(|(code, _, _)| code == "handover-engine-differs").unwrap();
+    assert!(summary.contains(first.name) && summary.contains(second.name), "{summary}");
+}

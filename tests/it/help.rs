@@ -1,0 +1,69 @@
+//! What a new user reads: the help of every command, the manual page, the completions.
+
+use crate::bad_input::{Scene, run};
+
+#[test]
+fn the_help_of_every_command_teaches() {
+    let scene = Scene::new();
+    for (name, arguments) in [
+        ("airtight", &["--help"][..]),
+        ("run", &["run", "--help"]),
+        ("hook", &["hook", "--help"]),
+        ("check", &["check", "--help"]),
+        ("render", &["render", "--help"]),
+        ("render_workflow", &["render", "workflow", "--help"]),
+        ("render_cli_config", &["render", "cli-config", "--help"]),
+        ("explain", &["explain", "--help"]),
+        ("completions", &["completions", "--help"]),
+        ("man", &["man", "--help"]),
+    ] {
+        // Set variables are no part of the help.
+        let mut command = scene.airtight([]).arguments(arguments.iter().copied());
+        command.environment.retain(|name, _| !name.starts_with("AIRTIGHT_"));
+        let done = run(&command);
+        assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""), "{name}: {done:?}");
+        assert!(done.stdout.lines().all(|line| line.chars().count() <= 100), "{name}: {}", done.stdout);
+        insta::assert_snapshot!(format!("help_{name}"), done.stdout);
+    }
+}
+
+#[test]
+fn without_arguments_the_help_is_shown_as_a_mistake() {
+    let scene = Scene::new();
+    let done = run(&scene.airtight([]));
+    assert_eq!((done.code, done.stdout.as_str()), (Some(96), ""));
+    assert!(done.stderr.contains("Usage: airtight <COMMAND>"), "{done:?}");
+}
+
+#[test]
+fn the_version_is_one_line() {
+    let done = run(&Scene::new().airtight(["--version"]));
+    assert_eq!((done.code, done.stdout), (Some(0), format!("airtight {}\n", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn completions_and_the_manual_page_name_every_command() {
+    let scene = Scene::new();
+    let commands = ["run", "hook", "check", "render", "explain"];
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let done = run(&scene.airtight(["completions", shell]));
+        assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""), "{shell}");
+        assert!(commands.iter().all(|command| done.stdout.contains(command)), "{shell}: {}", done.stdout);
+    }
+    let done = run(&scene.airtight(["man"]));
+    assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""));
+    assert!(done.stdout.starts_with(".ie") || done.stdout.contains(".TH airtight 1"), "{}", done.stdout);
+    assert!(commands.iter().all(|command| done.stdout.contains(command)), "{}", done.stdout);
+}
+
+#[test]
+fn every_code_has_a_page_that_is_found_by_name() {
+    let scene = Scene::new();
+    let list = run(&scene.airtight(["explain"])).stdout;
+    let codes: Vec<_> =
+        list.lines().filter(|line| !line.starts_with(' ')).filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(codes.len(), airtight::finding::Code::ALL.len());
+    let done = run(&scene.airtight(["explain", codes[0]]));
+    assert_eq!(done.code, Some(0));
+    assert!(done.stdout.starts_with(&format!("# {}\n", codes[0])), "{done:?}");
+}

@@ -1,0 +1,100 @@
+//! The README's shell blocks: each is run here, or covered by the test that its name leads to.
+
+use std::process::Command;
+
+use airtight::domain::Layout;
+use camino::Utf8Path;
+use fs_err as fs;
+
+use crate::support::isolation::airtight;
+use crate::support::stack::{CONFIGURATION, Stack, real_engines, succeeded};
+
+/// The commands of every `sh` block.
+fn commands() -> Vec<String> {
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let mut commands = Vec::new();
+    let mut is_inside = false;
+    for line in text.lines() {
+        match line {
+            "```sh" => is_inside = true,
+            "```" => is_inside = false,
+            line if is_inside && !line.trim().is_empty() => commands.push(line.to_owned()),
+            _ => {}
+        }
+    }
+    commands
+}
+
+/// What runs a command, or looks after it.
+enum Runner {
+    /// By `sh`, in a stack, with the mirror where the command names one.
+    Stack,
+    /// `tests/it/native_hooks.rs`, in every shell.
+    NativeHooks,
+    /// [`the_example_runs`].
+    Example,
+    /// This very run.
+    Tests,
+}
+
+fn runner(command: &str) -> Option<Runner> {
+    match command {
+        "examples/run" => Some(Runner::Example),
+        "cargo test --locked" => Some(Runner::Tests),
+        _ if command.starts_with(". /usr/local/share/airtight/hooks/") => Some(Runner::NativeHooks),
+        _ if command.starts_with("airtight ") => Some(Runner::Stack),
+        _ => None,
+    }
+}
+
+#[test]
+fn every_command_is_run_by_a_test() {
+    let commands = commands();
+    assert!(commands.len() >= 5, "{commands:?}");
+    for command in &commands {
+        assert!(runner(command).is_some(), "no test runs `{command}`");
+    }
+}
+
+#[test]
+fn commands_of_airtight_do_what_they_show() {
+    for engine in real_engines("readme::commands_of_airtight_do_what_they_show") {
+        let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
+        for command in commands().into_iter().filter(|command| matches!(runner(command), Some(Runner::Stack))) {
+            let here = command.replace("/providers", stack.path("mirror").as_str()).replace("path/to/stack", ".");
+            let output = succeeded(&stack.shell(&here).run());
+            assert!(!output.is_empty() || here.contains('>'), "`{command}` prints nothing");
+        }
+        let workflow = fs::read_to_string(stack.path("stack/workflow.yml")).unwrap();
+        assert!(workflow.contains("airtight run init"), "{workflow}");
+    }
+}
+
+#[test]
+fn hooks_of_the_readme_are_here() {
+    for command in commands() {
+        if let Some(name) = command.strip_prefix(". /usr/local/share/airtight/hooks/") {
+            let script = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks").join(name);
+            assert!(script.is_file(), "{script}");
+        }
+    }
+}
+
+#[test]
+fn the_example_runs() {
+    if real_engines("readme::the_example_runs").is_empty() {
+        return;
+    }
+    let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/run"));
+    // From another directory, with the binary under test, in the target directory of this very run.
+    let output = command
+        .current_dir("/")
+        .env("AIRTIGHT", airtight())
+        .env("CARGO_TARGET_DIR", crate::support::engines::target_directory())
+        .output()
+        .unwrap();
+    let text = succeeded(&output);
+    for heading in ["== ", "refused"] {
+        assert!(text.contains(heading), "{text}");
+    }
+}

@@ -1,0 +1,78 @@
+//! A provider that only the state behind a remote backend needs: nothing in the repository names it.
+
+use airtight::domain::Layout;
+use fs_err as fs;
+
+use crate::support::engines::Engine;
+use crate::support::report_ignored;
+use crate::support::stack::{Stack, package, real_engines, refused, stderr, stdout, succeeded};
+use crate::support::state_server::{backend, can_serve, serving};
+
+const RANDOM_ONLY: &str = "resource \"random_pet\" \"name\" {}\n";
+
+/// A stack that names `random` alone, with a state behind HTTP that needs `null` too.
+fn stack(engine: &'static Engine) -> Stack {
+    let stack = Stack::empty(engine, Layout::Unpacked, &(backend() + RANDOM_ONLY));
+    package("random").write_to(&stack.path("mirror"), engine, Layout::Unpacked);
+    stack.lock(&[package("random").lock(engine)]);
+    let state = serde_json::json!({
+        "version": 4, "terraform_version": "1.5.0", "serial": 1, "lineage": "8f5c3f4e-0000-4000-8000-000000000000",
+        "outputs": {},
+        "resources": [{
+            "module": "module.old", "mode": "managed", "type": "null_resource", "name": "kept",
+            "provider": format!("provider[\"{}\"]", package("null").address(engine)),
+            "instances": [{"schema_version": 0, "attributes": {"id": "1", "triggers": null}}],
+        }],
+    });
+    stack.write("server/state", &state.to_string());
+    stack
+}
+
+fn engines(test: &str) -> &'static [Engine] {
+    let engines = real_engines(test);
+    if !engines.is_empty() && !can_serve() {
+        report_ignored(test, "no loopback can be started in a namespace here");
+        return &[];
+    }
+    engines
+}
+
+#[test]
+fn a_missing_provider_of_a_remote_state_is_explained_by_its_resources() {
+    for engine in engines("remote_state::a_missing_provider_of_a_remote_state_is_explained_by_its_resources") {
+        let stack = stack(engine);
+        let alone = serving(stack.engine_alone(["init", "-input=false"]), &stack.path("server")).run();
+        assert_eq!(alone.status.code(), Some(1), "{}", stdout(&alone));
+        assert!(!stderr(&alone).contains("null_resource"), "the engine explains it by itself: {}", stderr(&alone));
+        fs::remove_dir_all(stack.path("stack/.terraform")).unwrap();
+
+        let output = serving(stack.airtight(["run", "init"]), &stack.path("server")).run();
+        let text = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        for part in ["provider-missing", "module.old.null_resource.kept", &package("null").address(engine)] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_provider_that_only_a_remote_state_brought_is_refused_after_init() {
+    for engine in engines("remote_state::a_provider_that_only_a_remote_state_brought_is_refused_after_init") {
+        let stack = stack(engine);
+        let lock = stack.read("stack/.terraform.lock.hcl");
+        package("null").write_to(&stack.path("mirror"), engine, Layout::Unpacked);
+        let alone = serving(stack.engine_alone(["init", "-input=false"]), &stack.path("server")).run();
+        succeeded(&alone);
+        fs::remove_dir_all(stack.path("stack/.terraform")).unwrap();
+        stack.write("stack/.terraform.lock.hcl", &lock);
+
+        let output = serving(stack.airtight(["run", "init"]), &stack.path("server")).run();
+        let text = refused(&output);
+        for part in ["provider-not-locked", "module.old.null_resource.kept", &package("null").address(engine)] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let planned =
+            serving(stack.airtight(["run", "plan", "--lock=true", "--refresh=true", "--out=p"]), &stack.path("server"));
+        refused(&planned.run());
+    }
+}

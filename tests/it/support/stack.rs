@@ -1,0 +1,228 @@
+//! A stack in a runner container: a root module, a mirror that its user cannot write, a home, a real engine on `PATH`.
+
+use std::process::Output;
+
+use airtight::domain::Layout;
+use camino::Utf8PathBuf;
+use fs_err as fs;
+
+use super::engines::Engine;
+use super::isolation::{Isolated, UNPRIVILEGED_USER, airtight, has_namespaces, is_root, reachable};
+use super::lock_file::{self, Lock};
+use super::real_package::{RealPackage, real_packages};
+use super::report_ignored;
+use super::tree::Workspace;
+use super::workflow_file::{Values, WorkflowFile};
+
+/// Two providers, an output.
+pub const CONFIGURATION: &str = r#"
+resource "random_pet" "name" {}
+
+resource "null_resource" "one" {
+  triggers = { name = random_pet.name.id }
+}
+
+output "name" {
+  value = random_pet.name.id
+}
+"#;
+
+pub const LAYOUTS: [Layout; 2] = [Layout::Packed, Layout::Unpacked];
+
+pub struct Stack {
+    pub workspace: Workspace,
+    pub engine: &'static Engine,
+    pub layout: Layout,
+}
+
+/// Every engine that is here, where real providers and namespaces are too; else the test is reported as ignored.
+pub fn real_engines(test: &str) -> &'static [Engine] {
+    let missing = if super::engines::engines().is_empty() {
+        "no engine is here"
+    } else if real_packages().is_empty() {
+        "no real provider can be built"
+    } else if !has_namespaces() {
+        "no network namespace can be made here"
+    } else {
+        return super::engines::engines();
+    };
+    report_ignored(test, missing);
+    &[]
+}
+
+/// The package of a provider that is surely built.
+pub fn package(name: &str) -> &'static RealPackage {
+    real_packages().iter().find(|package| package.provider.name == name).unwrap()
+}
+
+impl Stack {
+    /// A stack whose mirror has every real provider, and whose lock file proves all of them.
+    pub fn new(engine: &'static Engine, layout: Layout, configuration: &str) -> Self {
+        let stack = Self::empty(engine, layout, configuration);
+        for package in real_packages() {
+            package.write_to(&stack.path("mirror"), engine, layout);
+        }
+        stack.lock(&real_packages().iter().map(|package| package.lock(engine)).collect::<Vec<_>>());
+        stack
+    }
+
+    /// A stack without packages and lock file.
+    pub fn empty(engine: &'static Engine, layout: Layout, configuration: &str) -> Self {
+        let stack = Self { workspace: Workspace::new(), engine, layout };
+        for directory in ["bin", "mirror", "stack", "home", "run"] {
+            fs::create_dir(stack.path(directory)).unwrap();
+        }
+        stack.program("airtight", &reachable(airtight()));
+        stack.program(engine.name, &reachable(&engine.path));
+        stack.write("stack/main.tf", configuration);
+        stack.write(
+            "tfrc",
+            &format!(
+                "provider_installation {{\n  filesystem_mirror {{\n    path = \"{}\"\n  }}\n}}\n",
+                stack.path("mirror")
+            ),
+        );
+        for directory in ["stack", "home", "run"] {
+            stack.give(directory);
+        }
+        stack
+    }
+
+    pub fn path(&self, path: &str) -> Utf8PathBuf {
+        self.workspace.path(path)
+    }
+
+    /// Writes a file; one outside the mirror and `bin` belongs to the run's user.
+    pub fn write(&self, path: &str, text: &str) {
+        let place = self.path(path);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        if place.exists() {
+            fs::remove_file(&place).unwrap();
+        }
+        fs::write(&place, text).unwrap();
+        if !path.starts_with("mirror") && !path.starts_with("bin") {
+            self.give(path);
+        }
+    }
+
+    pub fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.path(path)).unwrap()
+    }
+
+    pub fn lock(&self, locks: &[Lock]) {
+        self.write("stack/.terraform.lock.hcl", &lock_file::text(locks));
+    }
+
+    /// Makes a path, and what is below it, the run's user's.
+    pub fn give(&self, path: &str) {
+        if !is_root() {
+            return;
+        }
+        let mut waiting = vec![self.path(path)];
+        while let Some(place) = waiting.pop() {
+            std::os::unix::fs::lchown(&place, Some(UNPRIVILEGED_USER), Some(UNPRIVILEGED_USER)).unwrap();
+            if fs::symlink_metadata(&place).unwrap().is_dir() {
+                waiting.extend(place.read_dir_utf8().unwrap().map(|entry| entry.unwrap().into_path()));
+            }
+        }
+    }
+
+    fn program(&self, name: &str, target: &camino::Utf8Path) {
+        fs::os::unix::fs::symlink(target, self.path("bin").join(name)).unwrap();
+    }
+
+    /// Replaces a package's bytes by others, as somebody who can write the mirror could; it still runs.
+    pub fn tamper(&self, package: &RealPackage) {
+        let place = self.path("mirror").join(package.file(self.engine, self.layout));
+        let tampered = match self.layout {
+            Layout::Unpacked => {
+                let mut bytes = fs::read(&place).unwrap();
+                bytes.extend_from_slice(b"tampered");
+                bytes
+            }
+            Layout::Packed => {
+                let mut bytes = fs::read(&package.provider.executable).unwrap();
+                bytes.extend_from_slice(b"tampered");
+                let name = package.provider.executable.file_name().unwrap().to_owned();
+                super::package::Package {
+                    address: package.address(self.engine),
+                    version: package.provider.version.clone(),
+                    platform: airtight::domain::Platform::current().to_string(),
+                    files: [(name, bytes)].into(),
+                }
+                .archive()
+            }
+        };
+        // Not in place: the file is a link to what every test shares.
+        fs::remove_file(&place).unwrap();
+        fs::write(&place, tampered).unwrap();
+        fs::set_permissions(&place, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
+    /// A program in the run's environment, as the run's user.
+    pub fn command(&self, program: &camino::Utf8Path) -> Isolated {
+        let path = |name: &str| self.path(name).into_string();
+        let mut command = Isolated::new(program, &self.path("stack"))
+            .environment("PATH", format!("{}:/usr/bin:/bin", path("bin")))
+            .environment("HOME", path("home"))
+            .environment("XDG_RUNTIME_DIR", path("run"))
+            .environment("AIRTIGHT_MIRROR", path("mirror"));
+        command.unprivileged = is_root();
+        command
+    }
+
+    pub fn airtight<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Isolated {
+        self.command(airtight()).arguments(arguments)
+    }
+
+    /// The engine without airtight, with a CLI configuration that names the mirror alone.
+    pub fn engine_alone<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Isolated {
+        self.command(&self.engine.path)
+            .arguments(arguments)
+            .environment("TF_CLI_CONFIG_FILE", self.path("tfrc").as_str())
+            .environment("CHECKPOINT_DISABLE", "1")
+            .environment("TF_IN_AUTOMATION", "1")
+    }
+
+    pub fn shell(&self, script: &str) -> Isolated {
+        self.command("/bin/sh".into()).arguments(["-c", script])
+    }
+
+    /// The workflow file that `airtight render workflow` makes.
+    pub fn workflow(&self, options: &[&str]) -> WorkflowFile {
+        let output = self.airtight(["render", "workflow"].into_iter().chain(options.iter().copied())).run();
+        WorkflowFile::parse(&succeeded(&output))
+    }
+
+    /// One of its commands, as the worker runs it.
+    pub fn phase(&self, workflow: &WorkflowFile, name: &str, values: &Values) -> Isolated {
+        self.shell(&workflow.command(name, values))
+    }
+
+    /// Runs the rendered workflow's command with the usual values.
+    pub fn run(&self, name: &str) -> Output {
+        self.phase(&self.workflow(&[]), name, &Values::default()).run()
+    }
+}
+
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Its stdout.
+#[track_caller]
+pub fn succeeded(output: &Output) -> String {
+    assert!(output.status.success(), "{}\n{}\n{}", output.status, stdout(output), stderr(output));
+    stdout(output)
+}
+
+/// Its stderr, where airtight refused.
+#[track_caller]
+pub fn refused(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(100), "{}\n{}", stdout(output), stderr(output));
+    stderr(output)
+}
