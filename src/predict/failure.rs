@@ -68,6 +68,8 @@ pub enum Step {
     Preparation,
     /// Every provider's query and installation, each by itself.
     Providers,
+    /// The providers that only the state needs, in Terraform 1.15.0 to 1.15.7.
+    StateProviders,
     /// The lock file being written.
     LockFile,
 }
@@ -75,7 +77,7 @@ pub enum Step {
 /// OpenTofu from 1.12 reports the root module first; the others read the state and install modules before that.
 ///
 /// Source: OpenTofu `internal/command/init.go` `Run`; Terraform `internal/command/init.go` `run`.
-const ROOT_FIRST: [Step; 11] = [
+const ROOT_FIRST: [Step; 12] = [
     Step::Arguments,
     Step::CoreVersion,
     Step::RootModule,
@@ -86,10 +88,11 @@ const ROOT_FIRST: [Step; 11] = [
     Step::Requirements,
     Step::Preparation,
     Step::Providers,
+    Step::StateProviders,
     Step::LockFile,
 ];
 
-const STATE_FIRST: [Step; 11] = [
+const STATE_FIRST: [Step; 12] = [
     Step::Arguments,
     Step::State,
     Step::CoreVersion,
@@ -100,29 +103,49 @@ const STATE_FIRST: [Step; 11] = [
     Step::Requirements,
     Step::Preparation,
     Step::Providers,
+    Step::StateProviders,
     Step::LockFile,
 ];
 
-/// Terraform 1.15.0 to 1.15.7 installs the configuration's providers before it opens the backend.
-const STATE_LATE: [Step; 11] = [
+/// Here the configuration's providers are installed before the backend is opened.
+const STATE_LATE: [Step; 12] = [
     Step::Arguments,
     Step::CoreVersion,
     Step::Modules,
     Step::RootModule,
     Step::Lock,
-    Step::ModuleTree,
     Step::Requirements,
     Step::Preparation,
     Step::Providers,
     Step::State,
+    Step::ModuleTree,
+    Step::StateProviders,
     Step::LockFile,
 ];
+
+/// Terraform 1.15.0 to 1.15.7.
+fn reads_state_late(engine: &Engine) -> bool {
+    engine.name == EngineName::Terraform && engine.is_at_least(1, 15, 0) && !engine.is_at_least(1, 15, 8)
+}
 
 fn steps(engine: &Engine) -> &'static [Step] {
     match engine.name {
         _ if engine.refuses_root_module_first() => &ROOT_FIRST,
-        EngineName::Terraform if engine.is_at_least(1, 15, 0) && !engine.is_at_least(1, 15, 8) => &STATE_LATE,
+        _ if reads_state_late(engine) => &STATE_LATE,
         _ => &STATE_FIRST,
+    }
+}
+
+/// Puts off what is wrong with providers that only the state needs, where the engine comes to them by themselves.
+pub(super) fn put_off(engine: &Engine, failures: &mut [Failure], is_of_state: impl Fn(&ProviderAddress) -> bool) {
+    if !reads_state_late(engine) {
+        return;
+    }
+    for failure in failures {
+        let is_about_providers = matches!(failure.step, Step::Preparation | Step::Providers);
+        if is_about_providers && !failure.providers.is_empty() && failure.providers.iter().all(&is_of_state) {
+            failure.step = Step::StateProviders;
+        }
     }
 }
 
@@ -140,7 +163,7 @@ pub(super) fn order(engine: &Engine, failures: &mut [Failure]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::predict::testing::{terraform, tofu};
+    use crate::predict::testing::{NULL, address, terraform, tofu};
 
     fn visible(engine: &Engine, steps: &[Step]) -> Step {
         let mut failures: Vec<_> =
@@ -173,5 +196,18 @@ mod tests {
         let both = [Step::State, Step::Providers];
         assert_eq!(visible(&terraform("1.15.5"), &both), Step::Providers);
         assert_eq!(visible(&terraform("1.15.8"), &both), Step::State);
+    }
+
+    #[test]
+    fn early_terraform_1_15_comes_last_to_providers_of_the_state_alone() {
+        for (version, expected) in [("1.15.5", Step::StateProviders), ("1.15.8", Step::Providers)] {
+            let failure = Failure::new(Step::Providers, Code::ProviderMissing, "", "").of(&address(NULL));
+            let mut failures = [failure.clone()];
+            put_off(&terraform(version), &mut failures, |_| true);
+            assert_eq!(failures[0].step, expected);
+            let mut failures = [failure];
+            put_off(&terraform(version), &mut failures, |_| false);
+            assert_eq!(failures[0].step, Step::Providers);
+        }
     }
 }

@@ -384,6 +384,11 @@ pub fn predict(facts: &Facts, selection: &Selection, contents: &Contents, digest
             lock_after::LockChange::Refused(failure) => failures.push(failure),
         }
     }
+    failure::put_off(&facts.engine, &mut failures, |address| {
+        let is_declared = |origin: &Origin| matches!(origin, Origin::Configuration { .. } | Origin::Test { .. });
+        let mut declared = selection.requirements.iter().filter(|one| one.origins.iter().any(is_declared));
+        !declared.any(|requirement| requirement.address == *address)
+    });
     failure::order(&facts.engine, &mut failures);
     let init = if !failures.is_empty() {
         Outcome::Failure

@@ -303,8 +303,7 @@ fn recorded_backend(data_dir: &Utf8Path, engine: EngineName) -> Result<Option<(S
             EngineName::Terraform => Err(unreadable(&path, &"it is empty")),
         };
     }
-    let recorded: Recorded =
-        serde_json::from_slice(&bytes).map_err(|error| unreadable(&path, &json_error(&error)))?;
+    let recorded: Recorded = serde_json::from_slice(&bytes).map_err(|error| unreadable(&path, &json_error(&error)))?;
     let Some(backend) = recorded.backend else { return Ok(None) };
     let Some(kind) = backend.kind.filter(|kind| !kind.is_empty()) else { return Ok(None) };
     let setting = |name: &str| {

@@ -450,7 +450,7 @@ fn plant(tree: &mut Tree, host: &str, name: &str, version: &str, flavour: &str, 
         place = place.replace("hashicorp", "HashiCorp");
     }
     let place = place;
-    if !tree.has_room_for(&place) || tree.contains(&format!("{place}/")) {
+    if !tree.has_room_for(&place) || tree.contains(&place) {
         return;
     }
     let mut fill = |directory: &str| {

@@ -81,7 +81,7 @@ fn random_cases(test: &str, name: &str) {
     let number = |name: &str, default: u32| {
         std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
     };
-    let cases = number("AIRTIGHT_DIFFERENTIAL_CASES", 200);
+    let cases = number("AIRTIGHT_DIFFERENTIAL_CASES", 100);
     let seed = number("AIRTIGHT_DIFFERENTIAL_SEED", 1);
     let shrinking = number("AIRTIGHT_DIFFERENTIAL_SHRINK", 100);
     let failures: Vec<String> = (0..STREAMS)

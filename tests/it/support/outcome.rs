@@ -132,7 +132,8 @@ pub fn observe(engine: &Engine, command: Isolated, arguments: &[String], root_mo
                 "extract"
             };
             let by = (!has_cache).then(|| by.to_owned());
-            outcome.installed.insert(address, Installed { version: version.to_owned(), by });
+            // Early Terraform 1.15 comes to some providers twice.
+            outcome.installed.entry(address).or_insert(Installed { version: version.to_owned(), by });
         }
     }
     if outcome.init == Init::Success && before != after {
