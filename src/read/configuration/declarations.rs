@@ -232,9 +232,19 @@ impl<'a> Reader<'a> {
     pub(super) fn check_rules(&mut self, content: &Content<'a>) {
         for block in &content.blocks {
             if ["validation", "precondition", "postcondition"].contains(&block.kind) {
-                self.content(block, &schemas::CHECK_RULE);
+                self.check_rule(block);
             }
         }
+    }
+
+    /// One condition. A constant one checks nothing; that of a `validation` has a rule of its own.
+    pub(super) fn check_rule(&mut self, block: &Block<'a>) {
+        let content = self.content(block, &schemas::CHECK_RULE);
+        let condition = content.attributes.get("condition").filter(|_| block.kind != "validation");
+        let Some(condition) = condition.filter(|condition| condition.value.evaluate().is_ok()) else { return };
+        let detail = "The condition expression must refer to at least one object from elsewhere in the configuration, or \
+                      else its result would not be checking anything.";
+        self.problems().refuse(&format!("Invalid {} expression", block.kind), detail, condition.value.place());
     }
 
     /// An argument that must be true or false.

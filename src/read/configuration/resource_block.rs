@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
                 self.resource("data", inner);
             } else {
                 assert_count += 1;
-                self.content(inner, &schemas::CHECK_RULE);
+                self.check_rule(inner);
             }
         }
         if assert_count == 0 {
