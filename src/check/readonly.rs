@@ -16,7 +16,7 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
     for provider in &prediction.providers {
         let address = &provider.requirement.address;
         let (Some(h1), Some(lock)) = (&provider.h1, facts.lock.lock_for(address)) else { continue };
-        let is_checked = lock.hashes.iter().any(|hash| hash.is_preferred());
+        let is_checked = lock.hashes.iter().any(crate::domain::Hash::is_preferred);
         if !is_checked || lock.hashes.contains(h1) {
             continue;
         }

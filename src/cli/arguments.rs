@@ -1,5 +1,7 @@
 //! The command line as typed. What it means here, with the settings and the environment, is [`super::resolve`]'s.
 
+#![expect(clippy::doc_markdown, reason = "these docs are the help, where backticks would be printed")]
+
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 

@@ -118,7 +118,7 @@ impl Run<'_> {
         let ended = child::run(&invocation, &cleared).map_err(Stop::Start)?;
         if ended.code != 0 {
             let findings = explanation::explain(&gathered, &invocation, &ended.error_output);
-            self.tell(findings, &gathered.sources);
+            self.tell(&findings, &gathered.sources);
             return Ok(ExitCode::Engine(ended.code));
         }
         self.after_init(&gathered, &invocation)
@@ -135,7 +135,7 @@ impl Run<'_> {
         let mut findings = std::mem::take(&mut later.findings);
         crate::check::rules::apply(&self.resolved.settings, &mut findings, &Resolved::today());
         let verdict = crate::check::verdict::judge(&findings, self.resolved.settings.policy);
-        self.tell(findings, &later.sources);
+        self.tell(&findings, &later.sources);
         match verdict {
             Verdict::Cleared(cleared) => {
                 later.hand_over(&self.context, &cleared)?;
@@ -150,11 +150,11 @@ impl Run<'_> {
     }
 
     /// Tells findings, where there are any.
-    fn tell(&self, findings: Vec<Finding>, sources: &Sources) {
+    fn tell(&self, findings: &[Finding], sources: &Sources) {
         if !findings.is_empty() {
             let report =
-                session::report_later(self.resolved, &self.found.engine, "the next command", Vec::new(), &findings);
-            session::tell(self.resolved, &report, &findings, sources);
+                session::report_later(self.resolved, &self.found.engine, "the next command", Vec::new(), findings);
+            session::tell(self.resolved, &report, findings, sources);
         }
     }
 
@@ -206,7 +206,7 @@ impl Run<'_> {
         match verdict {
             Verdict::Cleared(_) => self.read_back(),
             Verdict::Refused => {
-                self.tell(findings, &later.sources);
+                self.tell(&findings, &later.sources);
                 Ok(ExitCode::Refused)
             }
         }

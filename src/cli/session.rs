@@ -90,6 +90,7 @@ pub(super) fn tell(resolved: &Resolved, report: &Report, findings: &[Finding], s
 }
 
 /// A refusal that the gate makes after the verdict.
+#[expect(clippy::needless_pass_by_value, clippy::boxed_local, reason = "`map_err` hands it over so")]
 pub(super) fn refuse(finding: Box<Finding>) -> Stop {
     Stop::Failed(anyhow::anyhow!("{}: {}. {}", finding.code, finding.summary, finding.help))
 }

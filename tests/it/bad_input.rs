@@ -186,7 +186,7 @@ impl Shape {
             Self::Empty => fs::write(path, "").unwrap(),
             Self::Directory => fs::create_dir(path).unwrap(),
             Self::Binary => {
-                fs::write(path, (0..4096).map(|index| (index * 7 % 256) as u8).collect::<Vec<_>>()).unwrap()
+                fs::write(path, (0..4096).map(|index| (index * 7 % 256) as u8).collect::<Vec<_>>()).unwrap();
             }
             Self::Large => fs::File::create(path).unwrap().set_len(100_000_000).unwrap(),
             Self::NotUtf8 => fs::write(path, b"a = \"\xff\xfe\"\n").unwrap(),
