@@ -9,7 +9,7 @@ use super::session;
 use super::{ExitCode, Stop, output};
 use crate::check::Verdict;
 use crate::finding::human::HumanOptions;
-use crate::finding::{concise, human, json, junit, markdown, sarif};
+use crate::finding::{Code, concise, human, json, junit, markdown, sarif};
 use crate::gate::cli_sources::CliConfigChoice;
 use crate::gate::gather::Question;
 use crate::gate::{init, prepared};
@@ -30,7 +30,9 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Stop> {
     let (gathered, mut findings) = init::judge(&context, &question)?;
     progress.finish();
     if cli_config == CliConfigChoice::Generated {
-        findings.extend(prepared::collect(&context).1);
+        // Nothing is written here, so it does not matter whether it could be.
+        let found = prepared::collect(&context).1;
+        findings.extend(found.into_iter().filter(|finding| finding.code != Code::CliConfigUnwritable));
     }
     let verdict = session::decide(&resolved, &mut findings);
     let report = session::report_on(&resolved, &gathered, &findings);

@@ -94,7 +94,7 @@ fn the_example_runs() {
         .output()
         .unwrap();
     let text = succeeded(&output);
-    for heading in ["== ", "refused"] {
+    for heading in ["== Done", "Refused, with exit code 100."] {
         assert!(text.contains(heading), "{text}");
     }
 }
