@@ -27,7 +27,7 @@
 
 #![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bytes of test data")]
 #![expect(clippy::case_sensitive_file_extension_comparisons, reason = "the engines compare so")]
-#![expect(clippy::format_collect, clippy::duration_suboptimal_units, reason = "texts and times of tests are short")]
+#![expect(clippy::format_collect, reason = "texts of tests are short")]
 #![expect(clippy::print_stdout, reason = "what is ignored is said")]
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
