@@ -52,6 +52,8 @@ pub enum Step {
     Arguments,
     /// The record of installed modules, without which no module is read.
     Manifest,
+    /// Files with values of input variables, without which OpenTofu from 1.8 reads no module.
+    VariablesFiles,
     /// `required_version` where it is checked before anything else of the module.
     CoreVersion,
     /// The root module's files.
@@ -86,6 +88,7 @@ pub enum Step {
 const ROOT_FIRST: &[&[Step]] = &[
     &[Step::Arguments],
     &[Step::Manifest],
+    &[Step::VariablesFiles],
     &[Step::CoreVersion],
     &[Step::RootModule],
     &[Step::State],
@@ -103,6 +106,7 @@ const ROOT_FIRST: &[&[Step]] = &[
 const STATE_FIRST: &[&[Step]] = &[
     &[Step::Arguments],
     &[Step::Manifest],
+    &[Step::VariablesFiles],
     &[Step::State],
     &[Step::CoreVersion],
     &[Step::Modules],
@@ -119,6 +123,7 @@ const STATE_FIRST: &[&[Step]] = &[
 const STATE_LATE: &[&[Step]] = &[
     &[Step::Arguments],
     &[Step::Manifest],
+    &[Step::VariablesFiles],
     &[Step::CoreVersion],
     &[Step::Modules],
     &[Step::RootModule],

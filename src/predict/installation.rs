@@ -157,7 +157,7 @@ struct Placed {
 impl Installation<'_> {
     fn run(&self) -> Result<Done, Stop> {
         if let Some(error) = &self.facts.installed.error {
-            return Err(self.closed(error));
+            return Err(self.behind_closed(error));
         }
         if let Some(entry) = entry_for(self.facts, &self.facts.installed, self.selected)
             && let Some(proven_by) = self.match_existing(entry)?
@@ -173,17 +173,21 @@ impl Installation<'_> {
         if let Some(cache) = &self.facts.plugin_cache {
             return self.through_plugin_cache(cache, target);
         }
-        let placed = match self.shadow() {
-            Some(entry) => self.place_behind(entry, target)?,
-            None => self.place(target)?,
-        };
+        let placed = self.place_in(&self.facts.installed, target)?;
         Ok(Done { install: placed.install, proven_by: placed.proven_by, h1: placed.h1, lock: LockUpdate::Rewritten })
     }
 
     /// An entry of another spelling that Terraform comes to first when it looks for what it has just installed.
-    fn shadow(&self) -> Option<&InstalledEntry> {
-        let entry = entry_for(self.facts, &self.facts.installed, self.selected)?;
+    fn shadow<'a>(&self, home: &'a Installed) -> Option<&'a InstalledEntry> {
+        let entry = entry_for(self.facts, home, self.selected)?;
         (!entry.path.ends_with(self.selected.id.unpacked_path())).then_some(entry)
+    }
+
+    fn place_in(&self, home: &Installed, target: Option<&InstalledEntry>) -> Result<Placed, Stop> {
+        match self.shadow(home) {
+            Some(shadow) => self.place_behind(shadow, target),
+            None => self.place(target),
+        }
     }
 
     /// Installs beside a shadow: its executable and its hash are what Terraform then sees.
@@ -197,9 +201,29 @@ impl Installation<'_> {
             }
             Err(stop) => return Err(stop),
         };
+        Ok(Placed { h1: self.h1_of_shadow(shadow)?, proven_by, install })
+    }
+
+    fn h1_of_shadow(&self, shadow: &InstalledEntry) -> Result<Hash, Stop> {
         let directory = existing_directory(shadow, self.selected).ok_or(Stop::PlatformMissing)?;
-        let h1 = self.h1_of_directory(&directory)?.map_err(|error| self.uncomputable(&error))?;
-        Ok(Placed { proven_by, h1, install })
+        self.require_executable(self.contents_of(&directory)?)?;
+        self.h1_of_directory(&directory)?.map_err(|error| self.uncomputable(&error))
+    }
+
+    /// What comes before it shows that nothing can be installed: the package's own errors, as far as they are looked
+    /// for elsewhere.
+    fn behind_closed(&self, error: &str) -> Stop {
+        let layout = self.selected.package.as_ref().map(|package| package.layout);
+        let before = match (&self.facts.plugin_cache, layout) {
+            (Some(cache), _) => self.through_plugin_cache(cache, None).map(|_| ()),
+            (None, None) => Err(Stop::PlatformMissing),
+            (None, Some(Layout::Unpacked)) => Ok(()),
+            (None, Some(Layout::Packed)) => match self.place(None) {
+                Err(Stop::Fails { code: Code::PackageExecutableMissing, .. }) => Ok(()),
+                other => other.map(|_| ()),
+            },
+        };
+        before.err().unwrap_or_else(|| self.closed(error))
     }
 
     /// Terraform walks all that is installed; OpenTofu only has to get to the package's own place.

@@ -2,6 +2,8 @@
 //!
 //! Source: OpenTofu `internal/command/init.go` `Run`, `internal/initwd/module_install.go`.
 
+use camino::Utf8Path;
+
 use super::{Assumption, Facts, Failure, Step, core_version};
 use crate::domain::{Engine, EngineName, Quoted};
 use crate::finding::{Code, Place};
@@ -32,12 +34,19 @@ pub(super) fn root_step(facts: &Facts) -> Step {
     if is_installing && !facts.engine.refuses_root_module_first() { Step::Modules } else { Step::RootModule }
 }
 
+/// Whether a called module is refused where the root module's own files are read.
+fn is_refused_in_root(path: &str, child: &ChildModule) -> bool {
+    !path.contains('.') && child.is_refused_while_parsing()
+}
+
 /// The backend is opened where a block describes it, or where the root module has no errors.
 ///
 /// Source: OpenTofu `internal/command/meta_backend.go` `Backend`, `backendConfig`.
 fn opens_backend(facts: &Facts) -> bool {
     let root = &facts.configuration.root;
-    let is_described = root.errors.is_empty() || root.backend.is_some() || facts.engine.refuses_root_module_first();
+    let is_sound = root.errors.is_empty()
+        && !facts.configuration.children.iter().any(|(path, child)| is_refused_in_root(path, child));
+    let is_described = is_sound || root.backend.is_some() || facts.engine.refuses_root_module_first();
     !facts.init.backend || is_described
 }
 
@@ -100,6 +109,7 @@ impl Before {
         let root = &facts.configuration.root;
         self.failures.extend(core_version::check(&facts.engine, root, None, Step::CoreVersion));
         self.problems(Step::Manifest, Code::ModuleInvalid, &facts.configuration.manifest_errors);
+        self.problems(Step::VariablesFiles, Code::ConfigurationInvalid, &facts.configuration.variables_errors);
         let step = root_step(facts);
         self.problems(step, Code::ConfigurationInvalid, &root.errors);
         let is_installing = facts.init.get && !facts.configuration.children.is_empty();
@@ -136,9 +146,9 @@ impl Before {
     }
 
     fn child(&mut self, facts: &Facts, path: &str, child: &ChildModule) {
-        let step = child_step(facts);
+        let step = if is_refused_in_root(path, child) { root_step(facts) } else { child_step(facts) };
         let place = &child.call.source_place;
-        if !facts.init.get && child.record != InstallationRecord::Installed {
+        if !child.is_refused_while_parsing() && !facts.init.get && child.record != InstallationRecord::Installed {
             let needs_network = matches!(child.missing, Some(MissingModule::NeedsNetwork { .. }));
             let code = if needs_network { Code::ModuleNeedsNetwork } else { Code::ModuleInvalid };
             let (summary, detail) = not_loaded(child.record);
@@ -146,9 +156,16 @@ impl Before {
             return;
         }
         match &child.missing {
-            Some(MissingModule::NeedsNetwork { host, why }) => self.needs_network(facts, child, host.as_deref(), why),
+            Some(MissingModule::NeedsNetwork { host, why }) => {
+                self.needs_network(facts, child, step, host.as_deref(), why)
+            }
             Some(MissingModule::Invalid(problem)) => {
                 self.problems(step, Code::ModuleInvalid, std::slice::from_ref(problem));
+            }
+            Some(MissingModule::Unreadable(directory)) => {
+                let is_kept = child.record == InstallationRecord::Installed && !(facts.init.upgrade && facts.init.get);
+                let (summary, detail) = unreadable(directory, &child.call.name, is_kept);
+                self.failures.push(Failure::new(step, Code::ModuleInvalid, summary, detail).at(place));
             }
             Some(MissingModule::Unevaluated) => {
                 let text = format!("{}: the source of module `{path}` is only known to the engine", at(place));
@@ -166,10 +183,16 @@ impl Before {
         if facts.init.upgrade && facts.init.get && child.missing.is_none() {
             match &child.source {
                 ModuleSource::Registry { host, .. } => {
-                    self.needs_network(facts, child, Some(host), "-upgrade fetches every called module again");
+                    self.needs_network(facts, child, step, Some(host), "-upgrade fetches every called module again");
                 }
                 ModuleSource::Remote { host, .. } => {
-                    self.needs_network(facts, child, host.as_deref(), "-upgrade fetches every called module again");
+                    self.needs_network(
+                        facts,
+                        child,
+                        step,
+                        host.as_deref(),
+                        "-upgrade fetches every called module again",
+                    );
                 }
                 _ => {}
             }
@@ -192,7 +215,7 @@ impl Before {
         self.not_understood(&module.not_understood);
     }
 
-    fn needs_network(&mut self, facts: &Facts, child: &ChildModule, host: Option<&str>, why: &str) {
+    fn needs_network(&mut self, facts: &Facts, child: &ChildModule, step: Step, host: Option<&str>, why: &str) {
         let place = &child.call.source_place;
         let source = child.call.source.as_deref().unwrap_or_default();
         if host.is_some_and(|host| facts.reachable.iter().any(|reachable| reachable == host)) {
@@ -215,7 +238,7 @@ impl Before {
                 format!("Could not download module {name} ({}) source code from {}: {why}.", at(place), Quoted(source)),
             ),
         };
-        self.failures.push(Failure::new(child_step(facts), Code::ModuleNeedsNetwork, summary, detail).at(place));
+        self.failures.push(Failure::new(step, Code::ModuleNeedsNetwork, summary, detail).at(place));
     }
 
     fn lock(&mut self, facts: &Facts) {
@@ -293,6 +316,19 @@ const fn not_loaded(record: InstallationRecord) -> (&'static str, &'static str) 
              configuration.",
         ),
     }
+}
+
+/// What loading an installed module says where its directory cannot be read, and what installing it says.
+///
+/// Source: OpenTofu `internal/configs/parser_config_dir.go` `dirFiles`, `internal/initwd/module_install.go`
+/// `installLocalModule`.
+fn unreadable(directory: &Utf8Path, name: &str, is_kept: bool) -> (&'static str, String) {
+    if is_kept {
+        let detail = format!("Module directory {directory} does not exist or cannot be read.");
+        return ("Failed to read module directory", detail);
+    }
+    let detail = format!("The directory {directory} could not be read for module {}.", Quoted(name));
+    ("Unreadable module directory", detail)
 }
 
 /// `modules/x.tf:4`, or the path alone.

@@ -64,6 +64,7 @@ impl Case {
                 children: BTreeMap::new(),
                 tests: TestFiles::default(),
                 manifest_errors: Vec::new(),
+                variables_errors: Vec::new(),
             },
             lock: LockFile {
                 path: "/conf/.terraform.lock.hcl".into(),

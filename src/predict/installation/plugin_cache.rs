@@ -19,7 +19,7 @@ impl Installation<'_> {
         };
         let done = match from_cache {
             Some(done) => done,
-            None => self.add_to_cache(cache, entry_at_place(&cache.entries, self.selected))?,
+            None => self.add_to_cache(cache)?,
         };
         if let Some(entry) = target
             && entry.kind == InstalledKind::Directory
@@ -77,14 +77,18 @@ impl Installation<'_> {
         Ok(Some(Done { install: Install::Link, proven_by, h1, lock: LockUpdate::Rewritten }))
     }
 
-    fn add_to_cache(&self, cache: &PluginCache, cached: Option<&InstalledEntry>) -> Result<Done, Stop> {
+    fn add_to_cache(&self, cache: &PluginCache) -> Result<Done, Stop> {
         // The cache may be the mirror itself, where the package is found in its own place.
-        let placed = self.place(cached)?;
+        let placed = self.place_in(&cache.entries, entry_at_place(&cache.entries, self.selected))?;
         if !cache.can_add(&self.selected.id) {
             let directory = cache.path.join(self.selected.id.unpacked_path());
             let text = format!("failed to create parent directories leading to {directory}: permission denied");
             return Err(Stop::fails(Code::PackageCacheConflict, text).proven(placed.proven_by));
         }
-        Ok(Done { install: Install::Link, proven_by: placed.proven_by, h1: placed.h1, lock: LockUpdate::Rewritten })
+        let h1 = match self.shadow(&self.facts.installed) {
+            Some(shadow) => self.h1_of_shadow(shadow)?,
+            None => placed.h1,
+        };
+        Ok(Done { install: Install::Link, proven_by: placed.proven_by, h1, lock: LockUpdate::Rewritten })
     }
 }

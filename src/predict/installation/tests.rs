@@ -288,6 +288,22 @@ fn a_mirror_that_is_the_install_directory_works_only_where_nothing_is_to_be_inst
 }
 
 #[test]
+fn a_closed_data_directory_comes_after_what_is_seen_without_it() {
+    let mut case = Case::null();
+    case.facts.installed.error = Some("permission denied".to_owned());
+    let id = Case::id(NULL, "3.2.1", "plan9_arm");
+    case.package(&id, Layout::Unpacked, Ok(A), "");
+    assert_eq!(case.predict().failures[0].code, Code::ProviderPlatformMissing);
+    case.unpacked(NULL, "3.2.1", Ok(A));
+    assert_eq!(case.predict().failures[0].code, Code::PackageCacheConflict);
+    case.lock(NULL, "3.2.1", "", &[B]);
+    assert_eq!(case.predict().failures[0].code, Code::PackageCacheConflict);
+    case.last_mirror().packages.clear();
+    case.packed(NULL, "3.2.1", Ok(A), ZIP);
+    assert_eq!(case.predict().failures[0].code, Code::PackageMismatch);
+}
+
+#[test]
 fn only_the_hashes_that_the_engine_would_need_are_wanted() {
     let mut case = Case::null_locked("3.2.1", &[A, ZIP]);
     let path = case.packed(NULL, "3.2.1", Ok(A), ZIP);
@@ -403,5 +419,30 @@ mod through_a_plugin_cache {
         );
         case.lock(NULL, "3.2.1", "", &[A]);
         assert_case("locked", &case, Ok((Some(A), None)));
+    }
+
+    #[test]
+    fn a_planted_package_in_another_spelling_is_what_terraform_hashes_after_it_has_linked() {
+        let mut case = Case::null();
+        case.unpacked(NULL, "3.2.1", Ok(A));
+        cache(&mut case, None, false);
+        let id = Case::id(NULL, "3.2.1", "linux_amd64");
+        let path = camino::Utf8PathBuf::from("/conf/.terraform/providers")
+            .join(id.unpacked_path().replace("hashicorp", "HashiCorp"));
+        let executable = Some("terraform-provider-null".to_owned());
+        case.contents.insert(path.clone(), PackageContents { executable, ..PackageContents::default() });
+        case.digest(&path, Layout::Unpacked, DigestKind::H1, Ok(B));
+        case.facts.installed.entries.push(InstalledEntry { id, path: path.clone(), kind: InstalledKind::Directory });
+        assert_case("in the data directory", &case, Ok((None, Some(&[B]))));
+
+        case.contents(&path).executable = None;
+        let text = "Error while installing hashicorp/null v3.2.1: provider binary not found: could not find executable \
+                    file starting with terraform-provider-null";
+        assert_case("without an executable", &case, Err(text));
+
+        case.contents(&path).executable = Some("terraform-provider-null".to_owned());
+        let planted = std::mem::take(&mut case.facts.installed.entries);
+        case.facts.plugin_cache.as_mut().unwrap().entries.entries = planted;
+        assert_case("in the cache", &case, Ok((None, Some(&[B]))));
     }
 }

@@ -246,6 +246,19 @@ mod modules {
     }
 
     #[test]
+    fn a_directory_that_cannot_be_read_is_named_by_what_comes_to_it_first() {
+        let mut case = Case::new(terraform("1.11.4"));
+        let mut called = child(ModuleSource::Local("./a".to_owned()), None);
+        called.missing = Some(MissingModule::Unreadable("a".into()));
+        case.facts.configuration.children.insert("a".to_owned(), called);
+        assert_eq!(case.predict().failures[0].summary, "Failed to read module directory");
+        case.facts.init.upgrade = true;
+        assert_eq!(case.predict().failures[0].summary, "Unreadable module directory");
+        case.facts.init.get = false;
+        assert_eq!(case.predict().failures[0].summary, "Failed to read module directory");
+    }
+
+    #[test]
     fn required_version_is_checked_in_every_module_by_the_engines_own_rules() {
         use crate::read::configuration::CoreVersion;
         let versions = |text: &str, is_for_tofu| {

@@ -33,7 +33,7 @@ use std::collections::BTreeMap;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Problem;
-use crate::domain::Engine;
+use crate::domain::{CoreConstraints, Engine};
 use crate::finding::{Place, Sources};
 
 /// The root module and every module that it calls and that is on disk.
@@ -49,6 +49,9 @@ pub struct Configuration {
     pub tests: TestFiles,
     /// A record of installed modules that cannot be read: the engine loads nothing at all.
     pub manifest_errors: Vec<Problem>,
+    /// Files with values of input variables that cannot be read: an engine that evaluates module sources loads
+    /// nothing at all.
+    pub variables_errors: Vec<Problem>,
 }
 
 #[derive(Clone, Debug)]
@@ -62,6 +65,18 @@ pub struct ChildModule {
     /// What `modules.json` says about it, for `-get=false` and `-upgrade`: without a current record the former fails
     /// on local modules too.
     pub record: InstallationRecord,
+}
+
+impl ChildModule {
+    /// Whether the source or the version is refused where the call itself is read, in the calling module's files.
+    ///
+    /// Source: OpenTofu `internal/configs/module_call.go` `decodeStaticFields`.
+    pub fn is_refused_while_parsing(&self) -> bool {
+        let version = self.call.version.as_deref().map(CoreConstraints::parse);
+        matches!(self.source, ModuleSource::Invalid(_))
+            || matches!(version, Some(Err(_)))
+            || source::asked_while_parsing(&self.source).is_some()
+    }
 }
 
 /// How a module call stands to the manifest of installed modules.
@@ -87,6 +102,8 @@ pub enum MissingModule {
     NeedsNetwork { host: Option<String>, why: String },
     /// The engine fails on it, network or not.
     Invalid(Problem),
+    /// The module's directory cannot be read.
+    Unreadable(Utf8PathBuf),
     /// The source is only known when the engine evaluates it.
     Unevaluated,
 }

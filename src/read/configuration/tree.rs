@@ -35,10 +35,11 @@ pub(super) fn read(
     let manifest = modules_manifest::read(data_dir);
     let manifest_errors = manifest.errors.clone();
     root.module.not_understood.extend(manifest.not_understood.iter().cloned());
+    let mut variables_errors = Vec::new();
     if Schemas::new(engine).evaluates_module_sources() && !root.module.files.is_empty() {
         let mut problems = Problems::default();
         variables_files::check(root_module, sources, &mut problems);
-        root.module.errors.append(&mut problems.errors);
+        variables_errors.append(&mut problems.errors);
         root.module.not_understood.append(&mut problems.not_understood);
     }
     let (tests, run_calls) = test_files::read(root_module, &root.tests.tests, engine, sources);
@@ -77,7 +78,7 @@ pub(super) fn read(
             place: Place::file(root_module),
         });
     }
-    Configuration { children: tree.children, root: root.module, tests, manifest_errors }
+    Configuration { children: tree.children, root: root.module, tests, manifest_errors, variables_errors }
 }
 
 struct Tree<'a> {
@@ -169,7 +170,7 @@ impl Tree<'_> {
     fn descend(&mut self, child: &mut ChildModule, call: &CallDeclaration, parent: &Parent, is_run: bool) {
         let path = self.root_module.join(&parent.directory);
         let Some(real) = canonical(&path) else {
-            child.missing = Some(unreadable(&child.call, &path));
+            child.missing = Some(MissingModule::Unreadable(path));
             return;
         };
         if self.calls_before.contains(&real) {
@@ -188,13 +189,8 @@ impl Tree<'_> {
             .entry(real.clone())
             .or_insert_with(|| module::load(&path, None, self.engine, self.sources))
             .clone();
-        if !loaded.is_readable && child.record == InstallationRecord::Installed {
-            let detail = format!("Module directory {path} does not exist or cannot be read.");
-            child.missing = Some(invalid("Failed to read module directory", detail, &child.call.source_place));
-            return;
-        }
         if !loaded.is_readable {
-            child.missing = Some(unreadable(&child.call, &path));
+            child.missing = Some(MissingModule::Unreadable(path));
             return;
         }
         let mut module: Module = loaded.module;
@@ -259,6 +255,12 @@ impl Tree<'_> {
     ) -> Location {
         const INVALID_VERSION: &str = "Invalid version constraint";
         let place = &call.source_place;
+        if let ModuleSource::Invalid(reason) = source {
+            let is_of_registry = call.version.is_some();
+            let summary =
+                if is_of_registry { "Invalid registry module source address" } else { "Invalid module source address" };
+            return Location::Missing(invalid(summary, reason, place));
+        }
         if let Some(Err(_)) = call.version.as_deref().map(CoreConstraints::parse) {
             let detail = "This string does not use correct version constraint syntax.";
             return Location::Missing(invalid(INVALID_VERSION, detail, place));
@@ -280,12 +282,8 @@ impl Tree<'_> {
             _ => {}
         }
         match source {
-            ModuleSource::Invalid(reason) if call.version.is_some() => {
-                Location::Missing(invalid("Invalid registry module source address", reason, place))
-            }
-            ModuleSource::Invalid(reason) => Location::Missing(invalid("Invalid module source address", reason, place)),
-            ModuleSource::Unevaluated => Location::Missing(MissingModule::Unevaluated),
-            ModuleSource::Local(path) => self.local(parent, path, call),
+            ModuleSource::Unevaluated | ModuleSource::Invalid(_) => Location::Missing(MissingModule::Unevaluated),
+            ModuleSource::Local(path) => self.local(parent, path),
             ModuleSource::LocalCopy(address) => Self::copied(address, call),
             ModuleSource::Registry { host, normalized } => Location::Missing(MissingModule::NeedsNetwork {
                 host: Some(host.clone()),
@@ -309,13 +307,13 @@ impl Tree<'_> {
     }
 
     /// A path below the calling module's directory, which is the real one where a link led there.
-    fn local(&self, parent: &Parent, path: &str, call: &ModuleCall) -> Location {
+    fn local(&self, parent: &Parent, path: &str) -> Location {
         let joined = clean_path(&format!(
             "{}/{path}",
             if parent.directory.as_str().is_empty() { "." } else { parent.directory.as_str() }
         ));
         let full = self.root_module.join(&joined);
-        let Some(real) = canonical(&full) else { return Location::Missing(unreadable(call, &full)) };
+        let Some(real) = canonical(&full) else { return Location::Missing(MissingModule::Unreadable(full)) };
         let above = canonical(&self.root_module.join(&parent.directory));
         let is_linked = above.is_none_or(|above| clean_path(&format!("{above}/{path}")) != real.as_str());
         Location::Directory(if is_linked { real } else { joined.into() })
@@ -399,11 +397,6 @@ fn not_installed(record: InstallationRecord) -> &'static str {
 
 fn invalid(summary: &str, detail: impl Into<String>, place: &Place) -> MissingModule {
     MissingModule::Invalid(Problem { summary: summary.to_owned(), detail: detail.into(), place: place.clone() })
-}
-
-fn unreadable(call: &ModuleCall, directory: &Utf8Path) -> MissingModule {
-    let detail = format!("The directory {directory} could not be read for module \"{}\".", call.name);
-    invalid("Unreadable module directory", detail, &call.source_place)
 }
 
 fn canonical(path: &Utf8Path) -> Option<Utf8PathBuf> {

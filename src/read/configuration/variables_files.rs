@@ -36,8 +36,15 @@ pub(super) fn check(directory: &Utf8Path, sources: &mut Sources, problems: &mut 
 }
 
 fn check_file(path: &Utf8Path, sources: &mut Sources, problems: &mut Problems) {
-    if fs::metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-        let detail = format!("Given variables file {} does not exist.", path.file_name().unwrap_or_default());
+    let name = path.file_name().unwrap_or_default();
+    let detail = match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Some(format!("Given variables file {name} does not exist."))
+        }
+        Ok(metadata) if metadata.is_dir() => Some(format!("Error while reading {name}: is a directory.")),
+        _ => None,
+    };
+    if let Some(detail) = detail {
         return problems.refuse("Failed to read variables file", detail, Place::file(path));
     }
     let Some(file) = files::parse(path, sources, problems) else { return };

@@ -35,6 +35,34 @@ const CASES: &[(&str, &[(&str, &str)])] = &[
         &[("main.tf", "resource \"terraform_data\" \"c\" {\n  lifecycle {\n    prevent_destroy = var.x\n  }\n}\n")],
     ),
     ("values that are encrypted", &[("main.tf", "# none\n"), ("terraform.tfvars", "\u{0}GITCRYPT\u{0}\u{1}")]),
+    (
+        "values with a block, and another version required",
+        &[
+            ("main.tofu", "terraform {\n  required_version = \">= 9.0\"\n}\n"),
+            ("main.tf", ""),
+            ("b.auto.tfvars", "c {}\n"),
+        ],
+    ),
+    (
+        "a local module with a version, and a state that is none",
+        &[
+            ("main.tf", "module \"a\" {\n  source  = \"./a\"\n  version = \"1.0.0\"\n}\n"),
+            ("a/main.tf", ""),
+            ("terraform.tfstate", "{"),
+        ],
+    ),
+    (
+        "a module with no version's syntax, and a state that is none",
+        &[
+            ("main.tf", "module \"a\" {\n  source  = \"./a\"\n  version = \"x\"\n}\n"),
+            ("a/main.tf", ""),
+            ("terraform.tfstate", "{"),
+        ],
+    ),
+    (
+        "a module that has to be asked for, and a state that is none",
+        &[("main.tf", "module \"a\" {\n  source = \"bitbucket.org/a/b\"\n}\n"), ("terraform.tfstate", "{")],
+    ),
     ("values with a block", &[("main.tf", "# none\n"), ("b.auto.tfvars", "c {}\n")]),
     ("values in JSON that end early", &[("main.tf", "# none\n"), ("terraform.tfvars.json", "{")]),
     ("values in a file that is not asked for", &[("main.tf", "# none\n"), ("b.tfvars", "c {}\n")]),

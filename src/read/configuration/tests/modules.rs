@@ -1,0 +1,240 @@
+//! The tree of modules: what is followed, what is recorded, what only the network has.
+
+use super::*;
+
+#[test]
+fn modules_are_followed_to_any_depth_and_through_links() {
+    let layout = Layout::of(&[
+        ("main.tf", "module \"a\" {\n  source = \"./a\"\n}\nmodule \"l\" {\n  source = \"./linked\"\n}\n"),
+        ("a/main.tf", "module \"b\" {\n  source = \"../b\"\n}\n"),
+        ("b/main.tf", "resource \"dog_x\" \"y\" {}\n"),
+        ("real/inner/main.tf", "module \"s\" {\n  source = \"../sibling\"\n}\n"),
+        ("real/sibling/main.tf", "resource \"cat_x\" \"y\" {}\n"),
+    ])
+    .link("real/inner", "linked");
+    let configuration = layout.read(&terraform());
+    let keys: Vec<_> = configuration.children.keys().map(String::as_str).collect();
+    assert_eq!(keys, ["a", "a.b", "l", "l.s"]);
+    assert!(configuration.children.values().all(|child| child.missing.is_none()));
+    let module = |key: &str| configuration.children[key].module.as_ref().unwrap();
+    assert_eq!(module("a.b").directory, layout.path().join("b"));
+    assert_eq!(local_names(module("a.b")), ["dog"]);
+    assert_eq!(local_names(module("l.s")), ["cat"]);
+}
+
+#[test]
+fn a_module_that_cannot_be_loaded_says_why() {
+    let cases = [
+        ("source = \"./nowhere\"", "a directory that cannot be read"),
+        ("source = \"./main.tf\"", "a directory that cannot be read"),
+        ("source = \"./\"", "Failed to remove local module cache"),
+        ("source = \"x/y\"", "Invalid module source address"),
+        ("source = \"./m\"\n  version = \"1.0\"", "Invalid registry module source address"),
+        ("source = \"a/b/c\"\n  version = \"latest\"", "Invalid version constraint"),
+        ("source = \"foo://h/x\"", "Failed to download module"),
+        ("source = \"/nowhere/at/all\"", "Failed to download module"),
+    ];
+    for engine in [terraform(), tofu()] {
+        for (arguments, summary) in cases {
+            let text = format!("module \"a\" {{\n  {arguments}\n}}\n");
+            let configuration = Layout::of(&[("main.tf", &text), ("m/x.tf", "")]).read(&engine);
+            let found = match configuration.children["a"].missing.as_ref().unwrap() {
+                MissingModule::Invalid(problem) => problem.summary.as_str(),
+                MissingModule::Unreadable(_) => "a directory that cannot be read",
+                other => panic!("{arguments}: {other:?}"),
+            };
+            assert_eq!(found, summary, "{arguments}");
+        }
+    }
+}
+
+#[test]
+fn what_only_the_network_or_the_engine_has_is_told_apart() {
+    let missing = |source: &str, engine: &Engine| {
+        let text = format!("module \"a\" {{\n  source = {source}\n}}\n");
+        Layout::of(&[("main.tf", &text)]).read(engine).children["a"].missing.clone()
+    };
+    let host = |source: &str, engine: &Engine| match missing(source, engine) {
+        Some(MissingModule::NeedsNetwork { host, .. }) => host,
+        other => panic!("{source}: {other:?}"),
+    };
+    assert_eq!(host("\"a/b/c\"", &terraform()).as_deref(), Some("registry.terraform.io"));
+    assert_eq!(host("\"a/b/c\"", &tofu()).as_deref(), Some("registry.opentofu.org"));
+    assert_eq!(host("\"github.com/a/b\"", &tofu()).as_deref(), Some("github.com"));
+    assert_eq!(host("\"bitbucket.org/a/b\"", &terraform()).as_deref(), Some("bitbucket.org"));
+    assert_eq!(host("\"bitbucket.org/a/b\"", &tofu()).as_deref(), Some("api.bitbucket.org"));
+    assert_eq!(host("\"oci://h.example/x\"", &tofu()).as_deref(), Some("h.example"));
+    assert!(matches!(missing("\"oci://h.example/x\"", &terraform()), Some(MissingModule::Invalid(_))));
+    assert_eq!(missing("var.x", &tofu()), Some(MissingModule::Unevaluated));
+    assert_eq!(missing("\"./${var.x}\"", &tofu()), Some(MissingModule::Unevaluated));
+}
+
+#[test]
+fn directories_of_this_machine_are_read_where_they_are() {
+    let elsewhere = Layout::of(&[
+        ("main.tf", "module \"b\" {\n  source = \"./b\"\n}\n"),
+        ("b/x.tf", "resource \"dog_x\" \"y\" {}\n"),
+    ]);
+    for prefix in ["", "file://"] {
+        let text = format!("module \"a\" {{\n  source = \"{prefix}{}\"\n}}\n", elsewhere.path());
+        let configuration = Layout::of(&[("main.tf", &text)]).read(&terraform());
+        assert_eq!(local_names(configuration.children["a.b"].module.as_ref().unwrap()), ["dog"]);
+    }
+    let text = format!("module \"a\" {{\n  source = \"git::file://{}\"\n}}\n", elsewhere.path());
+    let child = Layout::of(&[("main.tf", &text)]).read(&terraform()).children["a"].clone();
+    assert!(child.module.is_none() && child.missing.is_none());
+}
+
+#[test]
+fn vendored_modules_need_a_current_record() {
+    use InstallationRecord as R;
+    let call = "module \"a\" {\n  source = \"ns/name/sys\"\n  version = \"~> 5.0\"\n}\n";
+    let git = "module \"a\" {\n  source = \"github.com/o/r//sub?ref=v1\"\n}\n";
+    let local = "module \"a\" {\n  source = \"./m\"\n}\n";
+    let current = "\"Source\":\"registry.terraform.io/ns/name/sys\",\"Version\":\"5.1.0\",\"Dir\":\"v\"";
+    let cases = [
+        (call, current, R::Installed, true),
+        (call, "\"Source\":\"ns/name/sys\",\"Version\":\"5.1.0\",\"Dir\":\"v\"", R::Installed, true),
+        (
+            call,
+            "\"Source\":\"registry.opentofu.org/ns/name/sys\",\"Version\":\"5.1.0\",\"Dir\":\"v\"",
+            R::SourceChanged,
+            false,
+        ),
+        (call, "\"Source\":\"ns/name/sys\",\"Version\":\"4.0.0\",\"Dir\":\"v\"", R::VersionChanged, false),
+        (call, "\"Source\":\"ns/name/sys\",\"Version\":\"5.1.0\",\"Dir\":\"nowhere\"", R::DirectoryMissing, false),
+        (call, "\"Source\":\"ns/name/sys\",\"Dir\":\"v\"", R::VersionUnrecorded, false),
+        (git, "\"Source\":\"git::https://github.com/o/r.git//sub?ref=v1\",\"Dir\":\"v\"", R::Installed, true),
+        (git, "\"Source\":\"git::https://github.com/o/r.git//sub?ref=v2\",\"Dir\":\"v\"", R::SourceChanged, false),
+        (local, "\"Source\":\"./m\",\"Dir\":\"m\"", R::Installed, true),
+        (local, "\"Source\":\"./other\",\"Dir\":\"other\"", R::SourceChanged, true),
+    ];
+    for (call, record, expected, is_loaded) in cases {
+        let manifest =
+            format!("{{\"Modules\":[{{\"Key\":\"\",\"Source\":\"\",\"Dir\":\".\"}},{{\"Key\":\"a\",{record}}}]}}");
+        let layout = Layout::of(&[
+            ("main.tf", call),
+            ("v/x.tf", ""),
+            ("m/x.tf", ""),
+            (".terraform/modules/modules.json", &manifest),
+        ]);
+        let child = layout.read(&terraform()).children["a"].clone();
+        assert_eq!((child.record, child.module.is_some()), (expected, is_loaded), "{record}");
+    }
+}
+
+#[test]
+fn reinstalling_a_module_drops_the_records_below_it() {
+    let manifest = "{\"Modules\":[{\"Key\":\"a.b\",\"Source\":\"ns/name/sys\",\"Version\":\"1.0.0\",\"Dir\":\"v\"}]}";
+    let with_parent = manifest.replace("[{", "[{\"Key\":\"a\",\"Source\":\"./a\",\"Dir\":\"a\"},{");
+    for (manifest, expected) in [(manifest, InstallationRecord::None), (&with_parent, InstallationRecord::Installed)] {
+        let layout = Layout::of(&[
+            ("main.tf", "module \"a\" {\n  source = \"./a\"\n}\n"),
+            ("a/x.tf", "module \"b\" {\n  source = \"ns/name/sys\"\n}\n"),
+            ("v/x.tf", ""),
+            (".terraform/modules/modules.json", manifest),
+        ]);
+        assert_eq!(layout.read(&terraform()).children["a.b"].record, expected);
+    }
+}
+
+#[test]
+fn modules_that_call_each_other_end_the_tree() {
+    let layout = Layout::of(&[
+        ("main.tf", "module \"a\" {\n  source = \"./a\"\n}\n"),
+        ("a/x.tf", "module \"b\" {\n  source = \"../b\"\n}\n"),
+        ("b/x.tf", "module \"c\" {\n  source = \"../a\"\n}\n"),
+    ]);
+    let configuration = layout.read(&tofu());
+    assert_eq!(configuration.children.len(), 3);
+    assert!(matches!(configuration.children["a.b.c"].missing, Some(MissingModule::Invalid(_))));
+}
+
+#[test]
+fn a_tree_that_grows_without_measure_is_cut_off() {
+    let mut files: Vec<(String, String)> = (0..14)
+        .map(|level| {
+            let call = |name: &str| format!("module \"{name}\" {{\n  source = \"../m{}\"\n}}\n", level + 1);
+            (format!("m{level}/x.tf"), call("a") + &call("b"))
+        })
+        .collect();
+    files.push(("m14/x.tf".to_owned(), String::new()));
+    files.push(("main.tf".to_owned(), "module \"a\" {\n  source = \"./m0\"\n}\n".to_owned()));
+    let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let configuration = Layout::of(&files).read(&tofu());
+    assert_eq!(summaries(&configuration.root.not_understood), ["Module tree not understood"]);
+}
+
+#[test]
+fn providers_that_a_module_configures_expects_and_is_given_fit_together() {
+    let cases = [
+        (
+            "count = 1",
+            "provider \"x\" {\n  y = 1\n}\n",
+            Some("Module is incompatible with count, for_each, and depends_on"),
+        ),
+        ("count = 1", "provider \"x\" {}\n", None),
+        (
+            "providers = {\n    x = x\n  }",
+            "provider \"x\" {\n  y = 1\n}\n",
+            Some("Cannot override provider configuration"),
+        ),
+        (
+            "",
+            "terraform {\n  required_providers {\n    x = {\n      source = \"a/x\"\n      configuration_aliases = [x.west]\n    }\n  }\n}\n",
+            Some("Missing required provider configuration"),
+        ),
+        (
+            "providers = {\n    x.west = x\n  }",
+            "terraform {\n  required_providers {\n    x = {\n      source = \"a/x\"\n      configuration_aliases = [x.west]\n    }\n  }\n}\n",
+            None,
+        ),
+        ("", "import {\n  to = x_y.z\n  id = \"1\"\n}\n", Some("Invalid import configuration")),
+    ];
+    for (arguments, module, summary) in cases {
+        let text = format!("module \"a\" {{\n  source = \"./a\"\n  {arguments}\n}}\n");
+        let configuration = Layout::of(&[("main.tf", &text), ("a/x.tf", module)]).read(&terraform());
+        let errors = &configuration.children["a"].module.as_ref().unwrap().errors;
+        assert_eq!(summaries(errors), summary.into_iter().collect::<Vec<_>>(), "{arguments} {module}");
+    }
+}
+
+#[test]
+fn a_broken_manifest_stops_the_engine() {
+    for text in ["{", "[]", "{\"Modules\":[{\"Key\":\"a\"},{\"Key\":\"a\"}]}", "{\"Modules\":[{\"Version\":\"x\"}]}"] {
+        let layout = Layout::of(&[("main.tf", ""), (".terraform/modules/modules.json", text)]);
+        let errors = layout.read(&terraform()).manifest_errors;
+        assert_eq!(summaries(&errors), ["failed to read module manifest"], "{text}");
+    }
+    let layout = Layout::of(&[("main.tf", ""), (".terraform/modules/modules.json", "")]);
+    assert_eq!(layout.read(&terraform()).manifest_errors, []);
+}
+
+#[test]
+fn a_module_that_could_not_be_installed_is_recorded_nowhere() {
+    let record = "{\"Modules\":[{\"Key\":\"a\",\"Source\":\"./a\",\"Dir\":\"\"}]}";
+    let call = "module \"a\" {\n  source = \"./a\"\n}\n";
+    let layout = Layout::of(&[("main.tf", call), (".terraform/modules/modules.json", record)]);
+    let child = &layout.read(&tofu()).children["a"];
+    assert_eq!(child.record, InstallationRecord::DirectoryMissing);
+    assert!(matches!(child.missing, Some(MissingModule::Unreadable(_))), "{child:?}");
+}
+
+#[test]
+fn a_type_that_implies_no_provider_is_found_once_all_modules_are_there() {
+    let layout = Layout::of(&[("main.tf", "resource \"_x\" \"c\" {}\n")]);
+    let root = layout.read(&tofu()).root;
+    assert_eq!(summaries(&root.tree_errors), ["Invalid provider local name"]);
+    assert_eq!(root.errors, []);
+}
+
+#[test]
+fn what_a_run_calls_may_call_the_root_module() {
+    let layout = Layout::of(&[
+        ("main.tf", "resource \"dog_x\" \"y\" {}\n"),
+        ("main.tftest.hcl", "run \"a\" {\n  module {\n    source = \"./harness\"\n  }\n}\n"),
+        ("harness/x.tf", "module \"main\" {\n  source = \"../\"\n}\n"),
+    ]);
+    let configuration = layout.read(&tofu());
+    assert_eq!(local_names(configuration.children["test.main.a.main"].module.as_ref().unwrap()), ["dog"]);
+}
