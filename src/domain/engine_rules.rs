@@ -92,6 +92,31 @@ impl Engine {
         self.name == EngineName::Tofu && self.is_at_least(1, 12, 0)
     }
 
+    /// Its error about a second `cloud` block.
+    ///
+    /// Source: `internal/configs/module.go`.
+    pub fn says_cloud_is_repeated(&self) -> &'static str {
+        match self.name {
+            EngineName::Tofu => "Duplicate cloud configurations",
+            EngineName::Terraform if self.is_at_least(1, 8, 0) => "Duplicate HCP Terraform configurations",
+            EngineName::Terraform => "Duplicate Terraform Cloud configurations",
+        }
+    }
+
+    /// Its error about a `cloud` block beside a `backend` block.
+    ///
+    /// Source: `internal/configs/module.go`.
+    pub fn says_backend_and_cloud(&self) -> &'static str {
+        match self.name {
+            EngineName::Tofu => "Both a backend and a cloud configuration are present",
+            EngineName::Terraform if self.is_at_least(1, 13, 0) => {
+                "Conflicting 'cloud' and 'backend' configuration blocks are present"
+            }
+            EngineName::Terraform if self.is_at_least(1, 8, 0) => "Both a backend and cloud configuration are present",
+            EngineName::Terraform => "Both a backend and Terraform Cloud configuration are present",
+        }
+    }
+
     /// `init` neither selects nor installs what `dev_overrides` names.
     ///
     /// Source: Terraform's changelog of 1.15.

@@ -157,10 +157,15 @@ impl Before {
         }
         match &child.missing {
             Some(MissingModule::NeedsNetwork { host, why }) => {
-                self.needs_network(facts, child, step, host.as_deref(), why)
+                self.needs_network(facts, child, step, host.as_deref(), why);
             }
             Some(MissingModule::Invalid(problem)) => {
                 self.problems(step, Code::ModuleInvalid, std::slice::from_ref(problem));
+                // What the constraint says does not matter where the versions cannot be listed.
+                if let ModuleSource::Registry { host, .. } = &child.source {
+                    let why = "it is not installed and its registry is not on this machine";
+                    self.needs_network(facts, child, child_step(facts), Some(host), why);
+                }
             }
             Some(MissingModule::Unreadable(directory)) => {
                 let is_kept = child.record == InstallationRecord::Installed && !(facts.init.upgrade && facts.init.get);

@@ -78,6 +78,14 @@ impl ParsedFile {
         (text, is_readable.then_some(file))
     }
 
+    /// An expression in native syntax that stands somewhere else, as the only attribute of a file.
+    pub(super) fn of_expression(text: &str) -> (Option<Self>, Vec<Problem>) {
+        let mut problems = Problems::default();
+        let text = format!("expression = {text}\n");
+        let (_, file) = Self::parse(Utf8Path::new("expression.tf"), text.as_bytes(), &mut problems);
+        (file, problems.errors)
+    }
+
     pub(super) fn root(&self) -> Body<'_> {
         let kind = match &self.syntax {
             Syntax::Native(native) => match &native.body {
@@ -200,17 +208,20 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// The arguments in native syntax, whatever stands beside them.
-    pub(super) fn native_attributes(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
-        let body = self.clone();
-        let attributes = match self.kind {
-            BodyKind::Native(native, found) => Some((native, found.attributes())),
-            BodyKind::Json(_) | BodyKind::Empty => None,
+    /// The arguments, whatever stands beside them; in JSON every pair.
+    pub(super) fn attributes(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
+        let attributes: Vec<_> = match self.kind {
+            BodyKind::Native(native, found) => {
+                found.attributes().map(|attribute| self.native_attribute(native, attribute)).collect()
+            }
+            BodyKind::Json(Json::Object(pairs)) => pairs
+                .iter()
+                .filter(|(name, _)| name != "//")
+                .map(|(name, value)| self.json_attribute(name, value))
+                .collect(),
+            BodyKind::Json(_) | BodyKind::Empty => Vec::new(),
         };
-        attributes.into_iter().flat_map(move |(native, found)| {
-            let body = body.clone();
-            found.map(move |attribute| body.native_attribute(native, attribute))
-        })
+        attributes.into_iter()
     }
 
     fn native_attribute(

@@ -2,11 +2,12 @@
 //!
 //! Source: OpenTofu `internal/configs/parser_config.go` `loadConfigFileBody` and the decoders that it calls.
 
-use super::body::{Block, Content, ParsedFile, Problems};
+use super::body::{Attribute, Block, Content, ParsedFile, Problems};
 use super::expression::Expression;
 use super::provider_block;
 use super::required_providers::RequiredProviders;
-use super::schemas::{self, Schemas};
+use super::schemas::Schemas;
+use super::value_type::ValueType;
 use super::{Backend, CoreVersion, ProviderBlock};
 use crate::domain::Engine;
 use crate::finding::Place;
@@ -27,6 +28,8 @@ pub(super) struct Declarations {
     pub backends: Vec<Backend>,
     pub clouds: Vec<Backend>,
     pub encryptions: Vec<Place>,
+    /// By local names.
+    pub provider_metas: Vec<(String, Place)>,
     pub core_versions: Vec<CoreVersion>,
     pub providers: Vec<ProviderDeclaration>,
     pub calls: Vec<CallDeclaration>,
@@ -45,17 +48,19 @@ pub(super) struct ProviderDeclaration {
     pub alias: String,
     /// It configures something: it is more than a name for what the calling module passes.
     pub is_configured: bool,
+    /// It has instances.
+    pub has_for_each: bool,
 }
 
 impl ProviderDeclaration {
     /// `aws` or `aws.west`.
     pub(super) fn key(&self) -> String {
-        if self.alias.is_empty() {
-            self.block.local_name.clone()
-        } else {
-            format!("{}.{}", self.block.local_name, self.alias)
-        }
+        configuration_name(&self.block.local_name, &self.alias)
     }
+}
+
+fn configuration_name(local_name: &str, alias: &str) -> String {
+    if alias.is_empty() { local_name.to_owned() } else { format!("{local_name}.{alias}") }
 }
 
 /// A `module` block.
@@ -67,8 +72,9 @@ pub(super) struct CallDeclaration {
     pub version: Option<Text>,
     /// `count`, `for_each`, `enabled` or `depends_on`: then no provider may be configured below.
     pub repetition: Option<Place>,
-    /// The called module's names (`aws`, `aws.west`) of the providers that it is given; null where that is not known.
-    pub providers: Option<Vec<String>>,
+    pub depends_on: Option<Place>,
+    /// The providers that it is given; null where that is not known.
+    pub providers: Option<Vec<PassedProvider>>,
 }
 
 /// A text that should be constant.
@@ -94,20 +100,45 @@ pub(super) struct ResourceDeclaration {
     pub mode: &'static str,
     pub resource_type: String,
     pub name: String,
-    /// The `provider` argument's local name.
-    pub provider: Option<String>,
+    pub provider: Option<ProviderReference>,
+    pub depends_on: Option<Place>,
     pub place: Place,
+}
+
+/// A provider configuration by its names in a module.
+#[derive(Clone, Debug)]
+pub(super) struct ProviderReference {
+    pub name: String,
+    /// Empty for the default configuration.
+    pub alias: String,
+    /// It names one instance of a configuration with `for_each`.
+    pub has_key: bool,
+    pub place: Place,
+}
+
+impl ProviderReference {
+    /// `aws` or `aws.west`.
+    pub(super) fn key(&self) -> String {
+        configuration_name(&self.name, &self.alias)
+    }
+}
+
+/// A provider configuration that a module is given.
+#[derive(Clone, Debug)]
+pub(super) struct PassedProvider {
+    pub in_child: ProviderReference,
+    pub in_parent: ProviderReference,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct ImportDeclaration {
-    pub provider: Option<String>,
+    pub provider: Option<ProviderReference>,
     pub provider_place: Place,
     pub aims_at_module: bool,
     pub resource_type: String,
     pub resource_name: String,
-    /// The address, where it has no index.
-    pub static_target: Option<String>,
+    /// The address as it is written, and its names alone, where no key has to be evaluated.
+    pub static_target: Option<(String, String)>,
     pub place: Place,
 }
 
@@ -123,7 +154,17 @@ pub(super) enum NameKind {
 pub(super) struct NameDeclaration {
     pub kind: NameKind,
     pub name: String,
+    pub value: Option<VariableValue>,
     pub place: Place,
+}
+
+/// What a variable may be.
+#[derive(Clone, Debug, Default)]
+pub(super) struct VariableValue {
+    pub value_type: Option<ValueType>,
+    /// Its default as an expression in native syntax.
+    pub default: Option<String>,
+    pub nullable: Option<bool>,
 }
 
 /// Reads the declarations of one parsed file.
@@ -189,14 +230,8 @@ impl<'a> Reader<'a> {
                 "action" => self.resource("action", &block),
                 "check" => self.check(&block),
                 "import" => self.import(&block),
-                "moved" => {
-                    self.content(&block, &schemas::MOVED);
-                    self.found.records.push(("moved", block.place));
-                }
-                "removed" => {
-                    self.content(&block, &self.schemas.removed());
-                    self.found.records.push(("removed", block.place));
-                }
+                "moved" => self.moved(&block),
+                "removed" => self.removed(&block),
                 _ => {}
             }
         }
@@ -218,34 +253,27 @@ impl<'a> Reader<'a> {
     }
 
     /// At most one of the arguments that say how many instances there are.
-    pub(super) fn check_repetition(&mut self, content: &Content<'a>) {
+    pub(super) fn check_repetition(&mut self, content: &Content<'a>, enabled: Option<&Attribute<'a>>) {
         let [count, for_each] = ["count", "for_each"].map(|name| content.attributes.get(name));
-        if let (Some(_), Some(for_each)) = (count, for_each) {
-            self.problems().refuse(
-                "Invalid combination of \"count\" and \"for_each\"",
-                "The \"count\" and \"for_each\" meta-arguments are mutually-exclusive.",
-                for_each.place.clone(),
-            );
+        let given: Vec<_> = [count, enabled, for_each].into_iter().flatten().collect();
+        if let [.., last] = given.as_slice()
+            && given.len() > 1
+        {
+            let names: Vec<_> = given.iter().map(|attribute| format!("\"{}\"", attribute.name)).collect();
+            let names = match names.as_slice() {
+                [first, second, third] => format!("{first}, {second}, and {third}"),
+                _ => names.join(" and "),
+            };
+            let detail = format!("The {names} meta-arguments are mutually-exclusive.");
+            self.problems().refuse(&format!("Invalid combination of {names}"), detail, last.place.clone());
         }
     }
 
-    /// Conditions with their messages: `validation`, `precondition`, `postcondition`.
-    pub(super) fn check_rules(&mut self, content: &Content<'a>) {
-        for block in &content.blocks {
-            if ["validation", "precondition", "postcondition"].contains(&block.kind) {
-                self.check_rule(block);
-            }
-        }
-    }
-
-    /// One condition. A constant one checks nothing; that of a `validation` has a rule of its own.
-    pub(super) fn check_rule(&mut self, block: &Block<'a>) {
-        let content = self.content(block, &schemas::CHECK_RULE);
-        let condition = content.attributes.get("condition").filter(|_| block.kind != "validation");
-        let Some(condition) = condition.filter(|condition| condition.value.evaluate().is_ok()) else { return };
-        let detail = "The condition expression must refer to at least one object from elsewhere in the configuration, or \
-                      else its result would not be checking anything.";
-        self.problems().refuse(&format!("Invalid {} expression", block.kind), detail, condition.value.place());
+    /// A block that stands there for the second time.
+    pub(super) fn repeated_block(&mut self, block: &Block<'a>) {
+        let name = if block.kind == "_" { "escaping" } else { block.kind };
+        let detail = "Each block of this type may stand here once.";
+        self.problems().refuse(&format!("Duplicate {name} block"), detail, block.place.clone());
     }
 
     /// An argument that must be true or false.
@@ -279,7 +307,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn name(&mut self, kind: NameKind, name: &str, place: &Place) {
-        self.found.names.push(NameDeclaration { kind, name: name.to_owned(), place: place.clone() });
+        self.found.names.push(NameDeclaration { kind, name: name.to_owned(), value: None, place: place.clone() });
     }
 }
 

@@ -7,7 +7,7 @@ use hcl::edit::expr::{Expression as NativeExpression, ObjectKey};
 
 use super::body::ParsedFile;
 use super::json::Json;
-use super::references::{native_reference, reference_in_text, references};
+use super::references::{native_reference, reference_in_text, references, references_in_json};
 use crate::finding::Place;
 use crate::read::native_syntax::NativeFile;
 use crate::read::native_syntax::constant::{Constant, NotConstant, evaluate};
@@ -30,9 +30,20 @@ pub(super) enum ExpressionKind<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Attribute(String),
-    Index,
+    Index(Key),
     Splat,
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    Number,
+    Text,
+    /// Only known when it is evaluated.
+    Dynamic,
+}
+
+/// A first name and the steps after it.
+pub(super) type Reference = (String, Vec<Step>);
 
 impl<'a> Expression<'a> {
     pub(super) fn place(&self) -> Place {
@@ -106,6 +117,13 @@ impl<'a> Expression<'a> {
         }
     }
 
+    /// Where a key of an object in it stands for the second time, in native syntax.
+    pub(super) fn repeated_key(&self) -> Option<Place> {
+        let ExpressionKind::Native(native, expression) = self.kind else { return None };
+        let key = native.repeated_key(&expression.span()?)?;
+        Some(self.file.place(Some(key..key + 1)))
+    }
+
     /// The elements of a list written out. Null for anything else, also where it was not read.
     pub(super) fn elements(&self) -> Option<Vec<Self>> {
         match &self.kind {
@@ -120,7 +138,7 @@ impl<'a> Expression<'a> {
     }
 
     /// What it refers to: the first name and the steps after it. Quoted references are read as well.
-    pub(super) fn reference(&self) -> Option<(String, Vec<Step>)> {
+    pub(super) fn reference(&self) -> Option<Reference> {
         match &self.kind {
             ExpressionKind::Native(_, expression) => native_reference(expression),
             ExpressionKind::Json(Json::String(text)) => reference_in_text(text),
@@ -129,11 +147,24 @@ impl<'a> Expression<'a> {
         }
     }
 
-    /// Everything that it refers to. Nothing where it was not read, and in JSON.
-    pub(super) fn references(&self) -> Vec<(String, Vec<Step>)> {
+    /// The same where it is that alone, with constant keys.
+    pub(super) fn static_reference(&self) -> Option<Reference> {
+        let reference = self.reference().filter(|_| self.is_json() || !self.is_quoted())?;
+        let is_static = |step: &Step| !matches!(step, Step::Splat | Step::Index(Key::Dynamic));
+        reference.1.iter().all(is_static).then_some(reference)
+    }
+
+    /// The name that it is, without quotes in native syntax.
+    pub(super) fn keyword(&self) -> Option<String> {
+        self.static_reference().filter(|(_, steps)| steps.is_empty()).map(|(name, _)| name)
+    }
+
+    /// Everything that it refers to. Null where it was not read.
+    pub(super) fn references(&self) -> Option<Vec<Reference>> {
         match self.kind {
-            ExpressionKind::Native(_, expression) if !self.is_unread() => references(expression),
-            _ => Vec::new(),
+            ExpressionKind::Native(_, expression) => (!self.is_unread()).then(|| references(expression)),
+            ExpressionKind::Json(json) => references_in_json(json),
+            ExpressionKind::Name(..) => Some(Vec::new()),
         }
     }
 
@@ -154,6 +185,24 @@ impl<'a> Expression<'a> {
             self.kind,
             ExpressionKind::Native(_, NativeExpression::String(_) | NativeExpression::StringTemplate(_))
         )
+    }
+
+    /// Its text in native syntax, where it was read.
+    pub(super) fn native_text(&self) -> Option<String> {
+        match self.kind {
+            ExpressionKind::Native(native, expression) if !self.is_unread() => {
+                native.text.get(expression.span()?).map(str::to_owned)
+            }
+            _ => None,
+        }
+    }
+
+    /// The same expression in native syntax; JSON as a value without templates.
+    pub(super) fn as_native_text(&self) -> Option<String> {
+        match self.kind {
+            ExpressionKind::Json(json) => Some(json.to_native_text()),
+            _ => self.native_text(),
+        }
     }
 
     fn sibling(&self, kind: ExpressionKind<'a>) -> Self {

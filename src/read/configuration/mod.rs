@@ -4,14 +4,19 @@
 //! files together, [`tree`] follows module calls by what [`source`] makes of their addresses. Source addresses of
 //! providers and version constraints stay texts: what they say is judged with the requirements.
 
+mod addresses;
 mod body;
+mod conditions;
 mod declarations;
 mod expression;
 mod files;
 mod json;
+mod lifecycle;
 mod module;
 mod module_block;
+mod moves;
 mod named_values;
+mod passed_providers;
 mod provider_block;
 mod provisioner_block;
 mod references;

@@ -2,20 +2,24 @@
 //!
 //! Source: OpenTofu `internal/configs/module.go` `NewModule`, `appendFile`, `mergeFile`.
 
-use std::collections::{BTreeMap, HashMap};
+mod overrides;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use camino::Utf8Path;
 
 use super::body::Problems;
 use super::declarations::{
-    self, CallDeclaration, Declarations, ImportDeclaration, NameKind, ProviderDeclaration, ResourceDeclaration, Role,
+    self, CallDeclaration, Declarations, ImportDeclaration, NameDeclaration, NameKind, ProviderDeclaration,
+    ProviderReference, ResourceDeclaration, Role,
 };
 use super::files::{self, ModuleFiles};
+use super::passed_providers::{self, ProviderNames};
 use super::provider_block;
 use super::required_providers::RequiredProviders;
 use super::schemas::Schemas;
 use super::{Module, ProviderUse};
-use crate::domain::Engine;
+use crate::domain::{Engine, EngineName};
 use crate::finding::{Place, Sources};
 use crate::read::Problem;
 
@@ -27,10 +31,7 @@ pub(super) struct LoadedModule {
     pub tests: ModuleFiles,
     /// Where the first `import` block stands: only the root module may have one.
     pub import: Option<Place>,
-    /// `provider` blocks that configure something, such as `aws.west`.
-    pub configured: Vec<String>,
-    /// Every name in `configuration_aliases`.
-    pub aliases: Vec<String>,
+    pub providers: ProviderNames,
     /// False where the directory itself could not be read.
     pub is_readable: bool,
 }
@@ -70,7 +71,8 @@ struct Merge<'a> {
     module: Module,
     problems: Problems,
     has_required_providers: bool,
-    names: BTreeMap<(NameKind, String), Place>,
+    names: BTreeMap<(NameKind, String), NameDeclaration>,
+    provider_metas: BTreeSet<String>,
     /// By local name.
     aliases: BTreeMap<String, Vec<String>>,
     providers: Vec<ProviderDeclaration>,
@@ -111,6 +113,7 @@ impl<'a> Merge<'a> {
             problems: Problems::default(),
             has_required_providers: false,
             names: BTreeMap::new(),
+            provider_metas: BTreeSet::new(),
             aliases: BTreeMap::new(),
             providers: Vec::new(),
             calls: Vec::new(),
@@ -139,19 +142,23 @@ impl<'a> Merge<'a> {
                 Some(first) => {
                     let (summary, detail) = match (first.kind == "cloud", backend.kind == "cloud") {
                         (true, true) => (
-                            "Duplicate cloud configurations",
+                            self.engine.says_cloud_is_repeated(),
                             "A module may have only one 'cloud' block configuring a cloud backend.",
                         ),
                         (false, false) => {
                             ("Duplicate backend configuration", "A module may have only one backend configuration.")
                         }
                         _ => (
-                            "Both a backend and a cloud configuration are present",
+                            self.engine.says_backend_and_cloud(),
                             "A module may declare either one 'cloud' block configuring a cloud backend OR one 'backend' \
                              block configuring a state backend.",
                         ),
                     };
-                    self.problems.refuse(summary, detail, backend.place);
+                    self.problems.refuse(summary, detail, backend.place.clone());
+                    // Terraform asks the cloud all the same.
+                    if backend.kind == "cloud" && self.engine.name == EngineName::Terraform {
+                        self.module.backend = Some(backend);
+                    }
                 }
             }
         }
@@ -159,6 +166,12 @@ impl<'a> Merge<'a> {
             if std::mem::replace(&mut self.module.has_encryption, true) {
                 let detail = "A module may have only one encryption configuration.";
                 self.problems.refuse("Duplicate encryption configuration", detail, place);
+            }
+        }
+        for (name, place) in declared.provider_metas {
+            if !self.provider_metas.insert(name) {
+                let detail = "Providers may only have one provider_meta block per module.";
+                self.problems.refuse("Duplicate provider_meta block", detail, place);
             }
         }
         self.module.core_versions.extend(declared.core_versions);
@@ -186,7 +199,7 @@ impl<'a> Merge<'a> {
                 self.problems.refuse(summary, detail, name.place);
                 continue;
             }
-            self.names.insert((name.kind, name.name), name.place);
+            self.names.insert((name.kind, name.name.clone()), name);
         }
         for call in declared.calls {
             let key = Key::Call(call.name.clone());
@@ -200,7 +213,9 @@ impl<'a> Merge<'a> {
         }
         for resource in declared.resources {
             if self.indices.contains_key(&Key::of_resource(&resource)) {
-                let mode = if resource.mode == "ephemeral" { "ephemeral resource" } else { resource.mode };
+                let is_tofu = self.engine.name == EngineName::Tofu;
+                let is_long = is_tofu && resource.mode == "ephemeral";
+                let mode = if is_long { "ephemeral resource" } else { resource.mode };
                 let summary = format!("Duplicate {mode} \"{}\" configuration", resource.resource_type);
                 let detail = format!(
                     "A {} resource named \"{}\" was already declared. Resource names must be unique per type in each \
@@ -214,10 +229,11 @@ impl<'a> Merge<'a> {
             self.resources.push(resource);
         }
         for import in declared.imports {
-            if let Some(target) = &import.static_target
+            if let Some((target, names)) = &import.static_target
                 && self.indices.insert(Key::Import(target.clone()), self.imports.len()).is_some()
             {
-                let summary = format!("Duplicate import configuration for \"{target}\"");
+                let shown = if self.engine.name == EngineName::Tofu { target } else { names };
+                let summary = format!("Duplicate import configuration for \"{shown}\"");
                 self.problems.refuse(&summary, "A resource can have only one import block.", import.place.clone());
             }
             self.imports.push(import);
@@ -232,86 +248,6 @@ impl<'a> Merge<'a> {
         for entry in found.entries {
             self.aliases.insert(entry.requirement.local_name.clone(), entry.aliases);
             self.module.required_providers.insert(entry.requirement.local_name.clone(), entry.requirement);
-        }
-    }
-
-    fn apply(&mut self, declared: Declarations) {
-        declared.required_providers.into_iter().for_each(|found| self.require(found));
-        for (found, summary) in [
-            (declared.backends, "Duplicate backend configuration"),
-            (declared.clouds, "Duplicate cloud configurations"),
-        ] {
-            if let [_, second, ..] = found.as_slice() {
-                let detail = "Each override file may have only one of these.";
-                self.problems.refuse(summary, detail, second.place.clone());
-            } else if let Some(only) = found.into_iter().next() {
-                self.module.backend = Some(only);
-            }
-        }
-        self.module.has_encryption |= !declared.encryptions.is_empty();
-        self.module.core_versions.extend(declared.core_versions);
-        for provider in declared.providers {
-            match self.provider(&provider) {
-                Some(existing) => {
-                    existing.is_configured |= provider.is_configured;
-                    if provider.block.version.is_some() {
-                        existing.block = provider.block;
-                    }
-                }
-                None if provider.alias.is_empty() => self.add_provider(provider),
-                None => {
-                    let detail = format!(
-                        "There is no {} provider configuration with the alias \"{}\".",
-                        provider.block.local_name, provider.alias
-                    );
-                    let summary = "Missing base provider configuration for override";
-                    self.problems.refuse(summary, detail, provider.block.place);
-                }
-            }
-        }
-        for name in declared.names {
-            let summary = match name.kind {
-                NameKind::Variable => "Missing base variable declaration to override",
-                NameKind::Local => "Missing base local value definition to override",
-                NameKind::Output => "Missing base output definition to override",
-                NameKind::Check => continue,
-            };
-            if !self.names.contains_key(&(name.kind, name.name.clone())) {
-                let detail = format!("There is no \"{}\" to override in a primary configuration file.", name.name);
-                self.problems.refuse(summary, detail, name.place);
-            }
-        }
-        for call in declared.calls {
-            let index = self.indices.get(&Key::Call(call.name.clone())).copied();
-            let Some(existing) = index.and_then(|index| self.calls.get_mut(index)) else {
-                let detail = format!("There is no module call named \"{}\".", call.name);
-                self.problems.refuse("Missing module call to override", detail, call.place);
-                continue;
-            };
-            existing.source = call.source.or(existing.source.take());
-            existing.version = call.version.or(existing.version.take());
-            existing.repetition = call.repetition.or(existing.repetition.take());
-            if call.providers.as_ref().is_none_or(|providers| !providers.is_empty()) {
-                existing.providers = call.providers;
-            }
-        }
-        for resource in declared.resources {
-            let Some(existing) = self.resource(&resource) else {
-                let kind = match resource.mode {
-                    "data" => "data resource",
-                    "ephemeral" => "ephemeral resource",
-                    _ => "resource",
-                };
-                let summary = format!("Missing {kind} to override");
-                let detail = format!("There is no {} {kind} named \"{}\".", resource.resource_type, resource.name);
-                self.problems.refuse(&summary, detail, resource.place);
-                continue;
-            };
-            existing.provider = resource.provider.or(existing.provider.take());
-        }
-        for (kind, place) in declared.records {
-            let detail = "These blocks can appear only in normal files, not in override files.";
-            self.problems.refuse(&format!("Cannot override '{kind}' blocks"), detail, place);
         }
     }
 
@@ -345,8 +281,21 @@ impl<'a> Merge<'a> {
         for import in std::mem::take(&mut self.imports) {
             self.import(&import);
         }
-        let configured = self.providers.iter().filter(|provider| provider.is_configured);
-        let configured = configured.map(ProviderDeclaration::key).collect();
+        if Schemas::new(self.engine).takes_for_each_in_providers() {
+            let found = passed_providers::check_instances(&self.providers, &self.resources, &self.calls);
+            self.module.tree_errors.extend(found);
+        }
+        let blocks = |is_configured| {
+            let of_kind = self.providers.iter().filter(move |provider| provider.is_configured == is_configured);
+            of_kind.map(ProviderDeclaration::key).collect()
+        };
+        let required = self.module.required_providers.values();
+        let providers = ProviderNames {
+            required: required.map(|entry| (entry.local_name.clone(), entry.address(self.engine))).collect(),
+            aliases: self.aliases.into_values().flatten().collect(),
+            configured: blocks(true),
+            empty: blocks(false),
+        };
         self.module.provider_blocks = self.providers.into_iter().map(|provider| provider.block).collect();
         self.module.errors = self.problems.errors;
         self.module.not_understood = self.problems.not_understood;
@@ -355,8 +304,7 @@ impl<'a> Merge<'a> {
             calls: self.calls,
             tests: ModuleFiles::default(),
             import: self.import,
-            configured,
-            aliases: self.aliases.into_values().flatten().collect(),
+            providers,
             is_readable,
         }
     }
@@ -367,7 +315,11 @@ impl<'a> Merge<'a> {
         let key = Key::Resource("resource", import.resource_type.clone(), import.resource_name.clone());
         let index = self.indices.get(&key).copied().filter(|_| !import.aims_at_module);
         let target = index.and_then(|index| self.resources.get(index));
-        if target.is_some_and(|target| import.provider.is_some() && target.provider != import.provider) {
+        if target.is_some_and(|target| {
+            import.provider.is_some()
+                && target.provider.as_ref().map(ProviderReference::key)
+                    != import.provider.as_ref().map(ProviderReference::key)
+        }) {
             let detail = "The provider argument in the target resource block must match the import block.";
             self.problems.refuse("Invalid import provider argument", detail, import.provider_place.clone());
         }
@@ -375,7 +327,7 @@ impl<'a> Merge<'a> {
             return;
         }
         let local_name = match &import.provider {
-            Some(name) => Some(name.clone()),
+            Some(reference) => Some(reference.name.clone()),
             None => provider_block::implied_local_name(&import.resource_type, self.engine),
         };
         self.module.uses.extend(local_name.map(|local_name| ProviderUse {

@@ -2,9 +2,9 @@
 //!
 //! Source: OpenTofu `internal/configs/module_call.go`.
 
-use super::body::{Attribute, Block};
-use super::declarations::{CallDeclaration, Reader, Role, Text, TextValue, has_template, text};
-use super::expression::{Expression, Step};
+use super::body::{Attribute, Block, Content};
+use super::declarations::{CallDeclaration, PassedProvider, Reader, Role, Text, TextValue, has_template, text};
+use super::expression::Expression;
 use super::schemas;
 use crate::read::native_syntax::constant::{Constant, NotConstant};
 use crate::read::native_syntax::schema::{BodySchema, Unknown};
@@ -15,29 +15,23 @@ impl<'a> Reader<'a> {
         let schema = BodySchema { required, optional: schemas::MODULE_ARGUMENTS, blocks: schemas::MODULE_BLOCKS };
         let content = block.body.content(&schema, Unknown::Ignored, &mut self.found.problems);
         self.check_identifier(block.labels[0], "Invalid module instance name", &block.place);
-        for inner in &content.blocks {
-            let is_allowed = match inner.kind {
-                "_" => true,
-                "lifecycle" => self.schemas.takes_lifecycle_in_modules() || !self.schemas.are_complete(),
-                _ => !self.schemas.are_complete(),
-            };
-            if !is_allowed {
-                self.reserved_block("module", inner);
-            }
-        }
-        let source = content.attributes.get("source").map(|attribute| self.module_text(attribute));
-        let version = content.attributes.get("version").map(|attribute| self.module_text(attribute));
-        let repetition = ["count", "for_each", "depends_on"].iter().find_map(|name| content.attributes.get(name));
-        let mut repetition = repetition.map(|attribute| attribute.place.clone());
-        for inner in content.blocks.iter().filter(|inner| inner.kind == "lifecycle") {
-            let schema = BodySchema { required: &[], optional: &["enabled"], blocks: &[] };
-            let inner = inner.body.content(&schema, Unknown::Ignored, &mut self.found.problems);
-            repetition = repetition.or(inner.attributes.get("enabled").map(|attribute| attribute.place.clone()));
-        }
-        self.check_repetition(&content);
+        let enabled = self.module_blocks(&content);
+        let source =
+            content.attributes.get("source").map(|attribute| self.module_text(attribute, "Unsuitable value type"));
+        let version = content
+            .attributes
+            .get("version")
+            .map(|attribute| self.module_text(attribute, "Invalid version constraint"));
+        let is_empty =
+            |attribute: &&Attribute<'a>| attribute.value.elements().is_some_and(|elements| elements.is_empty());
+        let dependencies = content.attributes.get("depends_on").filter(|attribute| !is_empty(attribute));
+        let repetition = ["count", "for_each"].iter().find_map(|name| content.attributes.get(name)).or(dependencies);
+        let repetition = repetition.or(enabled.as_ref()).map(|attribute| attribute.place.clone());
+        self.check_repetition(&content, enabled.as_ref());
+        self.check_dependencies(&content);
         let providers = match content.attributes.get("providers") {
             None => Some(Vec::new()),
-            Some(attribute) => passed_names(&attribute.value),
+            Some(attribute) => self.passed_providers(&attribute.value),
         };
         self.found.calls.push(CallDeclaration {
             name: block.labels[0].to_owned(),
@@ -45,12 +39,13 @@ impl<'a> Reader<'a> {
             source,
             version,
             repetition,
+            depends_on: content.attributes.get("depends_on").map(|attribute| attribute.place.clone()),
             providers,
         });
     }
 
     /// A source or a version of a module call.
-    fn module_text(&mut self, attribute: &Attribute<'a>) -> Text {
+    fn module_text(&mut self, attribute: &Attribute<'a>, refusal: &str) -> Text {
         let place = attribute.value.place();
         let is_evaluated = self.schemas.evaluates_module_sources();
         let value = match attribute.value.evaluate() {
@@ -60,28 +55,67 @@ impl<'a> Reader<'a> {
             }
             Err(_) if is_evaluated => TextValue::Unevaluated,
             Err(NotConstant::NotUnderstood) => TextValue::Unevaluated,
-            _ => text(
-                &attribute.value,
-                "Unsuitable value type",
-                "Unsuitable value: string required",
-                &mut self.found.problems,
-            ),
+            _ => text(&attribute.value, refusal, "Unsuitable value: string required", &mut self.found.problems),
         };
         Text { value, place }
     }
-}
 
-/// The keys of a `providers` argument.
-fn passed_names(expression: &Expression<'_>) -> Option<Vec<String>> {
-    let items = expression.items()?;
-    items
-        .iter()
-        .map(|(key, _)| {
-            key.reference().and_then(|(root, steps)| match steps.as_slice() {
-                [] => Some(root),
-                [Step::Attribute(alias)] => Some(format!("{root}.{alias}")),
-                _ => None,
-            })
-        })
-        .collect()
+    /// Gives back `enabled` of its lifecycle.
+    fn module_blocks(&mut self, content: &Content<'a>) -> Option<Attribute<'a>> {
+        let mut enabled = None;
+        for (index, inner) in content.blocks.iter().enumerate() {
+            let is_repeated = content.blocks[..index].iter().any(|earlier| earlier.kind == inner.kind);
+            match inner.kind {
+                "_" if is_repeated => self.repeated_block(inner),
+                "_" => {}
+                "lifecycle" if self.schemas.takes_lifecycle_in_modules() => {
+                    if is_repeated {
+                        self.repeated_block(inner);
+                        continue;
+                    }
+                    let schema = BodySchema { required: &[], optional: &["enabled"], blocks: &[] };
+                    enabled = self.content(inner, &schema).attributes.remove("enabled");
+                }
+                _ if self.schemas.are_complete() => self.reserved_block("module", inner),
+                _ => {}
+            }
+        }
+        enabled
+    }
+
+    /// The pairs of a `providers` argument. Null where one of them is not known.
+    fn passed_providers(&mut self, expression: &Expression<'a>) -> Option<Vec<PassedProvider>> {
+        const REPEATED: &str = "Duplicate provider address";
+        let Some(items) = expression.items() else {
+            if let Some(place) = expression.repeated_key() {
+                let detail = "Each child provider configuration can be assigned only once.";
+                self.problems().refuse(REPEATED, detail, place);
+            } else if !expression.is_unread() {
+                let detail = "A static map expression is required.";
+                self.problems().refuse("Invalid expression", detail, expression.place());
+            }
+            return None;
+        };
+        let mut passed: Vec<PassedProvider> = Vec::new();
+        let mut is_known = true;
+        for (key, value) in items {
+            let in_child = self.provider_reference(&key, "providers");
+            let in_parent = self.provider_reference(&value, "providers");
+            let (Some(in_child), Some(in_parent)) = (in_child, in_parent) else {
+                is_known = false;
+                continue;
+            };
+            if passed.iter().any(|earlier| earlier.in_child.key() == in_child.key()) {
+                let detail = format!(
+                    "A provider configuration was already passed to {}. Each child provider configuration can be \
+                     assigned only once.",
+                    in_child.key()
+                );
+                self.problems().refuse(REPEATED, detail, in_child.place);
+                continue;
+            }
+            passed.push(PassedProvider { in_child, in_parent });
+        }
+        is_known.then_some(passed)
+    }
 }

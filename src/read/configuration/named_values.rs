@@ -3,9 +3,11 @@
 //! Source: OpenTofu `internal/configs/named_values.go`.
 
 use super::body::{Block, Content};
-use super::declarations::{NameKind, Reader, Role};
+use super::conditions::Owner;
+use super::declarations::{NameDeclaration, NameKind, Reader, Role, VariableValue};
 use super::schemas;
 use super::value_type::ValueType;
+use crate::domain::EngineName;
 use crate::read::native_syntax::constant::{Constant, NotConstant};
 use crate::read::native_syntax::schema::BodySchema;
 
@@ -27,10 +29,37 @@ impl<'a> Reader<'a> {
             self.check_bool(&content, name);
         }
         self.check_text(&content, "description");
+        self.check_deprecation(&content, "Invalid `deprecated` value");
+        if content.attributes.contains_key("const") && !content.attributes.contains_key("default") {
+            let detail = "Where its value comes from is not looked for.";
+            self.problems().give_up("Value of a constant variable not looked for", detail, block.place.clone());
+        }
         let wanted = content.attributes.get("type").and_then(|attribute| self.variable_type(&attribute.value));
         self.check_default(&content, wanted.as_ref());
-        self.check_rules(&content);
-        self.name(NameKind::Variable, name, &block.place);
+        self.check_rules(&content, Owner::Variable(name));
+        let default = content.attributes.get("default").and_then(|attribute| attribute.value.as_native_text());
+        let nullable = content.attributes.get("nullable").and_then(|attribute| attribute.value.evaluate().ok());
+        let nullable = nullable.and_then(|value| match value {
+            Constant::Bool(value) => Some(value),
+            _ => None,
+        });
+        self.found.names.push(NameDeclaration {
+            kind: NameKind::Variable,
+            name: name.to_owned(),
+            value: Some(VariableValue { value_type: wanted, default, nullable }),
+            place: block.place.clone(),
+        });
+    }
+
+    /// OpenTofu asks for a reason; both ask for a constant.
+    fn check_deprecation(&mut self, content: &Content<'a>, summary: &str) {
+        let Some(attribute) = content.attributes.get("deprecated") else { return };
+        self.check_text(content, "deprecated");
+        let is_empty = attribute.value.evaluate() == Ok(Constant::String(String::new()));
+        if is_empty && self.engine.name == EngineName::Tofu {
+            let detail = "The \"deprecated\" argument must not be empty.";
+            self.problems().refuse(summary, detail, attribute.place.clone());
+        }
     }
 
     /// A default is a constant that converts to the variable's type.
@@ -74,7 +103,21 @@ impl<'a> Reader<'a> {
             self.check_bool(&content, name);
         }
         self.check_text(&content, "description");
-        self.check_rules(&content);
+        self.check_deprecation(&content, "Invalid `deprecated` attribute");
+        self.check_dependencies(&content);
+        if let Some(attribute) = content.attributes.get("depends_on").filter(|_| self.role == Role::Override) {
+            let detail = "The depends_on argument may not be overridden.";
+            self.problems().refuse("Unsupported override", detail, attribute.place.clone());
+        }
+        if let Some(rule) = content.blocks.iter().find(|inner| inner.kind == "postcondition") {
+            let detail = "Only preconditions are allowed in output blocks.";
+            self.problems().refuse("Postconditions are not allowed", detail, rule.place.clone());
+        }
+        let content = Content {
+            blocks: content.blocks.into_iter().filter(|inner| inner.kind == "precondition").collect(),
+            ..content
+        };
+        self.check_rules(&content, Owner::Other);
         self.check_identifier(block.labels[0], "Invalid output name", &block.place);
         self.name(NameKind::Output, block.labels[0], &block.place);
     }

@@ -10,6 +10,8 @@ use crate::domain::{Engine, ProviderAddress};
 use crate::finding::Place;
 use crate::read::native_syntax::schema::Unknown;
 
+const INVALID_ALIAS: (&str, &str) = ("Invalid provider configuration alias", "An alias must be a valid name.");
+
 /// A `provider` block, also of a test file; null where its name is none.
 pub(super) fn read(block: &Block<'_>, engine: &Engine, problems: &mut Problems) -> Option<ProviderDeclaration> {
     let schemas = Schemas::new(engine);
@@ -26,10 +28,13 @@ pub(super) fn read(block: &Block<'_>, engine: &Engine, problems: &mut Problems) 
         None => String::new(),
         Some((TextValue::Constant(alias), place)) => {
             if !is_identifier(&alias) {
-                let detail = "An alias must be a valid name.";
-                problems.refuse("Invalid provider configuration alias", detail, place);
+                problems.refuse(INVALID_ALIAS.0, INVALID_ALIAS.1, place);
             }
             alias
+        }
+        Some((TextValue::Refused, place)) => {
+            problems.refuse(INVALID_ALIAS.0, INVALID_ALIAS.1, place);
+            return None;
         }
         Some(_) => return None,
     };
@@ -57,6 +62,10 @@ pub(super) fn read(block: &Block<'_>, engine: &Engine, problems: &mut Problems) 
             problems.give_up("Reserved argument name in provider block", "", place);
         }
     }
+    for inner in content.blocks.iter().filter(|inner| inner.kind == "_").skip(1) {
+        let detail = "Each provider block may have one escaping block.";
+        problems.refuse("Duplicate escaping block", detail, inner.place.clone());
+    }
     for inner in content.blocks.iter().filter(|inner| inner.kind != "_" && schemas.are_complete()) {
         let detail = format!(
             "The block type name \"{}\" is reserved for use by {} in a future version.",
@@ -73,6 +82,7 @@ pub(super) fn read(block: &Block<'_>, engine: &Engine, problems: &mut Problems) 
         block: ProviderBlock { local_name: local_name.to_owned(), version, place },
         alias,
         is_configured,
+        has_for_each: content.attributes.contains_key("for_each"),
     })
 }
 

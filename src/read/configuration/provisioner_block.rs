@@ -10,24 +10,28 @@ use crate::read::native_syntax::schema::{BodySchema, Unknown};
 
 const REMOVED: [&str; 4] = ["chef", "habitat", "puppet", "salt-masterless"];
 const ARGUMENTS: [&str; 2] = ["when", "on_failure"];
+/// What is looked at by itself.
+const RESERVED: [&str; 5] = ["when", "on_failure", "_", "connection", "lifecycle"];
 const SCHEMA: BodySchema<'static> =
     BodySchema { required: &[], optional: &ARGUMENTS, blocks: &[("_", &[]), ("connection", &[]), ("lifecycle", &[])] };
 
 impl<'a> Reader<'a> {
-    pub(super) fn provisioner(&mut self, block: &Block<'a>) {
+    /// Whether it is for destroying; null where it has been removed from the language.
+    pub(super) fn provisioner(&mut self, block: &Block<'a>) -> Option<bool> {
         let content = block.body.content(&SCHEMA, Unknown::Ignored, &mut self.found.problems);
         let kind = block.labels.first().copied().unwrap_or_default();
         if REMOVED.contains(&kind) {
             let summary = format!("The \"{kind}\" provisioner has been removed");
             let detail = format!("The \"{kind}\" provisioner is deprecated and has been removed.");
-            return self.problems().refuse(&summary, detail, block.place.clone());
+            self.problems().refuse(&summary, detail, block.place.clone());
+            return None;
         }
         let when = content.attributes.get("when");
         self.check_keyword(when, ["create", "destroy"]);
         self.check_keyword(content.attributes.get("on_failure"), ["continue", "fail"]);
         let is_for_destroying = when.and_then(|when| keyword(&when.value)).as_deref() == Some("destroy");
         if is_for_destroying {
-            self.check_references(block.body.native_attributes().filter(|found| !ARGUMENTS.contains(&found.name)));
+            self.check_references(block.body.attributes().filter(|found| !RESERVED.contains(&found.name)));
         }
         for (index, inner) in content.blocks.iter().enumerate() {
             if inner.kind == "lifecycle" {
@@ -35,13 +39,12 @@ impl<'a> Reader<'a> {
                 let summary = "Reserved block type name in provisioner block";
                 self.problems().refuse(summary, detail, inner.place.clone());
             } else if content.blocks[..index].iter().any(|earlier| earlier.kind == inner.kind) {
-                let name = if inner.kind == "_" { "escaping" } else { inner.kind };
-                let detail = "Each block of this type may stand here once.";
-                self.problems().refuse(&format!("Duplicate {name} block"), detail, inner.place.clone());
+                self.repeated_block(inner);
             } else if is_for_destroying && inner.kind == "connection" {
-                self.check_references(inner.body.native_attributes());
+                self.check_references(inner.body.attributes());
             }
         }
+        Some(is_for_destroying)
     }
 
     fn check_keyword(&mut self, attribute: Option<&Attribute<'a>>, known: [&str; 2]) {
@@ -56,7 +59,8 @@ impl<'a> Reader<'a> {
     /// What runs while its resource is destroyed may refer to nothing else.
     fn check_references(&mut self, attributes: impl Iterator<Item = Attribute<'a>>) {
         for attribute in attributes {
-            if !attribute.value.references().iter().all(|reference| self.is_of_the_resource(reference)) {
+            let references = attribute.value.references().unwrap_or_default();
+            if !references.iter().all(|reference| self.is_of_the_resource(reference)) {
                 let detail = "Destroy-time provisioners and their connection configurations may only reference \
                               attributes of the related resource, via 'self', 'count.index', or 'each.key'.";
                 let place = attribute.value.place();

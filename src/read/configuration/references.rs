@@ -8,18 +8,37 @@ use hcl::edit::visit::{
     Visit, visit_expr, visit_for_expr, visit_for_template_expr, visit_traversal, visit_traversal_operator,
 };
 
-use super::expression::Step;
+use super::declarations::has_template;
+use super::expression::{Key, Reference, Step};
+use super::json::Json;
 
 /// Each reference by its first name and the steps after it; the names that a `for` declares are none.
-pub(super) fn references(expression: &Expression) -> Vec<(String, Vec<Step>)> {
+pub(super) fn references(expression: &Expression) -> Vec<Reference> {
     let mut visitor = Visitor::default();
     visitor.visit_expr(expression);
     visitor.found
 }
 
+/// The same for every template in a JSON value; null where one of them cannot be read.
+pub(super) fn references_in_json(json: &Json) -> Option<Vec<Reference>> {
+    let mut visitor = Visitor::default();
+    let mut waiting = vec![json];
+    while let Some(json) = waiting.pop() {
+        match json {
+            Json::String(text) if has_template(text) => {
+                visitor.visit_template(&hcl::edit::parser::parse_template(text).ok()?);
+            }
+            Json::Array(elements) => waiting.extend(elements),
+            Json::Object(pairs) => waiting.extend(pairs.iter().map(|(_, value)| value)),
+            _ => {}
+        }
+    }
+    Some(visitor.found)
+}
+
 #[derive(Default)]
 struct Visitor {
-    found: Vec<(String, Vec<Step>)>,
+    found: Vec<Reference>,
     /// The names of every `for` around.
     declared: Vec<String>,
 }
@@ -68,7 +87,7 @@ impl Visit for Visitor {
     }
 }
 
-pub(super) fn native_reference(expression: &Expression) -> Option<(String, Vec<Step>)> {
+pub(super) fn native_reference(expression: &Expression) -> Option<Reference> {
     match expression {
         Expression::Variable(name) => Some((name.as_str().to_owned(), Vec::new())),
         // `null` is also the name of a provider.
@@ -81,7 +100,12 @@ pub(super) fn native_reference(expression: &Expression) -> Option<(String, Vec<S
             let (root, mut steps) = native_reference(&traversal.expr)?;
             steps.extend(traversal.operators.iter().map(|operator| match operator.value() {
                 TraversalOperator::GetAttr(name) => Step::Attribute(name.as_str().to_owned()),
-                TraversalOperator::Index(_) | TraversalOperator::LegacyIndex(_) => Step::Index,
+                TraversalOperator::LegacyIndex(_) => Step::Index(Key::Number),
+                TraversalOperator::Index(Expression::Number(number)) if is_literal(number.value()) => {
+                    Step::Index(Key::Number)
+                }
+                TraversalOperator::Index(Expression::String(_)) => Step::Index(Key::Text),
+                TraversalOperator::Index(_) => Step::Index(Key::Dynamic),
                 TraversalOperator::AttrSplat(_) | TraversalOperator::FullSplat(_) => Step::Splat,
             }));
             Some((root, steps))
@@ -90,7 +114,12 @@ pub(super) fn native_reference(expression: &Expression) -> Option<(String, Vec<S
     }
 }
 
-pub(super) fn reference_in_text(text: &str) -> Option<(String, Vec<Step>)> {
+/// A sign before a number makes it a calculation.
+fn is_literal(number: &hcl::Number) -> bool {
+    number.as_f64().is_some_and(|number| !number.is_sign_negative())
+}
+
+pub(super) fn reference_in_text(text: &str) -> Option<Reference> {
     let file = hcl::edit::parser::parse_body(&format!("a = {text}\n")).ok()?;
     match &file.get_attribute("a")?.value {
         reference @ (Expression::Variable(_) | Expression::Null(_) | Expression::Traversal(_)) => {

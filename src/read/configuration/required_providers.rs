@@ -6,7 +6,7 @@ use super::RequiredProvider;
 use super::body::{Attribute, Block, Problems};
 use super::expression::{Expression, Step};
 use super::provider_block::check_local_name;
-use crate::domain::Engine;
+use crate::domain::{Engine, ProviderAddress, SourceAddress};
 use crate::finding::Place;
 use crate::read::native_syntax::constant::{Constant, NotConstant};
 
@@ -22,6 +22,16 @@ pub(super) struct Entry {
     pub requirement: RequiredProvider,
     /// `configuration_aliases`, such as `aws.west`.
     pub aliases: Vec<String>,
+}
+
+impl RequiredProvider {
+    /// The provider that it means; null where its source, or its name, is none.
+    pub(super) fn address(&self, engine: &Engine) -> Option<ProviderAddress> {
+        match &self.source {
+            Some(source) => Some(SourceAddress::parse(source, engine.name).ok()?.resolve(engine.name)),
+            None => ProviderAddress::implied(engine.name, &self.local_name).ok(),
+        }
+    }
 }
 
 /// The sound entries. Sources and constraints are texts still: what they say is judged with the requirements.
@@ -132,7 +142,8 @@ fn read_aliases(local_name: &str, value: &Expression<'_>, problems: &mut Problem
                 aliases.push(root.clone());
                 continue;
             }
-            Some((root, [Step::Attribute(alias)])) if root == local_name => {
+            // What stands behind the alias is not looked at.
+            Some((root, [Step::Attribute(alias), ..])) if root == local_name => {
                 aliases.push(format!("{root}.{alias}"));
                 continue;
             }
@@ -140,6 +151,11 @@ fn read_aliases(local_name: &str, value: &Expression<'_>, problems: &mut Problem
                 "Configuration aliases must be prefixed with the provider name. Expected \"{local_name}\", but found \
                  \"{root}\"."
             ),
+            None => {
+                let detail = "A single static variable reference is required.";
+                problems.refuse("Invalid expression", detail, element.place());
+                continue;
+            }
             _ => "Configuration aliases can only contain references to local provider configuration names in the \
                   format of provider.alias"
                 .to_owned(),

@@ -3,9 +3,11 @@
 //! Source: OpenTofu `internal/configs/resource.go`, `checks.go`, `import.go`.
 
 use super::ProviderUse;
-use super::body::{Block, Content};
-use super::declarations::{ImportDeclaration, NameKind, Reader, ResourceDeclaration, Role};
-use super::expression::Step;
+use super::addresses::{Keys, Mode, Target, target};
+use super::body::{Attribute, Block, Content};
+use super::conditions::Owner;
+use super::declarations::{ImportDeclaration, NameKind, ProviderReference, Reader, ResourceDeclaration, Role};
+use super::expression::{Expression, Key, Step};
 use super::provider_block::{check_local_name, implied_local_name};
 use super::schemas;
 use crate::domain::{Engine, EngineName};
@@ -14,7 +16,7 @@ use crate::read::native_syntax::schema::{BodySchema, Unknown};
 /// What a `provider` argument says.
 enum ProviderArgument {
     None,
-    Name(String),
+    Reference(ProviderReference),
     /// An error, or what is not understood, has been noted.
     Refused,
 }
@@ -31,15 +33,17 @@ impl<'a> Reader<'a> {
         };
         self.check_identifier(resource_type, type_summary, &block.place);
         self.check_identifier(name, name_summary, &block.place);
-        self.check_repetition(&content);
-        self.resource_blocks(mode, &content);
+        self.check_dependencies(&content);
+        let enabled = self.resource_blocks(mode, &content, [resource_type, name]);
+        self.check_repetition(&content, enabled.as_ref());
         let provider = self.provider_argument(&content);
         let provider = match provider {
             ProviderArgument::Refused => return,
-            ProviderArgument::Name(name) => Some(name),
+            ProviderArgument::Reference(reference) => Some(reference),
             ProviderArgument::None => None,
         };
         self.found.resources.push(ResourceDeclaration {
+            depends_on: content.attributes.get("depends_on").map(|attribute| attribute.place.clone()),
             mode,
             resource_type: resource_type.to_owned(),
             name: name.to_owned(),
@@ -48,55 +52,37 @@ impl<'a> Reader<'a> {
         });
     }
 
-    fn resource_blocks(&mut self, mode: &'static str, content: &Content<'a>) {
+    /// Gives back `enabled` of its lifecycle.
+    fn resource_blocks(
+        &mut self,
+        mode: &'static str,
+        content: &Content<'a>,
+        labels: [&str; 2],
+    ) -> Option<Attribute<'a>> {
         let is_complete = self.schemas.are_complete();
+        let is_of_tofu = self.engine.name == EngineName::Tofu;
+        let mut enabled = None;
         for (index, inner) in content.blocks.iter().enumerate() {
             let is_repeated = content.blocks[..index].iter().any(|earlier| earlier.kind == inner.kind);
             match inner.kind {
                 "locals" if is_complete && mode != "action" => self.reserved_block(mode, inner),
-                "lifecycle" | "connection" | "_" if is_repeated => {
-                    let name = if inner.kind == "_" { "escaping" } else { inner.kind };
-                    let summary = format!("Duplicate {name} block");
-                    self.problems().refuse(
-                        &summary,
-                        "Each block of this type may stand here once.",
-                        inner.place.clone(),
-                    );
+                "connection" | "provisioner" if mode == "ephemeral" && !is_of_tofu => {}
+                "connection" | "provisioner" if mode == "ephemeral" => {
+                    let summary = "Invalid configuration block for ephemeral resource";
+                    let detail = format!("The block type \"{}\" cannot be used in ephemeral resources.", inner.kind);
+                    self.problems().refuse(summary, detail, inner.place.clone());
                 }
-                "lifecycle" if mode != "action" => self.lifecycle(mode, inner),
-                "provisioner" if mode == "resource" => self.provisioner(inner),
+                "lifecycle" | "connection" | "_" if is_repeated => self.repeated_block(inner),
+                "lifecycle" if mode != "action" => {
+                    enabled = self.lifecycle(mode, inner, labels).attributes.remove("enabled");
+                }
+                "provisioner" if mode == "resource" => {
+                    self.provisioner(inner);
+                }
                 _ => {}
             }
         }
-    }
-
-    fn lifecycle(&mut self, mode: &'static str, block: &Block<'a>) {
-        let mut optional = vec!["create_before_destroy", "prevent_destroy", "ignore_changes", "replace_triggered_by"];
-        let mut blocks: Vec<(&str, &[&str])> = vec![("precondition", &[]), ("postcondition", &[])];
-        if self.engine.name == EngineName::Tofu && self.engine.is_at_least(1, 11, 0) {
-            optional.push("enabled");
-        }
-        if self.schemas.takes_destroy_in_lifecycles() {
-            optional.push("destroy");
-        }
-        if self.engine.name == EngineName::Terraform && self.engine.is_at_least(1, 14, 0) {
-            blocks.push(("action_trigger", &[]));
-        }
-        let content = self.content(block, &BodySchema { required: &[], optional: &optional, blocks: &blocks });
-        self.check_rules(&content);
-        if mode == "resource" {
-            if !self.schemas.evaluates_prevent_destroy() {
-                self.check_bool(&content, "prevent_destroy");
-            }
-            return self.check_bool(&content, "create_before_destroy");
-        }
-        let kind = if mode == "data" { "data resource" } else { "ephemeral resource" };
-        for attribute in content.attributes.values().filter(|attribute| attribute.name != "enabled") {
-            let detail =
-                format!("The lifecycle argument \"{}\" is defined only for managed resources.", attribute.name);
-            let summary = format!("Invalid {kind} lifecycle argument");
-            self.problems().refuse(&summary, detail, attribute.place.clone());
-        }
+        enabled
     }
 
     pub(super) fn check(&mut self, block: &Block<'a>) {
@@ -117,7 +103,7 @@ impl<'a> Reader<'a> {
                 self.resource("data", inner);
             } else {
                 let errors_before = self.problems().errors.len();
-                self.check_rule(inner);
+                self.check_rule(inner, Owner::Other);
                 assert_count += usize::from(self.problems().errors.len() == errors_before);
             }
         }
@@ -143,18 +129,15 @@ impl<'a> Reader<'a> {
         }
         let Some(to) = content.attributes.get("to") else { return };
         let provider = self.provider_argument(&content);
-        let reference = to.value.reference().filter(|_| !to.value.is_quoted());
-        let is_static = reference.as_ref().is_some_and(|(_, steps)| !steps.contains(&Step::Index));
-        let target = reference.and_then(|(root, steps)| target(root, steps));
-        let Some((aims_at_module, resource_type, resource_name)) = target else {
-            let detail = "The resource that it aims at could not be told.";
-            return self.problems().give_up("Import address not understood", detail, to.value.place());
+        let Some((is_static, names, target)) = self.import_target(to) else { return };
+        let Target::Resource { is_in_module: aims_at_module, resource_type, name: resource_name, .. } = target else {
+            return;
         };
         let provider_place =
             content.attributes.get("provider").map_or_else(|| block.place.clone(), |a| a.place.clone());
         let provider = match provider {
             ProviderArgument::Refused => return,
-            ProviderArgument::Name(name) => Some(name),
+            ProviderArgument::Reference(reference) => Some(reference),
             ProviderArgument::None => None,
         };
         if provider.is_some() && aims_at_module {
@@ -166,64 +149,102 @@ impl<'a> Reader<'a> {
             provider,
             provider_place,
             aims_at_module,
-            static_target: (is_static && !aims_at_module).then(|| format!("{resource_type}.{resource_name}")),
+            static_target: is_static.then(|| {
+                let text = to.value.native_text().or_else(|| to.value.evaluate().ok()?.into_string().ok()?);
+                (text.unwrap_or_default(), names.join("."))
+            }),
             resource_type,
             resource_name,
             place: block.place.clone(),
         });
     }
 
-    /// The local name that a `provider` argument gives.
+    /// The resource that an import aims at, the names in its address, and whether no key in it has to be evaluated.
+    fn import_target(&mut self, to: &Attribute<'a>) -> Option<(bool, Vec<String>, Target)> {
+        const INVALID: &str = "Invalid import address";
+        let is_tofu = self.engine.name == EngineName::Tofu;
+        let place = to.value.place();
+        if to.value.is_json() && self.expression_in_json(&to.value).is_none() {
+            return None;
+        }
+        if to.value.is_unread() {
+            let detail = "The resource that it aims at could not be told.";
+            self.problems().give_up("Import address not understood", detail, place);
+            return None;
+        }
+        let reference = to.value.reference().filter(|_| to.value.is_json() || !to.value.is_quoted());
+        let target = match reference.filter(|(_, steps)| !steps.contains(&Step::Splat)) {
+            None => Err(if is_tofu { "Invalid import address expression" } else { "Invalid expression" }),
+            Some((root, steps)) => {
+                let is_static = !steps.contains(&Step::Index(Key::Dynamic));
+                let names = steps.iter().filter_map(|step| match step {
+                    Step::Attribute(name) => Some(name.clone()),
+                    _ => None,
+                });
+                let names = std::iter::once(root.clone()).chain(names).collect();
+                let steps = steps.into_iter().filter(|step| *step != Step::Index(Key::Dynamic)).collect();
+                match target((root, steps), Keys::Allowed, self.engine) {
+                    Ok(Target::Module) => Err("Invalid address"),
+                    Ok(target) => Ok((is_static, names, target)),
+                    Err(summary) => Err(summary),
+                }
+            }
+        };
+        let is_managed = matches!(target, Ok((_, _, Target::Resource { mode: Mode::Managed, .. })));
+        let detail = "An import needs the address of a managed resource, such as terraform_data.example[\"key\"].";
+        if let Err(summary) = target {
+            self.problems().refuse(summary, detail, place.clone());
+        }
+        if !is_tofu && !is_managed {
+            self.problems().refuse(INVALID, detail, place);
+            return None;
+        }
+        target.ok()
+    }
+
     fn provider_argument(&mut self, content: &Content<'a>) -> ProviderArgument {
-        const SUMMARY: &str = "Invalid provider configuration reference";
         let Some(attribute) = content.attributes.get("provider") else { return ProviderArgument::None };
-        let place = attribute.value.place();
-        let Some((name, steps)) = attribute.value.reference() else {
-            if attribute.value.is_unread() {
+        match self.provider_reference(&attribute.value, "provider") {
+            Some(reference) => ProviderArgument::Reference(reference),
+            None => ProviderArgument::Refused,
+        }
+    }
+
+    /// A reference to a provider configuration. Null where it is refused, or was not read.
+    pub(super) fn provider_reference(
+        &mut self,
+        expression: &Expression<'a>,
+        argument: &str,
+    ) -> Option<ProviderReference> {
+        const SUMMARY: &str = "Invalid provider configuration reference";
+        let place = expression.place();
+        let Some((name, steps)) = expression.reference() else {
+            if expression.is_unread() {
                 self.problems().give_up(SUMMARY, "The expression could not be read.", place);
             } else {
-                let detail = "The provider argument requires a provider type name, optionally followed by a period and \
-                              then a configuration alias.";
+                let detail = format!(
+                    "The {argument} argument requires a provider type name, optionally followed by a period and then a \
+                     configuration alias."
+                );
                 self.problems().refuse(SUMMARY, detail, place);
             }
-            return ProviderArgument::Refused;
+            return None;
         };
         let takes_key = self.schemas.takes_for_each_in_providers();
-        let is_sound = match steps.as_slice() {
-            [] | [Step::Attribute(_)] => true,
-            [Step::Attribute(_), Step::Index] => takes_key,
-            _ => false,
+        let (alias, has_key) = match steps.as_slice() {
+            [] => (String::new(), false),
+            [Step::Attribute(alias)] => (alias.clone(), false),
+            [Step::Attribute(alias), Step::Index(_)] if takes_key => (alias.clone(), true),
+            _ => {
+                let detail = "Provider name must either stand alone or be followed by a period and then a configuration \
+                              alias.";
+                self.problems().refuse(SUMMARY, detail, place);
+                return None;
+            }
         };
-        if !is_sound {
-            let detail = "Provider name must either stand alone or be followed by a period and then a configuration \
-                          alias.";
-            self.problems().refuse(SUMMARY, detail, place);
-            return ProviderArgument::Refused;
-        }
-        if check_local_name(&name, self.engine, &place, &mut self.found.problems) {
-            ProviderArgument::Name(name)
-        } else {
-            ProviderArgument::Refused
-        }
+        let is_name = check_local_name(&name, self.engine, &place, &mut self.found.problems);
+        is_name.then_some(ProviderReference { name, alias, has_key, place })
     }
-}
-
-/// The resource that an address means: whether it is in a module, its type, its name.
-fn target(root: String, steps: Vec<Step>) -> Option<(bool, String, String)> {
-    let mut names = std::iter::once(Step::Attribute(root)).chain(steps).filter(|step| *step != Step::Index);
-    let mut aims_at_module = false;
-    let mut next = || match names.next() {
-        Some(Step::Attribute(name)) => Some(name),
-        _ => None,
-    };
-    let mut name = next()?;
-    while name == "module" {
-        aims_at_module = true;
-        next()?;
-        name = next()?;
-    }
-    (name != "data").then_some(())?;
-    Some((aims_at_module, name, next()?))
 }
 
 impl ResourceDeclaration {
@@ -232,7 +253,7 @@ impl ResourceDeclaration {
     pub(super) fn provider_use(&self, engine: &Engine) -> Option<ProviderUse> {
         let what = format!("{}.{}.{}", self.mode, self.resource_type, self.name);
         let local_name = match &self.provider {
-            Some(name) => name.clone(),
+            Some(reference) => reference.name.clone(),
             None => implied_local_name(&self.resource_type, engine)?,
         };
         Some(ProviderUse { local_name, what, place: self.place.clone() })

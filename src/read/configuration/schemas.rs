@@ -128,9 +128,17 @@ impl<'a> Schemas<'a> {
         (required, optional)
     }
 
-    /// OpenTofu's `removed` first had nothing but its address.
+    /// The first `removed` had nothing but its address, and a lifecycle in Terraform.
     pub(super) fn removed(self) -> BodySchema<'static> {
-        if self.since(Some(7), Some(10)) { REMOVED } else { BodySchema { blocks: &[], ..REMOVED } }
+        let blocks: &[(&str, &[&str])] = match self.engine.name {
+            EngineName::Terraform if self.since(Some(9), None) => {
+                &[("lifecycle", NONE), ("connection", NONE), ("provisioner", &["type"])]
+            }
+            EngineName::Terraform => &[("lifecycle", NONE)],
+            EngineName::Tofu if self.since(None, Some(10)) => &[("lifecycle", NONE), ("provisioner", &["type"])],
+            EngineName::Tofu => &[],
+        };
+        BodySchema { required: &["from"], optional: &[], blocks }
     }
 
     pub(super) fn takes_lifecycle_in_modules(self) -> bool {
@@ -157,6 +165,11 @@ impl<'a> Schemas<'a> {
     /// Whether `prevent_destroy` may be more than a constant.
     pub(super) fn evaluates_prevent_destroy(self) -> bool {
         self.since(None, Some(12))
+    }
+
+    /// Whether a variable's validation may look at other values too.
+    pub(super) fn validates_with_other_values(self) -> bool {
+        self.since(Some(9), Some(9))
     }
 
     /// Whether module sources and versions may refer to variables and local values.
@@ -211,12 +224,6 @@ pub(super) const DATA: BodySchema<'static> = BodySchema {
 };
 
 pub(super) const MOVED: BodySchema<'static> = BodySchema { required: &["from", "to"], optional: &[], blocks: &[] };
-
-const REMOVED: BodySchema<'static> = BodySchema {
-    required: &["from"],
-    optional: &[],
-    blocks: &[("lifecycle", NONE), ("provisioner", &["type"]), ("connection", NONE)],
-};
 
 pub(super) const CHECK: BodySchema<'static> =
     BodySchema { required: &[], optional: &[], blocks: &[("data", TYPE_AND_NAME), ("assert", NONE)] };

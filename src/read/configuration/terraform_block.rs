@@ -43,6 +43,7 @@ impl<'a> Reader<'a> {
                     self.found.required_providers.push(found);
                 }
                 "encryption" => self.found.encryptions.push(inner.place),
+                "provider_meta" => self.found.provider_metas.push((inner.labels[0].to_owned(), inner.place)),
                 _ => {}
             }
         }
@@ -50,11 +51,21 @@ impl<'a> Reader<'a> {
 
     fn language_edition(&mut self, content: &Content<'a>) {
         if let Some(attribute) = content.attributes.get("language") {
-            let keyword = attribute.value.reference().filter(|(_, steps)| steps.is_empty()).map(|(name, _)| name);
-            match keyword.as_deref() {
-                Some("TF2021") => {}
-                Some("tofu2024") if self.engine.name == EngineName::Tofu => {}
-                _ => self.problems().give_up("Unsupported language edition", "", attribute.place.clone()),
+            let summary = match attribute.value.keyword().as_deref() {
+                Some("TF2021") => None,
+                Some(_) => Some("Unsupported language edition"),
+                None => Some("Invalid language edition"),
+            };
+            let place = attribute.place.clone();
+            match summary {
+                Some(summary) if attribute.value.is_unread() || !self.schemas.are_complete() => {
+                    self.problems().give_up(summary, "", place);
+                }
+                Some(summary) => {
+                    let detail = "The only edition of the language that is supported is TF2021.";
+                    self.problems().refuse(summary, detail, place);
+                }
+                None => {}
             }
         }
         if let Some(attribute) = content.attributes.get("experiments") {

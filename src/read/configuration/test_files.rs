@@ -100,6 +100,7 @@ fn run_call(run: &Block<'_>, problems: &mut Problems) -> Option<CallDeclaration>
         source,
         version,
         repetition: None,
+        depends_on: None,
         providers: None,
     })
 }

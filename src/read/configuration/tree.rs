@@ -3,6 +3,7 @@
 //! Source: OpenTofu `internal/initwd/module_install.go`, `internal/configs/configload/loader_load.go`.
 
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
@@ -13,8 +14,9 @@ use super::module::{self, LoadedModule};
 use super::schemas::Schemas;
 use super::source::{self, clean_path, is_fetchable};
 use super::{
-    ChildModule, Configuration, InstallationRecord, MissingModule, Module, ModuleCall, ModuleSource, test_files,
-    variables_files,
+    ChildModule, Configuration, InstallationRecord, MissingModule, Module, ModuleCall, ModuleSource,
+    passed_providers::{self, ProviderNames},
+    test_files, variables_files,
 };
 use crate::domain::{CoreConstraints, Engine};
 use crate::finding::{Place, Sources};
@@ -58,6 +60,7 @@ pub(super) fn read(
         directory: Utf8PathBuf::new(),
         is_reinstalled: false,
         repetition: None,
+        caller: Rc::new(root.providers.clone()),
         is_test_file: false,
     };
     let ancestor = canonical(root_module);
@@ -94,6 +97,7 @@ struct Tree<'a> {
     is_cut_off: bool,
 }
 
+#[derive(Clone)]
 struct Parent {
     key: String,
     /// Relative to the root module, or absolute.
@@ -102,6 +106,8 @@ struct Parent {
     is_reinstalled: bool,
     /// Its call, or one above, is repeated or conditional: no provider may be configured below.
     repetition: Option<Place>,
+    /// The providers of the module that calls.
+    caller: Rc<ProviderNames>,
     /// It is a test file: what its runs call is loaded as if it were a root module.
     is_test_file: bool,
 }
@@ -126,7 +132,7 @@ impl Tree<'_> {
             _ => None,
         };
         let values = [&call.source, &call.version].map(|text| text.as_ref().map(|text| text.value.clone()));
-        if values.contains(&Some(TextValue::Refused)) || !is_name(&call.name) {
+        if values[0] == Some(TextValue::Refused) || !is_name(&call.name) {
             return;
         }
         let (source_text, version) = (text(&call.source), text(&call.version));
@@ -142,7 +148,7 @@ impl Tree<'_> {
         let declaration = call;
         let call = ModuleCall { name: call.name.clone(), source: source_text, source_place, version };
         let record = self.record(parent, key, &call, &source);
-        let location = self.locate(parent, key, &call, &source, record);
+        let location = self.locate(parent, key, (&call, self.has_version(declaration)), &source, record);
         let is_reinstalled = record != InstallationRecord::Installed && record != InstallationRecord::VersionUnrecorded;
         let mut child = ChildModule { call, source, module: None, missing: None, record };
         match location {
@@ -150,7 +156,9 @@ impl Tree<'_> {
             Location::Unread => {}
             Location::Directory(directory) => {
                 let repetition = declaration.repetition.clone().or_else(|| parent.repetition.clone());
-                let place = Parent { key: key.to_owned(), directory, is_reinstalled, repetition, is_test_file: false };
+                let caller = parent.caller.clone();
+                let place =
+                    Parent { key: key.to_owned(), directory, is_reinstalled, repetition, caller, is_test_file: false };
                 self.descend(&mut child, declaration, &place, parent.is_test_file);
             }
         }
@@ -202,19 +210,14 @@ impl Tree<'_> {
             });
         }
         if !is_run {
-            check_providers(
-                &loaded.configured,
-                &loaded.aliases,
-                call,
-                parent.repetition.as_ref(),
-                self.engine,
-                &mut module,
-            );
+            let names = [&parent.caller, &loaded.providers];
+            module.errors.extend(passed_providers::check(call, parent.repetition.as_ref(), names, self.engine));
         }
         child.module = Some(module);
         self.calls_before.push(real);
+        let below = Parent { caller: Rc::new(loaded.providers), ..parent.clone() };
         for call in &loaded.calls {
-            self.child(parent, &format!("{}.{}", parent.key, call.name), call);
+            self.child(&below, &format!("{}.{}", parent.key, call.name), call);
         }
         self.calls_before.pop();
     }
@@ -249,16 +252,15 @@ impl Tree<'_> {
         &self,
         parent: &Parent,
         key: &str,
-        call: &ModuleCall,
+        (call, has_version): (&ModuleCall, bool),
         source: &ModuleSource,
         record: InstallationRecord,
     ) -> Location {
         const INVALID_VERSION: &str = "Invalid version constraint";
         let place = &call.source_place;
         if let ModuleSource::Invalid(reason) = source {
-            let is_of_registry = call.version.is_some();
             let summary =
-                if is_of_registry { "Invalid registry module source address" } else { "Invalid module source address" };
+                if has_version { "Invalid registry module source address" } else { "Invalid module source address" };
             return Location::Missing(invalid(summary, reason, place));
         }
         if let Some(Err(_)) = call.version.as_deref().map(CoreConstraints::parse) {
@@ -344,38 +346,6 @@ impl Tree<'_> {
 /// The providers that a called module configures, expects and is given have to fit together.
 ///
 /// Source: OpenTofu `internal/configs/provider_validation.go` `validateProviderConfigs`.
-fn check_providers(
-    configured: &[String],
-    aliases: &[String],
-    call: &CallDeclaration,
-    repetition: Option<&Place>,
-    engine: &Engine,
-    module: &mut Module,
-) {
-    let mut refuse = |summary: &str, detail: String, place: &Place| {
-        module.errors.push(Problem { summary: summary.to_owned(), detail, place: place.clone() });
-    };
-    if let (Some(place), false) = (repetition, configured.is_empty()) {
-        let arguments = Schemas::new(engine).repetition_arguments();
-        let detail = format!(
-            "The module is a legacy module which contains its own local provider configurations, and so calls to it may \
-             not use the {arguments} arguments."
-        );
-        refuse(&format!("Module is incompatible with {arguments}"), detail, place);
-    }
-    let Some(given) = &call.providers else { return };
-    for name in configured.iter().filter(|name| given.contains(name)) {
-        let detail = format!("The module \"{}\" has its own local configuration for {name}.", call.name);
-        refuse("Cannot override provider configuration", detail, &call.place);
-    }
-    for name in aliases.iter().filter(|name| !given.contains(name) && !configured.contains(name)) {
-        let detail = format!(
-            "The child module requires an additional configuration for a provider, with the local name \"{name}\"."
-        );
-        refuse("Missing required provider configuration", detail, &call.place);
-    }
-}
-
 fn normalized(source: &ModuleSource) -> Option<&str> {
     match source {
         ModuleSource::Local(text) | ModuleSource::LocalCopy(text) => Some(text),

@@ -3,7 +3,8 @@
 //! Source: hashicorp/hcl v2 `ext/typeexpr/get_type.go`; OpenTofu `internal/configs/named_values.go`
 //! `decodeVariableType`; zclconf/go-cty `cty/convert`.
 
-use super::declarations::Reader;
+use super::body::ParsedFile;
+use super::declarations::{Reader, VariableValue};
 use super::expression::Expression;
 use crate::read::native_syntax::constant::Constant;
 
@@ -27,21 +28,31 @@ pub(super) struct AttributeType {
     is_optional: bool,
 }
 
-impl<'a> Reader<'a> {
-    /// The `type` of a variable; what is wrong with it is said. In JSON only single words are judged.
-    pub(super) fn variable_type(&mut self, expression: &Expression<'a>) -> Option<ValueType> {
+impl Reader<'_> {
+    /// The `type` of a variable; what is wrong with it is said.
+    pub(super) fn variable_type(&mut self, expression: &Expression<'_>) -> Option<ValueType> {
         if expression.is_unread() {
+            if expression.repeated_key().is_some() {
+                self.refuse_type("Object constructor map keys must be unique.", expression);
+            }
             return None;
         }
         if expression.is_quoted() {
+            let summary = match expression.evaluate() {
+                Ok(Constant::String(text)) if ["string", "list", "map"].contains(&text.as_str()) => {
+                    "Invalid quoted type constraints"
+                }
+                Ok(_) => "Invalid legacy variable type hint",
+                Err(_) => "Invalid type specification",
+            };
             let detail = "Remove the quotes around the type constraint.";
-            self.problems().refuse("Invalid quoted type constraints", detail, expression.place());
+            self.problems().refuse(summary, detail, expression.place());
             return None;
         }
         match keyword(expression).as_deref() {
             Some("list") => return Some(ValueType::Collection("list", Box::new(ValueType::Any))),
             Some("map") => return Some(ValueType::Collection("map", Box::new(ValueType::Any))),
-            None if expression.is_json() => return None,
+            None if expression.is_json() => return self.variable_type_in_json(expression),
             _ => {}
         }
         let errors_before = self.problems().errors.len();
@@ -50,12 +61,30 @@ impl<'a> Reader<'a> {
         (self.problems().errors.len() == errors_before).then_some(found)
     }
 
-    fn refuse_type(&mut self, detail: impl Into<String>, expression: &Expression<'a>) -> ValueType {
+    /// A type that a JSON string spells out.
+    fn variable_type_in_json(&mut self, expression: &Expression<'_>) -> Option<ValueType> {
+        let Ok(Constant::String(text)) = expression.evaluate() else {
+            self.refuse_type("A type is written as a string.", expression);
+            return None;
+        };
+        let Some(file) = ParsedFile::of_expression(&text).0 else {
+            self.refuse_type("This string spells out no type.", expression);
+            return None;
+        };
+        let attribute = file.root().attributes().next()?;
+        let errors_before = self.problems().errors.len();
+        let found = self.value_type(&attribute.value);
+        let errors = self.problems().errors.iter_mut().skip(errors_before);
+        let is_sound = errors.map(|problem| problem.place = expression.place()).count() == 0;
+        is_sound.then_some(found)
+    }
+
+    fn refuse_type(&mut self, detail: impl Into<String>, expression: &Expression<'_>) -> ValueType {
         self.problems().refuse("Invalid type specification", detail, expression.place());
         ValueType::Any
     }
 
-    fn value_type(&mut self, expression: &Expression<'a>) -> ValueType {
+    fn value_type(&mut self, expression: &Expression<'_>) -> ValueType {
         if expression.is_unread() {
             return ValueType::Any;
         }
@@ -98,7 +127,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn object_type(&mut self, expression: &Expression<'a>) -> ValueType {
+    fn object_type(&mut self, expression: &Expression<'_>) -> ValueType {
         let Some(items) = expression.items() else {
             if expression.is_unread() {
                 return ValueType::Any;
@@ -126,7 +155,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `optional(TYPE)` or `optional(TYPE, DEFAULT)`.
-    fn optional_type(&mut self, expression: &Expression<'a>, arguments: &[Expression<'a>]) -> Option<ValueType> {
+    fn optional_type(&mut self, expression: &Expression<'_>, arguments: &[Expression<'_>]) -> Option<ValueType> {
         let (wanted, default) = match arguments {
             [wanted] => (wanted, None),
             [wanted, default] => (wanted, Some(default)),
@@ -158,6 +187,18 @@ fn keyword(expression: &Expression<'_>) -> Option<String> {
     let is_bare = expression.is_json() || !expression.is_quoted();
     let (name, steps) = expression.reference().filter(|_| is_bare)?;
     steps.is_empty().then_some(name)
+}
+
+impl VariableValue {
+    /// Why the default does not convert to the type. Null where it does, and where that is not known.
+    pub(super) fn mismatch(&self) -> Option<String> {
+        let file = ParsedFile::of_expression(self.default.as_ref()?).0?;
+        let default = file.root().attributes().next()?;
+        if self.nullable == Some(false) && default.value.evaluate() == Ok(Constant::Null) {
+            return Some("a null default value is not valid when nullable=false".to_owned());
+        }
+        self.value_type.as_ref()?.mismatch(&default.value)
+    }
 }
 
 impl ValueType {

@@ -32,6 +32,8 @@ pub struct NativeFile {
     pub errors: Vec<SyntaxError>,
     /// Expressions that stand as a constant in `body`, by byte range.
     pub unread: Vec<Range<usize>>,
+    /// Where an object starts, and where a key of its stands for the second time: the tree holds no such expression.
+    repeated_keys: Vec<(usize, usize)>,
     /// Where each line starts: places are asked for by the thousand.
     line_starts: Vec<usize>,
 }
@@ -57,8 +59,16 @@ impl NativeFile {
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         let outcome = grammar::check(bytes);
         if !outcome.errors.is_empty() || outcome.is_too_deep {
-            return Self { text, body: None, errors: outcome.errors, unread: Vec::new(), line_starts };
+            return Self {
+                text,
+                body: None,
+                errors: outcome.errors,
+                unread: Vec::new(),
+                repeated_keys: Vec::new(),
+                line_starts,
+            };
         }
+        let repeated_keys = outcome.repeated_keys;
         let mut readable = text.to_string();
         if readable.starts_with('\u{feff}') {
             readable.replace_range(..3, "   ");
@@ -74,7 +84,7 @@ impl NativeFile {
             stand_in(&mut readable, range, "0");
         }
         if let Ok(body) = hcl::edit::parser::parse_body(&readable) {
-            return Self { text, body: Some(body), errors: Vec::new(), unread, line_starts };
+            return Self { text, body: Some(body), errors: Vec::new(), unread, repeated_keys, line_starts };
         }
         for comment in outcome.comments {
             stand_in(&mut readable, &comment, "");
@@ -85,12 +95,18 @@ impl NativeFile {
         }
         unread.append(&mut others);
         let body = hcl::edit::parser::parse_body(&readable).ok();
-        Self { text, body, errors: Vec::new(), unread, line_starts }
+        Self { text, body, errors: Vec::new(), unread, repeated_keys, line_starts }
     }
 
     /// Whether the expression at this span was replaced.
     pub fn is_unread(&self, span: &Range<usize>) -> bool {
         self.unread.iter().any(|range| range.start == span.start)
+    }
+
+    /// Where a key of an object stands for the second time in an expression that was replaced.
+    pub fn repeated_key(&self, span: &Range<usize>) -> Option<usize> {
+        let range = self.unread.iter().find(|range| range.start == span.start)?;
+        self.repeated_keys.iter().find(|(object, _)| range.contains(object)).map(|(_, key)| *key)
     }
 
     /// A part of the file, or the file itself.

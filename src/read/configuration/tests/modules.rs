@@ -186,8 +186,13 @@ fn providers_that_a_module_configures_expects_and_is_given_fit_together() {
         ),
         (
             "providers = {\n    x.west = x\n  }",
-            "terraform {\n  required_providers {\n    x = {\n      source = \"a/x\"\n      configuration_aliases = [x.west]\n    }\n  }\n}\n",
+            "terraform {\n  required_providers {\n    x = {\n      source = \"hashicorp/x\"\n      configuration_aliases = [x.west]\n    }\n  }\n}\n",
             None,
+        ),
+        (
+            "providers = {\n    x.west = x\n  }",
+            "terraform {\n  required_providers {\n    x = {\n      source = \"a/x\"\n      configuration_aliases = [x.west]\n    }\n  }\n}\n",
+            Some("Provider type mismatch"),
         ),
         ("", "import {\n  to = x_y.z\n  id = \"1\"\n}\n", Some("Invalid import configuration")),
     ];

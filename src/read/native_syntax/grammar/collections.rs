@@ -1,5 +1,6 @@
 //! Tuples, objects and the `for` expressions that make them.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::super::scanner::{Kind, Token};
@@ -58,6 +59,7 @@ impl Grammar<'_> {
                 open.range.clone(),
             )
         };
+        let mut keys = BTreeSet::new();
         loop {
             match self.peek_kind() {
                 Kind::Newline => {
@@ -70,8 +72,13 @@ impl Grammar<'_> {
                 }
                 _ => {}
             }
+            let key_start = self.peek().range.start;
             self.expression()?;
             let separator = self.read();
+            let key = self.bytes.get(key_start..separator.range.start).unwrap_or_default().trim_ascii();
+            if !keys.insert(key.to_vec()) {
+                self.repeated_keys.push((open.range.start, key_start));
+            }
             match separator.kind {
                 Kind::Equal | Kind::Colon => {}
                 Kind::Newline | Kind::Comma => {

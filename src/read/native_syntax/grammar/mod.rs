@@ -25,6 +25,8 @@ pub(super) struct Outcome {
     pub errors: Vec<SyntaxError>,
     /// The expression of every attribute, in the text's order.
     pub expressions: Vec<Range<usize>>,
+    /// Where an object starts, and where a key of its stands for the second time.
+    pub repeated_keys: Vec<(usize, usize)>,
     pub comments: Vec<Range<usize>>,
     pub heredocs: Heredocs,
     pub is_too_deep: bool,
@@ -41,7 +43,15 @@ type Parsed<T = ()> = Result<T, Stop>;
 pub(super) fn check(bytes: &[u8]) -> Outcome {
     let Scanned { tokens, comments, heredocs } = scan(bytes);
     let mut errors = token_errors(bytes, &tokens);
-    let mut grammar = Grammar { bytes, tokens, next: 0, newlines_count: vec![true], depth: 0, expressions: Vec::new() };
+    let mut grammar = Grammar {
+        bytes,
+        tokens,
+        next: 0,
+        newlines_count: vec![true],
+        depth: 0,
+        expressions: Vec::new(),
+        repeated_keys: Vec::new(),
+    };
     let is_too_deep = match grammar.body(Kind::End, 0..0) {
         Ok(()) => false,
         Err(Stop::TooDeep) => true,
@@ -50,7 +60,8 @@ pub(super) fn check(bytes: &[u8]) -> Outcome {
             false
         }
     };
-    Outcome { errors, expressions: grammar.expressions, comments, heredocs, is_too_deep }
+    let Grammar { expressions, repeated_keys, .. } = grammar;
+    Outcome { errors, expressions, repeated_keys, comments, heredocs, is_too_deep }
 }
 
 /// Tokens that no HCL text may hold.
@@ -110,6 +121,7 @@ struct Grammar<'a> {
     newlines_count: Vec<bool>,
     depth: usize,
     expressions: Vec<Range<usize>>,
+    repeated_keys: Vec<(usize, usize)>,
 }
 
 impl Grammar<'_> {
