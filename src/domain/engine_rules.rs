@@ -92,6 +92,23 @@ impl Engine {
         self.name == EngineName::Tofu && self.is_at_least(1, 12, 0)
     }
 
+    /// `init` compares the arguments of module calls with the modules' variables, as it walks them to evaluate sources.
+    ///
+    /// Source: Terraform `internal/terraform/node_module_install.go`.
+    pub fn checks_module_arguments(&self) -> bool {
+        self.name == EngineName::Terraform && self.is_at_least(1, 15, 0)
+    }
+
+    /// Its error about a second `backend` block.
+    ///
+    /// Source: `internal/configs/module.go`.
+    pub fn says_backend_is_repeated(&self) -> &'static str {
+        match self.name {
+            EngineName::Terraform if self.is_at_least(1, 13, 0) => "Duplicate 'backend' configuration block",
+            EngineName::Terraform | EngineName::Tofu => "Duplicate backend configuration",
+        }
+    }
+
     /// Its error about a second `cloud` block.
     ///
     /// Source: `internal/configs/module.go`.

@@ -138,7 +138,7 @@ impl Reader<'_> {
 
     fn read_body(&mut self) -> (Vec<ProviderLock>, Vec<Problem>) {
         let (mut locks, mut warnings) = (Vec::new(), Vec::new());
-        let Some(body) = self.file.body.take() else {
+        let Some(body) = self.file.body.take().filter(|_| self.file.errors.is_empty()) else {
             for error in std::mem::take(&mut self.file.errors) {
                 self.errors.push(self.file.problem(self.path, error));
             }

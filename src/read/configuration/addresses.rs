@@ -74,6 +74,12 @@ pub(super) fn target((root, steps): Reference, keys: Keys, engine: &Engine) -> R
         return Err(INVALID_OPERATOR);
     }
     let (mode, rest) = match rest {
+        [Step::Attribute(word), ..] if keys == Keys::Allowed && is_reserved(word, engine) => return Err(INVALID),
+        [Step::Attribute(word), after @ ..]
+            if word == "resource" && keys == Keys::Allowed && takes_resource_prefix(engine) =>
+        {
+            (Mode::Managed, after)
+        }
         [Step::Attribute(word), after @ ..] if word == "data" => (Mode::Data, after),
         [Step::Attribute(word), after @ ..]
             if word == "ephemeral" && knows_ephemeral(engine) && (is_tofu || keys == Keys::Allowed) =>
@@ -90,6 +96,17 @@ pub(super) fn target((root, steps): Reference, keys: Keys, engine: &Engine) -> R
         _ => return Err(INVALID),
     }
     Ok(Target::Resource { is_in_module, mode, resource_type: resource_type.clone(), name: name.clone() })
+}
+
+/// Words that are no types of resources, but behind `resource.`.
+fn is_reserved(word: &str, engine: &Engine) -> bool {
+    const WORDS: [&str; 11] =
+        ["count", "each", "local", "module", "path", "self", "terraform", "var", "template", "lazy", "arg"];
+    engine.name == EngineName::Terraform && engine.is_at_least(1, 10, 0) && WORDS.contains(&word)
+}
+
+fn takes_resource_prefix(engine: &Engine) -> bool {
+    engine.name == EngineName::Terraform && engine.is_at_least(1, 9, 0)
 }
 
 fn knows_ephemeral(engine: &Engine) -> bool {

@@ -86,6 +86,14 @@ impl ParsedFile {
         (file, problems.errors)
     }
 
+    /// Where a function is called by a name with `::` in it.
+    pub(super) fn scoped_call(&self) -> Option<Place> {
+        match &self.syntax {
+            Syntax::Native(native) => native.scoped_call.map(|start| self.place(Some(start..start + 2))),
+            Syntax::Json(_) => None,
+        }
+    }
+
     pub(super) fn root(&self) -> Body<'_> {
         let kind = match &self.syntax {
             Syntax::Native(native) => match &native.body {

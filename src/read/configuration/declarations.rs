@@ -11,6 +11,7 @@ use super::value_type::ValueType;
 use super::{Backend, CoreVersion, ProviderBlock};
 use crate::domain::Engine;
 use crate::finding::Place;
+use crate::read::Problem;
 use crate::read::native_syntax::constant::Constant;
 use crate::read::native_syntax::schema::{BodySchema, Unknown};
 
@@ -73,6 +74,10 @@ pub(super) struct CallDeclaration {
     /// `count`, `for_each`, `enabled` or `depends_on`: then no provider may be configured below.
     pub repetition: Option<Place>,
     pub depends_on: Option<Place>,
+    /// What it gives to variables.
+    pub arguments: Vec<(String, Place)>,
+    /// Blocks that no module has.
+    pub other_blocks: Vec<Problem>,
     /// The providers that it is given; null where that is not known.
     pub providers: Option<Vec<PassedProvider>>,
 }
@@ -165,11 +170,16 @@ pub(super) struct VariableValue {
     /// Its default as an expression in native syntax.
     pub default: Option<String>,
     pub nullable: Option<bool>,
+    pub is_required: bool,
 }
 
 /// Reads the declarations of one parsed file.
 pub(super) fn read(file: &ParsedFile, role: Role, engine: &Engine) -> Declarations {
     let mut reader = Reader { engine, schemas: Schemas::new(engine), role, file, found: Declarations::default() };
+    if let Some(place) = file.scoped_call().filter(|_| !reader.schemas.takes_scoped_calls()) {
+        let detail = "An argument definition must end with a newline.";
+        reader.problems().refuse("Missing newline after argument", detail, place);
+    }
     reader.file();
     reader.found
 }

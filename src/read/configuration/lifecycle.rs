@@ -11,6 +11,13 @@ use crate::domain::EngineName;
 use crate::read::native_syntax::constant::Constant;
 use crate::read::native_syntax::schema::BodySchema;
 
+/// `depends_on`, where it names something.
+pub(super) fn dependencies<'a, 'b>(content: &'b Content<'a>) -> Option<&'b Attribute<'a>> {
+    let attribute = content.attributes.get("depends_on")?;
+    let is_empty = attribute.value.elements().is_some_and(|elements| elements.is_empty());
+    (!is_empty).then_some(attribute)
+}
+
 const INVALID_EXPRESSION: &str = "Invalid expression";
 
 impl<'a> Reader<'a> {

@@ -16,6 +16,7 @@ mod module;
 mod module_block;
 mod moves;
 mod named_values;
+mod passed_arguments;
 mod passed_providers;
 mod provider_block;
 mod provisioner_block;

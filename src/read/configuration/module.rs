@@ -32,6 +32,8 @@ pub(super) struct LoadedModule {
     /// Where the first `import` block stands: only the root module may have one.
     pub import: Option<Place>,
     pub providers: ProviderNames,
+    /// By name, whether a call has to give it.
+    pub variables: BTreeMap<String, bool>,
     /// False where the directory itself could not be read.
     pub is_readable: bool,
 }
@@ -145,9 +147,10 @@ impl<'a> Merge<'a> {
                             self.engine.says_cloud_is_repeated(),
                             "A module may have only one 'cloud' block configuring a cloud backend.",
                         ),
-                        (false, false) => {
-                            ("Duplicate backend configuration", "A module may have only one backend configuration.")
-                        }
+                        (false, false) => (
+                            self.engine.says_backend_is_repeated(),
+                            "A module may have only one backend configuration.",
+                        ),
                         _ => (
                             self.engine.says_backend_and_cloud(),
                             "A module may declare either one 'cloud' block configuring a cloud backend OR one 'backend' \
@@ -155,8 +158,8 @@ impl<'a> Merge<'a> {
                         ),
                     };
                     self.problems.refuse(summary, detail, backend.place.clone());
-                    // Terraform asks the cloud all the same.
-                    if backend.kind == "cloud" && self.engine.name == EngineName::Terraform {
+                    // The cloud is asked all the same.
+                    if backend.kind == "cloud" {
                         self.module.backend = Some(backend);
                     }
                 }
@@ -232,7 +235,9 @@ impl<'a> Merge<'a> {
             if let Some((target, names)) = &import.static_target
                 && self.indices.insert(Key::Import(target.clone()), self.imports.len()).is_some()
             {
-                let shown = if self.engine.name == EngineName::Tofu { target } else { names };
+                let is_by_name =
+                    self.engine.name == EngineName::Terraform && Schemas::new(self.engine).evaluates_import_targets();
+                let shown = if is_by_name { names } else { target };
                 let summary = format!("Duplicate import configuration for \"{shown}\"");
                 self.problems.refuse(&summary, "A resource can have only one import block.", import.place.clone());
             }
@@ -289,6 +294,8 @@ impl<'a> Merge<'a> {
             let of_kind = self.providers.iter().filter(move |provider| provider.is_configured == is_configured);
             of_kind.map(ProviderDeclaration::key).collect()
         };
+        let variables =
+            self.names.into_values().filter_map(|name| Some((name.name, name.value?.is_required))).collect();
         let required = self.module.required_providers.values();
         let providers = ProviderNames {
             required: required.map(|entry| (entry.local_name.clone(), entry.address(self.engine))).collect(),
@@ -305,6 +312,7 @@ impl<'a> Merge<'a> {
             tests: ModuleFiles::default(),
             import: self.import,
             providers,
+            variables,
             is_readable,
         }
     }
@@ -320,8 +328,11 @@ impl<'a> Merge<'a> {
                 && target.provider.as_ref().map(ProviderReference::key)
                     != import.provider.as_ref().map(ProviderReference::key)
         }) {
-            let detail = "The provider argument in the target resource block must match the import block.";
-            self.problems.refuse("Invalid import provider argument", detail, import.provider_place.clone());
+            self.module.tree_errors.push(Problem {
+                summary: "Invalid import provider argument".to_owned(),
+                detail: "The provider argument in the target resource block must match the import block.".to_owned(),
+                place: import.provider_place.clone(),
+            });
         }
         if (target.is_some() || import.aims_at_module) && !Schemas::new(self.engine).counts_every_import() {
             return;

@@ -2,10 +2,13 @@
 //!
 //! Source: OpenTofu `internal/configs/module_call.go`.
 
-use super::body::{Attribute, Block, Content};
+use super::body::{Attribute, Block, Content, Problems};
 use super::declarations::{CallDeclaration, PassedProvider, Reader, Role, Text, TextValue, has_template, text};
 use super::expression::Expression;
+use super::lifecycle::dependencies;
 use super::schemas;
+use crate::domain::EngineName;
+use crate::read::Problem;
 use crate::read::native_syntax::constant::{Constant, NotConstant};
 use crate::read::native_syntax::schema::{BodySchema, Unknown};
 
@@ -22,10 +25,8 @@ impl<'a> Reader<'a> {
             .attributes
             .get("version")
             .map(|attribute| self.module_text(attribute, "Invalid version constraint"));
-        let is_empty =
-            |attribute: &&Attribute<'a>| attribute.value.elements().is_some_and(|elements| elements.is_empty());
-        let dependencies = content.attributes.get("depends_on").filter(|attribute| !is_empty(attribute));
-        let repetition = ["count", "for_each"].iter().find_map(|name| content.attributes.get(name)).or(dependencies);
+        let repetition =
+            ["count", "for_each"].iter().find_map(|name| content.attributes.get(name)).or(dependencies(&content));
         let repetition = repetition.or(enabled.as_ref()).map(|attribute| attribute.place.clone());
         self.check_repetition(&content, enabled.as_ref());
         self.check_dependencies(&content);
@@ -33,13 +34,21 @@ impl<'a> Reader<'a> {
             None => Some(Vec::new()),
             Some(attribute) => self.passed_providers(&attribute.value),
         };
+        let is_of_call = |name: &str| schemas::MODULE_ARGUMENTS.contains(&name);
+        let escaped = content.blocks.iter().filter(|inner| inner.kind == "_").flat_map(|inner| inner.body.attributes());
+        let own = block.body.attributes().filter(|attribute| !is_of_call(attribute.name));
+        let own = own.filter(|attribute| !schemas::MODULE_BLOCKS.iter().any(|(kind, _)| *kind == attribute.name));
+        let arguments: Vec<_> = own.chain(escaped).collect();
+        let other_blocks = other_blocks(block, &arguments);
         self.found.calls.push(CallDeclaration {
             name: block.labels[0].to_owned(),
             place: block.place.clone(),
             source,
             version,
             repetition,
-            depends_on: content.attributes.get("depends_on").map(|attribute| attribute.place.clone()),
+            depends_on: dependencies(&content).map(|attribute| attribute.place.clone()),
+            arguments: arguments.into_iter().map(|argument| (argument.name.to_owned(), argument.place)).collect(),
+            other_blocks,
             providers,
         });
     }
@@ -53,8 +62,17 @@ impl<'a> Reader<'a> {
             Ok(Constant::String(text)) if is_evaluated && attribute.value.is_json() && has_template(&text) => {
                 TextValue::Unevaluated
             }
+            Ok(Constant::Null) if attribute.name == "source" => {
+                self.problems().refuse(refusal, "Unsuitable value: value cannot be null", place.clone());
+                TextValue::Refused
+            }
             Err(_) if is_evaluated => TextValue::Unevaluated,
             Err(NotConstant::NotUnderstood) => TextValue::Unevaluated,
+            Ok(Constant::Tuple | Constant::Object) if is_evaluated && self.engine.name == EngineName::Terraform => {
+                let detail = "Invalid expression value: string required.";
+                self.problems().refuse("Incorrect value type", detail, place.clone());
+                TextValue::Refused
+            }
             _ => text(&attribute.value, refusal, "Unsuitable value: string required", &mut self.found.problems),
         };
         Text { value, place }
@@ -118,4 +136,14 @@ impl<'a> Reader<'a> {
         }
         is_known.then_some(passed)
     }
+}
+
+/// Blocks that stand in a call beside what calls have.
+fn other_blocks(block: &Block<'_>, arguments: &[Attribute<'_>]) -> Vec<Problem> {
+    let arguments = arguments.iter().map(|argument| argument.name);
+    let optional: Vec<&str> = arguments.chain(schemas::MODULE_ARGUMENTS.iter().copied()).collect();
+    let schema = BodySchema { required: &[], optional: &optional, blocks: schemas::MODULE_BLOCKS };
+    let mut problems = Problems::default();
+    block.body.content(&schema, Unknown::Refused, &mut problems);
+    problems.errors
 }

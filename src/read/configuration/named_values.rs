@@ -5,6 +5,7 @@
 use super::body::{Block, Content};
 use super::conditions::Owner;
 use super::declarations::{NameDeclaration, NameKind, Reader, Role, VariableValue};
+use super::lifecycle::dependencies;
 use super::schemas;
 use super::value_type::ValueType;
 use crate::domain::EngineName;
@@ -46,7 +47,12 @@ impl<'a> Reader<'a> {
         self.found.names.push(NameDeclaration {
             kind: NameKind::Variable,
             name: name.to_owned(),
-            value: Some(VariableValue { value_type: wanted, default, nullable }),
+            value: Some(VariableValue {
+                value_type: wanted,
+                default,
+                nullable,
+                is_required: !content.attributes.contains_key("default"),
+            }),
             place: block.place.clone(),
         });
     }
@@ -69,7 +75,13 @@ impl<'a> Reader<'a> {
         let place = attribute.value.place();
         let value = match attribute.value.evaluate() {
             Ok(value) => value,
-            Err(NotConstant::NotUnderstood) => return,
+            Err(NotConstant::NotUnderstood) => {
+                // It is a string, whatever it says.
+                if !matches!(wanted, None | Some(ValueType::Any | ValueType::String)) && !attribute.value.is_unread() {
+                    self.problems().give_up("Default value not understood", "Its value is not computed.", place);
+                }
+                return;
+            }
             Err(reason) => return self.problems().not_constant(reason, place),
         };
         let nullable = content.attributes.get("nullable").map(|attribute| attribute.value.evaluate());
@@ -105,7 +117,7 @@ impl<'a> Reader<'a> {
         self.check_text(&content, "description");
         self.check_deprecation(&content, "Invalid `deprecated` attribute");
         self.check_dependencies(&content);
-        if let Some(attribute) = content.attributes.get("depends_on").filter(|_| self.role == Role::Override) {
+        if let Some(attribute) = dependencies(&content).filter(|_| self.role == Role::Override) {
             let detail = "The depends_on argument may not be overridden.";
             self.problems().refuse("Unsupported override", detail, attribute.place.clone());
         }

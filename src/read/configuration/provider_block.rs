@@ -20,6 +20,7 @@ pub(super) fn read(block: &Block<'_>, engine: &Engine, problems: &mut Problems) 
     if !check_local_name(local_name, engine, &block.place, problems) {
         return None;
     }
+    let errors_before = problems.errors.len();
     let alias = content.attributes.get("alias").map(|attribute| {
         let value = text(&attribute.value, "Unsuitable value type", "Unsuitable value: string required", problems);
         (value, attribute.value.place())
@@ -32,7 +33,7 @@ pub(super) fn read(block: &Block<'_>, engine: &Engine, problems: &mut Problems) 
             }
             alias
         }
-        Some((TextValue::Refused, place)) => {
+        Some((TextValue::Refused, place)) if problems.errors.len() > errors_before => {
             problems.refuse(INVALID_ALIAS.0, INVALID_ALIAS.1, place);
             return None;
         }

@@ -90,8 +90,9 @@ impl Visit for Visitor {
 pub(super) fn native_reference(expression: &Expression) -> Option<Reference> {
     match expression {
         Expression::Variable(name) => Some((name.as_str().to_owned(), Vec::new())),
-        // `null` is also the name of a provider.
+        // Where a reference is asked for, these are names like others: `null` is also one of a provider.
         Expression::Null(_) => Some(("null".to_owned(), Vec::new())),
+        Expression::Bool(value) => Some((value.value().to_string(), Vec::new())),
         Expression::String(text) => reference_in_text(text),
         Expression::Traversal(traversal) => {
             if matches!(traversal.expr, Expression::String(_)) {
@@ -122,7 +123,8 @@ fn is_literal(number: &hcl::Number) -> bool {
 pub(super) fn reference_in_text(text: &str) -> Option<Reference> {
     let file = hcl::edit::parser::parse_body(&format!("a = {text}\n")).ok()?;
     match &file.get_attribute("a")?.value {
-        reference @ (Expression::Variable(_) | Expression::Null(_) | Expression::Traversal(_)) => {
+        reference
+        @ (Expression::Variable(_) | Expression::Null(_) | Expression::Bool(_) | Expression::Traversal(_)) => {
             native_reference(reference)
         }
         _ => None,

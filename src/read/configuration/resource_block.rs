@@ -8,6 +8,7 @@ use super::body::{Attribute, Block, Content};
 use super::conditions::Owner;
 use super::declarations::{ImportDeclaration, NameKind, ProviderReference, Reader, ResourceDeclaration, Role};
 use super::expression::{Expression, Key, Step};
+use super::lifecycle::dependencies;
 use super::provider_block::{check_local_name, implied_local_name};
 use super::schemas;
 use crate::domain::{Engine, EngineName};
@@ -28,6 +29,9 @@ impl<'a> Reader<'a> {
         let [resource_type, name] = block.labels[..] else { return };
         let (type_summary, name_summary) = match mode {
             "data" => ("Invalid data source name", "Invalid data resource name"),
+            "ephemeral" if self.engine.name == EngineName::Tofu => {
+                ("Invalid ephemeral resource type name", "Invalid ephemeral resource name")
+            }
             "ephemeral" => ("Invalid ephemeral resource type", "Invalid ephemeral resource name"),
             _ => ("Invalid resource type name", "Invalid resource name"),
         };
@@ -43,7 +47,7 @@ impl<'a> Reader<'a> {
             ProviderArgument::None => None,
         };
         self.found.resources.push(ResourceDeclaration {
-            depends_on: content.attributes.get("depends_on").map(|attribute| attribute.place.clone()),
+            depends_on: dependencies(&content).map(|attribute| attribute.place.clone()),
             mode,
             resource_type: resource_type.to_owned(),
             name: name.to_owned(),
@@ -125,6 +129,7 @@ impl<'a> Reader<'a> {
             } else {
                 ("Missing required import argument", "One of 'id' or 'identity' must be specified in an import block.")
             };
+            let summary = if self.engine.name == EngineName::Tofu { summary } else { "Invalid import block" };
             self.problems().refuse(summary, detail, block.place.clone());
         }
         let Some(to) = content.attributes.get("to") else { return };
@@ -135,16 +140,16 @@ impl<'a> Reader<'a> {
         };
         let provider_place =
             content.attributes.get("provider").map_or_else(|| block.place.clone(), |a| a.place.clone());
+        if aims_at_module && content.attributes.contains_key("provider") {
+            let detail =
+                "The provider argument can only be specified in import blocks that will generate configuration.";
+            self.problems().refuse("Invalid import provider argument", detail, provider_place.clone());
+        }
         let provider = match provider {
             ProviderArgument::Refused => return,
             ProviderArgument::Reference(reference) => Some(reference),
             ProviderArgument::None => None,
         };
-        if provider.is_some() && aims_at_module {
-            let detail =
-                "The provider argument can only be specified in import blocks that will generate configuration.";
-            self.problems().refuse("Invalid import provider argument", detail, provider_place.clone());
-        }
         self.found.imports.push(ImportDeclaration {
             provider,
             provider_place,
@@ -164,7 +169,8 @@ impl<'a> Reader<'a> {
         const INVALID: &str = "Invalid import address";
         let is_tofu = self.engine.name == EngineName::Tofu;
         let place = to.value.place();
-        if to.value.is_json() && self.expression_in_json(&to.value).is_none() {
+        let evaluates = self.schemas.evaluates_import_targets();
+        if evaluates && to.value.is_json() && self.expression_in_json(&to.value).is_none() {
             return None;
         }
         if to.value.is_unread() {
@@ -173,8 +179,11 @@ impl<'a> Reader<'a> {
             return None;
         }
         let reference = to.value.reference().filter(|_| to.value.is_json() || !to.value.is_quoted());
+        let is_keyword = |root: &str| is_tofu && evaluates && ["true", "false", "null"].contains(&root);
+        let reference = reference.filter(|(root, _)| !is_keyword(root));
         let target = match reference.filter(|(_, steps)| !steps.contains(&Step::Splat)) {
-            None => Err(if is_tofu { "Invalid import address expression" } else { "Invalid expression" }),
+            Some((_, steps)) if !evaluates && steps.contains(&Step::Index(Key::Dynamic)) => Err("Invalid expression"),
+            None => Err(if is_tofu && evaluates { "Invalid import address expression" } else { "Invalid expression" }),
             Some((root, steps)) => {
                 let is_static = !steps.contains(&Step::Index(Key::Dynamic));
                 let names = steps.iter().filter_map(|step| match step {
@@ -195,7 +204,7 @@ impl<'a> Reader<'a> {
         if let Err(summary) = target {
             self.problems().refuse(summary, detail, place.clone());
         }
-        if !is_tofu && !is_managed {
+        if !is_tofu && evaluates && !is_managed {
             self.problems().refuse(INVALID, detail, place);
             return None;
         }
@@ -218,6 +227,10 @@ impl<'a> Reader<'a> {
     ) -> Option<ProviderReference> {
         const SUMMARY: &str = "Invalid provider configuration reference";
         let place = expression.place();
+        let is_converted = expression.is_json() && self.schemas.takes_for_each_in_providers();
+        if is_converted && self.expression_in_json(expression).is_none() {
+            return None;
+        }
         let Some((name, steps)) = expression.reference() else {
             if expression.is_unread() {
                 self.problems().give_up(SUMMARY, "The expression could not be read.", place);

@@ -167,6 +167,21 @@ impl<'a> Schemas<'a> {
         self.since(None, Some(12))
     }
 
+    /// Whether `version = null` in a module call is like none.
+    pub(super) fn passes_over_null_versions(self) -> bool {
+        self.since(Some(15), Some(10))
+    }
+
+    /// Whether functions of providers can be called.
+    pub(super) fn takes_scoped_calls(self) -> bool {
+        self.since(Some(8), Some(7))
+    }
+
+    /// Whether the address that an import aims at may have keys to evaluate.
+    pub(super) fn evaluates_import_targets(self) -> bool {
+        self.since(Some(7), Some(7))
+    }
+
     /// Whether a variable's validation may look at other values too.
     pub(super) fn validates_with_other_values(self) -> bool {
         self.since(Some(9), Some(9))

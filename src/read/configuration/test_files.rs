@@ -101,6 +101,8 @@ fn run_call(run: &Block<'_>, problems: &mut Problems) -> Option<CallDeclaration>
         version,
         repetition: None,
         depends_on: None,
+        arguments: Vec::new(),
+        other_blocks: Vec::new(),
         providers: None,
     })
 }

@@ -116,7 +116,6 @@ fn required_providers_are_refused_as_the_engines_refuse_them() {
         ("a = { configuration_aliases = a.b }", "Invalid expression"),
         ("a = { configuration_aliases = [b.c] }", "Invalid configuration_aliases value"),
         ("a = { configuration_aliases = [\"a.c\"] }", "Invalid expression"),
-        ("a = {}\n    a = {}", "Attribute redefined"),
     ];
     for engine in [terraform(), tofu()] {
         for (entry, summary) in cases {
@@ -388,7 +387,7 @@ fn an_import_into_a_declared_resource_or_a_module_is_a_use_to_opentofu_alone() {
     let text =
         "resource \"terraform_data\" \"x\" {}\nimport {\n  to = terraform_data.x\n  id = \"1\"\n  provider = foo\n}\n";
     for engine in [terraform(), tofu()] {
-        assert_eq!(summaries(&read_text(text, &engine).errors), ["Invalid import provider argument"]);
+        assert_eq!(summaries(&read_text(text, &engine).tree_errors), ["Invalid import provider argument"]);
     }
 }
 

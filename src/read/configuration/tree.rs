@@ -14,7 +14,7 @@ use super::module::{self, LoadedModule};
 use super::schemas::Schemas;
 use super::source::{self, clean_path, is_fetchable};
 use super::{
-    ChildModule, Configuration, InstallationRecord, MissingModule, Module, ModuleCall, ModuleSource,
+    ChildModule, Configuration, InstallationRecord, MissingModule, Module, ModuleCall, ModuleSource, passed_arguments,
     passed_providers::{self, ProviderNames},
     test_files, variables_files,
 };
@@ -169,7 +169,7 @@ impl Tree<'_> {
     fn has_version(&self, call: &CallDeclaration) -> bool {
         match call.version.as_ref().map(|version| &version.value) {
             None => false,
-            Some(TextValue::Null) => !Schemas::new(self.engine).evaluates_module_sources(),
+            Some(TextValue::Null) => !Schemas::new(self.engine).passes_over_null_versions(),
             Some(_) => true,
         }
     }
@@ -202,7 +202,10 @@ impl Tree<'_> {
             return;
         }
         let mut module: Module = loaded.module;
-        if let Some(place) = loaded.import {
+        if self.engine.checks_module_arguments() {
+            module.errors.extend(passed_arguments::check(call, &loaded.variables));
+        }
+        if let Some(place) = loaded.import.filter(|_| !self.engine.checks_module_arguments()) {
             module.errors.push(Problem {
                 summary: "Invalid import configuration".to_owned(),
                 detail: "Import blocks are only allowed in the root module.".to_owned(),
@@ -258,7 +261,9 @@ impl Tree<'_> {
     ) -> Location {
         const INVALID_VERSION: &str = "Invalid version constraint";
         let place = &call.source_place;
-        if let ModuleSource::Invalid(reason) = source {
+        let is_version = |version: &str| CoreConstraints::parse(version).is_ok();
+        let comes_later = self.engine.checks_module_arguments() && !call.version.as_deref().is_none_or(is_version);
+        if let (ModuleSource::Invalid(reason), false) = (source, comes_later) {
             let summary =
                 if has_version { "Invalid registry module source address" } else { "Invalid module source address" };
             return Location::Missing(invalid(summary, reason, place));

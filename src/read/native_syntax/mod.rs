@@ -27,13 +27,16 @@ use crate::finding::place::Position;
 pub struct NativeFile {
     /// The text; a byte that is not UTF-8 became `?`, so that offsets stay.
     pub text: Arc<str>,
-    /// Null where the text has errors or is not understood.
+    /// Null where the text has errors or is not understood. An argument that stands there for the second time
+    /// and a block that is not closed are errors that leave it readable.
     pub body: Option<Body>,
     pub errors: Vec<SyntaxError>,
     /// Expressions that stand as a constant in `body`, by byte range.
     pub unread: Vec<Range<usize>>,
     /// Where an object starts, and where a key of its stands for the second time: the tree holds no such expression.
     repeated_keys: Vec<(usize, usize)>,
+    /// The first `::` in the name of a function, which not every engine reads.
+    pub scoped_call: Option<usize>,
     /// Where each line starts: places are asked for by the thousand.
     line_starts: Vec<usize>,
 }
@@ -58,17 +61,19 @@ impl NativeFile {
         let text: Arc<str> = text_of_same_length(bytes).into();
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         let outcome = grammar::check(bytes);
+        let (recovered, passed_over): (Vec<_>, Vec<_>) = outcome.recovered.into_iter().unzip();
         if !outcome.errors.is_empty() || outcome.is_too_deep {
             return Self {
                 text,
                 body: None,
-                errors: outcome.errors,
+                errors: [recovered, outcome.errors].concat(),
                 unread: Vec::new(),
                 repeated_keys: Vec::new(),
+                scoped_call: None,
                 line_starts,
             };
         }
-        let repeated_keys = outcome.repeated_keys;
+        let (repeated_keys, scoped_call) = (outcome.repeated_keys, outcome.scoped_call);
         let mut readable = text.to_string();
         if readable.starts_with('\u{feff}') {
             readable.replace_range(..3, "   ");
@@ -76,15 +81,21 @@ impl NativeFile {
         for heredoc in outcome.heredocs.empty {
             stand_in(&mut readable, &heredoc, "\"\"");
         }
+        for range in &passed_over {
+            stand_in(&mut readable, range, "");
+        }
+        let is_left = |range: &Range<usize>| !passed_over.iter().any(|gone| gone.contains(&range.start));
         let (mut unread, mut others): (Vec<_>, Vec<_>) = outcome
             .expressions
             .into_iter()
+            .filter(is_left)
             .partition(|range| outcome.heredocs.ambiguous.iter().any(|start| range.contains(start)));
         for range in &unread {
             stand_in(&mut readable, range, "0");
         }
+        readable.push_str(&"\n}".repeat(outcome.unclosed));
         if let Ok(body) = hcl::edit::parser::parse_body(&readable) {
-            return Self { text, body: Some(body), errors: Vec::new(), unread, repeated_keys, line_starts };
+            return Self { text, body: Some(body), errors: recovered, unread, repeated_keys, scoped_call, line_starts };
         }
         for comment in outcome.comments {
             stand_in(&mut readable, &comment, "");
@@ -95,7 +106,7 @@ impl NativeFile {
         }
         unread.append(&mut others);
         let body = hcl::edit::parser::parse_body(&readable).ok();
-        Self { text, body, errors: Vec::new(), unread, repeated_keys, line_starts }
+        Self { text, body, errors: recovered, unread, repeated_keys, scoped_call, line_starts }
     }
 
     /// Whether the expression at this span was replaced.

@@ -32,7 +32,8 @@ fn refuses_what_the_engines_refuse_though_hcl_rs_does_not() {
     for (text, summary) in cases {
         let file = NativeFile::parse(text.as_bytes());
         assert_eq!(file.errors.first().map(|error| error.summary.as_str()), Some(summary), "{text}");
-        assert!(file.body.is_none(), "{text}");
+        let is_read_on = ["Attribute redefined", "Unclosed configuration block"].contains(&summary);
+        assert_eq!(file.body.is_some(), is_read_on, "{text}");
     }
 }
 

@@ -1,12 +1,13 @@
 //! Small configurations that an engine refuses or takes while it reads them: what it says of each is what is predicted.
 //!
 //! They stand in `tests/fixtures/small_configurations`: `=== NAME` begins one, `--- PATH` a file of its root module.
-//! `unknown: ENGINE` says that its outcome is known to that engine alone. None needs a provider to succeed.
+//! `unknown: ENGINE>=1.MINOR` says that its outcome is known to that engine alone. None needs a provider to succeed.
 
 use camino::Utf8Path;
 use rayon::prelude::*;
 
 use super::{compare, ready_engine};
+use crate::support::engines::Engine;
 use crate::support::isolation::Isolated;
 use crate::support::tree::{Tree, Workspace};
 
@@ -54,6 +55,16 @@ fn read(family: &Utf8Path) -> Vec<Case> {
     cases
 }
 
+impl Case {
+    fn is_unknown_to(&self, engine: &Engine) -> bool {
+        let minor = |version: &str| version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok()).unwrap();
+        self.unknown_to.iter().any(|engines| {
+            let (name, since) = engines.split_once(">=").unwrap();
+            name == engine.name && minor(&engine.version) >= minor(since)
+        })
+    }
+}
+
 pub fn read_all() -> Vec<Case> {
     let directory = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/small_configurations");
     let mut families: Vec<_> = directory.read_dir_utf8().unwrap().map(|entry| entry.unwrap().into_path()).collect();
@@ -80,7 +91,7 @@ fn small_configurations(test: &str, name: &str) {
                 .environment("TF_CLI_CONFIG_FILE", workspace.path("rc").as_str());
             let (mut differences, output) = compare(engine, &command, &[], &workspace.path("stack"));
             let is_unknown = differences.iter().any(|line| line.contains("predicted Unknown"));
-            match (is_unknown, case.unknown_to.iter().any(|engine| engine == name)) {
+            match (is_unknown, case.is_unknown_to(engine)) {
                 (true, true) => differences.clear(),
                 (false, true) => differences.push("is known by now".to_owned()),
                 (_, false) => {}

@@ -125,7 +125,9 @@ pub fn reachable(program: &Utf8Path) -> Utf8PathBuf {
         let directory = tempfile::tempdir().unwrap();
         fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755)).unwrap();
         let copy = Utf8PathBuf::try_from(directory.path().join(program.file_name().unwrap())).unwrap();
-        fs::copy(program, &copy).unwrap();
+        // By another process: what another thread starts meanwhile would hold a file that is still open for writing.
+        let status = Command::new("cp").args([program, &copy]).status().unwrap();
+        assert!(status.success(), "cp {program} {copy}: {status}");
         fs::set_permissions(&copy, PermissionsExt::from_mode(0o755)).unwrap();
         (copy, directory)
     });

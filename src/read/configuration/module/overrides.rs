@@ -120,6 +120,7 @@ impl NameDeclaration {
         let (value, by_value) = (self.value.as_mut()?, by.value?);
         let is_new = by_value.value_type.is_some() && by_value.default.is_some();
         value.nullable = by_value.nullable.or(value.nullable);
+        value.is_required &= by_value.is_required;
         value.value_type = by_value.value_type.or(value.value_type.take());
         value.default = by_value.default.or(value.default.take());
         let reason = value.mismatch().filter(|_| !is_new)?;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::super::SyntaxError;
 use super::super::scanner::{Kind, Token};
-use super::{Grammar, Parsed};
+use super::{Grammar, Parsed, Stop};
 
 impl Grammar<'_> {
     pub(super) fn body(&mut self, end: Kind, opened_at: Range<usize>) -> Parsed {
@@ -18,7 +19,13 @@ impl Grammar<'_> {
                 Kind::OpenQuote => {
                     return Self::fail("Invalid argument name", "Argument names must not be quoted.", token.range);
                 }
-                Kind::End => return unclosed_block(opened_at),
+                Kind::End => {
+                    if self.unclosed == 0 {
+                        self.recovered.push((unclosed_block(opened_at), 0..0));
+                    }
+                    self.unclosed += 1;
+                    return Ok(());
+                }
                 _ => return argument_required("An argument or block definition is required here.", token.range),
             }
         }
@@ -54,7 +61,9 @@ impl Grammar<'_> {
                         "The argument \"{}\" was already set. Each argument may be set only once.",
                         String::from_utf8_lossy(&key)
                     );
-                    return Self::fail("Attribute redefined", &detail, name.range.clone());
+                    let error = SyntaxError::new("Attribute redefined", &detail, name.range.clone());
+                    self.recovered.push((error, name.range.start..end.range.start));
+                    return Ok(());
                 }
                 names.insert(key, name.range.clone());
                 Ok(())
@@ -150,7 +159,7 @@ impl Grammar<'_> {
         let end = self.read();
         let detail = match end.kind {
             Kind::CloseBrace => return Ok(()),
-            Kind::End => return unclosed_block(opened_at),
+            Kind::End => return Err(Stop::Error(unclosed_block(opened_at))),
             Kind::Comma => {
                 "Single-line block syntax can include only one argument definition. To define multiple arguments, use \
                  the multi-line block syntax with one argument definition per line."
@@ -202,8 +211,8 @@ impl Grammar<'_> {
     }
 }
 
-fn unclosed_block(opened_at: Range<usize>) -> Parsed {
-    Grammar::fail(
+fn unclosed_block(opened_at: Range<usize>) -> SyntaxError {
+    SyntaxError::new(
         "Unclosed configuration block",
         "There is no closing brace for this block before the end of the file. This may be caused by incorrect brace \
          nesting elsewhere in this file.",

@@ -205,6 +205,9 @@ impl Grammar<'_> {
 
     fn function_call(&mut self) -> Parsed {
         let mut open = self.read();
+        if open.kind == Kind::DoubleColon {
+            self.scoped_call.get_or_insert(open.range.start);
+        }
         while open.kind == Kind::DoubleColon {
             let name = self.read();
             if name.kind != Kind::Ident {

@@ -27,6 +27,12 @@ pub(super) struct Outcome {
     pub expressions: Vec<Range<usize>>,
     /// Where an object starts, and where a key of its stands for the second time.
     pub repeated_keys: Vec<(usize, usize)>,
+    /// The first `::` in the name of a function.
+    pub scoped_call: Option<usize>,
+    /// How many blocks the text ends in.
+    pub unclosed: usize,
+    /// Errors after which the engines read on, each with what they pass over.
+    pub recovered: Vec<(SyntaxError, Range<usize>)>,
     pub comments: Vec<Range<usize>>,
     pub heredocs: Heredocs,
     pub is_too_deep: bool,
@@ -51,6 +57,9 @@ pub(super) fn check(bytes: &[u8]) -> Outcome {
         depth: 0,
         expressions: Vec::new(),
         repeated_keys: Vec::new(),
+        scoped_call: None,
+        unclosed: 0,
+        recovered: Vec::new(),
     };
     let is_too_deep = match grammar.body(Kind::End, 0..0) {
         Ok(()) => false,
@@ -60,8 +69,8 @@ pub(super) fn check(bytes: &[u8]) -> Outcome {
             false
         }
     };
-    let Grammar { expressions, repeated_keys, .. } = grammar;
-    Outcome { errors, expressions, repeated_keys, comments, heredocs, is_too_deep }
+    let Grammar { expressions, repeated_keys, scoped_call, unclosed, recovered, .. } = grammar;
+    Outcome { errors, expressions, repeated_keys, scoped_call, unclosed, recovered, comments, heredocs, is_too_deep }
 }
 
 /// Tokens that no HCL text may hold.
@@ -122,6 +131,9 @@ struct Grammar<'a> {
     depth: usize,
     expressions: Vec<Range<usize>>,
     repeated_keys: Vec<(usize, usize)>,
+    scoped_call: Option<usize>,
+    unclosed: usize,
+    recovered: Vec<(SyntaxError, Range<usize>)>,
 }
 
 impl Grammar<'_> {
