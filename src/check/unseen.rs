@@ -22,7 +22,7 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
         });
     }
     let root = &facts.configuration.root;
-    if root.files.is_empty() && root.errors.is_empty() && facts.init.from_module.is_none() {
+    if facts.configuration.is_empty_to(&facts.engine) && root.errors.is_empty() && facts.init.from_module.is_none() {
         findings.push(
             Finding::new(
                 Code::ConfigurationMissing,

@@ -40,6 +40,20 @@ impl Engine {
         self.is_tofu_since(8) || self.is_terraform_since(15, 0)
     }
 
+    /// Test files are read with the root module.
+    ///
+    /// Source: Terraform's changelog of 1.6.
+    pub fn reads_test_files(&self) -> bool {
+        self.name == EngineName::Tofu || self.is_terraform_since(6, 0)
+    }
+
+    /// A directory with nothing but test files holds a configuration.
+    ///
+    /// Source: OpenTofu and Terraform `internal/configs/parser_config_dir.go` `IsEmptyDir`.
+    pub fn counts_test_files_as_configuration(&self) -> bool {
+        self.is_terraform_since(12, 0)
+    }
+
     /// A module source `bitbucket.org/…` asks that host's API while it is parsed, even for an installed module.
     ///
     /// Source: OpenTofu `internal/getmodules/getter.go` `goGetterDetectors`; Terraform's changelog of 1.9.
@@ -50,11 +64,11 @@ impl Engine {
 
 /// Collecting requirements.
 impl Engine {
-    /// `provider` blocks of test files are requirements.
+    /// `provider` blocks of test files are requirements; in Terraform before 1.9 `mock_provider` blocks as well.
     ///
-    /// Source: OpenTofu `internal/configs/config.go` `addProviderRequirements`; Terraform's lacks that part.
+    /// Source: OpenTofu and Terraform `internal/configs/config.go` `addProviderRequirements`.
     pub fn counts_providers_of_tests(&self) -> bool {
-        self.name == EngineName::Tofu
+        self.name == EngineName::Tofu || !self.is_terraform_since(9, 0)
     }
 
     /// State addresses at `registry.terraform.io` that the configuration does not name are read as
@@ -242,8 +256,12 @@ mod tests {
             Terraform::evaluates_module_sources["1.15.0"],
             Tofu::asks_bitbucket_while_parsing["0.0.0"],
             Terraform::asks_bitbucket_while_parsing["0.0.0", "1.9.0"],
+            Tofu::reads_test_files["0.0.0"],
+            Terraform::reads_test_files["1.6.0"],
+            Tofu::counts_test_files_as_configuration[],
+            Terraform::counts_test_files_as_configuration["1.12.0"],
             Tofu::counts_providers_of_tests["0.0.0"],
-            Terraform::counts_providers_of_tests[],
+            Terraform::counts_providers_of_tests["0.0.0", "1.9.0"],
             Tofu::translates_state_addresses["0.0.0"],
             Terraform::translates_state_addresses[],
             Tofu::refuses_unreadable_state_providers["1.9.0"],

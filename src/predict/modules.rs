@@ -20,7 +20,7 @@ pub(super) struct Before {
 
 /// Whether the root module has a file that counts; without one `init` does nothing at all.
 pub(super) fn has_configuration(facts: &Facts) -> bool {
-    !facts.configuration.root.files.is_empty()
+    !facts.configuration.is_empty_to(&facts.engine)
 }
 
 /// Which part of `init` reports what is wrong in a called module: installing reads them all.
@@ -116,6 +116,7 @@ impl Before {
         let tree_step = if is_installing { Step::Modules } else { Step::ModuleTree };
         self.problems(tree_step, Code::ConfigurationInvalid, &root.tree_errors);
         self.problems(step, Code::ConfigurationInvalid, &facts.configuration.tests.errors);
+        self.problems(tree_step, Code::ConfigurationInvalid, &facts.configuration.tests.tree_errors);
         self.not_understood(&root.not_understood);
         self.not_understood(&facts.configuration.tests.not_understood);
         if root.has_encryption && facts.init.backend {

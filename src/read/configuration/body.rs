@@ -115,7 +115,12 @@ impl ParsedFile {
 
 fn parse_json(path: &Utf8Path, text: &str, problems: &mut Problems) -> Option<Json> {
     let error = match serde_json::from_str::<Json>(text) {
-        Ok(json) => return Some(json),
+        Ok(json @ (Json::Object(_) | Json::Array(_))) => return Some(json),
+        Ok(_) => {
+            let detail = "The root value must be either a JSON object or a JSON array of objects.";
+            problems.refuse("Root value must be object", detail, Place::file(path));
+            return None;
+        }
         Err(error) => error,
     };
     let line_start = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
@@ -317,19 +322,15 @@ impl<'a> Body<'a> {
         };
         let mut pairs = Vec::new();
         for object in objects {
-            match object {
-                Json::Object(found) => pairs.extend(found.iter().map(|(name, value)| (name.as_str(), value))),
-                Json::Null if label.is_some() => {}
-                _ => {
-                    let detail = match label {
-                        Some(label) => {
-                            format!("A JSON object is required here, to specify \"{label}\" labels for this block.")
-                        }
-                        None => "A JSON object is required here, to define arguments and child blocks.".to_owned(),
-                    };
-                    problems.refuse("Incorrect JSON value type", detail, self.file.place(None));
-                }
+            if let Json::Object(found) = object {
+                pairs.extend(found.iter().map(|(name, value)| (name.as_str(), value)));
+                continue;
             }
+            let detail = match label {
+                Some(label) => format!("A JSON object is required here, to specify \"{label}\" labels for this block."),
+                None => "A JSON object is required here, to define arguments and child blocks.".to_owned(),
+            };
+            problems.refuse("Incorrect JSON value type", detail, self.file.place(None));
         }
         pairs
     }
@@ -344,12 +345,12 @@ impl<'a> Body<'a> {
     ) {
         if let [label, labels_left @ ..] = labels_left {
             let pairs = self.json_pairs(json, Some(label), problems);
-            if pairs.is_empty() && !matches!(json, Json::Null) {
+            if pairs.is_empty() {
                 let detail = format!(
                     "At least one object property is required, whose name represents the {} block's {label}.",
                     header.schema_kind
                 );
-                problems.refuse("Missing JSON object property", detail, self.file.place(None));
+                problems.refuse("Missing block label", detail, self.file.place(None));
             }
             for (name, value) in pairs {
                 let mut header = header.clone();

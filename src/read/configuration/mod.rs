@@ -216,9 +216,23 @@ pub struct CoreVersion {
 
 #[derive(Clone, Debug, Default)]
 pub struct TestFiles {
+    /// All of them, in the engine's order.
+    pub files: Vec<Utf8PathBuf>,
     pub provider_blocks: Vec<ProviderBlock>,
     pub errors: Vec<Problem>,
+    /// What makes the engine stop when all modules are there.
+    pub tree_errors: Vec<Problem>,
     pub not_understood: Vec<Problem>,
+}
+
+impl Configuration {
+    /// Whether the root module has no file that counts; `init` does nothing there.
+    ///
+    /// Source: OpenTofu and Terraform `internal/configs/parser_config_dir.go` `IsEmptyDir`.
+    pub fn is_empty_to(&self, engine: &Engine) -> bool {
+        let has_tests = engine.counts_test_files_as_configuration() && !self.tests.files.is_empty();
+        self.root.files.is_empty() && !has_tests
+    }
 }
 
 /// Reads the configuration under a root module.

@@ -5,12 +5,12 @@
 use super::ProviderBlock;
 use super::body::{Block, Problems};
 use super::declarations::{ProviderDeclaration, TextValue, is_identifier, text};
+use super::expression::Expression;
 use super::schemas::{self, Schemas};
 use crate::domain::{Engine, ProviderAddress};
 use crate::finding::Place;
+use crate::read::native_syntax::constant::NotConstant;
 use crate::read::native_syntax::schema::Unknown;
-
-const INVALID_ALIAS: (&str, &str) = ("Invalid provider configuration alias", "An alias must be a valid name.");
 
 /// A `provider` block, also of a test file; null where its name is none.
 pub(super) fn read(block: &Block<'_>, engine: &Engine, problems: &mut Problems) -> Option<ProviderDeclaration> {
@@ -20,25 +20,12 @@ pub(super) fn read(block: &Block<'_>, engine: &Engine, problems: &mut Problems) 
     if !check_local_name(local_name, engine, &block.place, problems) {
         return None;
     }
-    let errors_before = problems.errors.len();
-    let alias = content.attributes.get("alias").map(|attribute| {
-        let value = text(&attribute.value, "Unsuitable value type", "Unsuitable value: string required", problems);
-        (value, attribute.value.place())
-    });
-    let alias = match alias {
-        None => String::new(),
-        Some((TextValue::Constant(alias), place)) => {
-            if !is_identifier(&alias) {
-                problems.refuse(INVALID_ALIAS.0, INVALID_ALIAS.1, place);
-            }
-            alias
-        }
-        Some((TextValue::Refused, place)) if problems.errors.len() > errors_before => {
-            problems.refuse(INVALID_ALIAS.0, INVALID_ALIAS.1, place);
-            return None;
-        }
-        Some(_) => return None,
-    };
+    let alias = content.attributes.get("alias");
+    let alias = alias.map_or_else(String::new, |attribute| alias_text(&attribute.value, "provider", problems));
+    let is_unknown = |expression: &Expression<'_>| expression.evaluate() == Err(NotConstant::NotUnderstood);
+    if content.attributes.get("alias").is_some_and(|attribute| is_unknown(&attribute.value)) {
+        return None;
+    }
     let version = content.attributes.get("version").and_then(|attribute| {
         let value =
             text(&attribute.value, "Invalid version constraint", "A string value is required for version.", problems);
@@ -85,6 +72,24 @@ pub(super) fn read(block: &Block<'_>, engine: &Engine, problems: &mut Problems) 
         is_configured,
         has_for_each: content.attributes.contains_key("for_each"),
     })
+}
+
+/// An alias, which counts as empty where it is none; `kind` is what the engine calls the block.
+pub(super) fn alias_text(expression: &Expression<'_>, kind: &str, problems: &mut Problems) -> String {
+    let (summary, detail) = ("Unsuitable value type", "Unsuitable value: string required");
+    let alias = match text(expression, summary, detail, problems) {
+        TextValue::Constant(alias) => alias,
+        TextValue::Null => {
+            problems.refuse(summary, detail, expression.place());
+            String::new()
+        }
+        TextValue::Unevaluated | TextValue::Refused => String::new(),
+    };
+    if !is_identifier(&alias) && expression.evaluate() != Err(NotConstant::NotUnderstood) {
+        let summary = format!("Invalid {kind} configuration alias");
+        problems.refuse(&summary, "An alias must be a valid name.", expression.place());
+    }
+    alias
 }
 
 /// Whether a provider's local name is one, in the form that the engines ask for.

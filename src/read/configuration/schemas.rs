@@ -13,7 +13,7 @@ const NONE: &[&str] = &[];
 /// The newest minor releases of major version 1 whose schemas are known here.
 const NEWEST_KNOWN_TERRAFORM: u64 = 16;
 const NEWEST_KNOWN_TOFU: u64 = 12;
-const NEWEST_KNOWN_TERRAFORM_TESTS: u64 = 11;
+const NEWEST_KNOWN_TERRAFORM_TESTS: u64 = 16;
 
 /// An engine's schemas.
 #[derive(Clone, Copy, Debug)]
@@ -202,14 +202,9 @@ impl<'a> Schemas<'a> {
         self.engine.name == EngineName::Tofu
     }
 
-    /// Whether what is not in [`TEST_FILE`] is certainly refused.
+    /// Whether what is not in the schemas of test files is certainly refused.
     pub(super) fn are_test_files_complete(self) -> bool {
         !self.since(Some(NEWEST_KNOWN_TERRAFORM_TESTS + 1), Some(NEWEST_KNOWN_TOFU + 1))
-    }
-
-    /// Whether two runs of a test file may not have one name.
-    pub(super) fn refuses_repeated_runs(self) -> bool {
-        self.since(Some(11), None)
     }
 }
 
@@ -252,24 +247,133 @@ pub(super) const LANGUAGE: BodySchema<'static> =
 pub(super) const COMPATIBLE_WITH: BodySchema<'static> =
     BodySchema { required: &[], optional: &["opentofu"], blocks: &[] };
 
-pub(super) const RUN: BodySchema<'static> = BodySchema { required: &[], optional: &[], blocks: &[("module", NONE)] };
-
-pub(super) const RUN_MODULE: BodySchema<'static> =
-    BodySchema { required: &["source"], optional: &["version"], blocks: &[] };
-
 pub(super) const LOCAL_BACKEND: BodySchema<'static> =
     BodySchema { required: &[], optional: &["path", "workspace_dir"], blocks: &[] };
 
-pub(super) const TEST_FILE: BodySchema<'static> = BodySchema {
-    required: &[],
-    optional: &[],
-    blocks: &[
-        ("run", NAME),
-        ("variables", NONE),
-        ("provider", NAME),
-        ("override_resource", NONE),
-        ("override_data", NONE),
-        ("override_module", NONE),
-        ("mock_provider", NAME),
-    ],
-};
+/// Test files. Each minor version that is named is the first with the difference.
+impl Schemas<'_> {
+    pub(super) fn test_file_blocks(self) -> Blocks {
+        let mut blocks: Blocks = vec![("run", NAME), ("variables", NONE), ("provider", NAME)];
+        if self.since(Some(7), Some(8)) {
+            blocks.extend([("mock_provider", NAME)]);
+            blocks.extend(OVERRIDES);
+        }
+        if self.since(Some(12), None) {
+            blocks.push(("test", NONE));
+        }
+        if self.since(Some(13), None) {
+            blocks.push(("variable", NAME));
+        }
+        blocks
+    }
+
+    pub(super) fn test_arguments(self) -> Vec<&'static str> {
+        let mut arguments = vec!["parallel"];
+        if self.since(Some(14), None) {
+            arguments.push("skip_cleanup");
+        }
+        arguments
+    }
+
+    pub(super) fn run_arguments(self) -> Vec<&'static str> {
+        let mut arguments = vec!["command", "providers", "expect_failures"];
+        if self.since(Some(11), None) {
+            arguments.push("state_key");
+        }
+        if self.since(Some(12), None) {
+            arguments.push("parallel");
+        }
+        if self.since(Some(14), None) {
+            arguments.push("skip_cleanup");
+        }
+        arguments
+    }
+
+    pub(super) fn run_blocks(self) -> Blocks {
+        let mut blocks: Blocks = vec![("plan_options", NONE), ("assert", NONE), ("variables", NONE), ("module", NONE)];
+        if self.since(Some(7), Some(8)) {
+            blocks.extend(OVERRIDES);
+        }
+        if self.since(Some(14), None) {
+            blocks.push(("backend", NAME));
+        }
+        blocks
+    }
+
+    pub(super) fn mock_provider_arguments(self) -> Vec<&'static str> {
+        let mut arguments = vec!["alias"];
+        if self.since(None, Some(11)) {
+            arguments.push("for_each");
+        }
+        if self.since(Some(7), None) {
+            arguments.push("source");
+        }
+        if self.takes_override_during() {
+            arguments.push("override_during");
+        }
+        arguments
+    }
+
+    pub(super) fn mock_provider_blocks(self) -> Blocks {
+        let mut blocks: Blocks = vec![("mock_resource", &["type"]), ("mock_data", &["type"])];
+        if self.since(Some(7), Some(9)) {
+            blocks.extend(&OVERRIDES[..2]);
+        }
+        blocks
+    }
+
+    /// Whether two runs of a test file may not have one name.
+    pub(super) fn refuses_repeated_runs(self) -> bool {
+        self.since(Some(6), None)
+    }
+
+    /// Whether an argument that is no constant is also one of the wrong type.
+    pub(super) fn decodes_after_errors(self) -> bool {
+        !self.since(None, Some(10))
+    }
+
+    pub(super) fn takes_override_during(self) -> bool {
+        self.since(Some(11), None)
+    }
+
+    pub(super) fn checks_names_of_runs(self) -> bool {
+        self.since(Some(7), Some(7))
+    }
+
+    /// Whether two `provider` blocks of a test file may not have one name and alias; else the later one counts.
+    pub(super) fn refuses_repeated_test_providers(self) -> bool {
+        self.since(Some(7), None)
+    }
+
+    pub(super) fn refuses_versions_in_tests(self) -> bool {
+        self.since(Some(9), None)
+    }
+
+    /// Whether the module of a run may come from anywhere, not only from this machine or a registry.
+    pub(super) fn fetches_modules_of_runs(self) -> bool {
+        self.since(None, Some(10))
+    }
+
+    /// Whether the values of mocks and overrides are evaluated as they are read, and not only when they are used.
+    pub(super) fn evaluates_values_of_tests(self) -> bool {
+        !self.since(Some(15), None)
+    }
+
+    pub(super) fn refuses_references_to_actions(self) -> bool {
+        self.since(Some(14), None)
+    }
+
+    /// Whether a provider reference in JSON is read as an expression in native syntax.
+    pub(super) fn reads_references_in_json(self) -> bool {
+        self.since(None, Some(11))
+    }
+}
+
+const OVERRIDES: &[(&str, &[&str])] =
+    &[("override_resource", NONE), ("override_data", NONE), ("override_module", NONE)];
+
+pub(super) const PLAN_OPTIONS: BodySchema<'static> =
+    BodySchema { required: &[], optional: &["mode", "refresh", "replace", "target"], blocks: &[] };
+
+pub(super) const RUN_MODULE: BodySchema<'static> =
+    BodySchema { required: &[], optional: &["source", "version"], blocks: &[] };

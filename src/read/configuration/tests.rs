@@ -6,6 +6,7 @@ use crate::domain::{EngineName, Version};
 
 mod files;
 mod modules;
+mod test_files;
 
 /// A root module in a directory that goes away.
 struct Layout {
@@ -474,10 +475,12 @@ fn json_is_refused_as_the_engines_refuse_it() {
         ("\u{feff}{}", "Invalid JSON"),
         ("{ // x\n}", "Invalid JSON"),
         ("{\"a\": 1,}", "Invalid JSON"),
-        ("1", "Incorrect JSON value type"),
+        ("1", "Root value must be object"),
+        ("null", "Root value must be object"),
+        ("{\"resource\": {\"a_b\": null}}", "Missing block label"),
         ("{\"banana\": {}}", "Extraneous JSON object property"),
         ("{\"resource\": {\"a_b\": 1}}", "Incorrect JSON value type"),
-        ("{\"resource\": {\"a_b\": {}}}", "Missing JSON object property"),
+        ("{\"resource\": {\"a_b\": {}}}", "Missing block label"),
         ("{\"terraform\": {\"required_providers\": {\"a\": {}, \"a\": {}}}}", "Duplicate attribute definition"),
         ("{\"terraform\": {\"required_providers\": 1}}", "Incorrect JSON value type"),
         ("{\"terraform\": {\"required_providers\": {\"a\": null}}}", "Invalid required_providers object"),

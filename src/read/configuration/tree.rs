@@ -33,18 +33,21 @@ pub(super) fn read(
     engine: &Engine,
     sources: &mut Sources,
 ) -> Configuration {
-    let mut root = module::load(root_module, Some(test_directory), engine, sources);
+    let test_directory = Some(test_directory).filter(|_| engine.reads_test_files());
+    let mut root = module::load(root_module, test_directory, engine, sources);
     let manifest = modules_manifest::read(data_dir);
     let manifest_errors = manifest.errors.clone();
     root.module.not_understood.extend(manifest.not_understood.iter().cloned());
     let mut variables_errors = Vec::new();
-    if Schemas::new(engine).evaluates_module_sources() && !root.module.files.is_empty() {
+    let has_tests = engine.counts_test_files_as_configuration() && !root.tests.tests.is_empty();
+    let has_configuration = !root.module.files.is_empty() || has_tests;
+    if Schemas::new(engine).evaluates_module_sources() && has_configuration {
         let mut problems = Problems::default();
         variables_files::check(root_module, sources, &mut problems);
         variables_errors.append(&mut problems.errors);
         root.module.not_understood.append(&mut problems.not_understood);
     }
-    let (tests, run_calls) = test_files::read(root_module, &root.tests.tests, engine, sources);
+    let mut tests = test_files::read(root_module, &root.tests.tests, engine, sources);
     let mut tree = Tree {
         root_module,
         engine,
@@ -71,9 +74,12 @@ pub(super) fn read(
     // The root module does not call what its test files call, and may be called from there.
     tree.calls_before.clear();
     let parent = Parent { is_test_file: true, ..parent };
-    for run in run_calls {
+    for run in tests.files.iter().flat_map(|file| &file.runs).filter_map(|run| run.call.as_ref()) {
         tree.child(&parent, &run.key, &run.call);
     }
+    let called = |key: &str| tree.loaded.get(&canonical(&tree.children.get(key)?.module.as_ref()?.directory)?);
+    let mut mismatches = test_files::check_provider_types(&tests.files, &root, called, engine);
+    tests.found.tree_errors.append(&mut mismatches);
     if tree.is_cut_off {
         root.module.not_understood.push(Problem {
             summary: "Module tree not understood".to_owned(),
@@ -81,7 +87,7 @@ pub(super) fn read(
             place: Place::file(root_module),
         });
     }
-    Configuration { children: tree.children, root: root.module, tests, manifest_errors, variables_errors }
+    Configuration { children: tree.children, root: root.module, tests: tests.found, manifest_errors, variables_errors }
 }
 
 struct Tree<'a> {
