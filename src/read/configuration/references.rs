@@ -11,6 +11,7 @@ use hcl::edit::visit::{
 use super::declarations::has_template;
 use super::expression::{Key, Reference, Step};
 use super::json::Json;
+use crate::read::native_syntax;
 
 /// Each reference by its first name and the steps after it; the names that a `for` declares are none.
 pub(super) fn references(expression: &Expression) -> Vec<Reference> {
@@ -26,7 +27,7 @@ pub(super) fn references_in_json(json: &Json) -> Option<Vec<Reference>> {
     while let Some(json) = waiting.pop() {
         match json {
             Json::String(text) if has_template(text) => {
-                visitor.visit_template(&hcl::edit::parser::parse_template(text).ok()?);
+                visitor.visit_template(&native_syntax::template(text)?);
             }
             Json::Array(elements) => waiting.extend(elements),
             Json::Object(pairs) => waiting.extend(pairs.iter().map(|(_, value)| value)),
@@ -121,8 +122,7 @@ fn is_literal(number: &hcl::Number) -> bool {
 }
 
 pub(super) fn reference_in_text(text: &str) -> Option<Reference> {
-    let file = hcl::edit::parser::parse_body(&format!("a = {text}\n")).ok()?;
-    match &file.get_attribute("a")?.value {
+    match &native_syntax::expression(text)? {
         reference
         @ (Expression::Variable(_) | Expression::Null(_) | Expression::Bool(_) | Expression::Traversal(_)) => {
             native_reference(reference)

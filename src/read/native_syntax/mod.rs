@@ -16,7 +16,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use camino::Utf8Path;
+use hcl::edit::expr::Expression;
 use hcl::edit::structure::Body;
+use hcl::edit::template::Template;
 
 use super::Problem;
 use crate::finding::Place;
@@ -39,6 +41,25 @@ pub struct NativeFile {
     pub scoped_call: Option<usize>,
     /// Where each line starts: places are asked for by the thousand.
     line_starts: Vec<usize>,
+}
+
+/// One expression that stands somewhere else, such as in JSON; null for a text that the engines or hcl-rs refuse.
+///
+/// The grammar looks first: on a text that is none, hcl-rs may take time that doubles with every bracket.
+pub fn expression(text: &str) -> Option<Expression> {
+    let body = parse_where_sound(&format!("a = {text}\n"))?;
+    Some(body.get_attribute("a")?.value.clone())
+}
+
+/// The same for the text of a template.
+pub fn template(text: &str) -> Option<Template> {
+    let heredoc = format!("a = <<END_OF_TEMPLATE\n{text}\nEND_OF_TEMPLATE\n");
+    let outcome = grammar::check(heredoc.as_bytes());
+    if outcome.is_sound() { hcl::edit::parser::parse_template(text).ok() } else { None }
+}
+
+fn parse_where_sound(text: &str) -> Option<Body> {
+    if grammar::check(text.as_bytes()).is_sound() { hcl::edit::parser::parse_body(text).ok() } else { None }
 }
 
 /// An error in the engines' words.

@@ -176,3 +176,12 @@ proptest! {
         prop_assert!(file.errors.iter().all(|error| error.range.end <= bytes.len()));
     }
 }
+
+#[test]
+fn text_that_is_no_expression_is_refused_at_once() {
+    let text = format!("n{}", "[m".repeat(60));
+    assert!(super::expression(&text).is_none());
+    assert!(super::template(&format!("${{{text}}}")).is_none());
+    assert!(super::expression("n[\"a\"].b").is_some());
+    assert!(super::template("${var.x}%{ if a }b%{ endif }").is_some());
+}

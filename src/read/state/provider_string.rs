@@ -5,6 +5,7 @@
 use hcl::edit::expr::{Expression, TraversalOperator};
 
 use crate::domain::{EngineName, ProviderAddress, SourceAddress};
+use crate::read::native_syntax;
 
 enum Step {
     Attribute(String),
@@ -74,7 +75,7 @@ fn without_modules(mut steps: &[Step]) -> Option<&[Step]> {
 
 /// The steps of an absolute traversal; null for every other expression.
 fn steps(text: &str) -> Option<Vec<Step>> {
-    let expression: Expression = text.parse().ok()?;
+    let expression = native_syntax::expression(text)?;
     let traversal = expression.as_traversal()?;
     let mut steps = vec![Step::Attribute(traversal.expr.as_variable()?.to_string())];
     for operator in &traversal.operators {

@@ -3,7 +3,6 @@
 //! Source: OpenTofu and Terraform `internal/configs/test_file.go` `decodeTestRunBlock`.
 
 use hcl::edit::expr::Expression as NativeExpression;
-use hcl::edit::parser::parse_expr;
 
 use super::super::body::{Block, Content};
 use super::super::declarations::{CallDeclaration, Text, TextValue, is_identifier, text};
@@ -20,6 +19,7 @@ use super::traversal::{
 use super::{FileReader, PassedProvider, Run, RunCall};
 use crate::domain::CoreConstraints;
 use crate::finding::Place;
+use crate::read::native_syntax;
 use crate::read::native_syntax::schema::BodySchema;
 
 const INVALID_REFERENCE: &str = "Invalid provider configuration reference";
@@ -303,16 +303,16 @@ impl<'a> FileReader<'a> {
             self.problems.refuse("Expected string expression", detail, expression.place());
             return None;
         };
-        match parse_expr(text.trim()) {
-            Ok(native) if !native.is_str() && !native.is_template() => {
+        match native_syntax::expression(text.trim()) {
+            Some(native) if !native.is_str() && !native.is_template() => {
                 Some(Reference::in_native_syntax(&native, self.schemas.takes_for_each_in_providers()))
             }
-            Err(_) if text.starts_with('$') => {
+            None if text.starts_with('$') => {
                 let detail = "This character is not used within the language.";
                 self.problems.refuse("Invalid character", detail, expression.place());
                 None
             }
-            Ok(_) | Err(_) => {
+            Some(_) | None => {
                 not_read(expression, &mut self.problems);
                 None
             }

@@ -3,11 +3,11 @@
 //! Source: hashicorp/hcl v2 `traversal_for_expr.go`, `expr_list.go`, `hclsyntax/parser_traversal.go`.
 
 use hcl::edit::expr::{Expression as NativeExpression, Traversal, TraversalOperator};
-use hcl::edit::parser::parse_expr;
 
 use super::super::body::Problems;
 use super::super::expression::{Expression, ExpressionKind};
 use super::super::json::Json;
+use crate::read::native_syntax;
 use crate::read::native_syntax::constant::{Constant, NotConstant, evaluate};
 
 /// A step of a reference; the first one is a name.
@@ -257,7 +257,7 @@ fn split_key(text: &str) -> Option<(Key, &str)> {
     }
     let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '.')).unwrap_or(text.len());
     let (number, rest) = text.split_at(end);
-    match evaluate(&parse_expr(number).ok().filter(NativeExpression::is_number)?) {
+    match evaluate(&native_syntax::expression(number).filter(NativeExpression::is_number)?) {
         Ok(Constant::Number(number)) => Some((Key::Number(number), rest)),
         _ => None,
     }

@@ -38,6 +38,13 @@ pub(super) struct Outcome {
     pub is_too_deep: bool,
 }
 
+impl Outcome {
+    /// Nothing is wrong with the text.
+    pub(super) fn is_sound(&self) -> bool {
+        self.errors.is_empty() && self.recovered.is_empty() && !self.is_too_deep
+    }
+}
+
 /// Why the grammar stopped.
 enum Stop {
     Error(SyntaxError),
