@@ -107,12 +107,17 @@ impl Before {
 
     fn root(&mut self, facts: &Facts) {
         let root = &facts.configuration.root;
-        self.failures.extend(core_version::check(&facts.engine, root, None, Step::CoreVersion));
+        let is_installing = facts.init.get && !facts.configuration.children.is_empty();
+        let is_read_by_installing = is_installing && !facts.engine.refuses_root_module_first();
+        let version_step = if is_read_by_installing { Step::Modules } else { Step::CoreVersion };
+        let refused = core_version::check(&facts.engine, root, None, version_step);
+        // Where another version is asked for, installing passes over whatever else is wrong with the root module.
+        let is_passed_over = is_read_by_installing && !refused.is_empty();
+        self.failures.extend(refused);
         self.problems(Step::Manifest, Code::ModuleInvalid, &facts.configuration.manifest_errors);
         self.problems(Step::VariablesFiles, Code::ConfigurationInvalid, &facts.configuration.variables_errors);
-        let step = root_step(facts);
+        let step = if is_passed_over { Step::ModuleTree } else { root_step(facts) };
         self.problems(step, Code::ConfigurationInvalid, &root.errors);
-        let is_installing = facts.init.get && !facts.configuration.children.is_empty();
         let tree_step = if is_installing { Step::Modules } else { Step::ModuleTree };
         self.problems(tree_step, Code::ConfigurationInvalid, &root.tree_errors);
         self.problems(step, Code::ConfigurationInvalid, &facts.configuration.tests.errors);
