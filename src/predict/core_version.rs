@@ -7,21 +7,27 @@ use crate::domain::{CoreCheck, CoreConstraints, Engine, EngineName};
 use crate::finding::Code;
 use crate::read::configuration::{CoreVersion, Module};
 
-/// What a module's constraints on the engine come to. `named` says which module it is, for a child.
-pub(super) fn check(engine: &Engine, module: &Module, named: Option<&str>, step: Step) -> Vec<Failure> {
+/// What a module's constraints on the engine come to. `named` says which module it is, for a child; a text that is no
+/// constraint is one of the module's own errors, reported at the second step.
+pub(super) fn check(engine: &Engine, module: &Module, named: Option<&str>, steps: [Step; 2]) -> Vec<Failure> {
     module
         .core_versions
         .iter()
         .filter(|constraint| constraint.is_for_tofu || engine.checks_required_version_in_tf_files())
-        .filter_map(|constraint| check_one(engine, constraint, named, step))
+        .filter_map(|constraint| check_one(engine, constraint, named, steps))
         .collect()
 }
 
-fn check_one(engine: &Engine, constraint: &CoreVersion, named: Option<&str>, step: Step) -> Option<Failure> {
+fn check_one(
+    engine: &Engine,
+    constraint: &CoreVersion,
+    named: Option<&str>,
+    [step, error_step]: [Step; 2],
+) -> Option<Failure> {
     let title = engine.name.title();
     let failure = match CoreConstraints::parse(&constraint.text) {
         Err(_) => Failure::new(
-            step,
+            error_step,
             Code::ConstraintInvalid,
             "Invalid version constraint",
             "This string does not use correct version constraint syntax.",

@@ -110,9 +110,10 @@ impl Before {
         let is_installing = facts.init.get && !facts.configuration.children.is_empty();
         let is_read_by_installing = is_installing && !facts.engine.refuses_root_module_first();
         let version_step = if is_read_by_installing { Step::Modules } else { Step::CoreVersion };
-        let refused = core_version::check(&facts.engine, root, None, version_step);
+        let refused = core_version::check(&facts.engine, root, None, [version_step, root_step(facts)]);
         // Where another version is asked for, installing passes over whatever else is wrong with the root module.
-        let is_passed_over = is_read_by_installing && !refused.is_empty();
+        let is_refused = refused.iter().any(|failure| failure.code == Code::EngineVersionRefused);
+        let is_passed_over = is_read_by_installing && is_refused;
         self.failures.extend(refused);
         self.problems(Step::Manifest, Code::ModuleInvalid, &facts.configuration.manifest_errors);
         self.problems(Step::VariablesFiles, Code::ConfigurationInvalid, &facts.configuration.variables_errors);
@@ -220,7 +221,7 @@ impl Before {
         };
         let source = child.call.source.as_deref().unwrap_or_default();
         let named = format!("Module module.{} (from {source})", path.replace('.', ".module."));
-        self.failures.extend(core_version::check(&facts.engine, module, Some(&named), version_step));
+        self.failures.extend(core_version::check(&facts.engine, module, Some(&named), [version_step, step]));
         self.problems(step, Code::ConfigurationInvalid, &module.errors);
         self.problems(step, Code::ConfigurationInvalid, &module.tree_errors);
         self.not_understood(&module.not_understood);
