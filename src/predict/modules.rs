@@ -39,12 +39,14 @@ fn is_refused_in_root(path: &str, child: &ChildModule) -> bool {
     !path.contains('.') && child.is_refused_while_parsing()
 }
 
-/// The backend is opened where a block describes it, or where the root module has no errors.
+/// The backend is opened where a block describes it, or where the root module has no errors when it is loaded again: the
+/// parser keeps files, and speaks of their syntax once.
 ///
-/// Source: OpenTofu `internal/command/meta_backend.go` `Backend`, `backendConfig`.
+/// Source: OpenTofu `internal/command/meta_backend.go` `Backend`, `backendConfig`; hashicorp/hcl v2
+/// `hclparse/parser.go`.
 fn opens_backend(facts: &Facts) -> bool {
     let root = &facts.configuration.root;
-    let is_sound = root.errors.is_empty()
+    let is_sound = root.errors.len() == root.syntax_errors
         && !facts.configuration.children.iter().any(|(path, child)| is_refused_in_root(path, child));
     let is_described = is_sound || root.backend.is_some() || facts.engine.refuses_root_module_first();
     !facts.init.backend || is_described
@@ -117,7 +119,16 @@ impl Before {
         self.failures.extend(refused);
         self.problems(Step::Manifest, Code::ModuleInvalid, &facts.configuration.manifest_errors);
         self.problems(Step::VariablesFiles, Code::ConfigurationInvalid, &facts.configuration.variables_errors);
-        let step = if is_passed_over { Step::ModuleTree } else { root_step(facts) };
+        let is_state_first =
+            !facts.engine.refuses_root_module_first() && !facts.engine.installs_state_providers_apart();
+        let step = if is_passed_over {
+            Step::ModuleTree
+        } else if root.is_unread_in_part && is_state_first && !facts.state.errors.is_empty() && reads_state(facts) {
+            // What the engine makes of the rest of such a file says which of them it comes to first.
+            Step::State
+        } else {
+            root_step(facts)
+        };
         self.problems(step, Code::ConfigurationInvalid, &root.errors);
         let tree_step = if is_installing { Step::Modules } else { Step::ModuleTree };
         self.problems(tree_step, Code::ConfigurationInvalid, &root.tree_errors);

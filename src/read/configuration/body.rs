@@ -23,11 +23,21 @@ use crate::read::native_syntax::schema::{BodySchema, Unknown, missing_argument};
 pub(super) struct Problems {
     pub errors: Vec<Problem>,
     pub not_understood: Vec<Problem>,
+    /// How many of the errors are of files' syntax.
+    pub syntax_errors: usize,
+    /// Syntax errors have kept the rest of a file from being read.
+    pub has_unread_file: bool,
 }
 
 impl Problems {
     pub(super) fn refuse(&mut self, summary: &str, detail: impl Into<String>, place: Place) {
         self.errors.push(Problem { summary: summary.to_owned(), detail: detail.into(), place });
+    }
+
+    fn note_syntax(&mut self, errors_before: usize, is_readable: bool) {
+        let found = self.errors.len() - errors_before;
+        self.syntax_errors += found;
+        self.has_unread_file |= found > 0 && !is_readable;
     }
 
     pub(super) fn give_up(&mut self, summary: &str, detail: impl Into<String>, place: Place) {
@@ -61,10 +71,13 @@ impl ParsedFile {
     pub(super) fn parse(path: &Utf8Path, bytes: &[u8], problems: &mut Problems) -> (Arc<str>, Option<Self>) {
         if path.as_str().strip_suffix(".json").is_some() {
             let text: Arc<str> = String::from_utf8_lossy(bytes).into();
+            let errors_before = problems.errors.len();
             let json = parse_json(path, &text, problems);
+            problems.note_syntax(errors_before, json.is_some());
             let file = json.map(|json| Self { path: path.to_owned(), syntax: Syntax::Json(json) });
             return (text, file);
         }
+        let errors_before = problems.errors.len();
         let mut native = NativeFile::parse(bytes);
         let text = native.text.clone();
         if native.body.is_none() && native.errors.is_empty() {
@@ -74,6 +87,7 @@ impl ParsedFile {
             problems.errors.push(native.problem(path, error));
         }
         let is_readable = native.body.is_some();
+        problems.note_syntax(errors_before, is_readable);
         let file = Self { path: path.to_owned(), syntax: Syntax::Native(native) };
         (text, is_readable.then_some(file))
     }

@@ -157,6 +157,11 @@ pub struct Module {
     pub core_versions: Vec<CoreVersion>,
     /// What makes the engine stop while it loads this module, certain without any doubt.
     pub errors: Vec<Problem>,
+    /// How many of them are of files' syntax: the engines see these once, and pass over them when they load the module
+    /// again.
+    pub syntax_errors: usize,
+    /// Syntax errors have kept the rest of a file from being read.
+    pub is_unread_in_part: bool,
     /// What makes it stop when all modules are there, and it looks at them together.
     pub tree_errors: Vec<Problem>,
     /// What we cannot read and the engine perhaps can.

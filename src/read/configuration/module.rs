@@ -304,6 +304,8 @@ impl<'a> Merge<'a> {
             empty: blocks(false),
         };
         self.module.provider_blocks = self.providers.into_iter().map(|provider| provider.block).collect();
+        self.module.syntax_errors = self.problems.syntax_errors;
+        self.module.is_unread_in_part = self.problems.has_unread_file;
         self.module.errors = self.problems.errors;
         self.module.not_understood = self.problems.not_understood;
         LoadedModule {
