@@ -52,7 +52,7 @@ pub enum Step {
     Arguments,
     /// The record of installed modules, without which no module is read.
     Manifest,
-    /// Files with values of input variables, without which OpenTofu from 1.8 reads no module.
+    /// Files with values of input variables and the workspace's name, without which OpenTofu from 1.8 reads no module.
     VariablesFiles,
     /// `required_version` where it is checked before anything else of the module.
     CoreVersion,

@@ -154,7 +154,7 @@ impl Before {
                 self.problems(step, code, std::slice::from_ref(problem));
             }
         }
-        self.problems(root_step(facts), Code::StateInvalid, &facts.state.workspace_errors);
+        self.problems(Step::VariablesFiles, Code::StateInvalid, &facts.state.workspace_errors);
         if reads_state(facts) {
             self.problems(Step::State, Code::StateInvalid, &facts.state.errors);
         }

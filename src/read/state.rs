@@ -80,14 +80,11 @@ pub fn read(
     } else {
         selection::without_backend(root_module, data_dir, workspace, engine.name)
     };
-    match selection {
+    let early = selection::invalid_workspace(root_module, workspace).filter(|_| refuses_workspaces_early(engine));
+    let mut state = match selection {
+        Selection::Invalid(problem) if early.as_ref() == Some(&problem) => State::default(),
         Selection::File(path) => read_file(&path, engine),
         Selection::Unseen(reason) => State { unseen: Some(reason), ..State::default() },
-        Selection::Invalid(problem) | Selection::InvalidBehindLock(problem)
-            if problem.summary == selection::INVALID_WORKSPACE && refuses_workspaces_early(engine) =>
-        {
-            State { workspace_errors: vec![problem], ..State::default() }
-        }
         // Without opening a backend, Terraform comes to the workspace only when it reads the state.
         Selection::Invalid(problem) if !init.backend && problem.summary.contains(selection::INVALID_WORKSPACE) => {
             State { errors: vec![problem], ..State::default() }
@@ -96,7 +93,9 @@ pub fn read(
         Selection::InvalidBehindLock(problem) => {
             State { backend_errors: vec![problem], is_behind_lock: true, ..State::default() }
         }
-    }
+    };
+    state.workspace_errors.extend(early);
+    state
 }
 
 /// Parses a state file (version 4; 3 and older are legacy) or the output of `show -json`, which does not name resources

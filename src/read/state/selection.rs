@@ -86,6 +86,10 @@ pub(super) fn with_backend(
             Some(_) => Selection::Invalid(changed(data_dir)),
         };
     };
+    let unread = init.backend_config.iter().find_map(|argument| unread_file(root_module, argument));
+    if let Some(problem) = unread.filter(|_| !is_unsupported(&backend.kind, engine)) {
+        return Selection::Invalid(problem);
+    }
     if let Some(Recorded { kind, .. }) = &recorded
         && !is_unsupported(&backend.kind, engine)
         && *kind != backend.kind
@@ -102,7 +106,7 @@ pub(super) fn with_backend(
         });
     }
     if backend.kind != "local" {
-        return Selection::Unseen(in_backend(&backend.kind));
+        return remote(root_module, workspace, &backend.kind);
     }
     let error = first_error(backend, &init.backend_config);
     let local = match overridden(backend, &init.backend_config) {
@@ -114,6 +118,10 @@ pub(super) fn with_backend(
         Err(selection) => selection,
     };
     let Some(recorded) = recorded else {
+        // It prepares the local backend first, from which states may have to be copied.
+        if let Some(problem) = invalid_workspace(root_module, workspace) {
+            return Selection::Invalid(problem);
+        }
         let stop = match error {
             Some(problem) => {
                 let refused = Selection::Invalid(problem.clone());
@@ -122,10 +130,7 @@ pub(super) fn with_backend(
             None => migration::stop(root_module, &local, init, engine),
         };
         return match stop.unwrap_or_else(|| in_local(&local)) {
-            // The workspace's name is judged as the backend is prepared, the rest when its state is read.
-            Selection::Invalid(problem) if problem.summary != INVALID_WORKSPACE => {
-                Selection::InvalidBehindLock(problem)
-            }
+            Selection::Invalid(problem) => Selection::InvalidBehindLock(problem),
             selection => selection,
         };
     };
@@ -194,6 +199,19 @@ fn overridden(backend: &Backend, arguments: &[String]) -> Result<Local, Selectio
     Ok(local)
 }
 
+/// What the engine says of an argument without `=`, which names a file, where it cannot read that file.
+///
+/// Source: OpenTofu `internal/command/init.go` `backendConfigOverrideBody`; `internal/configs/parser.go` `LoadHCLFile`.
+fn unread_file(root_module: &Utf8Path, argument: &str) -> Option<Problem> {
+    let path = root_module.join(argument);
+    let is_unread = !argument.contains('=') && !argument.is_empty() && fs::read(&path).is_err();
+    is_unread.then(|| Problem {
+        summary: "Failed to read file".to_owned(),
+        detail: format!("The file {} could not be read.", Quoted(argument)),
+        place: Place::file(path),
+    })
+}
+
 /// Whether the engine has no backend of this name. Versions that are later than those known here may have more.
 ///
 /// Source: OpenTofu and Terraform `internal/backend/init/init.go`.
@@ -245,7 +263,7 @@ pub(super) fn without_backend(
         Ok(Some(recorded)) if recorded.kind == "local" => {
             local_state(root_module, data_dir, workspace, &recorded.local)
         }
-        Ok(Some(recorded)) => Selection::Unseen(in_backend(&recorded.kind)),
+        Ok(Some(recorded)) => remote(root_module, workspace, &recorded.kind),
         Err(refusal) => refusal,
     };
     match selection {
@@ -259,22 +277,30 @@ pub(super) fn without_backend(
     }
 }
 
-fn in_backend(kind: &str) -> String {
-    format!("the state is in the `{kind}` backend")
+fn remote(root_module: &Utf8Path, workspace: Option<&str>, kind: &str) -> Selection {
+    match invalid_workspace(root_module, workspace) {
+        Some(problem) => Selection::Invalid(problem),
+        None => Selection::Unseen(format!("the state is in the `{kind}` backend")),
+    }
+}
+
+/// What every engine says of a name that the variable gives and that is none, whatever the backend.
+pub(super) fn invalid_workspace(root_module: &Utf8Path, variable: Option<&str>) -> Option<Problem> {
+    variable.filter(|name| !is_valid_workspace(name)).map(|_| Problem {
+        summary: INVALID_WORKSPACE.to_owned(),
+        detail: String::new(),
+        place: Place::file(root_module),
+    })
 }
 
 fn local_state(root_module: &Utf8Path, data_dir: &Utf8Path, workspace: Option<&str>, local: &Local) -> Selection {
-    let (workspace, is_overridden) = match selected_workspace(data_dir, workspace) {
+    if let Some(problem) = invalid_workspace(root_module, workspace) {
+        return Selection::Invalid(problem);
+    }
+    let (workspace, _) = match selected_workspace(data_dir, workspace) {
         Ok(selected) => selected,
         Err(selection) => return selection,
     };
-    if is_overridden && !is_valid_workspace(&workspace) {
-        return Selection::Invalid(Problem {
-            summary: INVALID_WORKSPACE.to_owned(),
-            detail: String::new(),
-            place: Place::file(root_module),
-        });
-    }
     Selection::File(if workspace == DEFAULT_WORKSPACE {
         local.default_state(root_module)
     } else {
@@ -312,6 +338,9 @@ fn existing_workspace(
     variable: Option<&str>,
     local: &Local,
 ) -> Result<Option<String>, Selection> {
+    if let Some(problem) = invalid_workspace(root_module, variable) {
+        return Err(Selection::Invalid(problem));
+    }
     let (workspace, is_overridden) = selected_workspace(data_dir, variable)?;
     let mut others = Vec::new();
     for entry in fs::read_dir(workspace_directory(root_module, local)).into_iter().flatten().flatten() {

@@ -122,7 +122,22 @@ fn flags_decide_what_becomes_of_another_backend() {
     assert_eq!(with("path=a"), Selection::File(scratch.path.join("a")));
     assert!(matches!(with("path=b"), Selection::Invalid(_)));
     assert!(matches!(with("nothing=b"), Selection::Invalid(_)));
+    let Selection::Invalid(problem) = with("settings.tfbackend") else { panic!("a file that is not there") };
+    assert_eq!(problem.summary, "Failed to read file");
+    fs::write(scratch.path.join("settings.tfbackend"), "").unwrap();
     assert!(matches!(with("settings.tfbackend"), Selection::Unseen(_)));
+}
+
+#[test]
+fn a_name_that_is_no_workspace_counts_before_any_state() {
+    let invalid = "invalid: Invalid workspace name set using TF_WORKSPACE: ";
+    let broken = [("terraform.tfstate", "{"), ("terraform.tfstate.d/dev/x", "")];
+    for backend in [backend("local", Some("x")), backend("local", None), backend("s3", None)] {
+        assert_eq!(Scratch::with(&broken).select(Some("a b"), Some(&backend), true), invalid);
+    }
+    let recorded = [(".terraform/terraform.tfstate", r#"{"version": 3, "backend": {"type": "local", "config": {}}}"#)];
+    let changed = Scratch::with(&recorded).select(Some("a b"), Some(&backend("http", None)), true);
+    assert!(changed.starts_with("invalid: Backend configuration changed"), "{changed}");
 }
 
 #[test]
