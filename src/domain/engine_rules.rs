@@ -113,6 +113,13 @@ impl Engine {
         self.name == EngineName::Terraform && self.is_at_least(1, 15, 0)
     }
 
+    /// What the names of providers mean to calls and test files is left alone where a module cannot be loaded.
+    ///
+    /// Source: OpenTofu `internal/configs/config_build.go` `BuildConfig`.
+    pub fn checks_providers_of_whole_trees_only(&self) -> bool {
+        self.name == EngineName::Tofu && self.is_at_least(1, 12, 0)
+    }
+
     /// Its error about a second `backend` block.
     ///
     /// Source: `internal/configs/module.go`.

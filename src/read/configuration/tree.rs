@@ -65,6 +65,7 @@ pub(super) fn read(
         repetition: None,
         caller: Rc::new(root.providers.clone()),
         is_test_file: false,
+        is_of_test: false,
     };
     let ancestor = canonical(root_module);
     tree.calls_before.extend(ancestor);
@@ -73,12 +74,14 @@ pub(super) fn read(
     }
     // The root module does not call what its test files call, and may be called from there.
     tree.calls_before.clear();
-    let parent = Parent { is_test_file: true, ..parent };
+    let parent = Parent { is_test_file: true, is_of_test: true, ..parent };
     for run in tests.files.iter().flat_map(|file| &file.runs).filter_map(|run| run.call.as_ref()) {
         tree.child(&parent, &run.key, &run.call);
     }
     let called = |key: &str| tree.loaded.get(&canonical(&tree.children.get(key)?.module.as_ref()?.directory)?);
-    let mut mismatches = test_files::check_provider_types(&tests.files, &root, called, engine);
+    let is_whole = tree.children.values().all(|child| child.missing.is_none())
+        && tree.loaded.values().all(|loaded| loaded.module.errors.is_empty());
+    let mut mismatches = test_files::check_provider_types(&tests.files, &root, called, is_whole, engine);
     tests.found.tree_errors.append(&mut mismatches);
     if tree.is_cut_off {
         root.module.not_understood.push(Problem {
@@ -116,6 +119,8 @@ struct Parent {
     caller: Rc<ProviderNames>,
     /// It is a test file: what its runs call is loaded as if it were a root module.
     is_test_file: bool,
+    /// It is a test file, or called from one.
+    is_of_test: bool,
 }
 
 /// Where a called module is.
@@ -162,9 +167,15 @@ impl Tree<'_> {
             Location::Unread => {}
             Location::Directory(directory) => {
                 let repetition = declaration.repetition.clone().or_else(|| parent.repetition.clone());
-                let caller = parent.caller.clone();
-                let place =
-                    Parent { key: key.to_owned(), directory, is_reinstalled, repetition, caller, is_test_file: false };
+                let place = Parent {
+                    key: key.to_owned(),
+                    directory,
+                    is_reinstalled,
+                    repetition,
+                    caller: parent.caller.clone(),
+                    is_test_file: false,
+                    is_of_test: parent.is_of_test,
+                };
                 self.descend(&mut child, declaration, &place, parent.is_test_file);
             }
         }
@@ -211,7 +222,8 @@ impl Tree<'_> {
         if self.engine.checks_module_arguments() {
             module.errors.extend(passed_arguments::check(call, &loaded.variables));
         }
-        if let Some(place) = loaded.import.filter(|_| !self.engine.checks_module_arguments()) {
+        let refuses_imports = parent.is_of_test || !self.engine.checks_module_arguments();
+        if let Some(place) = loaded.import.filter(|_| refuses_imports) {
             module.errors.push(Problem {
                 summary: "Invalid import configuration".to_owned(),
                 detail: "Import blocks are only allowed in the root module.".to_owned(),

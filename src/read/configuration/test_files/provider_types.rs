@@ -14,15 +14,26 @@ use crate::read::Problem;
 /// Providers by their local names.
 type Types = BTreeMap<String, ProviderAddress>;
 
-/// What the engine refuses when all modules are there. `module` finds the module that a run calls, by its key; nothing
-/// is said of a file of which a module is not there.
+/// What the engine refuses. `module` finds the module that a run calls, by its key; where it finds none, nothing is said
+/// of the file. Where `is_whole` is false, as a module of the tree is not there, each name means the provider that it
+/// means by default.
 pub(in super::super) fn check<'a>(
     files: &[TestFile],
     root: &LoadedModule,
     module: impl Fn(&str) -> Option<&'a LoadedModule>,
+    is_whole: bool,
     engine: &Engine,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
+    if !is_whole {
+        if engine.checks_providers_of_whole_trees_only() {
+            return problems;
+        }
+        for file in files {
+            check_defaults(file, root, engine, &mut problems);
+        }
+        return problems;
+    }
     let Some(root_types) = types(root, engine) else { return problems };
     for file in files {
         let by_run = file.runs.iter().map(|run| match &run.call {
@@ -43,14 +54,7 @@ fn default_type(name: &str, engine: &Engine) -> Option<ProviderAddress> {
 
 /// What a module's names mean: those that it requires, and those of its `provider` blocks. Null where one is wrong.
 fn types(module: &LoadedModule, engine: &Engine) -> Option<Types> {
-    let mut types = Types::new();
-    for (name, required) in &module.module.required_providers {
-        let address = match &required.source {
-            Some(source) => SourceAddress::parse(source, engine.name).ok()?.resolve(engine.name),
-            None => ProviderAddress::implied(engine.name, name).ok()?,
-        };
-        types.insert(name.clone(), address);
-    }
+    let mut types = required_types(module, engine)?;
     for key in module.providers.configured.iter().chain(&module.providers.empty) {
         let name = key.split('.').next().unwrap_or_default();
         if !types.contains_key(name) {
@@ -104,6 +108,45 @@ fn check_file(
         let wanted = root_types.get(&provider.local_name).filter(|_| is_required || is_declared(&provider.key));
         if let Some(wanted) = wanted.filter(|wanted| *wanted != found) {
             problems.push(mismatch(&provider.key, found, &provider.key, wanted, &provider.place));
+        }
+    }
+}
+
+fn required_types(module: &LoadedModule, engine: &Engine) -> Option<Types> {
+    let required = module.module.required_providers.iter().map(|(name, required)| {
+        let address = match &required.source {
+            Some(source) => SourceAddress::parse(source, engine.name).ok()?.resolve(engine.name),
+            None => ProviderAddress::implied(engine.name, name).ok()?,
+        };
+        Some((name.clone(), address))
+    });
+    required.collect()
+}
+
+/// The names of runs of the root module, before any is resolved.
+///
+/// Source: Terraform `internal/configs/config_build.go` `BuildConfig`.
+fn check_defaults(file: &TestFile, root: &LoadedModule, engine: &Engine, problems: &mut Vec<Problem>) {
+    let Some(required) = required_types(root, engine) else { return };
+    let runs = || file.runs.iter().filter(|run| run.call.is_none());
+    for passed in runs().flat_map(|run| &run.providers) {
+        let types = [&passed.parent, &passed.child].map(|name| default_type(name, engine));
+        if let [Some(parent), Some(child)] = types
+            && parent != child
+        {
+            problems.push(mismatch(&passed.parent, &parent, &passed.child, &child, &passed.place));
+        }
+    }
+    if runs().all(|run| !run.providers.is_empty()) {
+        return;
+    }
+    for provider in &file.providers {
+        let is_required = provider.key == provider.local_name || root.providers.aliases.contains(&provider.key);
+        let wanted = required.get(&provider.local_name).filter(|_| is_required);
+        if let (Some(found), Some(wanted)) = (default_type(&provider.local_name, engine), wanted)
+            && found != *wanted
+        {
+            problems.push(mismatch(&provider.key, &found, &provider.key, wanted, &provider.place));
         }
     }
 }
