@@ -164,6 +164,8 @@ pub struct Module {
     pub is_unread_in_part: bool,
     /// What makes it stop when all modules are there, and it looks at them together.
     pub tree_errors: Vec<Problem>,
+    /// What makes it stop when it collects the providers that all modules need.
+    pub requirement_errors: Vec<Problem>,
     /// What we cannot read and the engine perhaps can.
     pub not_understood: Vec<Problem>,
     /// OpenTofu's `encryption` block is there.

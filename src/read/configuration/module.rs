@@ -319,8 +319,10 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// An `import` block needs its own provider only where it brings a resource that is not declared; to OpenTofu it
-    /// always does.
+    /// An `import` block needs its own provider only where it brings a resource that is not declared; to later versions
+    /// of OpenTofu it always does.
+    ///
+    /// Source: OpenTofu and Terraform `internal/configs/config.go` `addProviderRequirements`.
     fn import(&mut self, import: &ImportDeclaration) {
         let key = Key::Resource("resource", import.resource_type.clone(), import.resource_name.clone());
         let index = self.indices.get(&key).copied().filter(|_| !import.aims_at_module);
@@ -330,20 +332,19 @@ impl<'a> Merge<'a> {
                 && target.provider.as_ref().map(ProviderReference::key)
                     != import.provider.as_ref().map(ProviderReference::key)
         }) {
-            self.module.tree_errors.push(Problem {
+            self.module.requirement_errors.push(Problem {
                 summary: "Invalid import provider argument".to_owned(),
                 detail: "The provider argument in the target resource block must match the import block.".to_owned(),
                 place: import.provider_place.clone(),
             });
         }
-        if (target.is_some() || import.aims_at_module) && !Schemas::new(self.engine).counts_every_import() {
-            return;
-        }
-        let local_name = match &import.provider {
-            Some(reference) => Some(reference.name.clone()),
-            None => provider_block::implied_local_name(&import.resource_type, self.engine),
-        };
-        self.module.uses.extend(local_name.map(|local_name| ProviderUse {
+        let schemas = Schemas::new(self.engine);
+        let implied = || provider_block::implied_local_name(&import.resource_type, self.engine);
+        let of_type = implied().filter(|_| schemas.counts_types_of_imports());
+        let is_own = (target.is_none() && !import.aims_at_module) || schemas.counts_every_import();
+        let own = import.provider.as_ref().map_or_else(implied, |reference| Some(reference.name.clone()));
+        let local_names = of_type.into_iter().chain(own.filter(|_| is_own));
+        self.module.uses.extend(local_names.map(|local_name| ProviderUse {
             local_name,
             what: format!("import {}.{}", import.resource_type, import.resource_name),
             place: import.place.clone(),

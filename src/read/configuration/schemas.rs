@@ -199,7 +199,15 @@ impl<'a> Schemas<'a> {
 
     /// Whether `import` blocks count as requirements when they aim at a module or at a declared resource.
     pub(super) fn counts_every_import(self) -> bool {
-        self.engine.name == EngineName::Tofu
+        self.engine.name == EngineName::Tofu && self.engine.is_at_least(1, 9, 1)
+    }
+
+    /// Whether the provider that the type of an import's target implies is a requirement, whatever provider is named.
+    pub(super) fn counts_types_of_imports(self) -> bool {
+        match self.engine.name {
+            EngineName::Tofu => !self.engine.is_at_least(1, 9, 1),
+            EngineName::Terraform => !self.engine.is_at_least(1, 7, 0),
+        }
     }
 
     /// Whether what is not in the schemas of test files is certainly refused.

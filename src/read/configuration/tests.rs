@@ -388,7 +388,21 @@ fn an_import_into_a_declared_resource_or_a_module_is_a_use_to_opentofu_alone() {
     let text =
         "resource \"terraform_data\" \"x\" {}\nimport {\n  to = terraform_data.x\n  id = \"1\"\n  provider = foo\n}\n";
     for engine in [terraform(), tofu()] {
-        assert_eq!(summaries(&read_text(text, &engine).tree_errors), ["Invalid import provider argument"]);
+        assert_eq!(summaries(&read_text(text, &engine).requirement_errors), ["Invalid import provider argument"]);
+    }
+}
+
+#[test]
+fn an_import_needs_the_provider_of_its_target_s_type_in_some_versions() {
+    let text = "import {\n  to = null_resource.x\n  id = \"1\"\n  provider = random\n}\n";
+    for (engine, version, expected) in [
+        (EngineName::Terraform, "1.6.6", &["null", "random"][..]),
+        (EngineName::Terraform, "1.7.0", &["random"]),
+        (EngineName::Tofu, "1.9.0", &["null", "random"]),
+        (EngineName::Tofu, "1.9.1", &["random"]),
+    ] {
+        let module = read_text(text, &Engine::new(engine, version.parse().unwrap()));
+        assert_eq!(local_names(&module), expected, "{engine} {version}");
     }
 }
 
