@@ -129,9 +129,13 @@ impl Before {
         } else {
             root_step(facts)
         };
-        self.problems(step, Code::ConfigurationInvalid, &root.errors);
+        // Where nothing else is wrong, installing does not see what an earlier look at the files said of their syntax.
+        let is_of_syntax = step == Step::Modules && root.errors.len() == root.syntax_errors;
+        let root_files_step = if is_of_syntax { Step::RootModule } else { step };
+        self.problems(root_files_step, Code::ConfigurationInvalid, &root.errors);
         let tree_step = if is_installing { Step::Modules } else { Step::ModuleTree };
         self.problems(tree_step, Code::ConfigurationInvalid, &root.tree_errors);
+        self.problems(Step::Requirements, Code::ConfigurationInvalid, &root.requirement_errors);
         self.problems(step, Code::ConfigurationInvalid, &facts.configuration.tests.errors);
         self.problems(tree_step, Code::ConfigurationInvalid, &facts.configuration.tests.tree_errors);
         self.not_understood(&root.not_understood);
@@ -235,6 +239,7 @@ impl Before {
         self.failures.extend(core_version::check(&facts.engine, module, Some(&named), [version_step, step]));
         self.problems(step, Code::ConfigurationInvalid, &module.errors);
         self.problems(step, Code::ConfigurationInvalid, &module.tree_errors);
+        self.problems(Step::Requirements, Code::ConfigurationInvalid, &module.requirement_errors);
         self.not_understood(&module.not_understood);
     }
 
