@@ -34,6 +34,11 @@ pub(super) fn root_step(facts: &Facts) -> Step {
     if is_installing && !facts.engine.refuses_root_module_first() { Step::Modules } else { Step::RootModule }
 }
 
+/// Installing modules does not see again what an earlier look at the root module's files said of their syntax.
+fn is_only_of_syntax(root: &Module) -> bool {
+    root.errors.len() == root.syntax_errors
+}
+
 /// Whether a called module is refused where the root module's own files are read.
 fn is_refused_in_root(path: &str, child: &ChildModule) -> bool {
     !path.contains('.') && child.is_refused_while_parsing()
@@ -46,7 +51,7 @@ fn is_refused_in_root(path: &str, child: &ChildModule) -> bool {
 /// `hclparse/parser.go`.
 fn opens_backend(facts: &Facts) -> bool {
     let root = &facts.configuration.root;
-    let is_sound = root.errors.len() == root.syntax_errors
+    let is_sound = is_only_of_syntax(root)
         && !facts.configuration.children.iter().any(|(path, child)| is_refused_in_root(path, child));
     let is_described = is_sound || root.backend.is_some() || facts.engine.refuses_root_module_first();
     !facts.init.backend || is_described
@@ -74,6 +79,7 @@ pub(super) fn before_providers(facts: &Facts) -> Before {
         before.child(facts, path, child);
     }
     before.lock(facts);
+    before.pass_over_syntax(&facts.configuration.root);
     before
 }
 
@@ -129,10 +135,9 @@ impl Before {
         } else {
             root_step(facts)
         };
-        // Where nothing else is wrong, installing does not see what an earlier look at the files said of their syntax.
-        let is_of_syntax = step == Step::Modules && root.errors.len() == root.syntax_errors;
-        let root_files_step = if is_of_syntax { Step::RootModule } else { step };
-        self.problems(root_files_step, Code::ConfigurationInvalid, &root.errors);
+        let is_passed_over = is_only_of_syntax(root) && !root.is_unread_in_part;
+        let files_step = if is_passed_over && step == Step::Modules { Step::RootModule } else { step };
+        self.problems(files_step, Code::ConfigurationInvalid, &root.errors);
         let tree_step = if is_installing { Step::Modules } else { Step::ModuleTree };
         self.problems(tree_step, Code::ConfigurationInvalid, &root.tree_errors);
         self.problems(Step::Requirements, Code::ConfigurationInvalid, &root.requirement_errors);
@@ -145,6 +150,18 @@ impl Before {
                 Code::StateUnseen,
                 "the `encryption` block's key provider is not evaluated, nor what it encrypts read",
             );
+        }
+    }
+
+    /// What the engine makes of the rest of a file with such errors is not known. Where nothing else keeps modules from being
+    /// installed, they stand beside what comes after.
+    fn pass_over_syntax(&mut self, root: &Module) {
+        let is_of_modules = |failure: &&Failure| failure.step == Step::Modules;
+        let is_all = self.failures.iter().filter(is_of_modules).count() == root.syntax_errors;
+        if is_all && is_only_of_syntax(root) {
+            for failure in self.failures.iter_mut().filter(|failure| failure.step == Step::Modules) {
+                failure.step = Step::RootModule;
+            }
         }
     }
 

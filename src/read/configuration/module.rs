@@ -18,8 +18,8 @@ use super::passed_providers::{self, ProviderNames};
 use super::provider_block;
 use super::required_providers::RequiredProviders;
 use super::schemas::Schemas;
-use super::{Module, ProviderUse};
-use crate::domain::{Engine, EngineName};
+use super::{Module, ProviderUse, RequiredProvider};
+use crate::domain::{ConstraintError, Engine, EngineName, SourceAddress, VersionConstraints};
 use crate::finding::{Place, Sources};
 use crate::read::Problem;
 
@@ -134,6 +134,9 @@ impl<'a> Merge<'a> {
                     "A module may have only one required providers configuration.",
                     found.place,
                 );
+                for entry in found.entries {
+                    self.passed_over(&entry.requirement);
+                }
                 continue;
             }
             self.require(found);
@@ -185,6 +188,7 @@ impl<'a> Merge<'a> {
                      must have a distinct alias.",
                     provider.block.local_name
                 );
+                self.version_passed_over(provider.block.version.as_deref(), &provider.block.place);
                 self.problems.refuse("Duplicate provider configuration", detail, provider.block.place);
                 continue;
             }
@@ -252,7 +256,26 @@ impl<'a> Merge<'a> {
     fn require(&mut self, found: RequiredProviders) {
         for entry in found.entries {
             self.aliases.insert(entry.requirement.local_name.clone(), entry.aliases);
-            self.module.required_providers.insert(entry.requirement.local_name.clone(), entry.requirement);
+            let before = self.module.required_providers.insert(entry.requirement.local_name.clone(), entry.requirement);
+            if let Some(before) = before {
+                self.passed_over(&before);
+            }
+        }
+    }
+
+    /// Of an entry that does not count, the engines still refuse what they cannot decode.
+    fn passed_over(&mut self, requirement: &RequiredProvider) {
+        let source = requirement.source.as_deref().map(|source| SourceAddress::parse(source, self.engine.name));
+        if let Some(Err(error)) = source {
+            self.problems.refuse(error.summary(), error.detail(), requirement.source_place.clone());
+        }
+        self.version_passed_over(requirement.version.as_deref(), &requirement.version_place);
+    }
+
+    fn version_passed_over(&mut self, version: Option<&str>, place: &Place) {
+        if let Some(Err(ConstraintError::Decoding)) = version.map(VersionConstraints::parse_requirement) {
+            let detail = "This string does not use correct version constraint syntax.";
+            self.problems.refuse("Invalid version constraint", detail, place.clone());
         }
     }
 

@@ -30,7 +30,8 @@ impl Merge<'_> {
                 Some(existing) => {
                     existing.is_configured |= provider.is_configured;
                     if provider.block.version.is_some() {
-                        existing.block = provider.block;
+                        let before = std::mem::replace(&mut existing.block, provider.block);
+                        self.version_passed_over(before.version.as_deref(), &before.place);
                     }
                 }
                 None if provider.alias.is_empty() => self.add_provider(provider),
