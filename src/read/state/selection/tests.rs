@@ -141,6 +141,13 @@ fn a_name_that_is_no_workspace_counts_before_any_state() {
 }
 
 #[test]
+fn a_type_that_is_none_counts_before_what_is_recorded() {
+    let scratch = Scratch::with(&[(".terraform/terraform.tfstate", "{")]);
+    assert!(scratch.select(None, Some(&backend("nothing", None)), true).contains("Unsupported backend type"));
+    assert!(scratch.select(None, Some(&backend("s3", None)), true).contains("Failed to load state"));
+}
+
+#[test]
 fn the_recorded_backend_counts() {
     let http = r#"{"version": 3, "backend": {"type": "http", "config": {"address": "http://x"}}}"#;
     let scratch = Scratch::with(&[(".terraform/terraform.tfstate", http)]);
