@@ -75,8 +75,13 @@ pub(super) fn steps(expression: &Expression<'_>) -> Result<Vec<Step>, NoReferenc
     }
 }
 
-/// A single name without quotes, such as `plan`; none for anything else.
+/// A single name without quotes, such as `plan`; none for anything else, in JSON also what cannot begin a name.
 pub(super) fn keyword(expression: &Expression<'_>) -> Result<Option<String>, NoReference> {
+    if let ExpressionKind::Json(Json::String(text)) = &expression.kind
+        && text.starts_with(|first: char| first.is_ascii_digit() || ",.:;=!?*+-".contains(first))
+    {
+        return Ok(None);
+    }
     match steps(expression) {
         Ok(steps) => Ok(match steps.as_slice() {
             [Step::Name(name)] => Some(name.clone()),
