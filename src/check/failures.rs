@@ -159,6 +159,12 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
             Owner::Administrator,
             "Correct the arguments of `init`, or TF_CLI_ARGS and TF_CLI_ARGS_init in the stack's environment.".to_owned(),
         ),
+        Code::StateInvalid if failure.summary.contains("TF_WORKSPACE") => (
+            Owner::Administrator,
+            "Unset TF_WORKSPACE in the stack's environment, or name a workspace there: letters, digits and any of \
+             `-_.~$&+:=@`."
+                .to_owned(),
+        ),
         Code::StateInvalid if failure.step == Step::Backend => (
             Owner::Repository,
             "Remove what an earlier `init` left in the data directory (usually `.terraform`), also from the repository, \

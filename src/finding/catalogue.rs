@@ -259,6 +259,8 @@ mod tests {
             ("Error: Unsupported Terraform Core version", Code::EngineVersionRefused),
             ("Error accessing remote module registry", Code::ModuleNeedsNetwork),
             ("Error refreshing state", Code::StateInvalid),
+            ("Error: Invalid workspace name set using TF_WORKSPACE", Code::StateInvalid),
+            ("Error: Backend configuration changed", Code::StateInvalid),
             ("Invalid legacy provider address", Code::StateInvalid),
         ];
         for (text, expected) in cases {

@@ -9,7 +9,7 @@ use crate::domain::{Engine, EngineName, Quoted};
 use crate::finding::{Code, Place};
 use crate::read::Problem;
 use crate::read::configuration::{ChildModule, InstallationRecord, MissingModule, Module, ModuleSource};
-use crate::read::state::UNSUPPORTED_BACKEND;
+use crate::read::state::{UNREAD_SETTINGS, UNSUPPORTED_BACKEND};
 
 /// What stops the engine, or what could not be seen, before it asks for providers.
 #[derive(Default)]
@@ -170,8 +170,11 @@ impl Before {
             for problem in &facts.state.backend_errors {
                 let is_early = facts.engine.installs_state_providers_apart() && problem.summary == UNSUPPORTED_BACKEND;
                 let step = if is_early { Step::RootModule } else { Step::Backend };
-                let is_of_block = problem.place.position.is_some();
-                let code = if is_of_block { Code::ConfigurationInvalid } else { Code::StateInvalid };
+                let code = match problem.place.position {
+                    Some(_) => Code::ConfigurationInvalid,
+                    None if problem.summary == UNREAD_SETTINGS => Code::InitArgumentsInvalid,
+                    None => Code::StateInvalid,
+                };
                 self.problems(step, code, std::slice::from_ref(problem));
             }
         }

@@ -26,6 +26,9 @@ use selection::Selection;
 /// The engines' summary for a backend that they do not have, which early Terraform 1.15 looks for before anything else.
 pub const UNSUPPORTED_BACKEND: &str = "Unsupported backend type";
 
+/// The engines' summary for a file of `-backend-config` that cannot be read.
+pub const UNREAD_SETTINGS: &str = "Failed to read file";
+
 /// A larger file is not read, so that a planted one cannot fill the memory.
 const LIMIT_BYTES: u64 = 32 * 1024 * 1024;
 

@@ -217,11 +217,14 @@ fn overridden(backend: &Backend, arguments: &[String]) -> Result<Local, Selectio
 ///
 /// Source: OpenTofu `internal/command/init.go` `backendConfigOverrideBody`; `internal/configs/parser.go` `LoadHCLFile`.
 fn unread_file(root_module: &Utf8Path, argument: &str) -> Option<Problem> {
+    if argument.is_empty() || argument.contains('=') {
+        return None;
+    }
     let path = root_module.join(argument);
-    let is_unread = !argument.contains('=') && !argument.is_empty() && fs::read(&path).is_err();
-    is_unread.then(|| Problem {
-        summary: "Failed to read file".to_owned(),
-        detail: format!("The file {} could not be read.", Quoted(argument)),
+    let error = text_file::read_bytes(&path, LIMIT_BYTES).err().filter(|error| !error.is_ours())?;
+    Some(Problem {
+        summary: super::UNREAD_SETTINGS.to_owned(),
+        detail: format!("The file {} could not be read: {error}.", Quoted(argument)),
         place: Place::file(path),
     })
 }
