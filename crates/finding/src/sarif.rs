@@ -15,7 +15,7 @@ pub fn render(report: &Report) -> serde_json::Result<String> {
     let rules: Vec<Code> = Code::ALL
         .iter()
         .copied()
-        .filter(|code| report.findings.iter().any(|finding| finding.code == code.as_str()))
+        .filter(|code| report.findings.iter().any(|finding| finding.code == *code))
         .collect();
     let log = json!({
         "$schema": SCHEMA,
@@ -59,7 +59,7 @@ fn result(finding: &ReportFinding, rules: &[Code]) -> Value {
         "relatedLocations": locations.iter().skip(1).collect::<Vec<_>>(),
         "properties": { "owner": finding.owner },
     });
-    if let Some(index) = rules.iter().position(|code| code.as_str() == finding.code) {
+    if let Some(index) = rules.iter().position(|code| *code == finding.code) {
         result["ruleIndex"] = json!(index);
     }
     result
