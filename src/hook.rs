@@ -14,10 +14,7 @@ use super::session;
 use super::{ExitCode, Stop, output};
 
 pub(super) fn run(arguments: &HookArguments) -> Result<ExitCode, Stop> {
-    let point = arguments.point.parse::<HookPoint>().map_err(|error| {
-        let names = HookPoint::ALL.iter().map(|point| point.as_str()).collect::<Vec<_>>().join(", ");
-        Stop::Usage(format!("`{}` is {error}; the points are {names}", arguments.point.escape_default()))
-    })?;
+    let point = arguments.point.0;
     let demand = match point {
         HookPoint::BeforeInit => None,
         HookPoint::BeforePlan | HookPoint::BeforeApply | HookPoint::BeforeDestroy => Some(Demand::Installed),

@@ -236,7 +236,8 @@ fn derivation(report: &Report, width: usize) -> String {
     for assumption in &report.prediction.assumptions {
         push(&mut lines, width, &format!("not seen, {}: {}", assumption.code, assumption.text));
     }
-    let (proven, others): (Vec<_>, Vec<_>) = report.providers.iter().partition(|provider| provider.status == Status::Proven);
+    let (proven, others): (Vec<_>, Vec<_>) =
+        report.providers.iter().partition(|provider| provider.status == Status::Proven);
     for provider in &others[..others.len().min(MOST_DERIVED)] {
         let sentences = if provider.derivation.is_empty() { described(provider) } else { provider.derivation.clone() };
         push(&mut lines, width, &sentences);

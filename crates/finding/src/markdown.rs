@@ -25,7 +25,10 @@ pub fn render(report: &Report) -> String {
         );
     }
     for assumption in &report.prediction.assumptions {
-        write(&mut markdown, format_args!("- not seen, {}: {}\n", code(assumption.code.as_str()), prose(&assumption.text)));
+        write(
+            &mut markdown,
+            format_args!("- not seen, {}: {}\n", code(assumption.code.as_str()), prose(&assumption.text)),
+        );
     }
     if report.findings.is_empty() {
         markdown.truncate(markdown.trim_end().len());

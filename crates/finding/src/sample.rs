@@ -98,17 +98,23 @@ provider \"registry.opentofu.org/hashicorp/null\" {
         summary: "Failed to query available provider packages".to_owned(),
         providers: vec![address.to_owned()],
     });
-    report.prediction.assumptions.push(ReportAssumption {
-        code: Code::StateUnseen,
-        text: "the state is behind the backend `s3`".to_owned(),
-    });
+    report
+        .prediction
+        .assumptions
+        .push(ReportAssumption { code: Code::StateUnseen, text: "the state is behind the backend `s3`".to_owned() });
     Sample { findings, report, sources }
 }
 
 fn report(findings: &[Finding], init: Outcome, providers: Vec<ReportProvider>) -> Report {
     let engine = Engine::new(EngineName::Tofu, airtight_provider::Version::release(1, 12, 6));
     let platform: Platform = "linux_amd64".parse().expect("a platform");
-    let prediction = ReportPrediction { init, configuration: Loading::Loads, reasons: Vec::new(), assumptions: Vec::new(), lock_after: None };
+    let prediction = ReportPrediction {
+        init,
+        configuration: Loading::Loads,
+        reasons: Vec::new(),
+        assumptions: Vec::new(),
+        lock_after: None,
+    };
     Report::new(&engine, &platform, prediction, providers, findings, Duration::from_millis(41))
 }
 

@@ -12,11 +12,8 @@ const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os
 /// One log with one run: each code that was found as a rule with its page, each finding as a result. Ended by a line
 /// break.
 pub fn render(report: &Report) -> serde_json::Result<String> {
-    let rules: Vec<Code> = Code::ALL
-        .iter()
-        .copied()
-        .filter(|code| report.findings.iter().any(|finding| finding.code == *code))
-        .collect();
+    let rules: Vec<Code> =
+        Code::ALL.iter().copied().filter(|code| report.findings.iter().any(|finding| finding.code == *code)).collect();
     let log = json!({
         "$schema": SCHEMA,
         "version": "2.1.0",

@@ -58,7 +58,9 @@ pub(crate) fn weigh(answer: &Answer, is_check: bool, gathered: &Gathered, judgem
         Answer::Refused(refused) => {
             judgement.engine.retain(|finding| !is_of_configuration(finding.code));
             judgement.engine.extend(refused.errors.iter().map(|error| reported(gathered, error)));
-            judgement.lower_requirements("The engine does not accept the configuration, so `init` ends before it installs any provider.");
+            judgement.lower_requirements(
+                "The engine does not accept the configuration, so `init` ends before it installs any provider.",
+            );
         }
         Answer::NotAsked(_) | Answer::TimedOut(_) | Answer::Failed(_) => {
             let why = answer.why_unknown().unwrap_or_default();
@@ -93,8 +95,10 @@ const fn is_of_configuration(code: Code) -> bool {
 /// A diagnostic of the engine as a finding: its words, its file and line.
 fn reported(gathered: &Gathered, diagnostic: &EngineDiagnostic) -> Finding {
     let program = gathered.facts.engine.name;
-    let is_lock_file =
-        diagnostic.place.as_ref().is_some_and(|place| place.file.file_name() == Some(airtight_provider::lock_file::FILE_NAME));
+    let is_lock_file = diagnostic
+        .place
+        .as_ref()
+        .is_some_and(|place| place.file.file_name() == Some(airtight_provider::lock_file::FILE_NAME));
     let code = if is_lock_file { Code::LockFileInvalid } else { Code::ConfigurationInvalid };
     let finding = Finding::new(code, Severity::Error, Owner::Repository, diagnostic.summary.clone())
         .detail(format!("{} says: {}", program.title(), diagnostic.detail))

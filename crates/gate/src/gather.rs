@@ -7,8 +7,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::cli_sources::{self, CliConfigChoice, NamedFileError, SourceFacts};
 use super::context::Context;
 use super::seal::Seals;
-use crate::runtime_directory::RuntimeDirectory;
 use crate::check;
+use crate::runtime_directory::RuntimeDirectory;
 use airtight_engine::ask::Loaded;
 use airtight_engine::environment::Environment;
 use airtight_engine::init_arguments::InitArguments;
@@ -117,7 +117,7 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
         selection: Selection::default(),
         contents: Contents::new(),
         digests: Digests::new(),
-        prediction: Prediction::default(),
+        prediction: Prediction::unknown(),
         findings: Vec::new(),
         facts,
     };

@@ -1,11 +1,11 @@
 //! Predictions as the report's values.
 
+use airtight_engine::ask::Answer;
 use airtight_engine::predict::{Origin, Outcome, ProviderPrediction};
 use airtight_finding::escape::without_credentials;
 use airtight_finding::report::{
     ReportAssumption, ReportConstraint, ReportPackage, ReportPrediction, ReportProvider, ReportReason,
 };
-use airtight_engine::ask::Answer;
 use airtight_finding::{Code, Loading, Need};
 
 use crate::gather::Gathered;
@@ -31,8 +31,12 @@ pub(crate) fn prediction(gathered: &Gathered, configuration: Loading, answer: Op
                 .collect();
         }
         (Loading::NotAsked, _) if prediction.init != Outcome::Failure && !gathered.is_empty() => {
-            let text = answer.and_then(Answer::why_unknown).unwrap_or_else(|| "the engine was not asked whether the configuration loads".to_owned());
-            report.assumptions.push(ReportAssumption { code: Code::ConfigurationNotAsked, text: without_credentials(text) });
+            let text = answer
+                .and_then(Answer::why_unknown)
+                .unwrap_or_else(|| "the engine was not asked whether the configuration loads".to_owned());
+            report
+                .assumptions
+                .push(ReportAssumption { code: Code::ConfigurationNotAsked, text: without_credentials(text) });
         }
         _ => {}
     }

@@ -11,10 +11,20 @@ use airtight_provider::{ProviderAddress, VersionConstraints};
 /// How the engine's requirements differ from our reading of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Difference {
-    OnlyEngine { address: ProviderAddress },
-    OnlyReading { address: ProviderAddress, place: Option<Place> },
+    OnlyEngine {
+        address: ProviderAddress,
+    },
+    OnlyReading {
+        address: ProviderAddress,
+        place: Option<Place>,
+    },
     /// Both as they are printed; `any version` for none.
-    Constraints { address: ProviderAddress, engine: String, reading: String, place: Option<Place> },
+    Constraints {
+        address: ProviderAddress,
+        engine: String,
+        reading: String,
+        place: Option<Place>,
+    },
 }
 
 /// Compares the engine's requirements with our reading. A provider that only the state needs may be on either side: the
@@ -82,7 +92,9 @@ pub(super) fn apply(collected: &mut Collected, loaded: &Loaded) {
         }
     }
     // What is neither needed nor locked is of no interest.
-    collected.requirements.retain(|one| one.is_needed || one.origins.iter().any(|origin| matches!(origin, Origin::Lock { .. })));
+    collected
+        .requirements
+        .retain(|one| one.is_needed || one.origins.iter().any(|origin| matches!(origin, Origin::Lock { .. })));
     collected.requirements.sort_by(|one, other| one.address.cmp(&other.address));
     // The configuration loads, whatever we expected of it.
     collected.failures.clear();

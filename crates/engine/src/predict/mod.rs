@@ -196,7 +196,7 @@ pub struct Assumption {
 }
 
 /// What the engine's `init` will do.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Prediction {
     pub init: Outcome,
     /// What the engine reports first; after it, `hidden`, what stands behind it.
@@ -208,6 +208,20 @@ pub struct Prediction {
     pub withholds_lock_changes: bool,
     /// By address: every requirement.
     pub providers: Vec<ProviderPrediction>,
+}
+
+impl Prediction {
+    /// Before anything is known.
+    pub const fn unknown() -> Self {
+        Self {
+            init: Outcome::Unknown,
+            failures: Vec::new(),
+            assumptions: Vec::new(),
+            lock_after: None,
+            withholds_lock_changes: false,
+            providers: Vec::new(),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -17,7 +17,10 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> (Vec<Finding>, Vec<Findi
             None => failures.push(failure.clone()),
         }
     }
-    failures.iter().map(|failure| finding(facts, prediction, failure)).partition(|finding| is_of_providers(finding.code))
+    failures
+        .iter()
+        .map(|failure| finding(facts, prediction, failure))
+        .partition(|finding| is_of_providers(finding.code))
 }
 
 /// Whether a failure follows from what is on the disk, once the required providers are known.
@@ -45,11 +48,7 @@ const fn is_of_providers(code: Code) -> bool {
 fn finding(facts: &Facts, prediction: &Prediction, failure: &Failure) -> Finding {
     let (owner, help) = mend(facts, prediction, failure);
     let program = facts.engine.name;
-    let would = if failure.hidden {
-        format!("Behind the errors that `{program} init` would stop at first")
-    } else {
-        format!("`{program} init` would fail")
-    };
+    let would = format!("`{program} init` would fail");
     let said = [failure.summary.trim_end(), failure.detail.trim_end()];
     let said = said.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ");
     let mut finding = Finding::new(failure.code, Severity::Error, owner, summary(facts, failure))

@@ -8,14 +8,15 @@ use airtight_hcl::Place;
 pub fn differs(facts: &Facts, difference: &Difference) -> Finding {
     let engine = facts.engine.name.title();
     let (summary, place) = match difference {
-        Difference::OnlyEngine { address } => (format!("{engine} needs `{address}`, which airtight did not read"), None),
+        Difference::OnlyEngine { address } => {
+            (format!("{engine} needs `{address}`, which airtight did not read"), None)
+        }
         Difference::OnlyReading { address, place } => {
             (format!("airtight read that `{address}` is needed, and {engine} does not need it"), place.clone())
         }
-        Difference::Constraints { address, engine: theirs, reading, place } => (
-            format!("{engine} wants `{address}` {theirs}, and airtight read {reading}"),
-            place.clone(),
-        ),
+        Difference::Constraints { address, engine: theirs, reading, place } => {
+            (format!("{engine} wants `{address}` {theirs}, and airtight read {reading}"), place.clone())
+        }
     };
     Finding::new(Code::RequirementsDiffer, Severity::Warning, Owner::Image, summary)
         .detail("The engine's answer is used. airtight may not know this release of the engine.")
