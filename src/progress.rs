@@ -83,6 +83,7 @@ impl Progress {
     }
 
     /// Runs work that may wait for others without a byte, and shows all the while that it is alive.
+    #[cfg(feature = "full")]
     pub(super) fn during<T>(&self, work: impl FnOnce() -> T) -> T {
         const BEAT: Duration = Duration::from_secs(1);
         let (done, waiting) = mpsc::channel::<()>();
