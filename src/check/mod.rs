@@ -10,6 +10,7 @@ pub mod handover;
 pub mod installed;
 pub mod lock_file;
 pub mod mirror_entries;
+pub mod planted_plugins;
 pub mod proof;
 pub mod readonly;
 pub mod rules;

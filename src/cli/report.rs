@@ -1,9 +1,9 @@
 //! Predictions as the report's values.
 
-use crate::finding::escape::without_credentials;
 use crate::finding::report::{
     ReportAssumption, ReportConstraint, ReportPackage, ReportPrediction, ReportProvider, ReportReason,
 };
+use crate::finding::secrets::without_credentials;
 use crate::gate::gather::Gathered;
 use crate::predict::{Origin, ProviderPrediction};
 

@@ -72,6 +72,7 @@ codes! {
     PhaseFailed = "phase-failed",
     PluginCacheBesideMirror = "plugin-cache-beside-mirror",
     PluginManifestInvalid = "plugin-manifest-invalid",
+    PluginPlanted = "plugin-planted",
     ProviderAddressInvalid = "provider-address-invalid",
     ProviderMissing = "provider-missing",
     ProviderNotLocked = "provider-not-locked",

@@ -135,7 +135,7 @@ mod tests {
             let failure = document.descendants().find(|node| node.has_tag_name("failure")).unwrap();
             let expected = escape::line(&text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
             prop_assert_eq!(failure.attribute("message"), Some(expected.as_str()));
-            prop_assert!(xml.lines().all(|line| line.trim_start().is_empty() || line.starts_with('<') || line.starts_with("  ")));
+            prop_assert!(xml.lines().all(|line| line.trim_start().is_empty() || line.starts_with('<') || line.trim_start().starts_with('<') || line.trim_start().starts_with("| ")));
         }
     }
 }

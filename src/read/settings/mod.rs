@@ -14,6 +14,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 pub use effective::{Effective, EffectiveRule, RefusedSetting};
 pub use parse::{SettingsError, parse};
 
+use super::outside;
 use super::text_file::{self, TextFileError};
 use crate::domain::{Engine, EngineName};
 use crate::finding::{Code, Severity};
@@ -162,6 +163,22 @@ pub fn read(path: &Utf8Path) -> Result<Option<Settings>, SettingsError> {
         Ok(text) => parse(path, &text).map(Some),
         Err(TextFileError::Missing) => Ok(None),
         Err(error) => Err(SettingsError::of_file(path, error.to_string())),
+    }
+}
+
+/// Reads the repository's file; `None` where there is none. A link that leads out of the repository is refused: an
+/// error about a key would quote a file that nobody committed.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_of_repository(repository: &Utf8Path) -> Result<Option<Settings>, SettingsError> {
+    let path = repository.join(REPOSITORY_PATH);
+    match outside::target(&path, Some(repository)) {
+        Some(target) => Err(SettingsError::of_file(
+            &path,
+            format!("it is a link to `{target}`, outside the repository; commit a file instead"),
+        )),
+        None => read(&path),
     }
 }
 
