@@ -1,7 +1,7 @@
 //! Whether the run's user could have changed what is at a path. What only root can change is the image's; what the run's
 //! user can change proves nothing, because code that an earlier phase ran was this user.
 
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 
@@ -34,6 +34,18 @@ pub enum Unprotected {
 /// # Errors
 /// The first place from the path upwards that the run's user could change.
 pub fn check(path: &Utf8Path) -> Result<(), Unprotected> {
+    walk(path, check_writable_here)
+}
+
+/// The same by owners and modes alone, for whoever builds an image as root: what a user without privileges cannot change.
+///
+/// # Errors
+/// The first place from the path upwards that others than root could change.
+pub fn check_by_mode(path: &Utf8Path) -> Result<(), Unprotected> {
+    walk(path, |_| Ok(()))
+}
+
+fn walk(path: &Utf8Path, check_place: fn(&Utf8Path) -> Result<(), Unprotected>) -> Result<(), Unprotected> {
     let mut below_is_roots = false;
     for place in path.ancestors() {
         let metadata = fs::symlink_metadata(place).map_err(|error| Unprotected::Unreadable(place.to_owned(), error))?;
@@ -42,23 +54,20 @@ pub fn check(path: &Utf8Path) -> Result<(), Unprotected> {
         }
         // Nobody else can replace what root has in a sticky directory.
         let is_sticky = below_is_roots && metadata.mode() & STICKY != 0;
-        if !is_sticky {
-            check_writable(place, &metadata)?;
+        // The mode of a link says nothing.
+        if !is_sticky && !metadata.is_symlink() {
+            if metadata.mode() & WRITABLE != 0 {
+                return Err(Unprotected::WritableByMode(place.to_owned()));
+            }
+            check_place(place)?;
         }
         below_is_roots = true;
     }
     Ok(())
 }
 
-fn check_writable(place: &Utf8Path, metadata: &Metadata) -> Result<(), Unprotected> {
-    // The mode of a link says nothing.
-    if metadata.is_symlink() {
-        return Ok(());
-    }
-    if metadata.mode() & WRITABLE != 0 {
-        return Err(Unprotected::WritableByMode(place.to_owned()));
-    }
-    // An access list, or being root.
+/// By an access list, or as root.
+fn check_writable_here(place: &Utf8Path) -> Result<(), Unprotected> {
     match accessat(CWD, place.as_std_path(), Access::WRITE_OK, AtFlags::EACCESS) {
         Ok(()) => Err(Unprotected::WritableHere(place.to_owned())),
         Err(_) => Ok(()),

@@ -90,12 +90,7 @@ impl Guard {
         if rustix::process::geteuid().is_root() {
             return Err(NotEnforceable::RunsAsRoot);
         }
-        let ruleset = Ruleset::default()
-            .set_compatibility(CompatLevel::HardRequirement)
-            .handle_access(AccessFs::Execute | AccessFs::Refer)
-            .map_err(unsupported)?
-            .create()
-            .map_err(|error| NotEnforceable::Failed(error.to_string()))?;
+        let ruleset = empty_ruleset()?;
         let granted = granted(programs)?;
         let mut guard = Self { ruleset };
         for path in granted {
@@ -141,11 +136,28 @@ fn unsupported(error: RulesetError) -> NotEnforceable {
     }
 }
 
+/// Whether the kernel can enforce such a domain at all; nothing is restricted.
+///
+/// # Errors
+/// Says what is missing.
+pub fn check_kernel() -> Result<(), NotEnforceable> {
+    empty_ruleset().map(drop)
+}
+
+fn empty_ruleset() -> Result<RulesetCreated, NotEnforceable> {
+    Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::Execute | AccessFs::Refer)
+        .map_err(unsupported)?
+        .create()
+        .map_err(|error| NotEnforceable::Failed(error.to_string()))
+}
+
 /// The protected directories and files that may be executed from, none below another one.
 fn granted(programs: &Programs<'_>) -> Result<Vec<Utf8PathBuf>, NotEnforceable> {
     let real =
         |path: &Utf8Path| path.canonicalize_utf8().map_err(|error| Unprotected::Unreadable(path.to_owned(), error));
-    let mut granted = system_directories();
+    let mut granted = system_directories(protection::check);
     for path in programs.mirrors.iter().map(Utf8PathBuf::as_path).chain([programs.engine]) {
         let real = real(path)?;
         protection::check(&real)?;
@@ -167,16 +179,16 @@ fn granted(programs: &Programs<'_>) -> Result<Vec<Utf8PathBuf>, NotEnforceable> 
     Ok(outermost)
 }
 
-/// The image's directories with programs: protected, and without what is mounted there and is not.
-fn system_directories() -> BTreeSet<Utf8PathBuf> {
+/// The image's directories (and files) with programs: protected, and without what is mounted there and is not.
+pub fn system_directories(protected: fn(&Utf8Path) -> Result<(), Unprotected>) -> BTreeSet<Utf8PathBuf> {
     let mut found = BTreeSet::new();
     let mounts: Vec<Utf8PathBuf> =
-        mount_points().into_iter().filter(|mount| !is_data(mount) && protection::check(mount).is_err()).collect();
+        mount_points().into_iter().filter(|mount| !is_data(mount) && protected(mount).is_err()).collect();
     let mut waiting = children("/".into());
     waiting.retain(|path| !is_data(path));
     while let Some(path) = waiting.pop() {
         let is_protected =
-            path.symlink_metadata().is_ok_and(|metadata| !metadata.is_symlink()) && protection::check(&path).is_ok();
+            path.symlink_metadata().is_ok_and(|metadata| !metadata.is_symlink()) && protected(&path).is_ok();
         if !is_protected {
             continue;
         }
@@ -246,9 +258,11 @@ mod tests {
 
     #[test]
     fn no_directory_of_run_time_data_is_granted() {
-        for path in system_directories() {
+        let found = system_directories(protection::check_by_mode);
+        assert!(found.iter().any(|path| path.starts_with("/usr")), "{found:?}");
+        for path in found {
             assert!(!is_data(&path), "{path}");
-            assert!(protection::check(&path).is_ok(), "{path}");
+            assert!(protection::check_by_mode(&path).is_ok(), "{path}");
         }
     }
 }

@@ -49,6 +49,7 @@ pub struct Settings {
     /// Hosts that this air gap lets through, `HOST` or `HOST:PORT`.
     pub reachable: Option<Vec<String>>,
     pub also: Option<Vec<AlsoMethod>>,
+    pub execute: Option<Execute>,
     /// A state file whose providers count too.
     pub state: Option<Utf8PathBuf>,
     /// Only the image's counts.
@@ -81,6 +82,17 @@ impl Policy {
             Self::Observe => "observe",
         }
     }
+}
+
+/// Which programs an engine may start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Execute {
+    /// Any, as without airtight.
+    #[default]
+    Anything,
+    /// The image's own, enforced by the kernel ([`crate::exec::guard`]). If the kernel cannot, that is the finding
+    /// `execution-not-enforced`, and its rule decides.
+    Image,
 }
 
 /// What becomes of the findings with one code.
