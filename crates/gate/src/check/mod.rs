@@ -14,9 +14,13 @@ pub mod mirror_entries;
 pub mod planted_plugins;
 pub mod proof;
 pub mod readonly;
+pub mod requirements;
 pub mod rules;
 pub mod surroundings;
 pub mod unseen;
 pub mod verdict;
 
+mod judgement;
+
+pub use judgement::Judgement;
 pub use verdict::{Cleared, Verdict};
