@@ -176,8 +176,7 @@ fn sources(
         sources.push(Source { rank: Rank::Administrator, name: path.to_string(), settings });
     }
     sources.extend(weaker_image);
-    let path = repository.join(settings::REPOSITORY_PATH);
-    if let Some(settings) = settings::read(&path).map_err(wrong)? {
+    if let Some(settings) = settings::read_of_repository(repository).map_err(wrong)? {
         sources.push(Source { rank: Rank::Repository, name: settings::REPOSITORY_PATH.to_owned(), settings });
     }
     Ok(sources)

@@ -3,6 +3,7 @@
 pub mod child;
 pub mod engine_error;
 pub mod explanation;
+pub mod guard;
 pub mod invocation;
 pub mod state_pull;
 
