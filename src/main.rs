@@ -53,6 +53,9 @@ impl From<anyhow::Error> for Stop {
 
 /// Runs the process's own arguments.
 fn main() -> std::process::ExitCode {
+    if let Some(code) = airtight_gate::exec::bound::become_program(std::env::args_os()) {
+        return code;
+    }
     report_bugs();
     start_tracing();
     let arguments = match Arguments::try_parse() {
