@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::support::isolation::{Isolated, airtight, has_namespaces};
-use crate::support::rehearsal::{BareStack, bare_stack};
+use crate::support::rehearsal::{BareStack, Rehearsed, bare_stack};
 use crate::support::report_ignored;
 use crate::support::stack::{Stack, real_engines};
 
@@ -98,6 +98,59 @@ fn a_second_signal_ends_what_does_not_listen() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
     wait_until("processes are left", Duration::from_secs(5), || marked(&mark).is_empty());
+}
+
+/// What a hostile repository would try, as an ordinary user and as root, on every mount that it can reach.
+#[test]
+fn nothing_outside_the_copy_is_changed() {
+    let test = "rehearse_isolation::nothing_outside_the_copy_is_changed";
+    if !has_namespaces() {
+        return report_ignored(test, "no namespace can be made here");
+    }
+    for unprivileged in [true, false] {
+        let stack = bare_stack();
+        // Neither below the temporary directories, which every container has of its own, nor below the home.
+        let outside = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let outside = camino::Utf8Path::from_path(outside.path()).unwrap();
+        let kept = stack.path("bin");
+        for directory in [outside, &outside.join("mounted"), &outside.join("bound"), &kept] {
+            fs::create_dir_all(directory).unwrap();
+            for (path, mode) in [("", 0o777), ("profile", 0o666), ("gone", 0o666)] {
+                if !path.is_empty() {
+                    fs::write(directory.join(path), "as it was").unwrap();
+                }
+                fs::set_permissions(directory.join(path), std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+            }
+        }
+        let attempts = format!(
+            "for place in {outside} {outside}/mounted {outside}/bound {kept}; do echo x >>$place/profile; echo x >$place/new; \
+             rm -f $place/gone; mkdir $place/directory; ln -s x $place/link; done"
+        );
+        // A namespace in the namespace, where this user is root.
+        let nested = format!(
+            "unshare -rm sh -c 'mount -o remount,bind,rw / ; mount -o remount,bind,rw {outside}/bound ; umount -l {outside}/bound ; \
+             {attempts}'"
+        );
+        let own = "touch a /mnt/workspace/a /tmp/a /var/tmp/a /dev/shm/a \"$HOME/a\" && mkdir \"$HOME/b\" && echo x >/dev/null && echo writable";
+        let task = format!("{attempts}; {nested}; grep CapBnd /proc/self/status; {own}");
+        let command = stack.rehearse(["--type", "task", "--skip-init", "--task", &task]);
+        let path = format!("{}:{kept}", command.environment["PATH"]);
+        let before = format!("mount --bind {outside}/mounted {outside}/bound");
+        let command = Isolated { unprivileged, before: Some(before), ..command.environment("PATH", path) };
+        let rehearsed = Rehearsed::of(&command);
+        assert_eq!(rehearsed.code, 0, "{}\n{}", rehearsed.report, rehearsed.stderr);
+        assert!(rehearsed.stderr.contains("writable"), "{}", rehearsed.stderr);
+        assert!(rehearsed.stderr.contains("CapBnd:\t0000000000000000"), "{}", rehearsed.stderr);
+        for directory in [outside, &outside.join("mounted"), &outside.join("bound"), &kept] {
+            let mut names: Vec<_> =
+                directory.read_dir_utf8().unwrap().map(|entry| entry.unwrap().file_name().to_owned()).collect();
+            names.retain(|name| !["mounted", "bound"].contains(&name.as_str()));
+            names.sort();
+            assert_eq!(names, ["gone", "profile"], "{directory}: {}", rehearsed.stderr);
+            assert_eq!(fs::read_to_string(directory.join("profile")).unwrap(), "as it was");
+        }
+        assert!(!stack.path("home/a").exists() && !stack.path("stack/a").exists());
+    }
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub mod namespaces;
 mod netlink;
 mod plan_file;
 pub mod preparing;
+#[cfg(target_os = "linux")]
+mod read_only;
 pub mod report;
 pub mod run;
 pub mod script;
