@@ -4,7 +4,7 @@
 //!   [`platform`], [`hash`], [`package`], [`engine`]. Each prints its canonical text; `x.to_string().parse() == x`.
 //! - Readers: [`lock_file`], [`mirror`], [`seal`], [`installed`], [`executable`]
 //! - Measuring: [`digest`], [`hashing`], [`sealed_files`]
-//! - Files: [`text_file`], [`atomic_file`]
+//! - Files: [`text_file`], [`atomic_file`], [`owner`]
 
 pub mod address;
 mod address_parts;
@@ -22,6 +22,7 @@ pub mod installed;
 mod json;
 pub mod lock_file;
 pub mod mirror;
+pub mod owner;
 pub mod package;
 pub mod phase;
 pub mod platform;
