@@ -9,7 +9,7 @@ use fs_err as fs;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::support::isolation::{Isolated, airtight, has_namespaces};
+use crate::support::isolation::{Isolated, airtight, has_namespaces, is_root};
 use crate::support::rehearsal::{BareStack, Rehearsed, bare_stack};
 use crate::support::report_ignored;
 use crate::support::stack::{Stack, real_engines};
@@ -74,12 +74,14 @@ fn a_signal_ends_everything() {
         assert_eq!(output.status.code(), code, "{signal:?}");
         assert!(started.elapsed() < Duration::from_secs(4), "{signal:?}");
         wait_until("processes are left", Duration::from_secs(5), || marked(&mark).is_empty());
+        let is_removed = || fs::read_dir(&temporary).unwrap().count() == 0;
         if code.is_some() {
             let report: Value = serde_json::from_slice(&output.stdout).unwrap();
             assert_eq!(report["verdict"], "incomplete");
             assert_eq!(report["phases"][1]["status"], "interrupted");
-            assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0, "{signal:?}: the workspace is left");
+            assert!(is_removed(), "{signal:?}: the workspace is left");
         }
+        wait_until("the workspace is left", Duration::from_secs(10), is_removed);
     }
 }
 
@@ -98,6 +100,75 @@ fn a_second_signal_ends_what_does_not_listen() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
     wait_until("processes are left", Duration::from_secs(5), || marked(&mark).is_empty());
+}
+
+/// Ended while it copies a source of many files.
+#[test]
+fn a_signal_leaves_nothing_of_a_copy() {
+    let stack = bare_stack();
+    for directory in 0..20 {
+        let directory = stack.path(&format!("stack/{directory}"));
+        fs::create_dir(&directory).unwrap();
+        for file in 0..200 {
+            fs::write(directory.join(file.to_string()), "text").unwrap();
+        }
+    }
+    let temporary = stack.path("temporary");
+    fs::create_dir(&temporary).unwrap();
+    fs::set_permissions(&temporary, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    let copied = || walked(&temporary);
+    for signal in [Signal::INT, Signal::TERM, Signal::KILL] {
+        let command = stack.rehearse(["--until", "preparing"]).environment("TMPDIR", temporary.as_str());
+        let mut child = Isolated { unprivileged: true, ..command }.command().stdout(Stdio::null()).spawn().unwrap();
+        wait_until("nothing is copied", Duration::from_secs(30), || copied() > 10);
+        tell(&child, signal);
+        child.wait().unwrap();
+        wait_until("a copy is left", Duration::from_secs(10), || fs::read_dir(&temporary).unwrap().count() == 0);
+    }
+}
+
+fn walked(directory: &camino::Utf8Path) -> usize {
+    let entries = directory.read_dir_utf8().into_iter().flatten().flatten();
+    entries.map(|entry| if entry.path().is_dir() { walked(entry.path()) } else { 1 }).sum()
+}
+
+#[test]
+fn a_full_disk_is_named() {
+    if !has_namespaces() {
+        return report_ignored("rehearse_isolation::a_full_disk_is_named", "nothing can be mounted here");
+    }
+    let stack = bare_stack();
+    let temporary = stack.path("temporary");
+    fs::create_dir(&temporary).unwrap();
+    fs::write(stack.path("stack/large"), vec![7; 1 << 20]).unwrap();
+    let command = stack.rehearse(["--until", "preparing"]).environment("TMPDIR", temporary.as_str());
+    let before = format!("mount -t tmpfs -o size=256k none {temporary}");
+    let output = Isolated { unprivileged: is_root(), before: Some(before), ..command }.run();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(100), 0), "{text}");
+    let said = format!("the copy of `{}` does not fit into `{temporary}`: set TMPDIR", stack.path("stack"));
+    assert!(text.contains(&said) && text.contains("/large`"), "{text}");
+}
+
+#[test]
+fn a_copy_that_cannot_hold_programs_is_noted() {
+    if !has_namespaces() {
+        return report_ignored(
+            "rehearse_isolation::a_copy_that_cannot_hold_programs_is_noted",
+            "nothing can be mounted",
+        );
+    }
+    let stack = bare_stack();
+    let temporary = stack.path("temporary");
+    fs::create_dir(&temporary).unwrap();
+    for (options, is_noted) in [("noexec", true), ("exec", false)] {
+        let command = stack.rehearse(["--type", "task", "--skip-init", "--task", "true"]);
+        let command = command.environment("TMPDIR", temporary.as_str());
+        let before = format!("mount -t tmpfs -o {options} none {temporary}");
+        let rehearsed = Rehearsed::of(&Isolated { before: Some(before), ..command });
+        let notes = rehearsed.report["notes"].to_string();
+        assert_eq!(notes.contains("is mounted noexec"), is_noted, "{notes}");
+    }
 }
 
 /// What a hostile repository would try, as an ordinary user and as root, on every mount that it can reach.
@@ -210,6 +281,9 @@ fn without_namespaces_it_claims_what_it_can_prove() {
         let isolation = &report["isolation"];
         assert_eq!((isolation["kind"].as_str(), isolation["proven"].as_bool()), (Some("surroundings"), Some(true)));
         assert_eq!(isolation["witnessed"], false);
+        let said = "the commands of the repository can change every file here that their user can write";
+        let (before, _) = text.split_once("airtight: rehearsing").unwrap();
+        assert!(before.contains(said), "{text}");
         assert_eq!((output.status.code(), report["verdict"].as_str()), (Some(0), Some("cleared")), "{report}\n{text}");
         assert_eq!(report["phases"].as_array().unwrap().len(), 8);
 
