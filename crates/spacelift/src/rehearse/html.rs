@@ -1,5 +1,6 @@
 //! The report as one page: nothing is fetched, no script runs.
 
+use camino::Utf8Path;
 use serde_json::{Value, json};
 use tera::{Context, Tera, TeraResult, escape_html};
 
@@ -29,13 +30,13 @@ pub fn render(report: &Report) -> TeraResult<String> {
         "title": text(&format!("Rehearsal of {}: {}", subject.repository, report.verdict)),
         "style": STYLE,
         "verdict": report.verdict,
-        "repository": text(&subject.repository),
+        "repository": text(Utf8Path::new(&subject.repository).join(&subject.project_root).as_str().trim_end_matches('/')),
         "commit": subject.commit.as_deref().map(|commit| commit.get(..12).unwrap_or(commit)),
         "date": subject.date,
         "meaning": text(&capitalized(&report.meaning())),
         "facts": facts(report),
         "phases": phases,
-        "hosts": report.hosts.iter().map(host).collect::<Vec<_>>(),
+        "hosts": hosts(&report.hosts),
         "findings": findings(report),
         "is_proven": report.isolation.proven,
         "isolation": text(&report.isolation.reason),
@@ -82,17 +83,49 @@ fn one_phase(phase: &ReportPhase, begins_leg: bool, end: u64) -> Value {
     })
 }
 
+/// In the phase that asked for it.
 fn host(host: &ReportHost) -> Value {
     json!({
         "class": if host.declared { "declared" } else { "undeclared" },
-        "sentence": host.sentence(),
-        "host": text(&host.host),
-        "port": host.port.map(|port| port.to_string()).unwrap_or_default(),
-        "process": text(host.process.as_deref().unwrap_or("unknown")),
-        "phase": text(&host.phase),
-        "protocol": host.protocol,
+        "place": text(&host.place()),
+        "process": text(host.process.as_deref().unwrap_or("an unknown process")),
         "declared": host.declared,
     })
+}
+
+/// Each once, with everything that asked for it.
+fn hosts(hosts: &[ReportHost]) -> Vec<Value> {
+    let mut once: Vec<Vec<&ReportHost>> = Vec::new();
+    for host in hosts {
+        let is_same = |same: &&mut Vec<&ReportHost>| {
+            (&same[0].host, same[0].port, same[0].protocol) == (&host.host, host.port, host.protocol)
+        };
+        match once.iter_mut().find(is_same) {
+            Some(same) => same.push(host),
+            None => once.push(vec![host]),
+        }
+    }
+    let joined = |names: Vec<&str>| {
+        let mut distinct: Vec<&str> = Vec::new();
+        for name in names {
+            if !distinct.contains(&name) {
+                distinct.push(name);
+            }
+        }
+        text(&distinct.join(", "))
+    };
+    let row = |same: Vec<&ReportHost>| {
+        json!({
+            "class": if same[0].declared { "declared" } else { "undeclared" },
+            "host": text(&same[0].host),
+            "port": same[0].port.map(|port| port.to_string()).unwrap_or_default(),
+            "processes": joined(same.iter().map(|host| host.process.as_deref().unwrap_or("unknown")).collect()),
+            "phases": joined(same.iter().map(|host| host.phase.as_str()).collect()),
+            "protocol": same[0].protocol,
+            "declared": same[0].declared,
+        })
+    };
+    once.into_iter().map(row).collect()
 }
 
 /// The worst first.
@@ -171,7 +204,8 @@ mod tests {
         for forbidden in ["<script", "http://", "https://", "src=", "url(", "@import", "<link", "onload"] {
             assert!(!page.contains(forbidden), "{forbidden}");
         }
-        for expected in ["registry.opentofu.org:443 during init by tofu", "acme/stack", "0123456789ab<", "2026-01-31"] {
+        for expected in ["<b>registry.opentofu.org:443</b> <span>by tofu", "acme/stack", "0123456789ab<", "2026-01-31"]
+        {
             assert!(page.contains(expected), "{expected}");
         }
     }

@@ -119,7 +119,7 @@ fn undeclared_host(ended: &[Ended], times: &[(usize, &Asked)], known: &Known<'_>
         .help(help)
 }
 
-/// In their order, each once.
+/// In their order, each once: `a, b and c`.
 fn distinct(names: Vec<&str>) -> String {
     let mut once: Vec<&str> = Vec::new();
     for name in names {
@@ -127,7 +127,10 @@ fn distinct(names: Vec<&str>) -> String {
             once.push(name);
         }
     }
-    once.join(", ")
+    match once.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => once.concat(),
+    }
 }
 
 struct Advice {
@@ -431,7 +434,7 @@ mod tests {
         assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [1, 0, 0]);
         let finding = &found[0][0];
         assert_eq!(finding.severity, Severity::Warning);
-        assert_eq!(finding.summary, format!("`{CHECKPOINT}:443` was asked for during init, plan by terraform"));
+        assert_eq!(finding.summary, format!("`{CHECKPOINT}:443` was asked for during init and plan by terraform"));
         assert!(finding.help.contains("CHECKPOINT_DISABLE=1"));
         // It does not explain a failure.
         let failed = ended("plan", result(Status::Failed, &[(CHECKPOINT, None)], "Error: Other\n"));

@@ -108,13 +108,18 @@ impl ReportHost {
         }
     }
 
-    /// `registry.opentofu.org:443 during init by tofu`.
-    pub fn sentence(&self) -> String {
-        let place = match self.port {
+    /// `registry.opentofu.org:443`.
+    pub fn place(&self) -> String {
+        match self.port {
             Some(port) if self.host.contains(':') => format!("[{}]:{port}", self.host),
             Some(port) => format!("{}:{port}", self.host),
             None => self.host.clone(),
-        };
+        }
+    }
+
+    /// `registry.opentofu.org:443 during init by tofu`.
+    pub fn sentence(&self) -> String {
+        let place = self.place();
         let process = self.process.as_deref().map(|process| format!(" by {process}")).unwrap_or_default();
         escape::line(&format!("{place} during {}{process}", self.phase)).into_owned()
     }
