@@ -91,7 +91,14 @@ pub(super) fn read(
         contexts: Vec::new(),
         hooks: Hooks::new(),
     };
-    Ok(Asked { request, run, is_managed, has_workspace: arguments.workspace.is_some(), grace_milliseconds })
+    Ok(Asked {
+        request,
+        run,
+        is_managed,
+        has_workspace: arguments.workspace.is_some(),
+        grace_milliseconds,
+        watches_executions: arguments.watch_executions,
+    })
 }
 
 fn one_of<T: Copy>(all: &[T], name: impl Fn(&T) -> &'static str, option: &str, text: &str) -> Result<T, Stop> {

@@ -296,3 +296,40 @@ fn without_namespaces_it_claims_what_it_can_prove() {
         assert!(text.contains("nothing is run") && text.contains("by the interface `out`"), "{text}");
     }
 }
+
+/// As a Landlock domain would: the mount forbids it. Watched, everything else is as before.
+#[test]
+fn a_program_that_was_not_allowed_to_start_is_named_with_who_wanted_it() {
+    if !has_namespaces() {
+        let test = "rehearse_isolation::a_program_that_was_not_allowed_to_start_is_named_with_who_wanted_it";
+        return report_ignored(test, "no namespace can be made here");
+    }
+    let stack = bare_stack();
+    for name in ["inner.sh", "outer.sh", "allowed.sh"] {
+        let path = stack.path("stack").join(name);
+        fs::write(&path, "#!/bin/sh\n./inner.sh || echo went on\n").unwrap();
+        let mode = if name == "inner.sh" { 0o644 } else { 0o755 };
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    }
+    let rehearse = |task: &str| {
+        let options = ["--type", "task", "--skip-init", "--watch-executions", "--task", task];
+        Rehearsed::of(&Isolated { unprivileged: true, ..stack.rehearse(options) })
+    };
+    let rehearsed = rehearse("./outer.sh; sh ./allowed.sh; true");
+    assert_eq!(rehearsed.code, 0, "{}\n{}", rehearsed.report, rehearsed.stderr);
+    let finding = &rehearsed.phase("perform")["findings"][0];
+    assert_eq!(finding["severity"], "warning", "{}", rehearsed.report);
+    let detail = finding["detail"].as_str().unwrap();
+    assert_eq!(
+        detail,
+        "`outer.sh` was not allowed to start `./inner.sh`.\n`sh` was not allowed to start `./inner.sh`."
+    );
+    let rehearsed = rehearse("./inner.sh");
+    assert_eq!((rehearsed.code, rehearsed.phase("perform")["exit_code"].as_i64()), (100, Some(126)));
+    let detail = rehearsed.phase("perform")["findings"][0]["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("`sh` was not allowed to start `./inner.sh`."), "{detail}");
+    // Threads, signals, exit codes and what is left behind are as they were.
+    let task = "sleep 60 & (kill -TERM $$; :) ; sleep 1; exit 0";
+    assert_eq!(rehearse(task).phase("perform")["signal"].as_i64(), Some(15));
+    assert_eq!(rehearse("seq 1 200 | xargs -P 4 -n 1 true && exit 7").phase("perform")["exit_code"].as_i64(), Some(7));
+}

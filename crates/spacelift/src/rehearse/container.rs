@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use fs_err as fs;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, waitpid};
 
+use super::executions::Watcher;
 use super::leg::{Event, Leg, Status, When};
 use super::running::{Running, project_directory, write_as_run_user};
 use super::state_backend::{self, StateBackend};
@@ -71,6 +72,7 @@ pub fn run() -> anyhow::Result<()> {
     let control = Arc::new(Control { has_namespaces: leg.has_namespaces, ..Control::default() });
     let listening = control.clone();
     thread::spawn(move || listening.listen(&mut input));
+    let watcher = leg.watches_executions.then(Watcher::start);
     let mut failed = false;
     let mut has_changes = true;
     let mut has_applied = false;
@@ -89,7 +91,15 @@ pub fn run() -> anyhow::Result<()> {
         }
         tell(&Event::Started { index })?;
         has_applied |= step.name == "apply";
-        let result = Running { leg: &leg, step, witness: &witness, control: &control, has_failed: failed }.run()?;
+        let result = Running {
+            leg: &leg,
+            step,
+            witness: &witness,
+            control: &control,
+            watcher: watcher.as_ref(),
+            has_failed: failed,
+        }
+        .run()?;
         previous = result.status;
         let is_expected = result.is_expected_failure(leg.steps.get(index + 1));
         failed |= result.status != Status::Passed && !is_expected;

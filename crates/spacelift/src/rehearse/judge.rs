@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 
 use super::causes::{Cause, CauseKind};
 use super::installation::Installation;
-use super::leg::{Status, Step, StepResult, is_declared};
+use super::leg::{Denied, Status, Step, StepResult, is_declared};
 use super::progress::Part;
 use super::witness::{Asked, CHECKPOINT, Protocol};
 use airtight_finding::{Code, Finding, Owner, Severity, catalogue, escape};
@@ -59,7 +59,7 @@ fn undeclared<'a>(result: &'a StepResult, known: &Known<'_>) -> impl Iterator<It
 fn of_step(Ended { step, result, is_expected }: &Ended, known: &Known<'_>) -> Vec<Finding> {
     let went_wrong = matches!(result.status, Status::Failed | Status::Stopped) && !is_expected;
     if !went_wrong {
-        return skipped_parts(step, result).into_iter().collect();
+        return skipped_parts(step, result).into_iter().chain(denied_executions(step, result)).collect();
     }
     // The engine goes on without an answer from there.
     if undeclared(result, known).any(|asked| asked.host != CHECKPOINT) {
@@ -196,6 +196,32 @@ fn skipped_parts(step: &Step, result: &StepResult) -> Option<Finding> {
     )
 }
 
+/// A phase that went on although it could not start something.
+fn denied_executions(step: &Step, result: &StepResult) -> Option<Finding> {
+    let denials = denials(result);
+    let summary = format!("{} passed, but not every program was allowed to start", step.name);
+    (!denials.is_empty()).then(|| {
+        Finding::new(Code::PhaseFailed, Severity::Warning, Owner::Repository, summary).detail(denials.join("\n")).help(
+            "Put the program into the image. A script can also be run by an interpreter of the image: `sh SCRIPT`.",
+        )
+    })
+}
+
+/// Each execution that the kernel denied, in a sentence.
+fn denials(result: &StepResult) -> Vec<String> {
+    let watched = &result.watched;
+    let one = |denied: &Denied| format!("`{}` was not allowed to start `{}`.", denied.process, denied.file);
+    let mut sentences: Vec<String> = watched.denied.iter().map(one).collect();
+    if watched.lost_signals > 0 {
+        sentences.push(
+            "A real-time signal could not be delivered while executions were watched. Rehearse without `--watch-executions` \
+             before you trust this result."
+                .to_owned(),
+        );
+    }
+    sentences
+}
+
 /// A phase that failed on its own.
 fn failure(step: &Step, result: &StepResult) -> Finding {
     if result.progress.skipped_command(&step.parts) && result.exit_code == Some(0) {
@@ -209,6 +235,7 @@ fn failure(step: &Step, result: &StepResult) -> Finding {
     };
     let output = without_colors(&result.output);
     let mut sentences: Vec<String> = result.causes.iter().map(why).collect();
+    sentences.extend(denials(result));
     if result.prints_no_json {
         sentences.push("The worker reads back what it prints on stdout, and that must be one JSON value.".to_owned());
     }
@@ -351,7 +378,7 @@ pub(super) fn without_colors(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::leg::When;
+    use super::super::leg::{Watched, When};
     use super::super::progress::{HookPart, Progress};
     use super::*;
 
@@ -386,6 +413,7 @@ mod tests {
             hosts: hosts.iter().map(asked).collect(),
             installation: None,
             progress: Progress::default(),
+            watched: Watched::default(),
             causes: Vec::new(),
             prints_no_json: false,
             output: output.to_owned(),

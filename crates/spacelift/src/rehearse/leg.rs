@@ -1,6 +1,6 @@
 //! What the rehearsal tells the process inside the container, and what it hears from there: one JSON value a line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use camino::Utf8PathBuf;
@@ -34,6 +34,8 @@ pub struct Leg {
     /// How long a phase may go on that has asked for a host.
     pub grace_milliseconds: u64,
     pub has_namespaces: bool,
+    /// Name each execution that the kernel denies.
+    pub watches_executions: bool,
     /// Run the phases as Spacelift's user; else as this one.
     pub becomes_run_user: bool,
 }
@@ -151,12 +153,31 @@ pub struct StepResult {
     /// What the engine installs from by the CLI configuration of this phase. Null if no host was asked for.
     pub installation: Option<Installation>,
     pub progress: Progress,
+    /// Empty if executions are not watched.
+    pub watched: Watched,
     /// Why a file that the failed command names was not started.
     pub causes: Vec<Cause>,
     /// It succeeded, but what the worker reads back is no JSON.
     pub prints_no_json: bool,
     /// The last of what was printed.
     pub output: String,
+}
+
+/// An execution that was denied with "permission denied".
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Denied {
+    /// As the process named it.
+    pub file: String,
+    /// The name of the program that wanted it.
+    pub process: String,
+}
+
+/// What was seen during a phase.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watched {
+    pub denied: BTreeSet<Denied>,
+    /// Real-time signals that did not reach their process. What such a process did then may be this watch's doing.
+    pub lost_signals: u32,
 }
 
 impl StepResult {

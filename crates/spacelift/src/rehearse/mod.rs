@@ -12,6 +12,8 @@ pub mod conduct;
 #[cfg(target_os = "linux")]
 pub mod container;
 mod environment;
+#[cfg(target_os = "linux")]
+pub mod executions;
 pub mod html;
 pub mod human;
 mod installation;

@@ -38,6 +38,7 @@ pub struct Asked {
     pub is_managed: Option<bool>,
     pub has_workspace: bool,
     pub grace_milliseconds: u64,
+    pub watches_executions: bool,
 }
 
 /// What is around: the image, its settings, this process.
@@ -291,6 +292,7 @@ impl<'a> Rehearsal<'a> {
             state: self.state.clone(),
             grace_milliseconds: self.asked.grace_milliseconds,
             has_namespaces,
+            watches_executions: self.asked.watches_executions && has_namespaces,
             becomes_run_user: namespaces::is_root(),
         }
     }

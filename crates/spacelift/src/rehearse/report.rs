@@ -347,6 +347,7 @@ pub(super) fn sample() -> Report {
         hosts: vec![asked],
         installation: None,
         progress: super::progress::Progress::default(),
+        watched: super::leg::Watched::default(),
         causes: Vec::new(),
         prints_no_json: false,
         output: String::new(),

@@ -16,7 +16,8 @@ use airtight_finding::escape;
 use airtight_provider::HookPoint;
 
 use super::container::Control;
-use super::leg::{Leg, Status, Step, StepResult};
+use super::executions::Watcher;
+use super::leg::{Leg, Status, Step, StepResult, Watched};
 use super::namespaces::RUN_USER;
 use super::progress::{self, Part, Progress};
 use super::witness::Witness;
@@ -40,6 +41,7 @@ pub(super) struct Running<'a> {
     pub(super) step: &'a Step,
     pub(super) witness: &'a Witness,
     pub(super) control: &'a Control,
+    pub(super) watcher: Option<&'a Watcher>,
     pub(super) has_failed: bool,
 }
 
@@ -55,8 +57,7 @@ impl Running<'_> {
         };
         self.control.watch(&child);
         let output = Output::of(&mut child);
-        let ended_by_us = self.wait(&mut child)?;
-        let status = child.wait()?;
+        let (status, ended_by_us) = self.wait(&mut child)?;
         self.control.watch_nothing();
         let elapsed = started.elapsed();
         self.witness.settle();
@@ -81,6 +82,7 @@ impl Running<'_> {
             hosts,
             causes: self.causes(status, &progress, &directory),
             prints_no_json: status.success() && !is_json,
+            watched: self.watcher.map(Watcher::take).unwrap_or_default(),
             progress,
             output,
         })
@@ -98,13 +100,17 @@ impl Running<'_> {
     }
 
     /// Waits for its end, which may have to be brought about.
-    fn wait(&self, child: &mut Child) -> io::Result<Option<Status>> {
+    fn wait(&self, child: &mut Child) -> io::Result<(ExitStatus, Option<Status>)> {
         let grace = Duration::from_millis(self.leg.grace_milliseconds);
         let mut asked_since = None;
         let mut interrupted: Option<(Instant, Status, u8)> = None;
         loop {
-            if child.try_wait()?.is_some() {
-                return Ok(interrupted.map(|(_, status, _)| status));
+            let ended = match self.watcher {
+                Some(watcher) => watcher.ended(child),
+                None => child.try_wait()?,
+            };
+            if let Some(ended) = ended {
+                return Ok((ended, interrupted.map(|(_, status, _)| status)));
             }
             thread::sleep(TICK);
             if asked_since.is_none() && self.witness.has_seen() {
@@ -136,7 +142,7 @@ impl Running<'_> {
     }
 
     fn command(&self) -> io::Result<Command> {
-        let mut command = Command::new("sh");
+        let mut command = if self.watcher.is_some() { Watcher::command("sh") } else { Command::new("sh") };
         command.arg("-c").arg(self.script()).current_dir(project_directory(self.leg));
         command.env_clear().envs(&self.leg.environment).env("TF_VAR_spacelift_run_state", &self.step.run_state);
         if self.step.name == HookPoint::AfterRun.as_str() {
@@ -190,6 +196,7 @@ fn not_started(error: &io::Error) -> StepResult {
         hosts: Vec::new(),
         installation: None,
         progress: Progress::default(),
+        watched: Watched::default(),
         causes: Vec::new(),
         prints_no_json: false,
         output: format!("`sh` cannot be started: {error}"),
