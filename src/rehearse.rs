@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &RehearseArguments) -> Result<ExitCode, Stop> {
         settings: &resolved.settings,
         findings: &resolved.findings,
         given: request::given(&resolved),
-        today: Resolved::today(),
+        today: resolved.today.clone(),
         engine,
     };
     let mut rehearsal = Rehearsal::new(&around, &asked, laid_out)?;

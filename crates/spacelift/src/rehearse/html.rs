@@ -132,9 +132,7 @@ fn hosts(hosts: &[ReportHost]) -> Vec<Value> {
 fn findings(report: &Report) -> Vec<Value> {
     let mut found: Vec<(&ReportPhase, &ReportFinding)> =
         report.phases.iter().flat_map(|phase| phase.findings.iter().map(move |finding| (phase, finding))).collect();
-    found.sort_by_key(|(_, finding)| {
-        ["error", "warning"].iter().position(|severity| *severity == finding.severity).unwrap_or(2)
-    });
+    found.sort_by_key(|(_, finding)| finding.severity);
     let place = |location: &airtight_finding::report::ReportLocation| {
         let line = location.line.map(|line| format!(":{line}")).unwrap_or_default();
         format!("{}{line}", text(&location.path))

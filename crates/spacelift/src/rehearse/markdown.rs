@@ -32,8 +32,13 @@ pub fn render(report: &Report) -> String {
     if !findings.is_empty() {
         let _ = writeln!(text, "\n<details><summary>{}</summary>", counts(report.counts).join(", "));
         for finding in findings {
-            let _ =
-                writeln!(text, "\n#### {} {}: {}\n", finding.severity, code(&finding.code), prose(&finding.summary));
+            let _ = writeln!(
+                text,
+                "\n#### {} {}: {}\n",
+                finding.severity,
+                code(finding.code.as_str()),
+                prose(&finding.summary)
+            );
             if finding.detail.contains('\n') {
                 push_output(&mut text, &finding.detail);
             } else {
