@@ -58,6 +58,13 @@ impl From<anyhow::Error> for Stop {
 
 /// Runs the process's own arguments.
 fn main() -> std::process::ExitCode {
+    if let Some(code) = airtight_gate::exec::bound::become_program(std::env::args_os()) {
+        return code;
+    }
+    #[cfg(target_os = "linux")]
+    if let Some(code) = airtight_spacelift::rehearse::executions::become_traced(std::env::args_os()) {
+        return code;
+    }
     report_bugs();
     start_tracing();
     let arguments = match Arguments::try_parse() {
