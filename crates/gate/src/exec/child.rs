@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, ExitStatus, Stdio};
 use std::thread;
+use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -42,12 +43,16 @@ pub fn run(invocation: &Invocation, _cleared: &Cleared) -> Result<Ended, StartEr
     if !io::IsTerminal::is_terminal(&io::stderr()) {
         command.stderr(Stdio::piped());
     }
+    invocation.log("starting the engine as a child");
+    let started = Instant::now();
     let mut child = command.spawn().map_err(fail)?;
     let handle = signals.handle();
     forward(signals, &child);
     let kept = child.stderr.take().map(|stream| thread::spawn(move || pass_through(stream)));
     let status = bound::wait(&mut child).map_err(fail);
     handle.close();
+    let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tracing::debug!(status = ?status.as_ref().ok(), elapsed_ms, "the engine has ended");
     let error_output = kept.and_then(|thread| thread.join().ok()).unwrap_or_default();
     Ok(Ended { code: code_of(status?), error_output })
 }
