@@ -7,6 +7,7 @@
 //! - [`digest`]: `h1:` and `zh:` hashes, streaming and parallel
 //! - [`signature`]: OpenPGP signatures and the checksum files that they sign
 //! - [`read`]: one reader per input
+//! - [`ask`]: the engine's own word about a configuration
 //! - [`predict`]: the engines' own rules as pure functions
 //! - [`check`]: our rules, pure; `Cleared` is the proof that none failed
 //! - [`render`]: arguments and files from templates, pure
@@ -21,6 +22,7 @@
 //! - [`rehearse`]: a whole run of Spacelift's, locally
 //! - [`cli`]: arguments, one file per subcommand, exit codes
 
+pub mod ask;
 pub mod check;
 pub mod cli;
 pub mod digest;
