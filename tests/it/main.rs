@@ -1,6 +1,7 @@
 //! The integration tests, one binary.
 //!
 //! - [`architecture`]: the house: one arrow between its rooms, no file too long to read
+//! - [`ask`]: asking engines what a configuration needs
 //! - [`bad_input`]: every file that is read, in every bad shape
 //! - [`bad_input_messages`]: what people read when something is wrong
 //! - [`bad_input_secrets`]: secrets and texts from outside, in no output
@@ -42,9 +43,11 @@
 #![expect(clippy::case_sensitive_file_extension_comparisons, reason = "the engines compare so")]
 #![expect(clippy::format_collect, reason = "texts of tests are short")]
 #![expect(clippy::print_stdout, reason = "what is ignored is said")]
+#![expect(unreachable_pub, reason = "a binary of tests, which shares its modules with the benchmarks")]
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod architecture;
+mod ask;
 mod bad_input;
 mod bad_input_messages;
 mod bad_input_secrets;
