@@ -20,8 +20,7 @@ struct Caught {
 }
 
 static CAUGHT: LazyLock<Caught> = LazyLock::new(|| {
-    let caught =
-        Caught { is_default: Arc::new(AtomicBool::new(true)), last: Arc::default(), holders: Mutex::new(0) };
+    let caught = Caught { is_default: Arc::new(AtomicBool::new(true)), last: Arc::default(), holders: Mutex::new(0) };
     for signal in SIGNALS {
         // These fail for no signal of ours.
         let _ = signal_hook::flag::register_conditional_default(signal, Arc::clone(&caught.is_default));
