@@ -7,6 +7,7 @@ use std::process::{Child, ExitStatus, Stdio};
 use std::thread;
 use std::time::Instant;
 
+use airtight_engine::ask::interrupt::Held;
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -37,6 +38,7 @@ pub struct Ended {
 pub fn run(invocation: &Invocation, _cleared: &Cleared) -> Result<Ended, StartError> {
     let fail = |error| StartError::new(&invocation.program, error);
     // Before the child starts, so that no signal falls between.
+    let _held = Held::begin();
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(fail)?;
     let mut command = invocation.bound_command();
     command.process_group(0);
