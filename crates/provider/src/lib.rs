@@ -4,7 +4,7 @@
 //!   [`platform`], [`hash`], [`package`], [`engine`]. Each prints its canonical text; `x.to_string().parse() == x`.
 //! - Readers: [`lock_file`], [`mirror`], [`seal`], [`installed`], [`executable`]
 //! - Measuring: [`digest`], [`hashing`], [`sealed_files`]
-//! - Files: [`text_file`], [`atomic_file`]
+//! - Files: [`text_file`], [`atomic_file`], and [`directory`], below which no link is followed
 
 pub mod address;
 mod address_parts;
@@ -13,6 +13,7 @@ pub mod atomic_file;
 mod contents;
 pub mod core_constraints;
 pub mod digest;
+pub mod directory;
 pub mod engine;
 pub mod engine_rules;
 pub mod executable;
@@ -26,6 +27,7 @@ pub mod package;
 pub mod phase;
 pub mod platform;
 pub mod quoted;
+mod removal;
 pub mod seal;
 pub mod sealed_files;
 pub mod source_address;

@@ -184,10 +184,8 @@ impl Search<'_> {
             let packed = mirror.packages.iter();
             let packed = packed.filter(|package| package.layout == Layout::Packed && package.id == *self.id);
             archives.extend(packed.map(|package| (mirror, package.path.clone())));
-            let kept = evidence::archive_path(&mirror.base, self.id);
-            if kept.exists() {
-                archives.push((mirror, kept));
-            }
+            let kept = evidence::kept_archive(&mirror.base, self.id);
+            archives.extend(kept.ok().flatten().map(|kept| (mirror, kept)));
         }
         archives
     }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use fs_err as fs;
 
 use super::place::Hold;
 use super::{evidence, locks};
 use airtight_hcl::Sources;
+use airtight_provider::directory::Directory;
 use airtight_provider::lock_file;
 use airtight_provider::mirror;
 use airtight_provider::mirror::MirrorPackage;
@@ -58,18 +58,23 @@ pub fn prune(request: &Request<'_>) -> anyhow::Result<Vec<Judged>> {
         .collect();
     let kept: Vec<PackageId> =
         judged.iter().filter(|judged| !judged.kept_for.is_empty()).map(|judged| judged.package.id.clone()).collect();
+    // Everything is looked at before anything is removed: a link on the way stops it here.
+    let base = Directory::open(&walked.base)?;
     for judged in judged.iter_mut().filter(|judged| judged.kept_for.is_empty()) {
         let id = &judged.package.id;
-        let directory = evidence::directory(&walked.base, &id.address, &id.version);
         let has_sibling = kept.iter().any(|kept| kept.address == id.address && kept.version == id.version);
-        let archive = evidence::archive_path(&walked.base, id);
-        judged.evidence.extend(Some(archive).filter(|path| path.exists() && !kept.contains(id)));
-        judged.evidence.extend(Some(directory).filter(|path| path.exists() && !has_sibling));
-        if !request.dry_run {
-            remove(&walked.base, judged)?;
+        let archive = Some(evidence::archive_path(id)).filter(|_| !kept.contains(id));
+        let directory = Some(evidence::directory(&id.address, &id.version)).filter(|_| !has_sibling);
+        for path in archive.into_iter().chain(directory) {
+            if base.file_type(&path)?.is_some() {
+                judged.evidence.push(walked.base.join(path));
+            }
         }
     }
     if let Some(hold) = hold {
+        for judged in judged.iter().filter(|judged| judged.kept_for.is_empty()) {
+            remove(&hold, &walked.base, judged)?;
+        }
         hold.finish(true)?;
     }
     Ok(judged)
@@ -102,18 +107,18 @@ fn needed(keep_for: &[Utf8PathBuf]) -> anyhow::Result<BTreeMap<(String, String),
     Ok(needed)
 }
 
-fn remove(base: &Utf8Path, judged: &Judged) -> anyhow::Result<()> {
+fn remove(hold: &Hold, base: &Utf8Path, judged: &Judged) -> anyhow::Result<()> {
+    let aside = hold.scratch().join("removed");
     for path in std::iter::once(&judged.package.path).chain(&judged.evidence) {
+        let path = path.strip_prefix(base)?;
         // Another package of this version may have taken shared evidence along. A link goes, not what it leads to.
-        match fs::symlink_metadata(path) {
-            Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path)?,
-            Ok(_) => fs::remove_file(path)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error.into()),
+        if hold.mirror.file_type(path)?.is_none() {
+            continue;
         }
+        hold.take_away(path, &aside)?;
         // Directories that have become empty go as well; the first that has not ends it.
-        for above in path.ancestors().skip(1).take_while(|above| *above != base && above.starts_with(base)) {
-            if fs::remove_dir(above).is_err() {
+        for above in path.ancestors().skip(1).take_while(|above| !above.as_str().is_empty()) {
+            if !hold.mirror.remove_if_empty(above)? {
                 break;
             }
         }

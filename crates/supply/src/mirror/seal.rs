@@ -7,12 +7,13 @@ use fs_err as fs;
 use rayon::prelude::*;
 
 use super::evidence;
-use super::place::{self, Hold};
+use super::place::Hold;
 use super::vet::{Limits, vet};
 use airtight_gate::check::mirror_entries;
 use airtight_provider::digest;
 use airtight_provider::digest::archive::{Archive, Entry};
 use airtight_provider::digest::{Content, Progress, Subject};
+use airtight_provider::directory::Directory;
 use airtight_provider::executable;
 use airtight_provider::executable::ExecutableKind;
 use airtight_provider::mirror;
@@ -40,7 +41,7 @@ pub fn seal(path: &Utf8Path, progress: Progress<'_>) -> anyhow::Result<Manifest>
         anyhow::bail!("the mirror cannot be sealed:\n  {}", problems.join("\n  "));
     }
     let manifest = Manifest::new(seal::print(&packages)?);
-    place::write(path, &path.join(MANIFEST), manifest.text().as_bytes())?;
+    hold.write(Utf8Path::new(MANIFEST), manifest.text().as_bytes())?;
     hold.finish(true)?;
     Ok(manifest)
 }
@@ -150,16 +151,19 @@ fn executable_of(package: &MirrorPackage) -> Result<Option<SealedExecutable>, St
 
 fn evidence_of(base: &Utf8Path, id: &PackageId, progress: Progress<'_>) -> Result<Vec<SealedEvidence>, String> {
     // What records when something was fetched is no proof, and differs from one build of a mirror to the next.
-    let [sums, signature] = evidence::signed_sums(base, &id.address, &id.version);
-    let paths: [Utf8PathBuf; 3] = [evidence::archive_path(base, id), sums, signature];
+    let [sums, signature] = evidence::signed_sums(&id.address, &id.version);
+    let paths: [Utf8PathBuf; 3] = [evidence::archive_path(id), sums, signature];
+    let mirror = Directory::open(base).map_err(|error| error.to_string())?;
     let mut found = Vec::new();
-    for path in paths.iter().filter(|path| path.is_file()) {
-        let subject = Subject { path: path.clone(), layout: Layout::Packed, content: Content::Zh };
+    for path in paths {
+        if !mirror.has_file(&path).map_err(|error| error.to_string())? {
+            continue;
+        }
+        let subject = Subject { path: base.join(&path), layout: Layout::Packed, content: Content::Zh };
         let hash =
             digest::compute(&[subject], None, progress).pop().unwrap_or_else(|| Err("nothing was computed".into()))?;
         let sha256 = hash.as_str().trim_start_matches("zh:").to_owned();
-        let path = path.strip_prefix(base).map_err(|error| error.to_string())?.to_string();
-        found.push(SealedEvidence { path, sha256 });
+        found.push(SealedEvidence { path: path.into_string(), sha256 });
     }
     found.sort();
     Ok(found)

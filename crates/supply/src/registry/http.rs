@@ -1,13 +1,12 @@
 //! HTTPS: requests that are tried again where that helps, redirects that leak no token, downloads that are continued.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::Duration;
 
-use camino::Utf8Path;
-use fs_err as fs;
 use ureq::http::{Response, StatusCode, header};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::unversioned::transport::DefaultConnector;
@@ -77,7 +76,7 @@ impl HttpError {
 /// A download to a file that may hold its beginning already.
 pub struct Download<'a> {
     pub url: &'a Url,
-    pub file: &'a Utf8Path,
+    pub file: &'a File,
     /// Told of bytes as they are written.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
@@ -172,10 +171,7 @@ impl Client {
 
     fn download_once(&self, download: &Download<'_>) -> Result<(), HttpError> {
         let unwritable = |error: io::Error| HttpError::Write(error.to_string());
-        let mut file =
-            fs::OpenOptions::from_options(std::fs::OpenOptions::new().create(true).write(true).truncate(false).clone())
-                .open(download.file.as_std_path())
-                .map_err(unwritable)?;
+        let mut file = download.file;
         let from = file.seek(SeekFrom::End(0)).map_err(unwritable)?;
         let (mut response, url) = self.request(download.url, None, from)?;
         let range = response.headers().get(header::CONTENT_RANGE).and_then(|value| value.to_str().ok());
@@ -275,8 +271,8 @@ fn pause(attempt: &mut u32, error: &HttpError) {
     *attempt += 1;
 }
 
-fn length(file: &Utf8Path) -> u64 {
-    fs::metadata(file).map_or(0, |metadata| metadata.len())
+fn length(file: &File) -> u64 {
+    file.metadata().map_or(0, |metadata| metadata.len())
 }
 
 fn check_status(response: &Response<Body>, url: &Url) -> Result<(), HttpError> {

@@ -8,8 +8,7 @@ use super::proof::{Hashes, Voucher};
 use crate::mirror::evidence::{
     KEYS, RECORD, Record, RecordedPackage, SCHEMA, SIGNATURE, SUMS, Signer, Sums, directory,
 };
-use crate::mirror::place;
-use crate::mirror::place::make_open;
+use crate::mirror::place::Hold;
 use crate::registry::{Authenticity, Evidence};
 use crate::signature::Keys;
 use airtight_provider::{PackageId, Timestamp};
@@ -35,8 +34,7 @@ pub(super) fn voucher(
     if let Some(zh) = &hashes.zh {
         return (zh == listed).then_some(Voucher::Signature);
     }
-    let directory = directory(mirror, &id.address, &id.version);
-    let recorded = Record::read(&directory).ok()??.packages.remove(&id.platform.to_string())?;
+    let recorded = Record::read(mirror, &id.address, &id.version).ok()??.packages.remove(&id.platform.to_string())?;
     let is_listed = recorded.h1 == hashes.h1.as_str() && recorded.zh.as_deref() == Some(listed.as_str());
     is_listed.then_some(Voucher::Nobody)
 }
@@ -46,17 +44,18 @@ pub(super) fn voucher(
 /// # Errors
 /// Fails where it cannot be written.
 pub(super) fn keep(
-    mirror: &Utf8Path,
+    hold: &Hold,
     id: &PackageId,
     hashes: &Hashes,
     source: &str,
     evidence: Option<&Evidence>,
     now: Timestamp,
 ) -> anyhow::Result<()> {
-    let directory = directory(mirror, &id.address, &id.version);
-    make_open(&directory)?;
+    let directory = directory(&id.address, &id.version);
+    hold.mirror.make(&directory)?;
+    let mirror = hold.mirror.path_of(Utf8Path::new(""));
     // One that cannot be read is made anew.
-    let mut record = Record::read(&directory).ok().flatten().unwrap_or_else(|| Record {
+    let mut record = Record::read(&mirror, &id.address, &id.version).ok().flatten().unwrap_or_else(|| Record {
         schema: SCHEMA.to_owned(),
         address: id.address.to_string(),
         version: id.version.to_string(),
@@ -64,10 +63,10 @@ pub(super) fn keep(
         packages: BTreeMap::new(),
     });
     if let Some(evidence) = evidence {
-        place::write(mirror, &directory.join(SUMS), evidence.checksums.as_bytes())?;
+        hold.write(&directory.join(SUMS), evidence.checksums.as_bytes())?;
         if let Authenticity::Signed(signed) = &evidence.authenticity {
-            place::write(mirror, &directory.join(SIGNATURE), &evidence.signature)?;
-            place::write(mirror, &directory.join(KEYS), evidence.keys.as_bytes())?;
+            hold.write(&directory.join(SIGNATURE), &evidence.signature)?;
+            hold.write(&directory.join(KEYS), evidence.keys.as_bytes())?;
             record.signed_by = Some(Signer {
                 fingerprint: signed.fingerprint.to_string(),
                 user_id: signed.user_id.clone(),
@@ -83,6 +82,6 @@ pub(super) fn keep(
     };
     record.packages.insert(id.platform.to_string(), package);
     let text = serde_json::to_string_pretty(&record)? + "\n";
-    place::write(mirror, &directory.join(RECORD), text.as_bytes())?;
+    hold.write(&directory.join(RECORD), text.as_bytes())?;
     Ok(())
 }

@@ -7,9 +7,10 @@ use url::Url;
 use super::evidence;
 use super::proof::{self, Hashes, Voucher};
 use super::{Need, Options};
-use crate::mirror::evidence::{archive_path, directory};
-use crate::mirror::place::make_open;
+use crate::mirror::evidence::kept_archive;
+use crate::mirror::place::Hold;
 use crate::registry::{Authenticity, Client, Download, Evidence, NetworkMirror, Registry, RegistryError, authenticate};
+use airtight_provider::directory::Directory;
 use airtight_provider::mirror::{Mirror, MirrorPackage, walk};
 use airtight_provider::{EngineName, Hash, HashScheme, Layout, PackageId};
 
@@ -69,8 +70,8 @@ pub(super) struct Fetched {
     pub(super) is_ours: bool,
     pub(super) hashes: Hashes,
     pub(super) evidence: Option<Evidence>,
-    /// Evidence of the source mirror, to be taken over.
-    pub(super) evidence_directory: Option<Utf8PathBuf>,
+    /// The mirror that it is from, whose evidence is taken over.
+    pub(super) from_mirror: Option<Utf8PathBuf>,
     /// It is what stands in its place already.
     pub(super) is_in_place: bool,
 }
@@ -111,8 +112,10 @@ pub(super) struct Fetch<'a> {
     pub(super) registry: Option<&'a Registry<'a>>,
     pub(super) id: &'a PackageId,
     pub(super) needs: &'a [Need],
-    /// Where its download is kept.
+    /// Where its download is kept, below the mirror that is built.
     pub(super) partial: Utf8PathBuf,
+    /// Null for a dry run.
+    pub(super) hold: Option<&'a Hold>,
     /// What stands in its place already, without proof.
     pub(super) in_place: Option<&'a Hashes>,
 }
@@ -160,10 +163,15 @@ impl Fetch<'_> {
     fn directory(&self, mirror: &Mirror) -> Result<Fetched, NotFetched> {
         let package = self.find(mirror)?;
         // An unpacked package's own archive proves more than the package, and can be used for both layouts.
-        let kept = archive_path(&mirror.base, self.id);
-        let (path, layout) = match package.layout {
-            Layout::Unpacked if kept.is_file() => (kept, Layout::Packed),
-            layout => (package.path.clone(), layout),
+        let kept = match package.layout {
+            Layout::Unpacked => {
+                kept_archive(&mirror.base, self.id).map_err(|error| NotFetched::Failed(format!("{error:#}")))?
+            }
+            Layout::Packed => None,
+        };
+        let (path, layout) = match kept {
+            Some(kept) => (kept, Layout::Packed),
+            None => (package.path.clone(), package.layout),
         };
         if layout == Layout::Unpacked && self.options.layout == Layout::Packed {
             return Err(NotFetched::Failed(format!(
@@ -179,9 +187,8 @@ impl Fetch<'_> {
                 .ok_or_else(|| failed("none of the keys that count made the signature that it keeps of the release"))?,
         };
         self.check(&hashes, voucher).map_err(|reason| failed(&reason))?;
-        let evidence_directory =
-            Some(directory(&mirror.base, &self.id.address, &self.id.version)).filter(|directory| directory.is_dir());
-        Ok(Fetched { path, layout, is_ours: false, hashes, evidence: None, evidence_directory, is_in_place: false })
+        let from_mirror = Some(mirror.base.clone());
+        Ok(Fetched { path, layout, is_ours: false, hashes, evidence: None, from_mirror, is_in_place: false })
     }
 
     fn network_mirror(&self, mirror: &NetworkMirror) -> Result<Fetched, NotFetched> {
@@ -230,16 +237,18 @@ impl Fetch<'_> {
     fn download(&self, url: &Url, check: impl Fn(&Hashes) -> Result<(), String>) -> Result<Hashes, NotFetched> {
         let client = self.client()?;
         let disk = |error: std::io::Error| NotFetched::Disk(error.to_string());
-        make_open(self.partial.parent().unwrap_or(Utf8Path::new("."))).map_err(disk)?;
+        let mirror = self.mirror()?;
+        mirror.make(self.partial.parent().unwrap_or(Utf8Path::new(""))).map_err(disk)?;
         loop {
-            let was_continued = fs::metadata(&self.partial).is_ok_and(|metadata| metadata.len() > 0);
-            let download = Download { url, file: &self.partial, progress: self.options.progress };
+            let file = mirror.open_or_create(&self.partial, 0o644).map_err(disk)?;
+            let was_continued = file.metadata().is_ok_and(|metadata| metadata.len() > 0);
+            let download = Download { url, file: &file, progress: self.options.progress };
             client.download(&download).map_err(RegistryError::Http)?;
-            let hashes = Hashes::compute(&self.partial, Layout::Packed, self.options.progress);
+            let hashes = Hashes::compute(&mirror.path_of(&self.partial), Layout::Packed, self.options.progress);
             match hashes.and_then(|hashes| check(&hashes).map(|()| hashes)) {
                 Ok(hashes) => return Ok(hashes),
                 Err(reason) => {
-                    fs::remove_file(&self.partial).map_err(disk)?;
+                    mirror.remove(&self.partial).map_err(disk)?;
                     if !was_continued {
                         return Err(NotFetched::Failed(reason));
                     }
@@ -250,18 +259,23 @@ impl Fetch<'_> {
 
     fn downloaded(&self, hashes: Hashes, evidence: Option<Evidence>) -> Fetched {
         Fetched {
-            path: self.partial.clone(),
+            path: self.options.mirror.join(&self.partial),
             layout: Layout::Packed,
             is_ours: true,
             hashes,
             evidence,
-            evidence_directory: None,
+            from_mirror: None,
             is_in_place: false,
         }
     }
 
     fn check(&self, hashes: &Hashes, voucher: Voucher) -> Result<(), String> {
         proof::check(self.needs, hashes, voucher)
+    }
+
+    fn mirror(&self) -> Result<&Directory, NotFetched> {
+        let hold = self.hold.ok_or_else(|| NotFetched::Disk("nothing is to be changed".to_owned()))?;
+        Ok(&hold.mirror)
     }
 
     fn client(&self) -> Result<&Client, NotFetched> {

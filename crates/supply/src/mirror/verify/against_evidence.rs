@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::FileType;
 
 use super::{Request, Verification, VerifiedPackage, mismatch};
 use crate::mirror::evidence;
@@ -11,6 +12,7 @@ use airtight_finding::{Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
 use airtight_provider::digest;
 use airtight_provider::digest::{Content, Subject};
+use airtight_provider::directory::Directory;
 use airtight_provider::mirror;
 use airtight_provider::mirror::Mirror;
 use airtight_provider::{EngineName, Layout, PackageId};
@@ -20,9 +22,9 @@ pub(super) fn check(request: &Request<'_>, mirror: &Mirror, verification: &mut V
     findings.extend(orphans(mirror, packages));
     let mut releases: BTreeMap<Utf8PathBuf, Release> = BTreeMap::new();
     for verified in packages {
-        let directory = evidence::directory(&mirror.base, &verified.id.address, &verified.id.version);
+        let directory = evidence::directory(&verified.id.address, &verified.id.version);
         let release = releases
-            .entry(directory)
+            .entry(mirror.base.join(directory))
             .or_insert_with_key(|directory| Release::read(request, mirror, &verified.id, directory, findings));
         let unlike_archive = check_archive(request, mirror, verified);
         findings.extend(release.check(mirror, verified, unlike_archive.is_none()));
@@ -32,34 +34,45 @@ pub(super) fn check(request: &Request<'_>, mirror: &Mirror, verification: &mut V
 
 /// Evidence of packages that are not in the mirror.
 fn orphans(mirror: &Mirror, packages: &[VerifiedPackage]) -> Vec<Finding> {
-    let kept = mirror.base.join(evidence::DIRECTORY);
     let mut findings = Vec::new();
+    let unreadable = |error: std::io::Error| invalid(&mirror.base, &error.to_string(), Severity::Error);
+    let base = match Directory::open(&mirror.base) {
+        Ok(base) => base,
+        Err(error) => return vec![unreadable(error)],
+    };
     // Kept archives lie as in a packed mirror.
-    let archives = kept.join("archives");
-    if archives.is_dir() {
-        for archive in mirror::walk(&archives, EngineName::Tofu).packages {
-            if !packages.iter().any(|package| package.id == archive.id) {
-                let reason = "this archive belongs to no package of the mirror";
-                findings.push(invalid(&archive.path, reason, Severity::Warning));
+    let archives = Utf8Path::new(evidence::DIRECTORY).join("archives");
+    match base.file_type(&archives) {
+        Ok(Some(FileType::Directory)) => {
+            for archive in mirror::walk(&mirror.base.join(&archives), EngineName::Tofu).packages {
+                if !packages.iter().any(|package| package.id == archive.id) {
+                    let reason = "this archive belongs to no package of the mirror";
+                    findings.push(invalid(&archive.path, reason, Severity::Warning));
+                }
             }
         }
+        Ok(_) => {}
+        Err(error) => return vec![unreadable(error)],
     }
-    let mut directories = vec![kept.join("evidence")];
+    let mut directories = vec![Utf8Path::new(evidence::DIRECTORY).join("evidence")];
     for _ in ["host", "namespace", "type", "version"] {
-        directories = directories
-            .iter()
-            .flat_map(|directory| directory.read_dir_utf8().into_iter().flatten().flatten())
-            .map(|entry| entry.path().to_owned())
-            .collect();
+        let mut below = Vec::new();
+        for directory in &directories {
+            match base.names(directory) {
+                Ok(names) => below.extend(names.iter().map(|name| directory.join(name))),
+                // Notes of file managers and the like.
+                Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {}
+                Err(error) => findings.push(unreadable(error)),
+            }
+        }
+        directories = below;
     }
-    directories.sort();
     for directory in directories {
-        let is_of = |package: &VerifiedPackage| {
-            directory == evidence::directory(&mirror.base, &package.id.address, &package.id.version)
-        };
+        let is_of =
+            |package: &VerifiedPackage| directory == evidence::directory(&package.id.address, &package.id.version);
         if !packages.iter().any(is_of) {
             let reason = "this evidence belongs to no package of the mirror";
-            findings.push(invalid(&directory, reason, Severity::Warning));
+            findings.push(invalid(&mirror.base.join(directory), reason, Severity::Warning));
         }
     }
     findings
@@ -68,7 +81,7 @@ fn orphans(mirror: &Mirror, packages: &[VerifiedPackage]) -> Vec<Finding> {
 /// An unpacked package has to be what its archive holds.
 fn check_archive(request: &Request<'_>, mirror: &Mirror, verified: &VerifiedPackage) -> Option<Finding> {
     verified.package.kept_archive()?;
-    let path = evidence::archive_path(&mirror.base, &verified.id);
+    let path = mirror.base.join(evidence::archive_path(&verified.id));
     let content = Content::Extracted { over: None };
     let subject = Subject { path: path.clone(), layout: Layout::Packed, content };
     let own = verified.package.extracted.as_ref().unwrap_or(&verified.package.h1);
@@ -100,7 +113,7 @@ impl Release {
         findings: &mut Vec<Finding>,
     ) -> Self {
         let mut tell = |error: anyhow::Error| findings.push(invalid(directory, &format!("{error:#}"), Severity::Error));
-        let record = Record::read(directory).unwrap_or_else(|error| {
+        let record = Record::read(&mirror.base, &id.address, &id.version).unwrap_or_else(|error| {
             tell(error);
             None
         });
