@@ -15,7 +15,7 @@ use airtight_provider::{
 };
 use airtight_supply::mirror::build;
 use airtight_supply::mirror::build::{Demand, Options, Outcome, PackageResult, Source, Unlocked, resolve};
-use airtight_supply::registry::{Client, ClientOptions, Credentials};
+use airtight_supply::registry::{Client, ClientOptions, Credentials, HostServices};
 
 pub(super) const HELP: &str = "\
 Sources are asked in the order given; each is one of
@@ -74,6 +74,15 @@ pub(super) struct BuildArguments {
     /// Seconds to wait for a connection, an answer, or the next bytes
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
+    /// How often a request is tried that fails for a reason that may pass, such as 429 or a broken connection
+    #[arg(long, value_name = "NUMBER", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=20))]
+    tries: u32,
+    /// Megabytes that one package may have as it is sent
+    #[arg(long, value_name = "NUMBER", default_value_t = 2000)]
+    limit_mb: u64,
+    /// Minutes that the download of one package may take
+    #[arg(long, value_name = "NUMBER", default_value_t = 120)]
+    limit_minutes: u64,
     /// Whose CLI configuration has the credentials, and whose default registry and rules --resolve goes by
     #[arg(
         long,
@@ -131,22 +140,42 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
     }
     let client = if sources.iter().any(Source::needs_network) {
         let environment = Environment::from_process().map_err(|error| Stop::Usage(error.to_string()))?;
-        let options = ClientOptions::new(&environment, Duration::from_secs(arguments.timeout.max(1)))
-            .map_err(|error| Stop::Usage(error.to_string()))?;
+        let mut options = ClientOptions::new(&environment).map_err(|error| Stop::Usage(error.to_string()))?;
+        options.timeout = Duration::from_secs(arguments.timeout.max(1));
+        options.tries = arguments.tries;
+        options.package_bytes = arguments.limit_mb.saturating_mul(1_000_000);
+        options.package_time = Duration::from_secs(arguments.limit_minutes.clamp(1, 7 * 24 * 60) * 60);
         let credentials = Credentials::collect(&environment, &engine, ".".into());
-        Some(Client::new(options, credentials).map_err(anyhow::Error::new)?)
+        let services = HostServices::collect(&environment, &engine, ".".into());
+        Some(Client::new(options, credentials, services).map_err(anyhow::Error::new)?)
     } else {
         None
     };
     let unlocked = without.iter().filter(|unlocked| unlocked.has_configuration && arguments.resolve);
+    let chooser = Chooser { sources: &sources, client: client.as_ref(), engine: &engine, platforms: &platforms };
+    // Every version is chosen before anything is fetched, and everything that cannot be met is told at once.
+    let mut unmet = Vec::new();
     for root_module in unlocked.map(|unlocked| &unlocked.directory) {
-        for requirement in resolve::requirements(root_module, &engine)? {
-            choose(&mut demand, &requirement, root_module, &sources, client.as_ref(), &engine)?;
+        match resolve::requirements(root_module, &engine) {
+            Ok(requirements) => {
+                for requirement in requirements {
+                    unmet.extend(chooser.choose(&mut demand, &requirement, root_module).err());
+                }
+            }
+            Err(error) => unmet.push(error),
         }
     }
     for (state, address) in unlocked_of_states {
         let requirement = (address, VersionConstraints::default());
-        choose(&mut demand, &requirement, state, &sources, client.as_ref(), &engine)?;
+        unmet.extend(chooser.choose(&mut demand, &requirement, state).err());
+    }
+    if !unmet.is_empty() {
+        let reasons: Vec<String> = unmet.iter().map(|error| escape::line(&format!("{error:#}")).into_owned()).collect();
+        return Err(anyhow::anyhow!(
+            "nothing is fetched, because not every version can be chosen:\n  {}",
+            reasons.join("\n  ")
+        )
+        .into());
     }
     let progress = Progress::of("fetching and checking packages");
     let options = Options {
@@ -198,21 +227,30 @@ fn judge(unlocked: &Unlocked, resolve: bool, engine: EngineName) -> Result<(), S
     }
 }
 
-/// Chooses a version where nothing is locked, and says so.
-fn choose(
-    demand: &mut Demand,
-    requirement: &(ProviderAddress, VersionConstraints),
-    who: &Utf8Path,
-    sources: &[Source],
-    client: Option<&Client>,
-    engine: &Engine,
-) -> Result<(), Stop> {
-    let version = resolve::resolve(demand, requirement, who, sources, client, engine)?;
-    output::error_line(&format!(
-        "chose {} {version} for `{who}`, which locks none; only a lock file makes a run use it",
-        requirement.0
-    ));
-    Ok(())
+/// What versions are chosen from if nothing is locked.
+struct Chooser<'a> {
+    sources: &'a [Source],
+    client: Option<&'a Client>,
+    engine: &'a Engine,
+    platforms: &'a [Platform],
+}
+
+impl Chooser<'_> {
+    /// Chooses a version, and says so.
+    fn choose(
+        &self,
+        demand: &mut Demand,
+        requirement: &(ProviderAddress, VersionConstraints),
+        who: &Utf8Path,
+    ) -> anyhow::Result<()> {
+        let Self { sources, client, engine, platforms } = *self;
+        let version = resolve::resolve(demand, requirement, who, sources, client, engine, platforms)?;
+        output::error_line(&format!(
+            "chose {} {version} for `{who}`, which locks none; only a lock file makes a run use it",
+            requirement.0
+        ));
+        Ok(())
+    }
 }
 
 const fn layout(argument: LayoutArgument) -> Layout {

@@ -89,10 +89,14 @@ or a public key (ECDSA P-256, PEM) that it is signed with:
   seal:
     public_key: /etc/airtight/seal.pem
 
-The signature is what this command makes, base64 of DER:
+The signature is .airtight/seal.sig, plain (base64 of DER) or as a Sigstore bundle. One of these makes it:
 
-  cosign sign-blob --key KEY --tlog-upload=false \\
-    --output-signature /providers/.airtight/seal.sig /providers/.airtight/seal.json";
+  cosign 2:  cosign sign-blob --key KEY --tlog-upload=false \\
+               --output-signature /providers/.airtight/seal.sig /providers/.airtight/seal.json
+  cosign 3:  cosign sign-blob --key KEY --use-signing-config=false --tlog-upload=false \\
+               --bundle /providers/.airtight/seal.sig /providers/.airtight/seal.json
+  OpenSSL:   openssl dgst -sha256 -sign KEY /providers/.airtight/seal.json | \\
+               base64 -w0 > /providers/.airtight/seal.sig";
 
 /// What every command of a mirror takes.
 #[derive(Args, Debug)]

@@ -29,6 +29,7 @@ pub mod platform;
 pub mod quoted;
 mod removal;
 pub mod seal;
+mod seal_signature;
 pub mod sealed_files;
 pub mod source_address;
 pub mod text_file;

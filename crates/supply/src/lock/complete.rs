@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
 use super::edit::{self, Additions};
+use super::place::Place;
 use crate::mirror::evidence;
 use crate::mirror::evidence::Sums;
 use crate::signature::Keys;
@@ -39,11 +40,22 @@ pub struct Request<'a> {
 #[derive(Clone, Debug)]
 pub struct Completion {
     pub path: Utf8PathBuf,
+    place: Place,
     pub before: Arc<str>,
     /// Equal to `before` where nothing was proven or missing.
     pub after: String,
     /// By provider in the file's order, then by platform as asked for.
     pub answers: Vec<Answer>,
+}
+
+impl Completion {
+    /// Writes the completed text.
+    ///
+    /// # Errors
+    /// Fails if it cannot be written.
+    pub fn write(&self) -> anyhow::Result<()> {
+        self.place.write(&self.after)
+    }
 }
 
 /// One provider on one platform.
@@ -84,6 +96,8 @@ pub enum Proof {
 /// # Errors
 /// Fails where there is no sound lock file, or where one of its entries cannot be added to.
 pub fn complete(request: &Request<'_>) -> anyhow::Result<Completion> {
+    // Before it is read: no line of a file outside the repository belongs into an error.
+    let place = Place::find(request.root_module)?;
     // Addresses in a lock file are written in full, so that both engines read the same.
     let lock_file = lock_file::read(request.root_module, EngineName::Tofu, &mut Sources::default());
     let path = &lock_file.path;
@@ -113,7 +127,7 @@ pub fn complete(request: &Request<'_>) -> anyhow::Result<Completion> {
     }
     let after = edit::with_hashes(&lock_file.text, &additions).map_err(anyhow::Error::msg)?;
     verify(&lock_file, &after, &additions)?;
-    Ok(Completion { path: path.clone(), before: lock_file.text, after, answers })
+    Ok(Completion { path: path.clone(), place, before: lock_file.text, after, answers })
 }
 
 /// Reads the new text back: the same locks, with the added hashes and nothing else.

@@ -9,10 +9,15 @@ use super::proof::{self, Hashes, Voucher};
 use super::{Need, Options};
 use crate::mirror::evidence::kept_archive;
 use crate::mirror::place::Hold;
-use crate::registry::{Authenticity, Client, Download, Evidence, NetworkMirror, Registry, RegistryError, authenticate};
+use crate::registry::{
+    Authenticity, Client, Download, Evidence, HttpError, NetworkMirror, Registry, RegistryError, authenticate,
+};
 use airtight_provider::directory::Directory;
 use airtight_provider::mirror::{Mirror, MirrorPackage, walk};
 use airtight_provider::{EngineName, Hash, HashScheme, Layout, PackageId};
+
+/// A registry that never gives a link that works is asked no more often for one package.
+const MAXIMUM_RENEWALS: u32 = 5;
 
 /// Where packages may come from.
 #[derive(Clone, Debug)]
@@ -100,8 +105,30 @@ impl From<RegistryError> for NotFetched {
     fn from(error: RegistryError) -> Self {
         match error {
             RegistryError::Unknown { .. } => Self::Absent(error.to_string()),
-            RegistryError::Http(crate::registry::HttpError::Write(reason)) => Self::Disk(reason),
+            RegistryError::Http(HttpError::Write(reason)) => Self::Disk(reason),
             error => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+/// Why there is no download: what HTTP said, or anything else.
+#[derive(Debug)]
+enum NotDownloaded {
+    Http(HttpError),
+    Otherwise(NotFetched),
+}
+
+impl From<NotFetched> for NotDownloaded {
+    fn from(reason: NotFetched) -> Self {
+        Self::Otherwise(reason)
+    }
+}
+
+impl From<NotDownloaded> for NotFetched {
+    fn from(error: NotDownloaded) -> Self {
+        match error {
+            NotDownloaded::Http(error) => RegistryError::Http(error).into(),
+            NotDownloaded::Otherwise(reason) => reason,
         }
     }
 }
@@ -204,13 +231,13 @@ impl Fetch<'_> {
             }
             self.check(hashes, Voucher::Nobody)
         });
-        let hashes = hashes.map_err(|error| named(&mirror.host(), error))?;
+        let hashes = hashes.map_err(|error| named(&mirror.host(), error.into()))?;
         Ok(self.downloaded(hashes, None))
     }
 
     fn origin(&self) -> Result<Fetched, NotFetched> {
         let registry = self.registry()?;
-        let announcement = registry.announcement(self.id)?;
+        let mut announcement = registry.announcement(self.id)?;
         let evidence = authenticate(registry, &announcement, self.options.allowed, self.options.now)
             .map_err(|error| named(self.id.address.host(), error.into()))?;
         let voucher = match evidence.authenticity {
@@ -223,18 +250,34 @@ impl Fetch<'_> {
             let fetched = self.downloaded(hashes.clone(), Some(evidence));
             return Ok(Fetched { is_in_place: true, is_ours: false, ..fetched });
         }
-        let hashes = self.download(&announcement.archive, |hashes| {
-            if hashes.zh.as_ref() != Some(&announcement.zh) {
+        let zh = announcement.zh.clone();
+        let check = |hashes: &Hashes| {
+            if hashes.zh.as_ref() != Some(&zh) {
                 return Err("the archive is not the one that SHA256SUMS lists".to_owned());
             }
             self.check(hashes, voucher)
-        });
-        let hashes = hashes.map_err(|error| named(self.id.address.host(), error))?;
+        };
+        let mut renewals = 0;
+        let hashes = loop {
+            match self.download(&announcement.archive, check) {
+                // A signed link has expired while others were fetched, or during the download: the registry makes a new one.
+                Err(NotDownloaded::Http(error)) if error.may_have_expired() && renewals < MAXIMUM_RENEWALS => {
+                    let renewed = registry.announcement(self.id)?;
+                    if renewed.archive == announcement.archive || renewed.zh != zh {
+                        return Err(RegistryError::Http(error).into());
+                    }
+                    announcement = renewed;
+                    renewals += 1;
+                }
+                result => break result,
+            }
+        };
+        let hashes = hashes.map_err(|error| named(self.id.address.host(), error.into()))?;
         Ok(self.downloaded(hashes, Some(evidence)))
     }
 
     /// Downloads the archive and checks it. What was continued and turns out wrong is fetched once more from the start.
-    fn download(&self, url: &Url, check: impl Fn(&Hashes) -> Result<(), String>) -> Result<Hashes, NotFetched> {
+    fn download(&self, url: &Url, check: impl Fn(&Hashes) -> Result<(), String>) -> Result<Hashes, NotDownloaded> {
         let client = self.client()?;
         let disk = |error: std::io::Error| NotFetched::Disk(error.to_string());
         let mirror = self.mirror()?;
@@ -243,14 +286,14 @@ impl Fetch<'_> {
             let file = mirror.open_or_create(&self.partial, 0o644).map_err(disk)?;
             let was_continued = file.metadata().is_ok_and(|metadata| metadata.len() > 0);
             let download = Download { url, file: &file, progress: self.options.progress };
-            client.download(&download).map_err(RegistryError::Http)?;
+            client.download(&download).map_err(NotDownloaded::Http)?;
             let hashes = Hashes::compute(&mirror.path_of(&self.partial), Layout::Packed, self.options.progress);
             match hashes.and_then(|hashes| check(&hashes).map(|()| hashes)) {
                 Ok(hashes) => return Ok(hashes),
                 Err(reason) => {
                     mirror.remove(&self.partial).map_err(disk)?;
                     if !was_continued {
-                        return Err(NotFetched::Failed(reason));
+                        return Err(NotFetched::Failed(reason).into());
                     }
                 }
             }
