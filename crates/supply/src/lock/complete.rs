@@ -7,15 +7,14 @@ use fs_err as fs;
 
 use super::edit::{self, Additions};
 use super::place::Place;
-use crate::mirror::evidence;
 use crate::mirror::evidence::Sums;
+use crate::mirror::{evidence, machine};
 use crate::signature::Keys;
 use airtight_hcl::Sources;
 use airtight_provider::ContentsRequest;
 use airtight_provider::digest;
 use airtight_provider::digest::{Content, Progress, Subject};
 use airtight_provider::executable;
-use airtight_provider::executable::ExecutableKind;
 use airtight_provider::hashing;
 use airtight_provider::lock_file;
 use airtight_provider::lock_file::{LockFile, ProviderLock};
@@ -226,8 +225,7 @@ impl Search<'_> {
         } else {
             format!("the lock file holds no `zh:` hash that could prove `{archive}`")
         };
-        let sums =
-            Sums::read(&mirror.base, &self.id.address, &self.id.version).map_err(|error| format!("{error:#}"))?;
+        let sums = Sums::read(&mirror.base, self.id).map_err(|error| format!("{error:#}"))?;
         let Some(sums) = sums else {
             return Err(format!("{unlocked}, and the mirror keeps no signed SHA256SUMS of it"));
         };
@@ -241,16 +239,11 @@ impl Search<'_> {
         Ok(Proof::Signed { sums: sums.path, fingerprint: signed.fingerprint.to_string() })
     }
 
-    /// `zh:` hashes of all platforms stand in one list, so that an archive of another platform would be proven as well.
     fn check_machine(&self, archive: &Utf8Path) -> Result<(), String> {
-        let found = executable::find(archive, Layout::Packed, self.id.address.provider_type())?;
-        let Some(executable) = found else { return Err(format!("`{archive}` holds no provider")) };
-        let fits = match executable.kind {
-            ExecutableKind::Elf(elf) if self.id.platform.os() == "linux" => elf.fits(&self.id.platform) != Some(false),
-            ExecutableKind::Elf(_) => !matches!(self.id.platform.os(), "darwin" | "windows"),
-            _ => true,
-        };
-        if fits { Ok(()) } else { Err(format!("the program in `{archive}` is not for {}", self.id.platform)) }
+        if executable::find(archive, Layout::Packed, self.id.address.provider_type())?.is_none() {
+            return Err(format!("`{archive}` holds no provider"));
+        }
+        machine::check(archive, Layout::Packed, self.id)
     }
 
     /// The archive's own hash first.

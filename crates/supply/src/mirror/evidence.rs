@@ -4,6 +4,8 @@
 //!   unpacked in the mirror;
 //! - `evidence/HOST/NAMESPACE/TYPE/VERSION/SHA256SUMS`: the release's own list of archives and their SHA-256;
 //! - beside it `SHA256SUMS.sig`, its detached OpenPGP signature, and `keys.asc`, the keys as the registry gave them;
+//! - the same three files in `evidence/HOST/NAMESPACE/TYPE/VERSION/OS_ARCH/`, if a registry has a list of its own for that
+//!   platform;
 //! - beside these `evidence.json`: who signed, and of each package its hashes, where it came from and when;
 //! - `seal.json` and `seal.sig`: see [`airtight_provider::seal`];
 //! - `hold.lock`, `scratch/`, `partial/`: only while a command changes the mirror.
@@ -49,10 +51,38 @@ pub fn directory(address: &ProviderAddress, version: &Version) -> Utf8PathBuf {
     Utf8Path::new(DIRECTORY).join("evidence").join(address.to_string()).join(version.to_string())
 }
 
-/// Where a release's list of sums and its signature are kept, below the mirror.
-pub fn signed_sums(address: &ProviderAddress, version: &Version) -> [Utf8PathBuf; 2] {
-    let directory = directory(address, version);
-    [directory.join(SUMS), directory.join(SIGNATURE)]
+/// Where a list of sums is kept that is for one platform alone, below the mirror.
+pub fn platform_directory(id: &PackageId) -> Utf8PathBuf {
+    directory(&id.address, &id.version).join(id.platform.to_string())
+}
+
+/// The directory with the list of sums that is for a package, below the mirror: the platform's own if there is one, else
+/// the release's.
+///
+/// # Errors
+/// A link on the way to it, which is not followed.
+pub fn sums_directory(mirror: &Directory, id: &PackageId) -> std::io::Result<Utf8PathBuf> {
+    let own = platform_directory(id);
+    Ok(if mirror.has_file(&own.join(SUMS))? { own } else { directory(&id.address, &id.version) })
+}
+
+/// Where a package's list of sums and its signature are kept, below the mirror.
+///
+/// # Errors
+/// A link on the way to them, which is not followed.
+pub fn signed_sums(mirror: &Directory, id: &PackageId) -> std::io::Result<[Utf8PathBuf; 2]> {
+    let directory = sums_directory(mirror, id)?;
+    Ok([directory.join(SUMS), directory.join(SIGNATURE)])
+}
+
+/// The SHA-256 of the archive that an unpacked package was extracted from, in hexadecimal, as its evidence has it: what was
+/// recorded for exactly these contents, and is in the list of sums if there is one.
+pub fn recorded_archive(mirror: &Utf8Path, id: &PackageId, h1: &str) -> Option<String> {
+    let recorded = Record::read(mirror, &id.address, &id.version).ok()??.packages.remove(&id.platform.to_string())?;
+    let zh = recorded.zh.filter(|_| recorded.h1 == h1)?;
+    let sums = Sums::read(mirror, id).ok()?;
+    let is_listed = sums.is_none_or(|sums| sums.archive(id).is_some_and(|listed| listed.as_str() == zh));
+    is_listed.then(|| zh.trim_start_matches("zh:").to_owned())
 }
 
 /// The release archive that a mirror keeps of an unpacked package, if it keeps one.
@@ -78,7 +108,7 @@ pub(super) struct Record {
     pub(super) packages: BTreeMap<String, RecordedPackage>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Signer {
     pub(super) fingerprint: String,
     pub(super) user_id: Option<String>,
@@ -96,6 +126,9 @@ pub(super) struct RecordedPackage {
     pub(super) source: String,
     /// RFC 3339.
     pub(super) fetched: String,
+    /// Who signed the platform's own list of sums.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) signed_by: Option<Signer>,
 }
 
 impl Record {
@@ -128,12 +161,12 @@ pub struct Sums {
 }
 
 impl Sums {
-    /// Reads the list of a version; null where there is none.
+    /// Reads the list that is for a package: nothing if there is none.
     ///
     /// # Errors
     /// Fails where a file is there and cannot be read, or is no such list.
-    pub fn read(mirror: &Utf8Path, address: &ProviderAddress, version: &Version) -> anyhow::Result<Option<Self>> {
-        let [sums, signature] = signed_sums(address, version);
+    pub fn read(mirror: &Utf8Path, id: &PackageId) -> anyhow::Result<Option<Self>> {
+        let [sums, signature] = signed_sums(&Directory::open(mirror)?, id)?;
         let Some(text) = read_small(mirror, &sums)? else { return Ok(None) };
         let path = mirror.join(sums);
         let text = String::from_utf8(text).map_err(|_| anyhow::anyhow!("`{path}` is not UTF-8"))?;

@@ -40,13 +40,15 @@ pub fn list(path: &Utf8Path) -> anyhow::Result<Vec<Listed>> {
     let mut listed: Vec<Listed> = Vec::with_capacity(walked.packages.len());
     for package in walked.packages {
         let is_shadowed = listed.iter().any(|earlier| earlier.package.id == package.id);
-        let [sums, _] = evidence::signed_sums(&package.id.address, &package.id.version);
         let is_kept = |path: &Utf8Path| kept.as_ref().is_some_and(|kept| kept.has_file(path).unwrap_or_default());
         listed.push(Listed {
             size_bytes: size(&package.path)?,
             program: program(&package),
             has_archive: is_kept(&evidence::archive_path(&package.id)),
-            has_sums: is_kept(&sums),
+            has_sums: kept
+                .as_ref()
+                .and_then(|kept| evidence::signed_sums(kept, &package.id).ok())
+                .is_some_and(|[sums, _]| is_kept(&sums)),
             is_shadowed,
             package,
         });

@@ -5,6 +5,7 @@ pub mod evidence;
 mod extract;
 pub mod list;
 pub mod locks;
+pub(crate) mod machine;
 mod place;
 pub mod prune;
 pub mod sbom;

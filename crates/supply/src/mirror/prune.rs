@@ -64,7 +64,9 @@ pub fn prune(request: &Request<'_>) -> anyhow::Result<Vec<Judged>> {
         let id = &judged.package.id;
         let has_sibling = kept.iter().any(|kept| kept.address == id.address && kept.version == id.version);
         let archive = Some(evidence::archive_path(id)).filter(|_| !kept.contains(id));
-        let directory = Some(evidence::directory(&id.address, &id.version)).filter(|_| !has_sibling);
+        let directory =
+            if has_sibling { evidence::platform_directory(id) } else { evidence::directory(&id.address, &id.version) };
+        let directory = Some(directory).filter(|_| !kept.contains(id));
         for path in archive.into_iter().chain(directory) {
             if base.file_type(&path)?.is_some() {
                 judged.evidence.push(walked.base.join(path));

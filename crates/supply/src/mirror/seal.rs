@@ -151,9 +151,9 @@ fn executable_of(package: &MirrorPackage) -> Result<Option<SealedExecutable>, St
 
 fn evidence_of(base: &Utf8Path, id: &PackageId, progress: Progress<'_>) -> Result<Vec<SealedEvidence>, String> {
     // What records when something was fetched is no proof, and differs from one build of a mirror to the next.
-    let [sums, signature] = evidence::signed_sums(&id.address, &id.version);
-    let paths: [Utf8PathBuf; 3] = [evidence::archive_path(id), sums, signature];
     let mirror = Directory::open(base).map_err(|error| error.to_string())?;
+    let [sums, signature] = evidence::signed_sums(&mirror, id).map_err(|error| error.to_string())?;
+    let paths: [Utf8PathBuf; 3] = [evidence::archive_path(id), sums, signature];
     let mut found = Vec::new();
     for path in paths {
         if !mirror.has_file(&path).map_err(|error| error.to_string())? {

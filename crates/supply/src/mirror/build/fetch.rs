@@ -8,6 +8,7 @@ use super::evidence;
 use super::proof::{self, Hashes, Voucher};
 use super::{Need, Options};
 use crate::mirror::evidence::kept_archive;
+use crate::mirror::machine;
 use crate::mirror::place::Hold;
 use crate::registry::{
     Authenticity, Client, Download, Evidence, HttpError, NetworkMirror, Registry, RegistryError, authenticate,
@@ -149,11 +150,20 @@ pub(super) struct Fetch<'a> {
 
 impl Fetch<'_> {
     pub(super) fn fetch(&self, source: &Source) -> Result<Fetched, NotFetched> {
-        match source {
+        let fetched = match source {
             Source::Directory(mirror) => self.directory(mirror),
             Source::NetworkMirror(mirror) => self.network_mirror(mirror),
             Source::Origin => self.origin(),
+        }?;
+        if let Err(reason) = machine::check(&fetched.path, fetched.layout, self.id).map_err(NotFetched::Failed)
+            && !fetched.is_in_place
+        {
+            if fetched.is_ours {
+                self.mirror()?.remove(&self.partial).map_err(|error| NotFetched::Disk(error.to_string()))?;
+            }
+            return Err(named(&source.name(self.id), reason));
         }
+        Ok(fetched)
     }
 
     /// What a source has of the package. Nothing is downloaded.

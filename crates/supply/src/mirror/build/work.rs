@@ -14,8 +14,9 @@ use super::evidence;
 use super::fetch::{Fetch, Fetched, NotFetched};
 use super::proof::{self, Hashes, Voucher};
 use super::{Demand, Need, Options, Outcome, PackageResult, index};
-use crate::mirror::evidence::{FILES, archive_path, directory, kept_archive, read_small};
+use crate::mirror::evidence::{FILES, archive_path, directory, kept_archive, platform_directory, read_small};
 use crate::mirror::extract::extract;
+use crate::mirror::machine;
 use crate::mirror::place::Hold;
 use crate::mirror::vet::Limits;
 use crate::registry::{Authenticity, Registry};
@@ -150,6 +151,7 @@ impl Work<'_> {
             Some(allowed) => evidence::voucher(self.options.mirror, id, hashes, allowed, self.options.now),
         };
         voucher.is_some_and(|voucher| proof::check(needs, hashes, voucher).is_ok())
+            && machine::check(&self.place(id), self.options.layout, id).is_ok()
     }
 
     fn obtain(
@@ -263,14 +265,16 @@ impl Work<'_> {
 
     fn keep_evidence(&self, hold: &Hold, id: &PackageId, source: &str, fetched: &Fetched) -> anyhow::Result<()> {
         let _keeping = self.keeping.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let place = directory(&id.address, &id.version);
-        if let Some(from) = &fetched.from_mirror
-            && hold.mirror.file_type(&place)?.is_none()
-        {
-            for name in FILES.map(|name| place.join(name)) {
-                if let Some(contents) = read_small(from, &name)? {
-                    hold.mirror.make(&place)?;
-                    hold.write(&name, &contents)?;
+        if let Some(from) = &fetched.from_mirror {
+            for place in [directory(&id.address, &id.version), platform_directory(id)] {
+                if hold.mirror.file_type(&place)?.is_some() {
+                    continue;
+                }
+                for name in FILES.map(|name| place.join(name)) {
+                    if let Some(contents) = read_small(from, &name)? {
+                        hold.mirror.make(&place)?;
+                        hold.write(&name, &contents)?;
+                    }
                 }
             }
         }

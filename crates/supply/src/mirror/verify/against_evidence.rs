@@ -22,7 +22,8 @@ pub(super) fn check(request: &Request<'_>, mirror: &Mirror, verification: &mut V
     findings.extend(orphans(mirror, packages));
     let mut releases: BTreeMap<Utf8PathBuf, Release> = BTreeMap::new();
     for verified in packages {
-        let directory = evidence::directory(&verified.id.address, &verified.id.version);
+        let directory = Directory::open(&mirror.base).and_then(|base| evidence::sums_directory(&base, &verified.id));
+        let directory = directory.unwrap_or_else(|_| evidence::directory(&verified.id.address, &verified.id.version));
         let release = releases
             .entry(mirror.base.join(directory))
             .or_insert_with_key(|directory| Release::read(request, mirror, &verified.id, directory, findings));
@@ -102,6 +103,8 @@ struct Release {
     /// Of a key that counts.
     signer: Option<String>,
     record: Option<Record>,
+    /// Who signed the list of sums when it was fetched.
+    recorded_signer: Option<evidence::Signer>,
 }
 
 impl Release {
@@ -117,11 +120,17 @@ impl Release {
             tell(error);
             None
         });
-        let sums = Sums::read(&mirror.base, &id.address, &id.version).unwrap_or_else(|error| {
+        let sums = Sums::read(&mirror.base, id).unwrap_or_else(|error| {
             tell(error);
             None
         });
-        let mut release = Self { sums, signer: None, record };
+        let is_own = directory.ends_with(id.platform.to_string());
+        let own = record.as_ref().and_then(|record| record.packages.get(&id.platform.to_string()));
+        let recorded_signer = match (is_own, own) {
+            (true, own) => own.and_then(|own| own.signed_by.clone()),
+            (false, _) => record.as_ref().and_then(|record| record.signed_by.clone()),
+        };
+        let mut release = Self { sums, signer: None, record, recorded_signer };
         if let Err(error) = release.check_signature(request) {
             tell(error);
         }
@@ -129,7 +138,7 @@ impl Release {
     }
 
     fn check_signature(&mut self, request: &Request<'_>) -> anyhow::Result<()> {
-        let recorded = self.record.as_ref().and_then(|record| record.signed_by.as_ref());
+        let recorded = self.recorded_signer.as_ref();
         let Some(sums) = &self.sums else {
             anyhow::ensure!(recorded.is_none(), "a signature was recorded, and the signed SHA256SUMS is not there");
             return Ok(());
