@@ -5,16 +5,22 @@
 
 pub mod cli_config;
 pub mod executables;
+pub mod execution;
 pub mod failures;
 pub mod handover;
 pub mod installed;
 pub mod lock_file;
 pub mod mirror_entries;
+pub mod planted_plugins;
 pub mod proof;
 pub mod readonly;
+pub mod requirements;
 pub mod rules;
 pub mod surroundings;
 pub mod unseen;
 pub mod verdict;
 
+mod judgement;
+
+pub use judgement::Judgement;
 pub use verdict::{Cleared, Verdict};
