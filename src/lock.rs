@@ -204,6 +204,7 @@ fn human(completion: &Completion, is_only_shown: bool) -> String {
             _ => 2,
         }] += 1;
         let LockProvider { address, version, platform, outcome, hashes, reason } = answer;
+        let outcome = if is_only_shown && outcome == "added" { "would add" } else { outcome };
         let line = format!("{outcome}: {address} {version} ({platform}): {reason}");
         let _ = writeln!(text, "{}", escape::line(&line));
         for hash in hashes {

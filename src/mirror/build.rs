@@ -6,15 +6,16 @@ use std::time::{Duration, SystemTime};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
 
-use crate::progress::Progress;
+use super::build_progress::BuildProgress;
 use crate::{ExitCode, Stop, output};
 use airtight_engine::environment::Environment;
 use airtight_finding::{escape, plural};
+use airtight_provider::seal::MANIFEST;
 use airtight_provider::{
     Engine, EngineName, Layout, Platform, ProviderAddress, Timestamp, Version, VersionConstraints,
 };
-use airtight_supply::mirror::build;
 use airtight_supply::mirror::build::{Demand, Options, Outcome, PackageResult, Source, Unlocked, resolve};
+use airtight_supply::mirror::{build, unlocked};
 use airtight_supply::registry::{Client, ClientOptions, Credentials, HostServices};
 
 pub(super) const HELP: &str = "\
@@ -123,6 +124,15 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
     for unlocked in &without {
         judge(unlocked, arguments.resolve, engine.name)?;
     }
+    for directory in unlocked::below(&arguments.from)? {
+        if !without.iter().any(|unlocked| unlocked.directory == directory) {
+            output::error_line(&format!(
+                "warning: `{directory}` has a configuration and no lock file, and no other configuration calls it: what only \
+                 it needs will not be in the mirror; lock it by `{} providers lock`",
+                engine.name
+            ));
+        }
+    }
     let mut unlocked_of_states = Vec::new();
     for state in &arguments.state {
         let unlocked = demand.unlocked_of_state(state, &engine)?;
@@ -177,7 +187,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
         )
         .into());
     }
-    let progress = Progress::of("fetching and checking packages");
+    let progress = BuildProgress::new(demand.versions.len() * platforms.len());
     let options = Options {
         mirror: &arguments.mirror,
         platforms: &platforms,
@@ -189,12 +199,21 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
         dry_run: arguments.dry_run,
         jobs: arguments.jobs,
         now: Timestamp::from(SystemTime::now()),
-        progress: &|count| progress.add(count),
+        progress: &|bytes| progress.hashed(bytes),
+        fetched: &|bytes| progress.fetched(bytes),
+        begun: &|id| progress.begun(id),
+        ended: &|| progress.ended(),
     };
     let results = progress.during(|| build::build(&demand, &options))?;
-    progress.finish();
     output::data(&told(&results))?;
     warn(&results, arguments);
+    let has_changed = results.iter().any(|result| {
+        matches!(result.outcome, Outcome::Fetched { .. })
+            || arguments.dry_run && matches!(result.outcome, Outcome::WouldFetch { .. })
+    });
+    if has_changed && arguments.mirror.join(MANIFEST).exists() {
+        super::tell_seal(&arguments.mirror, arguments.dry_run);
+    }
     if let Some(hosts) = client.map(|client| client.asked_hosts()).filter(|hosts| !hosts.is_empty()) {
         output::error_line(&format!("asked {}", hosts.join(", ")));
     }
@@ -292,31 +311,34 @@ fn told(results: &[PackageResult]) -> String {
     for result in results {
         let (word, more, reasons) = match &result.outcome {
             Outcome::Kept => ("kept", String::new(), &[][..]),
-            Outcome::Fetched { source, signed } => {
+            Outcome::Fetched { source, signed, replaced } => {
                 let signed = signed.as_ref().map(|signed| {
                     let expired = signed.key_expired.map(|at| format!(", which has expired since, on {}", at.date()));
                     format!(", signed by {}{}", signed.fingerprint, expired.unwrap_or_default())
                 });
-                ("fetched", format!(" from {source}{}", signed.unwrap_or_default()), &[][..])
+                let (word, why) =
+                    if *replaced { ("replaced", ": what was there did not match;") } else { ("fetched", "") };
+                (word, format!("{why} from {source}{}", signed.unwrap_or_default()), &[][..])
             }
             Outcome::WouldFetch { source, size_bytes } => {
                 missing_bytes += size_bytes.unwrap_or_default();
                 unknown_sizes += usize::from(size_bytes.is_none());
-                let size = size_bytes.map_or(", of unknown size".to_owned(), |size| format!(", {size} bytes"));
+                let size =
+                    size_bytes.map_or(", of unknown size".to_owned(), |bytes| format!(", {}", super::size(bytes)));
                 ("missing", format!(", to be fetched from {source}{size}"), &[][..])
             }
             Outcome::Failed(reasons) => ("FAILED", String::new(), reasons.as_slice()),
         };
         *counts.entry(word).or_default() += 1;
-        let line = format!("{word:<8}{}{more}; needed by {}", result.id, needed_by(&result.needed_by));
+        let line = format!("{word:<9}{}{more}; needed by {}", result.id, needed_by(&result.needed_by));
         text += &format!("{}\n", escape::line(&line));
         for reason in reasons {
-            text += &format!("          {}\n", escape::line(reason));
+            text += &format!("           {}\n", escape::line(reason));
         }
     }
     let mut all: Vec<String> = counts.iter().map(|(word, count)| format!("{count} {}", word.to_lowercase())).collect();
     if missing_bytes > 0 {
-        all.push(format!("{missing_bytes} bytes to be fetched"));
+        all.push(format!("{} to be fetched", super::size(missing_bytes)));
     }
     if unknown_sizes > 0 {
         all.push(format!("{unknown_sizes} of unknown size"));
@@ -358,34 +380,15 @@ fn warn(results: &[PackageResult], arguments: &BuildArguments) {
              `--layout packed`, where its zh: hashes count",
             packages.join(", "),
             options.concat(),
-            shell_word(arguments.mirror.as_str()),
-            shell_word(root_module.as_str()),
+            super::shell_word(arguments.mirror.as_str()),
+            super::shell_word(root_module.as_str()),
         ));
-    }
-}
-
-/// As it can be pasted into a shell.
-fn shell_word(text: &str) -> String {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+:@,=".contains(letter);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn commands_can_be_pasted() {
-        for (text, expected) in
-            [("a/b-c_1", "a/b-c_1"), ("a b", "'a b'"), ("a'b", "'a'\\''b'"), ("", "''"), ("$x", "'$x'")]
-        {
-            assert_eq!(shell_word(text), expected);
-        }
-    }
 
     #[test]
     fn a_thousand_repositories_are_not_a_thousand_names() {

@@ -1,6 +1,7 @@
 //! `airtight mirror`, one file per command.
 
 mod build;
+mod build_progress;
 mod list;
 mod prune;
 mod sbom;
@@ -8,12 +9,12 @@ mod seal;
 mod unpack;
 mod verify;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 use fs_err as fs;
 use serde::Serialize;
 
-use super::{ExitCode, Stop};
+use super::{ExitCode, Stop, output};
 use airtight_finding::escape;
 use airtight_supply::signature::Keys;
 
@@ -115,6 +116,37 @@ impl OneMirror {
     }
 }
 
+/// Says that a mirror is no longer as it was sealed, and how to seal it again.
+fn tell_seal(mirror: &Utf8Path, is_dry_run: bool) {
+    let (verb, when) = if is_dry_run { ("would no longer match", "afterwards") } else { ("no longer matches", "now") };
+    output::error_line(&format!(
+        "warning: the mirror is sealed, and its seal {verb}: {when} run `airtight mirror seal --mirror {}`, and pin or sign \
+         the new seal",
+        shell_word(mirror.as_str())
+    ));
+}
+
+/// As it can be pasted into a shell.
+fn shell_word(text: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+:@,=".contains(letter);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+/// Bytes for people.
+fn size(bytes: u64) -> String {
+    let tenths = |unit: u64| (bytes + unit / 20) / (unit / 10);
+    match bytes {
+        0..1_000 => format!("{bytes} bytes"),
+        1_000..1_000_000 => format!("{}.{} kB", tenths(1_000) / 10, tenths(1_000) % 10),
+        1_000_000..1_000_000_000 => format!("{}.{} MB", tenths(1_000_000) / 10, tenths(1_000_000) % 10),
+        _ => format!("{}.{} GB", tenths(1_000_000_000) / 10, tenths(1_000_000_000) % 10),
+    }
+}
+
 /// The OpenPGP keys of files that somebody names.
 pub(super) fn keys(files: &[Utf8PathBuf]) -> Result<Keys, Stop> {
     let mut keys = Keys::default();
@@ -147,4 +179,32 @@ pub(super) fn run(arguments: &MirrorArguments) -> Result<ExitCode, Stop> {
 fn json(report: &impl Serialize) -> Result<String, Stop> {
     let text = serde_json::to_string_pretty(report).map_err(anyhow::Error::new)?;
     Ok(escape::json(&text) + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_can_be_pasted() {
+        for (text, expected) in
+            [("a/b-c_1", "a/b-c_1"), ("a b", "'a b'"), ("a'b", "'a'\\''b'"), ("", "''"), ("$x", "'$x'")]
+        {
+            assert_eq!(shell_word(text), expected);
+        }
+    }
+
+    #[test]
+    fn sizes_are_read_at_a_glance() {
+        for (bytes, expected) in [
+            (0, "0 bytes"),
+            (999, "999 bytes"),
+            (1_000, "1.0 kB"),
+            (12_345_678, "12.3 MB"),
+            (780_000_000, "780.0 MB"),
+            (1_960_000_000, "2.0 GB"),
+        ] {
+            assert_eq!(size(bytes), expected);
+        }
+    }
 }

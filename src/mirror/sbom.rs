@@ -11,9 +11,10 @@ use airtight_provider::digest::{Content, Subject, compute};
 use airtight_provider::mirror;
 use airtight_provider::seal::{Manifest, print};
 use airtight_provider::{EngineName, Layout};
+use airtight_supply::mirror::evidence;
 use airtight_supply::mirror::sbom;
 use airtight_supply::mirror::sbom::EngineComponent;
-use airtight_supply::mirror::{evidence, seal};
+use airtight_supply::mirror::seal::{self, Names};
 
 #[derive(Args, Debug)]
 pub(super) struct SbomArguments {
@@ -32,7 +33,7 @@ pub(super) fn run(arguments: &SbomArguments) -> Result<ExitCode, Stop> {
     };
     let walked = mirror::walk(&path, EngineName::Tofu);
     let progress = Progress::new();
-    let (packages, mut problems) = seal::measure(&walked, &|count| progress.add(count));
+    let (packages, mut problems) = seal::measure(&walked, Names::AsEnginesRead, &|count| progress.add(count));
     progress.finish();
     problems.extend(walked.error.clone());
     if !problems.is_empty() {

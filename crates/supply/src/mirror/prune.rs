@@ -11,6 +11,7 @@ use airtight_provider::directory::Directory;
 use airtight_provider::lock_file;
 use airtight_provider::mirror;
 use airtight_provider::mirror::MirrorPackage;
+use airtight_provider::seal::MANIFEST;
 use airtight_provider::{EngineName, PackageId, Platform};
 
 /// What is asked for.
@@ -34,12 +35,20 @@ pub struct Judged {
     pub evidence: Vec<Utf8PathBuf>,
 }
 
+/// What became of a mirror.
+#[derive(Clone, Debug)]
+pub struct Pruned {
+    pub packages: Vec<Judged>,
+    /// The mirror is sealed, and no longer as it was sealed.
+    pub breaks_seal: bool,
+}
+
 /// Judges every package, and removes those that no lock file needs, with their archives and evidence.
 ///
 /// # Errors
 /// Fails without a lock file, with one that cannot be read, and where the mirror cannot be read or written: whatever is
 /// not understood might need anything.
-pub fn prune(request: &Request<'_>) -> anyhow::Result<Vec<Judged>> {
+pub fn prune(request: &Request<'_>) -> anyhow::Result<Pruned> {
     let hold = if request.dry_run { None } else { Some(Hold::take(request.mirror)?) };
     let needed = needed(request.keep_for)?;
     let walked = mirror::walk(request.mirror, EngineName::Tofu);
@@ -79,7 +88,9 @@ pub fn prune(request: &Request<'_>) -> anyhow::Result<Vec<Judged>> {
         }
         hold.finish(true)?;
     }
-    Ok(judged)
+    let breaks_seal =
+        judged.iter().any(|judged| judged.kept_for.is_empty()) && base.file_type(Utf8Path::new(MANIFEST))?.is_some();
+    Ok(Pruned { packages: judged, breaks_seal })
 }
 
 /// The lock files that need a version of a provider.

@@ -31,7 +31,7 @@ use airtight_provider::{EngineName, Layout, PackageId};
 pub fn seal(path: &Utf8Path, progress: Progress<'_>) -> anyhow::Result<Manifest> {
     let hold = Hold::take(path)?;
     let walked = mirror::walk(path, EngineName::Tofu);
-    let (packages, mut problems) = measure(&walked, progress);
+    let (packages, mut problems) = measure(&walked, Names::Canonical, progress);
     problems.extend(mirror_entries::check(&walked).iter().map(|ignored| {
         let path = ignored.places.first().map_or("", |label| label.place.path.as_str());
         format!("`{path}`: {}", ignored.summary)
@@ -46,10 +46,19 @@ pub fn seal(path: &Utf8Path, progress: Progress<'_>) -> anyhow::Result<Manifest>
     Ok(manifest)
 }
 
-/// Every package by path, and why others cannot be sealed.
-pub fn measure(mirror: &Mirror, progress: Progress<'_>) -> (Vec<SealedPackage>, Vec<String>) {
+/// Which names of packages are right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// Those that the engines write. A seal finds its packages by them.
+    Canonical,
+    /// Every name that the engines read as a package's, in capitals too.
+    AsEnginesRead,
+}
+
+/// Every package by path, and why others cannot be measured.
+pub fn measure(mirror: &Mirror, names: Names, progress: Progress<'_>) -> (Vec<SealedPackage>, Vec<String>) {
     let results: Vec<Result<SealedPackage, String>> =
-        mirror.packages.par_iter().map(|package| measure_one(&mirror.base, package, progress)).collect();
+        mirror.packages.par_iter().map(|package| measure_one(&mirror.base, package, names, progress)).collect();
     let (mut packages, mut problems) = (Vec::new(), Vec::new());
     for (result, package) in results.into_iter().zip(&mirror.packages) {
         match result {
@@ -67,13 +76,19 @@ pub fn measure(mirror: &Mirror, progress: Progress<'_>) -> (Vec<SealedPackage>, 
     (packages, problems)
 }
 
-fn measure_one(base: &Utf8Path, package: &MirrorPackage, progress: Progress<'_>) -> Result<SealedPackage, String> {
+fn measure_one(
+    base: &Utf8Path,
+    package: &MirrorPackage,
+    names: Names,
+    progress: Progress<'_>,
+) -> Result<SealedPackage, String> {
     let MirrorPackage { id, layout, path } = package;
     let canonical = match layout {
         Layout::Packed => id.packed_path(),
         Layout::Unpacked => id.unpacked_path(),
     };
-    if *path != base.join(&canonical) {
+    let relative = path.strip_prefix(base).map_err(|error| error.to_string())?;
+    if names == Names::Canonical && relative != canonical {
         return Err(format!("the engines read this name, and write `{canonical}`; rename it"));
     }
     let is_packed = *layout == Layout::Packed;
@@ -108,7 +123,7 @@ fn measure_one(base: &Utf8Path, package: &MirrorPackage, progress: Progress<'_>)
         files,
         h1,
         layout: layout.as_str().to_owned(),
-        path: canonical,
+        path: relative.to_string(),
         platform: id.platform.to_string(),
         version: id.version.to_string(),
         zh,

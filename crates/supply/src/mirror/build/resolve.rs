@@ -46,6 +46,11 @@ pub fn requirements(
     let selection = predict::select(&facts);
     if !selection.reaches_providers {
         match selection.failures.first() {
+            Some(failure) if failure.code == Code::ModuleNeedsNetwork => anyhow::bail!(
+                "`{root_module}`: {}; its modules are not installed: run `{} get` in it, where there is network",
+                failure.summary,
+                engine.name
+            ),
             Some(failure) => anyhow::bail!("`{root_module}`: {}: {}", failure.summary, failure.detail),
             None => anyhow::bail!("`{root_module}` has no configuration"),
         }

@@ -46,7 +46,9 @@ pub fn build(demand: &Demand, options: &Options<'_>) -> anyhow::Result<Vec<Packa
                 loop {
                     let place = next.fetch_add(1, Ordering::Relaxed);
                     let Some((id, needs)) = wanted.get(place) else { break };
+                    (options.begun)(id);
                     let result = work.package(place, id, needs);
+                    (options.ended)();
                     *results[place].lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(result);
                 }
             });
@@ -167,6 +169,7 @@ impl Work<'_> {
         let fetch =
             Fetch { options: self.options, registry: self.registry, id, needs, partial, hold: self.hold, in_place };
         let mut reasons = Vec::new();
+        let is_there = fs::symlink_metadata(self.place(id)).is_ok();
         for source in self.options.sources {
             let name = source.name(id);
             let Some(hold) = self.hold else {
@@ -187,11 +190,13 @@ impl Work<'_> {
                 Ok(fetched) => match self.keep(hold, number, (id, needs), &name, &fetched) {
                     Ok(()) if fetched.is_in_place => return Some(fetched.hashes),
                     Ok(()) => {
+                        let replaced = is_there
+                            && in_place.map_or(!self.options.keep_archives, |before| before.h1 != fetched.hashes.h1);
                         let signed = fetched.evidence.as_ref().and_then(|evidence| match &evidence.authenticity {
                             Authenticity::Signed(signed) => Some(signed.clone()),
                             Authenticity::Unsigned => None,
                         });
-                        result.outcome = Outcome::Fetched { source: name, signed };
+                        result.outcome = Outcome::Fetched { source: name, signed, replaced };
                         return Some(fetched.hashes);
                     }
                     Err(error) => {

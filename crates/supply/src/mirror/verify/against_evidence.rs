@@ -28,7 +28,10 @@ pub(super) fn check(request: &Request<'_>, mirror: &Mirror, verification: &mut V
             .entry(mirror.base.join(directory))
             .or_insert_with_key(|directory| Release::read(request, mirror, &verified.id, directory, findings));
         let unlike_archive = check_archive(request, mirror, verified);
-        findings.extend(release.check(mirror, verified, unlike_archive.is_none()));
+        let differences = release.check(mirror, verified, unlike_archive.is_none());
+        verified.is_refuted |= release.is_refused
+            || differences.iter().chain(&unlike_archive).any(|finding| finding.code == Code::PackageMismatch);
+        findings.extend(differences);
         findings.extend(unlike_archive);
     }
 }
@@ -105,6 +108,8 @@ struct Release {
     record: Option<Record>,
     /// Who signed the list of sums when it was fetched.
     recorded_signer: Option<evidence::Signer>,
+    /// The signature is not one that counts.
+    is_refused: bool,
 }
 
 impl Release {
@@ -130,8 +135,9 @@ impl Release {
             (true, own) => own.and_then(|own| own.signed_by.clone()),
             (false, _) => record.as_ref().and_then(|record| record.signed_by.clone()),
         };
-        let mut release = Self { sums, signer: None, record, recorded_signer };
+        let mut release = Self { sums, signer: None, record, recorded_signer, is_refused: false };
         if let Err(error) = release.check_signature(request) {
+            release.is_refused = true;
             tell(error);
         }
         release
@@ -163,7 +169,7 @@ impl Release {
     }
 
     fn check(&self, mirror: &Mirror, verified: &mut VerifiedPackage, is_of_archive: bool) -> Vec<Finding> {
-        let VerifiedPackage { id, package, proven_by } = verified;
+        let VerifiedPackage { id, package, proven_by, .. } = verified;
         let mut findings = Vec::new();
         let differs = |text: String| mismatch(mirror, package, text);
         let kept = package.kept_archive().map(|archive| format!("zh:{}", archive.sha256));
