@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use super::build_progress::BuildProgress;
 use crate::{ExitCode, Stop, output};
 use airtight_engine::environment::Environment;
-use airtight_finding::{escape, plural};
+use airtight_finding::{escape, plural, shell_word};
 use airtight_provider::seal::MANIFEST;
 use airtight_provider::{
     Engine, EngineName, Layout, Platform, ProviderAddress, Timestamp, Version, VersionConstraints,
@@ -380,8 +380,8 @@ fn warn(results: &[PackageResult], arguments: &BuildArguments) {
              `--layout packed`, where its zh: hashes count",
             packages.join(", "),
             options.concat(),
-            super::shell_word(arguments.mirror.as_str()),
-            super::shell_word(root_module.as_str()),
+            shell_word(arguments.mirror.as_str()),
+            shell_word(root_module.as_str()),
         ));
     }
 }

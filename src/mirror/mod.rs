@@ -15,7 +15,7 @@ use fs_err as fs;
 use serde::Serialize;
 
 use super::{ExitCode, Stop, output};
-use airtight_finding::escape;
+use airtight_finding::{escape, shell_word};
 use airtight_supply::signature::Keys;
 
 #[derive(Args, Debug)]
@@ -126,16 +126,6 @@ fn tell_seal(mirror: &Utf8Path, is_dry_run: bool) {
     ));
 }
 
-/// As it can be pasted into a shell.
-fn shell_word(text: &str) -> String {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+:@,=".contains(letter);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
-}
-
 /// Bytes for people.
 fn size(bytes: u64) -> String {
     let tenths = |unit: u64| (bytes + unit / 20) / (unit / 10);
@@ -184,15 +174,6 @@ fn json(report: &impl Serialize) -> Result<String, Stop> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn commands_can_be_pasted() {
-        for (text, expected) in
-            [("a/b-c_1", "a/b-c_1"), ("a b", "'a b'"), ("a'b", "'a'\\''b'"), ("", "''"), ("$x", "'$x'")]
-        {
-            assert_eq!(shell_word(text), expected);
-        }
-    }
 
     #[test]
     fn sizes_are_read_at_a_glance() {

@@ -58,15 +58,16 @@ impl Hold {
         if !keep_partial {
             self.mirror.remove(&self.partial())?;
         }
-        Ok(())
+        Ok(self.mirror.sync_all()?)
     }
 
-    /// Replaces a text file of the mirror, for everybody to read.
+    /// Replaces a text file of the mirror, for everybody to read. It is whole for every reader at once, and lasts through a
+    /// loss of power after [`Self::finish`]; evidence that is lost before is fetched again.
     ///
     /// # Errors
     /// Fails if it cannot be written; the old one is then as it was.
     pub(super) fn write(&self, relative: &Utf8Path, contents: &[u8]) -> io::Result<()> {
-        self.mirror.replace(relative, contents, 0o644, Durability::Synced)
+        self.mirror.replace(relative, contents, 0o644, Durability::Unsynced)
     }
 
     /// Renames what is ready to its place, and removes what was there before. `aside` is a name in the scratch directory.

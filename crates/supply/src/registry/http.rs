@@ -35,6 +35,9 @@ const MAXIMUM_HEAD_BYTES: usize = 64 * 1024;
 /// A download that is continued more often than this never ends.
 const MAXIMUM_CONNECTIONS: u32 = 200;
 
+/// As many jobs as anybody runs find their connection open.
+const IDLE_CONNECTIONS: usize = 16;
+
 const COPY_BYTES: usize = 256 * 1024;
 
 /// A download to a file that may hold its beginning already.
@@ -74,6 +77,7 @@ impl Client {
             .https_only(true)
             .http_status_as_error(false)
             .max_redirects(0)
+            .max_idle_connections_per_host(IDLE_CONNECTIONS)
             .max_response_header_size(MAXIMUM_HEAD_BYTES)
             .proxy(None)
             .user_agent(concat!("airtight/", env!("CARGO_PKG_VERSION")))
