@@ -62,6 +62,8 @@ mod help;
 mod hooks;
 mod lock_complete;
 mod mirror_build;
+mod mirror_limits;
+mod mirror_links;
 mod mirror_seal;
 mod mirror_unpack;
 mod mirror_upkeep;
