@@ -35,6 +35,7 @@ pub(super) struct Resolved {
     pub report: Option<Utf8PathBuf>,
     pub runtime: Result<RuntimeDirectory, RuntimeDirectoryError>,
     /// As typed, or as the variables have it.
+    #[cfg(feature = "full")]
     pub given: CommonArguments,
 }
 
@@ -84,6 +85,7 @@ impl Resolved {
             report: given(common.report.as_deref()).map(|path| current.join(path)),
             runtime,
             environment,
+            #[cfg(feature = "full")]
             given: common.clone(),
         })
     }
@@ -174,8 +176,7 @@ fn sources(
         sources.push(Source { rank: Rank::Administrator, name: path.to_string(), settings });
     }
     sources.extend(weaker_image);
-    let path = repository.join(settings::REPOSITORY_PATH);
-    if let Some(settings) = settings::read(&path).map_err(wrong)? {
+    if let Some(settings) = settings::read_of_repository(repository).map_err(wrong)? {
         sources.push(Source { rank: Rank::Repository, name: settings::REPOSITORY_PATH.to_owned(), settings });
     }
     Ok(sources)

@@ -2,9 +2,9 @@
 //!
 //! - Values, parsed once at the edge, without files, environment or clock: [`address`], [`version`] and its constraints,
 //!   [`platform`], [`hash`], [`package`], [`engine`]. Each prints its canonical text; `x.to_string().parse() == x`.
-//! - Readers: [`lock_file`], [`mirror`], [`seal`], [`installed`], [`executable`]
+//! - Readers: [`lock_file`], [`mirror`], [`seal`], [`installed`], [`executable`], [`planted_plugins`]
 //! - Measuring: [`digest`], [`hashing`], [`sealed_files`]
-//! - Files: [`text_file`], [`atomic_file`], [`owner`]
+//! - Files: [`text_file`], [`atomic_file`]; who could have written one: [`owner`], [`protection`], [`outside`]
 
 pub mod address;
 mod address_parts;
@@ -22,10 +22,13 @@ pub mod installed;
 mod json;
 pub mod lock_file;
 pub mod mirror;
+pub mod outside;
 pub mod owner;
 pub mod package;
 pub mod phase;
+pub mod planted_plugins;
 pub mod platform;
+pub mod protection;
 pub mod quoted;
 pub mod seal;
 pub mod sealed_files;

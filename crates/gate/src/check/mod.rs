@@ -5,11 +5,13 @@
 
 pub mod cli_config;
 pub mod executables;
+pub mod execution;
 pub mod failures;
 pub mod handover;
 pub mod installed;
 pub mod lock_file;
 pub mod mirror_entries;
+pub mod planted_plugins;
 pub mod proof;
 pub mod readonly;
 pub mod requirements;

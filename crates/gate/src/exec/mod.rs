@@ -4,6 +4,7 @@ pub mod bound;
 pub mod child;
 pub mod engine_error;
 pub mod explanation;
+pub mod guard;
 pub mod invocation;
 pub mod state_pull;
 

@@ -105,7 +105,9 @@ fn push_finding(text: &mut String, finding: &ReportFinding, paint: &dyn Fn(&str,
 }
 
 fn push_wrapped(text: &mut String, first: &str, rest: &str, prose: &str) {
-    for (number, line) in wrap(&escape::line(prose), WIDTH - rest.len().max(first.len())).iter().enumerate() {
-        let _ = writeln!(text, "{}{line}", if number == 0 { first } else { rest });
+    for (number, line) in
+        wrap(&escape::line(prose), WIDTH - first.len().max(rest.len() + escape::MARK.len())).iter().enumerate()
+    {
+        let _ = writeln!(text, "{}{line}", if number == 0 { first.to_owned() } else { rest.to_owned() + escape::MARK });
     }
 }
