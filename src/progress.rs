@@ -2,9 +2,8 @@
 //! minutes kill a job.
 
 use std::io::IsTerminal as _;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, mpsc};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -83,7 +82,11 @@ impl Progress {
     }
 
     /// Runs work that may wait for others without a byte, and shows all the while that it is alive.
+    #[cfg(feature = "full")]
     pub(super) fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+        use std::sync::mpsc;
+        use std::thread;
+
         const BEAT: Duration = Duration::from_secs(1);
         let (done, waiting) = mpsc::channel::<()>();
         thread::scope(|scope| {

@@ -35,6 +35,7 @@ pub(super) struct Resolved {
     pub report: Option<Utf8PathBuf>,
     pub runtime: Result<RuntimeDirectory, RuntimeDirectoryError>,
     /// As typed, or as the variables have it.
+    #[cfg(feature = "full")]
     pub given: CommonArguments,
 }
 
@@ -84,6 +85,7 @@ impl Resolved {
             report: given(common.report.as_deref()).map(|path| current.join(path)),
             runtime,
             environment,
+            #[cfg(feature = "full")]
             given: common.clone(),
         })
     }

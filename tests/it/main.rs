@@ -9,6 +9,7 @@
 //! - [`doctor`]: `airtight doctor` in images that are fit and in others
 //! - [`engines`]: the real engines and providers that the others use
 //! - [`exit_codes`]: the exit codes that scripts rely on
+//! - [`gate_alone`]: what the gate alone is linked from
 //! - [`handover`]: from `init` to a confirmed apply: another process, container, image
 //! - [`help`]: the help of every command
 //! - [`hooks`]: the hook scripts and the plugin's hooks, in every shell that a runner image may have as `sh`
@@ -55,6 +56,7 @@ mod differential;
 mod doctor;
 mod engines;
 mod exit_codes;
+mod gate_alone;
 mod handover;
 mod help;
 mod hooks;

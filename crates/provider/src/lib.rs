@@ -4,7 +4,7 @@
 //!   [`platform`], [`hash`], [`package`], [`engine`]. Each prints its canonical text; `x.to_string().parse() == x`.
 //! - Readers: [`lock_file`], [`mirror`], [`seal`], [`installed`], [`executable`], [`planted_plugins`]
 //! - Measuring: [`digest`], [`hashing`], [`sealed_files`]
-//! - Files: [`text_file`], [`atomic_file`]; who could have written one: [`protection`], [`outside`]
+//! - Files: [`text_file`], [`atomic_file`]; who could have written one: [`owner`], [`protection`], [`outside`]
 
 pub mod address;
 mod address_parts;
@@ -23,6 +23,7 @@ mod json;
 pub mod lock_file;
 pub mod mirror;
 pub mod outside;
+pub mod owner;
 pub mod package;
 pub mod phase;
 pub mod planted_plugins;

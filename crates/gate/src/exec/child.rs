@@ -1,4 +1,5 @@
-//! The engine's `init` as a child: its streams pass through untouched and at once, signals are passed on.
+//! The engine's `init` as a child: its streams pass through untouched and at once, signals are passed on, and it ends
+//! with us ([`bound`]).
 
 use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -9,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::bound;
 use super::invocation::{Invocation, StartError};
 use crate::check::Cleared;
 
@@ -35,7 +37,7 @@ pub fn run(invocation: &Invocation, _cleared: &Cleared) -> Result<Ended, StartEr
     let fail = |error| StartError::new(&invocation.program, error);
     // Before the child starts, so that no signal falls between.
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(fail)?;
-    let mut command = invocation.command();
+    let mut command = invocation.bound_command();
     command.process_group(0);
     if !io::IsTerminal::is_terminal(&io::stderr()) {
         command.stderr(Stdio::piped());
@@ -44,10 +46,10 @@ pub fn run(invocation: &Invocation, _cleared: &Cleared) -> Result<Ended, StartEr
     let handle = signals.handle();
     forward(signals, &child);
     let kept = child.stderr.take().map(|stream| thread::spawn(move || pass_through(stream)));
-    let status = child.wait().map_err(fail)?;
+    let status = bound::wait(&mut child).map_err(fail);
     handle.close();
     let error_output = kept.and_then(|thread| thread.join().ok()).unwrap_or_default();
-    Ok(Ended { code: code_of(status), error_output })
+    Ok(Ended { code: code_of(status?), error_output })
 }
 
 fn forward(mut signals: Signals, child: &Child) {

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use camino::Utf8PathBuf;
 
+use super::bound;
 use crate::check::Cleared;
 
 /// A command of the engine: no shell reads it.
@@ -46,8 +47,16 @@ impl Invocation {
         StartError::new(&self.program, error)
     }
 
-    pub(super) fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
+    fn command(&self) -> Command {
+        self.completed(Command::new(&self.program))
+    }
+
+    /// As a child that ends with this process. See [`bound`].
+    pub(super) fn bound_command(&self) -> Command {
+        self.completed(bound::command(&self.program))
+    }
+
+    fn completed(&self, mut command: Command) -> Command {
         command.args(&self.arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -1,5 +1,6 @@
 //! Becoming the engine, or running its `init` as a child and explaining how it failed.
 
+pub mod bound;
 pub mod child;
 pub mod engine_error;
 pub mod explanation;

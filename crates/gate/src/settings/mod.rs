@@ -202,7 +202,7 @@ pub fn why_not_of_image(path: &Utf8Path) -> std::io::Result<Option<&'static str>
     use std::os::unix::fs::MetadataExt as _;
     for path in [Some(path), path.parent()].into_iter().flatten() {
         let metadata = std::fs::metadata(path)?;
-        if metadata.uid() != 0 {
+        if !airtight_provider::owner::is_root_or_outside(metadata.uid()) {
             return Ok(Some("it, or its directory, does not belong to root"));
         }
         if metadata.mode() & 0o022 != 0 {
