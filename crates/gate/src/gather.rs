@@ -8,7 +8,6 @@ use super::cli_sources::{self, CliConfigChoice, NamedFileError, SourceFacts};
 use super::context::Context;
 use super::seal::Seals;
 use crate::check;
-use crate::runtime_directory::RuntimeDirectory;
 use airtight_engine::ask::Loaded;
 use airtight_engine::environment::Environment;
 use airtight_engine::init_arguments::InitArguments;
@@ -73,7 +72,7 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
         init.errors.push(format!("Error handling -chdir option: {reason}"));
     }
     let data_dir = data_dir(environment, &root_module);
-    let mut sources = Sources::default();
+    let mut sources = Sources::of_repository(context.repository);
     let configuration = configuration::read(&root_module, &data_dir, &init.test_directory, engine, &mut sources);
     tracing::debug!(
         root_module = %root_module,
@@ -153,7 +152,7 @@ impl Gathered {
         let facts = &self.facts;
         self.selection = predict::select(facts);
         self.contents.extend(hashing::contents(&self.selection.wanted_contents(facts)));
-        let hasher = Hasher::new(context.runtime.as_ref().ok().map(RuntimeDirectory::path), context.progress);
+        let hasher = Hasher::new(context.progress);
         loop {
             let wanted = self.selection.wanted_digests(facts, &self.contents, &self.digests);
             if wanted.is_empty() {
@@ -163,7 +162,6 @@ impl Gathered {
         }
         let planted = crate::check::installed::wanted_digests(&facts.installed, &facts.sources.mirrors());
         hasher.compute(&planted, &mut self.digests);
-        hasher.finish();
         self.prediction = predict::predict(facts, &self.selection, &self.contents, &self.digests);
         tracing::debug!(
             init = %self.prediction.init,

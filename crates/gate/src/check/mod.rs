@@ -14,6 +14,7 @@ pub mod mirror_entries;
 pub mod planted_plugins;
 pub mod proof;
 pub mod readonly;
+pub mod reattached;
 pub mod requirements;
 pub mod rules;
 pub mod surroundings;
