@@ -7,11 +7,19 @@ use std::time::{Duration, Instant};
 use airtight::domain::Layout;
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::support::engines::Engine;
 use crate::support::isolation::Isolated;
-use crate::support::report_ignored;
-use crate::support::stack::{CONFIGURATION, Stack, package, real_engines, stderr, stdout, succeeded};
+use crate::support::runner::ignored;
+use crate::support::stack::{CONFIGURATION, Stack, package, stderr, stdout, succeeded};
 use crate::support::state_server::{backend, can_serve, serving};
 use crate::support::workflow_file::Values;
+
+crate::tests! {
+    an_interrupt_of_apply_is_the_engines(engine with providers),
+    an_interrupt_of_plan_is_the_engines(engine with providers),
+    an_interrupt_of_init_is_passed_on_to_the_engine(engine with providers),
+    the_detailed_exit_code_of_plan_comes_back(engine with providers),
+}
 
 const SIGNALS: [Signal; 2] = [Signal::INT, Signal::TERM];
 
@@ -50,34 +58,31 @@ fn assert_was_told(output: &Output, alone: &Output, what: &str) {
 }
 
 /// An apply that a provisioner keeps busy.
-#[test]
-fn an_interrupt_of_apply_is_the_engines() {
-    for engine in real_engines("signals::an_interrupt_of_apply_is_the_engines") {
-        for signal in SIGNALS {
-            let stack = Stack::empty(engine, Layout::Unpacked, "");
-            package("null").write_to(&stack.path("mirror"), engine, Layout::Unpacked);
-            stack.lock(&[package("null").lock(engine)]);
-            let busy = stack.path("run/busy");
-            stack.write(
-                "stack/main.tf",
-                &format!(
-                    "resource \"null_resource\" \"slow\" {{\n  provisioner \"local-exec\" {{\n    command = \"touch {busy}; \
-                     exec sleep {}\"\n  }}\n}}\n",
-                    2 * SLOW.as_secs()
-                ),
-            );
-            succeeded(&stack.run("init"));
-            succeeded(&stack.run("plan"));
-            let apply = stack.phase(&stack.workflow(&[]), "apply", &Values::default());
-            let apply = Isolated { arguments: exec(&apply.arguments), ..apply };
-            let output = interrupted(&stack, &apply, |_| busy.exists(), signal);
-            fs_err::remove_file(&busy).unwrap();
-            let _ = fs_err::remove_file(stack.path("stack/terraform.tfstate"));
-            succeeded(&stack.run("plan"));
-            let alone = stack.engine_alone(["apply", "-auto-approve", "-input=false", "spacelift.plan"]);
-            let alone = interrupted(&stack, &alone, |_| busy.exists(), signal);
-            assert_was_told(&output, &alone, &format!("{} {signal:?}", engine.name));
-        }
+fn an_interrupt_of_apply_is_the_engines(engine: &'static Engine) {
+    for signal in SIGNALS {
+        let stack = Stack::empty(engine, Layout::Unpacked, "");
+        package("null").write_to(&stack.path("mirror"), engine, Layout::Unpacked);
+        stack.lock(&[package("null").lock(engine)]);
+        let busy = stack.path("run/busy");
+        stack.write(
+            "stack/main.tf",
+            &format!(
+                "resource \"null_resource\" \"slow\" {{\n  provisioner \"local-exec\" {{\n    command = \"touch {busy}; \
+                 exec sleep {}\"\n  }}\n}}\n",
+                2 * SLOW.as_secs()
+            ),
+        );
+        succeeded(&stack.run("init"));
+        succeeded(&stack.run("plan"));
+        let apply = stack.phase(&stack.workflow(&[]), "apply", &Values::default());
+        let apply = Isolated { arguments: exec(&apply.arguments), ..apply };
+        let output = interrupted(&stack, &apply, |_| busy.exists(), signal);
+        fs_err::remove_file(&busy).unwrap();
+        let _ = fs_err::remove_file(stack.path("stack/terraform.tfstate"));
+        succeeded(&stack.run("plan"));
+        let alone = stack.engine_alone(["apply", "-auto-approve", "-input=false", "spacelift.plan"]);
+        let alone = interrupted(&stack, &alone, |_| busy.exists(), signal);
+        assert_was_told(&output, &alone, &format!("{} {signal:?}", engine.name));
     }
 }
 
@@ -88,66 +93,55 @@ fn exec(arguments: &[String]) -> Vec<String> {
 }
 
 /// A plan that reads many data sources, one after the other.
-#[test]
-fn an_interrupt_of_plan_is_the_engines() {
-    for engine in real_engines("signals::an_interrupt_of_plan_is_the_engines") {
-        for signal in SIGNALS {
-            let stack =
-                Stack::empty(engine, Layout::Unpacked, "data \"null_data_source\" \"many\" {\n  count = 3000\n}\n");
-            package("null").write_to(&stack.path("mirror"), engine, Layout::Unpacked);
-            stack.lock(&[package("null").lock(engine)]);
-            succeeded(&stack.run("init"));
-            let interrupt = |plan: Isolated| {
-                let plan = plan.environment("TF_CLI_ARGS_plan", "-no-color -parallelism=1");
-                interrupted(&stack, &plan, |printed| printed.contains("Reading..."), signal)
-            };
-            let plan = stack.phase(&stack.workflow(&[]), "plan", &Values::default());
-            let output = interrupt(Isolated { arguments: exec(&plan.arguments), ..plan });
-            let alone = interrupt(stack.engine_alone(["plan", "-input=false", "-out=p"]));
-            assert_was_told(&output, &alone, &format!("{} {signal:?}", engine.name));
-        }
+fn an_interrupt_of_plan_is_the_engines(engine: &'static Engine) {
+    for signal in SIGNALS {
+        let stack =
+            Stack::empty(engine, Layout::Unpacked, "data \"null_data_source\" \"many\" {\n  count = 3000\n}\n");
+        package("null").write_to(&stack.path("mirror"), engine, Layout::Unpacked);
+        stack.lock(&[package("null").lock(engine)]);
+        succeeded(&stack.run("init"));
+        let interrupt = |plan: Isolated| {
+            let plan = plan.environment("TF_CLI_ARGS_plan", "-no-color -parallelism=1");
+            interrupted(&stack, &plan, |printed| printed.contains("Reading..."), signal)
+        };
+        let plan = stack.phase(&stack.workflow(&[]), "plan", &Values::default());
+        let output = interrupt(Isolated { arguments: exec(&plan.arguments), ..plan });
+        let alone = interrupt(stack.engine_alone(["plan", "-input=false", "-out=p"]));
+        assert_was_told(&output, &alone, &format!("{} {signal:?}", engine.name));
     }
 }
 
 /// An `init` whose state takes its time.
-#[test]
-fn an_interrupt_of_init_is_passed_on_to_the_engine() {
-    let test = "signals::an_interrupt_of_init_is_passed_on_to_the_engine";
-    let engines = real_engines(test);
-    if !engines.is_empty() && !can_serve() {
-        return report_ignored(test, "no loopback can be started in a namespace here");
+fn an_interrupt_of_init_is_passed_on_to_the_engine(engine: &'static Engine) {
+    if !can_serve() {
+        return ignored("no loopback can be started in a namespace here");
     }
-    for engine in engines {
-        for signal in SIGNALS {
-            let stack = Stack::new(engine, Layout::Unpacked, &(backend() + CONFIGURATION));
-            stack.write("server/delay", "5000");
-            let server = stack.path("server");
-            let interrupt = |init: Isolated| {
-                let output = interrupted(&stack, &serving(init, &server), |_| server.join("asked").exists(), signal);
-                let _ = fs_err::remove_dir_all(stack.path("stack/.terraform"));
-                output
-            };
-            let alone = interrupt(stack.engine_alone(["init", "-input=false"]));
-            let output = interrupt(stack.airtight(["run", "init"]));
-            assert_was_told(&output, &alone, &format!("{} {signal:?}", engine.name));
-        }
+    for signal in SIGNALS {
+        let stack = Stack::new(engine, Layout::Unpacked, &(backend() + CONFIGURATION));
+        stack.write("server/delay", "5000");
+        let server = stack.path("server");
+        let interrupt = |init: Isolated| {
+            let output = interrupted(&stack, &serving(init, &server), |_| server.join("asked").exists(), signal);
+            let _ = fs_err::remove_dir_all(stack.path("stack/.terraform"));
+            output
+        };
+        let alone = interrupt(stack.engine_alone(["init", "-input=false"]));
+        let output = interrupt(stack.airtight(["run", "init"]));
+        assert_was_told(&output, &alone, &format!("{} {signal:?}", engine.name));
     }
 }
 
-#[test]
-fn the_detailed_exit_code_of_plan_comes_back() {
-    for engine in real_engines("signals::the_detailed_exit_code_of_plan_comes_back") {
-        let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
-        let workflow = stack.workflow(&[]);
-        succeeded(&stack.run("init"));
-        let plan = || {
-            let plan = stack.phase(&workflow, "plan", &Values::default());
-            plan.environment("TF_CLI_ARGS_plan", "-detailed-exitcode").run()
-        };
-        assert_eq!(plan().status.code(), Some(2));
-        succeeded(&stack.run("apply"));
-        assert_eq!(plan().status.code(), Some(0));
-        stack.write("stack/broken.tf", "resource \"random_pet\" \"name\" {}\n");
-        assert_eq!(plan().status.code(), Some(1));
-    }
+fn the_detailed_exit_code_of_plan_comes_back(engine: &'static Engine) {
+    let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
+    let workflow = stack.workflow(&[]);
+    succeeded(&stack.run("init"));
+    let plan = || {
+        let plan = stack.phase(&workflow, "plan", &Values::default());
+        plan.environment("TF_CLI_ARGS_plan", "-detailed-exitcode").run()
+    };
+    assert_eq!(plan().status.code(), Some(2));
+    succeeded(&stack.run("apply"));
+    assert_eq!(plan().status.code(), Some(0));
+    stack.write("stack/broken.tf", "resource \"random_pet\" \"name\" {}\n");
+    assert_eq!(plan().status.code(), Some(1));
 }

@@ -13,6 +13,10 @@ use crate::support::lock_file::{self, Lock};
 use crate::support::package::Package;
 use crate::support::tree::{Tree, Workspace};
 
+crate::tests! {
+    a_case_is_the_same_for_the_same_seed,
+}
+
 const OTHER_HOSTS: [&str; 2] = ["registry.terraform.io", "registry.opentofu.org"];
 
 /// Everything that `init` reads.
@@ -620,7 +624,6 @@ impl Tree {
     }
 }
 
-#[test]
 fn a_case_is_the_same_for_the_same_seed() {
     use proptest::strategy::ValueTree as _;
     use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};

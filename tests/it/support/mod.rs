@@ -9,12 +9,14 @@
 //! - [`real_package`]: the real providers as packages
 //! - [`rehearsal`]: a rehearsal and its report
 //! - [`stack`]: a stack in a runner container
+//! - [`runner`]: the harness, which lets a test be ignored when it runs
 //! - [`state_server`]: a state behind HTTP, in a namespace
 //! - [`workflow_file`]: the workflow file as Spacelift uses it
-//! - [`fixture`]: the recordings in `tests/fixtures/engine`
+//! - [`fixture`]: the cases in `tests/fixtures/engine`
 //! - [`registry`]: a provider registry on loopback, with TLS, that can misbehave
 //! - [`publisher`]: OpenPGP keys of publishers
-//! - [`outcome`]: what `init` did or is predicted to do, in one form
+//! - [`outcome`]: what an engine's `init` did
+//! - [`prediction`]: what airtight predicts of it, and whether that is right
 
 pub mod engines;
 pub mod fixture;
@@ -22,17 +24,13 @@ pub mod isolation;
 pub mod lock_file;
 pub mod outcome;
 pub mod package;
+pub mod prediction;
 pub mod publisher;
 pub mod real_package;
 pub mod registry;
 pub mod rehearsal;
+pub mod runner;
 pub mod stack;
 pub mod state_server;
 pub mod tree;
 pub mod workflow_file;
-
-/// Says by name that a test did not run. Not captured, so that it is seen in every run.
-pub fn report_ignored(test: &str, reason: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stderr(), "test {test} ... ignored: {reason}");
-}

@@ -12,7 +12,7 @@ use proptest::sample::select;
 use self::configuration::CONFIGURATION;
 use self::records::{LOCKS, STATES};
 use self::surroundings::{MIRRORS, SURROUNDINGS};
-use super::written::{self, Case};
+use crate::recorded::cases::{self, Small};
 use crate::support::isolation::Isolated;
 use crate::support::package::Package;
 use crate::support::tree::{Content, Entry, Tree, Workspace};
@@ -38,7 +38,7 @@ pub enum Extra {
         how: How,
     },
     /// One of the small configurations beside the others; its `main.tf` has another name here.
-    Small(&'static Case),
+    Small(&'static Small),
     /// The bytes of every archive, each in this way.
     Archives(Damage),
 }
@@ -85,9 +85,9 @@ fn planted() -> impl Strategy<Value = Extra> {
 
 /// Those whose outcome both engines leave to nothing else.
 fn small_configurations() -> Vec<Extra> {
-    static CASES: OnceLock<Vec<Case>> = OnceLock::new();
-    let cases = CASES.get_or_init(written::read_all);
-    cases.iter().filter(|case| case.unknown_to.is_empty()).map(Extra::Small).collect()
+    static CASES: OnceLock<Vec<Small>> = OnceLock::new();
+    let cases = CASES.get_or_init(cases::small_configurations);
+    cases.iter().filter(|case| case.left_open_to.is_empty()).map(Extra::Small).collect()
 }
 
 /// Some of them, mostly none.
