@@ -8,7 +8,7 @@
 //! `AIRTIGHT_DIFFERENTIAL_SHRINK` how many smaller cases are tried for each one that differs.
 
 mod extras;
-pub mod scenario;
+pub(crate) mod scenario;
 
 use std::process::Output;
 
@@ -26,7 +26,7 @@ use crate::support::runner::{Needs, Test, is_deep};
 use crate::support::tree::Workspace;
 
 /// In the deep comparison alone.
-pub fn tests() -> Vec<Test> {
+pub(crate) fn tests() -> Vec<Test> {
     if !is_deep() {
         return Vec::new();
     }

@@ -13,7 +13,7 @@ use crate::support::tree::{ROOT, Tree, Workspace};
 
 /// A root module, what is around it, and how `init` is started there.
 #[derive(Clone, Debug)]
-pub struct Case {
+pub(crate) struct Case {
     pub family: String,
     pub name: String,
     pub tree: Tree,
@@ -32,17 +32,17 @@ pub struct Case {
 }
 
 impl Case {
-    pub fn lay_out(&self) -> Workspace {
+    pub(crate) fn lay_out(&self) -> Workspace {
         Workspace::holding(&self.tree, self.unprivileged)
     }
 
     /// The configuration alone, to ask an engine for it.
-    pub fn lay_out_configuration(&self) -> Workspace {
+    pub(crate) fn lay_out_configuration(&self) -> Workspace {
         Workspace::holding(&configuration_alone(&self.tree, &self.root_module), self.unprivileged)
     }
 
     /// A program in the case's environment and directory.
-    pub fn command(&self, program: &Utf8Path, workspace: &Workspace) -> Isolated {
+    pub(crate) fn command(&self, program: &Utf8Path, workspace: &Workspace) -> Isolated {
         let mut command = Isolated::new(program, &workspace.path(&self.directory))
             .environment("HOME", workspace.path("home").as_str())
             .environment("TF_CLI_CONFIG_FILE", workspace.path("tfrc").as_str());
@@ -57,23 +57,23 @@ impl Case {
         Isolated { unprivileged: self.unprivileged, ..command }
     }
 
-    pub fn arguments(&self, workspace: &Workspace) -> Vec<String> {
+    pub(crate) fn arguments(&self, workspace: &Workspace) -> Vec<String> {
         self.arguments.iter().map(|text| text.replace(ROOT, workspace.root().as_str())).collect()
     }
 
-    pub fn root_module(&self, workspace: &Workspace) -> Utf8PathBuf {
+    pub(crate) fn root_module(&self, workspace: &Workspace) -> Utf8PathBuf {
         workspace.path(&self.root_module)
     }
 }
 
 /// The names of all families.
-pub fn families() -> Vec<String> {
+pub(crate) fn families() -> Vec<String> {
     let small = small_files().into_iter().map(|path| small_family(&path));
     fixture::FAMILIES.iter().map(|family| (*family).to_owned()).chain(small).collect()
 }
 
 /// The cases of a family, for an engine by its name and version.
-pub fn family(name: &str, engine: (&str, &str)) -> Vec<Case> {
+pub(crate) fn family(name: &str, engine: (&str, &str)) -> Vec<Case> {
     let default_host = default_host(engine.0);
     if let Some(path) = small_files().iter().find(|path| small_family(path) == name) {
         return read(path).into_iter().map(|small| small.case(engine)).collect();
@@ -96,7 +96,7 @@ pub fn family(name: &str, engine: (&str, &str)) -> Vec<Case> {
     cases.collect()
 }
 
-pub fn all(engine: (&str, &str)) -> Vec<Case> {
+pub(crate) fn all(engine: (&str, &str)) -> Vec<Case> {
     families().iter().flat_map(|name| family(name, engine)).collect()
 }
 
@@ -104,7 +104,7 @@ pub fn all(engine: (&str, &str)) -> Vec<Case> {
 /// `=== NAME` begins one, `--- PATH` a file of its root module. None needs a provider to succeed. `unknown: ENGINE>=1.MINOR`
 /// says that its outcome is known to that engine alone.
 #[derive(Debug)]
-pub struct Small {
+pub(crate) struct Small {
     family: String,
     name: String,
     pub left_open_to: Vec<String>,
@@ -142,7 +142,7 @@ impl Small {
     }
 }
 
-pub fn small_configurations() -> Vec<Small> {
+pub(crate) fn small_configurations() -> Vec<Small> {
     small_files().iter().flat_map(|path| read(path)).collect()
 }
 

@@ -1,8 +1,8 @@
 //! What engines did, recorded, against what `airtight check` predicts when it asks nobody; and, in the deep comparison, the
 //! engines that are here against their recordings.
 
-pub mod cases;
-pub mod recording;
+pub(crate) mod cases;
+pub(crate) mod recording;
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use crate::support::prediction::{Ask, predict};
 use crate::support::runner::{Test, ignored, is_deep};
 
 /// One for each engine and family.
-pub fn tests() -> Vec<Test> {
+pub(crate) fn tests() -> Vec<Test> {
     let mut tests = vec![Test::new(module_path!(), "every_case_is_recorded", every_case_is_recorded)];
     for (name, version) in RECORDED {
         for family in cases::families() {

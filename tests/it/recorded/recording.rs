@@ -12,11 +12,11 @@ use crate::support::outcome::{Configuration, Outcome, ask, observe};
 use crate::support::tree::ROOT;
 
 /// The engines that are recorded.
-pub const RECORDED: [(&str, &str); 2] = [("tofu", "1.12.6"), ("terraform", "1.11.4")];
+pub(crate) const RECORDED: [(&str, &str); 2] = [("tofu", "1.12.6"), ("terraform", "1.11.4")];
 
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
-pub struct Recording {
+pub(crate) struct Recording {
     pub family: String,
     pub case: String,
     /// The engine's answer when it is asked for the configuration alone.
@@ -26,7 +26,7 @@ pub struct Recording {
 
 impl Recording {
     /// Runs the engine: asks it, then has it run `init`.
-    pub fn of(engine: &Engine, case: &Case) -> Self {
+    pub(crate) fn of(engine: &Engine, case: &Case) -> Self {
         let asked = case.lay_out_configuration();
         let command = case.command(&engine.path, &asked);
         let configuration = ask(engine, command, &asked, &case.arguments(&asked));
@@ -49,7 +49,7 @@ fn path(name: &str, version: &str) -> Utf8PathBuf {
 }
 
 /// Every recording of an engine, by family and case.
-pub fn read(name: &str, version: &str) -> BTreeMap<(String, String), Recording> {
+pub(crate) fn read(name: &str, version: &str) -> BTreeMap<(String, String), Recording> {
     let path = path(name, version);
     let text = fs::read_to_string(&path).unwrap();
     let recordings = text.lines().enumerate().map(|(index, line)| {
@@ -61,7 +61,7 @@ pub fn read(name: &str, version: &str) -> BTreeMap<(String, String), Recording> 
 }
 
 /// Writes all of them anew.
-pub fn write(name: &str, version: &str, recordings: &[Recording]) {
+pub(crate) fn write(name: &str, version: &str, recordings: &[Recording]) {
     let path = path(name, version);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, recordings.iter().map(|recording| recording.line() + "\n").collect::<String>()).unwrap();

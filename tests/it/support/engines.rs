@@ -11,7 +11,7 @@ use super::runner::ignored;
 
 /// A real engine.
 #[derive(Clone, Debug)]
-pub struct Engine {
+pub(crate) struct Engine {
     /// `tofu` or `terraform`.
     pub name: &'static str,
     pub path: Utf8PathBuf,
@@ -20,18 +20,18 @@ pub struct Engine {
 
 impl Engine {
     /// The host that an address without one means.
-    pub fn default_host(&self) -> &'static str {
+    pub(crate) fn default_host(&self) -> &'static str {
         default_host(self.name)
     }
 }
 
-pub fn default_host(engine: &str) -> &'static str {
+pub(crate) fn default_host(engine: &str) -> &'static str {
     if engine == "tofu" { "registry.opentofu.org" } else { "registry.terraform.io" }
 }
 
 /// A real provider's executable.
 #[derive(Clone, Debug)]
-pub struct Provider {
+pub(crate) struct Provider {
     /// Its type, in the namespace `hashicorp`.
     pub name: String,
     pub version: String,
@@ -39,7 +39,7 @@ pub struct Provider {
 }
 
 /// The engines that are here; `tofu` first.
-pub fn engines() -> &'static [Engine] {
+pub(crate) fn engines() -> &'static [Engine] {
     static ENGINES: LazyLock<Vec<Engine>> = LazyLock::new(|| {
         let tofu = find_on_path("tofu").or_else(|| Some(build("tofu")?.join("tofu")));
         let found = [("tofu", tofu), ("terraform", find_on_path("terraform"))];
@@ -49,10 +49,10 @@ pub fn engines() -> &'static [Engine] {
 }
 
 /// Their names.
-pub const ENGINES: [&str; 2] = ["tofu", "terraform"];
+pub(crate) const ENGINES: [&str; 2] = ["tofu", "terraform"];
 
 /// An engine for a test that cannot do without; none says that the test is ignored.
-pub fn engine(name: &str) -> Option<&'static Engine> {
+pub(crate) fn engine(name: &str) -> Option<&'static Engine> {
     let engine = engines().iter().find(|engine| engine.name == name);
     if engine.is_none() {
         ignored(&format!("no {name} is here"));
@@ -62,7 +62,7 @@ pub fn engine(name: &str) -> Option<&'static Engine> {
 
 /// Other versions, for the deep comparison: `NAME-VERSION` in the directory that `AIRTIGHT_OTHER_ENGINES` names, which
 /// `tests/engines/other-versions` fills.
-pub fn other_versions() -> &'static [Engine] {
+pub(crate) fn other_versions() -> &'static [Engine] {
     static OTHERS: LazyLock<Vec<Engine>> = LazyLock::new(|| {
         let Ok(directory) = std::env::var("AIRTIGHT_OTHER_ENGINES") else { return Vec::new() };
         let entries = Utf8Path::new(&directory).read_dir_utf8().unwrap().map(|entry| entry.unwrap().into_path());
@@ -79,7 +79,7 @@ pub fn other_versions() -> &'static [Engine] {
 }
 
 /// Any engine, for a test that needs one.
-pub fn any_engine() -> Option<&'static Engine> {
+pub(crate) fn any_engine() -> Option<&'static Engine> {
     let engine = engines().first();
     if engine.is_none() {
         ignored("no engine is here");
@@ -88,7 +88,7 @@ pub fn any_engine() -> Option<&'static Engine> {
 }
 
 /// The real providers, where they can be built.
-pub fn providers() -> &'static [Provider] {
+pub(crate) fn providers() -> &'static [Provider] {
     static PROVIDERS: LazyLock<Vec<Provider>> = LazyLock::new(|| {
         let Some(directory) = build("providers") else { return Vec::new() };
         let mut paths: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -104,7 +104,7 @@ pub fn providers() -> &'static [Provider] {
 }
 
 /// The provider of `tests/engines/asking`, which greets an address by TLS when it plans; where it can be built.
-pub fn asking_provider() -> Option<&'static Provider> {
+pub(crate) fn asking_provider() -> Option<&'static Provider> {
     static PROVIDER: LazyLock<Option<Provider>> = LazyLock::new(|| {
         find_on_path("go")?;
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engines");
@@ -132,7 +132,7 @@ fn find_on_path(program: &str) -> Option<Utf8PathBuf> {
 }
 
 /// Cargo's, which it tags; a named target's own directory is one below it.
-pub fn target_directory() -> &'static Utf8Path {
+pub(crate) fn target_directory() -> &'static Utf8Path {
     let temporary = Utf8Path::new(env!("CARGO_TARGET_TMPDIR"));
     temporary.ancestors().find(|path| path.join("CACHEDIR.TAG").is_file()).unwrap_or(temporary)
 }

@@ -10,11 +10,12 @@ use serde::Deserialize;
 use super::outcome::Init;
 use super::tree::{Content, Entry, Tree};
 
-pub const FAMILIES: &[&str] = &["cli-config", "configuration", "lock-file", "mirror", "module", "package", "state"];
+pub(crate) const FAMILIES: &[&str] =
+    &["cli-config", "configuration", "lock-file", "mirror", "module", "package", "state"];
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Case {
+pub(crate) struct Case {
     pub name: String,
     pub skip: Option<String>,
     #[serde(default)]
@@ -54,7 +55,7 @@ struct Description {
 }
 
 /// Every case of a family.
-pub fn read(family: &str) -> Vec<Case> {
+pub(crate) fn read(family: &str) -> Vec<Case> {
     serde_yaml::from_str(&fs::read_to_string(directory().join(format!("{family}.yaml"))).unwrap())
         .unwrap_or_else(|error| panic!("{family}.yaml: {error}"))
 }
@@ -64,17 +65,17 @@ fn directory() -> &'static Utf8Path {
 }
 
 /// Contents that several cases share, by name.
-pub struct Contents(BTreeMap<String, Vec<u8>>);
+pub(crate) struct Contents(BTreeMap<String, Vec<u8>>);
 
 impl Contents {
-    pub fn read() -> Self {
+    pub(crate) fn read() -> Self {
         let text = fs::read_to_string(directory().join("shared/contents.yaml")).unwrap();
         let files: BTreeMap<String, File> = serde_yaml::from_str(&text).unwrap();
         let none = Self(BTreeMap::new());
         Self(files.into_iter().map(|(name, file)| (name, none.bytes(&file).unwrap())).collect())
     }
 
-    pub fn names(&self) -> BTreeSet<String> {
+    pub(crate) fn names(&self) -> BTreeSet<String> {
         self.0.keys().cloned().collect()
     }
 
@@ -94,23 +95,23 @@ impl Contents {
 
 impl Case {
     /// Whether what decides is in none of the files.
-    pub fn is_left_open(&self) -> bool {
+    pub(crate) fn is_left_open(&self) -> bool {
         self.prediction == Some(Init::Unknown)
     }
 
     /// Whether the engine's next command fails although `init` succeeds.
-    pub fn fails_later(&self) -> bool {
+    pub(crate) fn fails_later(&self) -> bool {
         self.later == Some(Init::Failure)
     }
 
-    pub fn shared_names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn shared_names(&self) -> impl Iterator<Item = &str> {
         self.files.values().filter_map(|file| match file {
             File::Described(description) => description.is.as_deref(),
             File::Text(_) => None,
         })
     }
 
-    pub fn tree(&self, contents: &Contents) -> Tree {
+    pub(crate) fn tree(&self, contents: &Contents) -> Tree {
         let mut tree = Tree::default();
         for (path, file) in &self.files {
             let none = Description::default();
@@ -132,7 +133,7 @@ impl Case {
     }
 
     /// Where the lock file and the data directory are.
-    pub fn root_module(&self) -> String {
+    pub(crate) fn root_module(&self) -> String {
         let chdir = self.arguments.iter().find_map(|argument| argument.strip_prefix("-chdir="));
         match chdir {
             Some(directory) if self.directory == "." => directory.to_owned(),

@@ -18,19 +18,19 @@
 //! - [`outcome`]: what an engine's `init` did
 //! - [`prediction`]: what airtight predicts of it, and whether that is right
 
-pub mod engines;
-pub mod fixture;
-pub mod isolation;
-pub mod lock_file;
-pub mod outcome;
-pub mod package;
-pub mod prediction;
-pub mod publisher;
-pub mod real_package;
-pub mod registry;
-pub mod rehearsal;
-pub mod runner;
-pub mod stack;
-pub mod state_server;
-pub mod tree;
-pub mod workflow_file;
+pub(crate) mod engines;
+pub(crate) mod fixture;
+pub(crate) mod isolation;
+pub(crate) mod lock_file;
+pub(crate) mod outcome;
+pub(crate) mod package;
+pub(crate) mod prediction;
+pub(crate) mod publisher;
+pub(crate) mod real_package;
+pub(crate) mod registry;
+pub(crate) mod rehearsal;
+pub(crate) mod runner;
+pub(crate) mod stack;
+pub(crate) mod state_server;
+pub(crate) mod tree;
+pub(crate) mod workflow_file;

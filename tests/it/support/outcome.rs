@@ -20,7 +20,7 @@ crate::tests! {
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-pub enum Init {
+pub(crate) enum Init {
     Success,
     Failure,
     Unknown,
@@ -29,7 +29,7 @@ pub enum Init {
 /// How a provider's package came to be installed.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
-pub struct Installed {
+pub(crate) struct Installed {
     pub version: String,
     /// `link`, `extract` or `reuse`; none where it is not to be compared.
     pub by: Option<String>,
@@ -38,7 +38,7 @@ pub struct Installed {
 /// What `init` did, without an order that chance decides.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     pub init: Init,
     /// The summaries of its errors.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -56,7 +56,7 @@ pub struct Outcome {
 /// What an engine says of a configuration: its answer when it is asked for it alone.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub enum Configuration {
+pub(crate) enum Configuration {
     /// The constraints of each provider that it needs; none for any version.
     Loads(BTreeMap<String, Option<String>>),
     Refused(BTreeSet<Diagnostic>),
@@ -64,7 +64,7 @@ pub enum Configuration {
 
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(deny_unknown_fields)]
-pub struct Diagnostic {
+pub(crate) struct Diagnostic {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,7 +74,7 @@ pub struct Diagnostic {
 
 impl Outcome {
     /// Whether it came as far as providers, and failed there.
-    pub fn fails_at_providers(&self) -> bool {
+    pub(crate) fn fails_at_providers(&self) -> bool {
         const AT_PROVIDERS: [&str; 6] = [
             "Failed to install provider",
             "Failed to query available provider packages",
@@ -91,13 +91,13 @@ impl Outcome {
 const EMPTY_MIRROR: &str = "empty-mirror.tfrc";
 
 /// A CLI configuration with one mirror.
-pub fn filesystem_mirror(path: &str) -> String {
+pub(crate) fn filesystem_mirror(path: &str) -> String {
     format!("provider_installation {{\n  filesystem_mirror {{\n    path = \"{path}\"\n  }}\n}}\n")
 }
 
 /// The tree without what `init` counts beside the configuration: the lock file, the state, what is installed; and an empty
 /// mirror.
-pub fn configuration_alone(tree: &Tree, root_module: &str) -> Tree {
+pub(crate) fn configuration_alone(tree: &Tree, root_module: &str) -> Tree {
     let mut alone = tree.clone();
     for path in [
         ".terraform.lock.hcl",
@@ -114,7 +114,7 @@ pub fn configuration_alone(tree: &Tree, root_module: &str) -> Tree {
 }
 
 /// Asks an engine for what [`configuration_alone`] left. The arguments that decide what is read are kept.
-pub fn ask(engine: &Engine, command: Isolated, alone: &Workspace, arguments: &[String]) -> Configuration {
+pub(crate) fn ask(engine: &Engine, command: Isolated, alone: &Workspace, arguments: &[String]) -> Configuration {
     const KEPT: [&str; 5] = ["-var=", "-var-file=", "-test-directory=", "-get=", "-from-module="];
     let mut command = command.environment("TF_CLI_CONFIG_FILE", alone.path(EMPTY_MIRROR).as_str());
     for name in ["TF_PLUGIN_CACHE_DIR", "TF_CLI_ARGS", "TF_CLI_ARGS_init"] {
@@ -149,7 +149,7 @@ fn is_global(argument: &str) -> bool {
 }
 
 /// Runs the engine's `init`. The command has the engine's environment and directory.
-pub fn observe(engine: &Engine, command: Isolated, arguments: &[String], root_module: &Utf8Path) -> (Outcome, Output) {
+pub(crate) fn observe(engine: &Engine, command: Isolated, arguments: &[String], root_module: &Utf8Path) -> (Outcome, Output) {
     let lock_file = root_module.join(".terraform.lock.hcl");
     let before = fs_err::read(&lock_file).ok();
     let (global, of_init): (Vec<_>, Vec<_>) = arguments.iter().cloned().partition(|text| is_global(text));
@@ -232,8 +232,8 @@ fn links(packages: &Utf8Path) -> BTreeSet<(Utf8PathBuf, u64, i64, i64)> {
     links
 }
 
-fn airtight_platform() -> airtight::domain::Platform {
-    airtight::domain::Platform::current()
+fn airtight_platform() -> airtight_provider::Platform {
+    airtight_provider::Platform::current()
 }
 
 fn full_address(host: &str, address: &str) -> String {

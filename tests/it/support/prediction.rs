@@ -19,14 +19,14 @@ crate::tests! {
 
 /// Whether the engine may be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ask {
+pub(crate) enum Ask {
     Never,
     Auto,
 }
 
 impl Ask {
     /// What `--engine` is given: what may be asked is named by its path.
-    pub fn engine(self, engine: &Engine) -> String {
+    pub(crate) fn engine(self, engine: &Engine) -> String {
         match self {
             Self::Never => engine.name.to_owned(),
             Self::Auto => engine.path.to_string(),
@@ -36,14 +36,14 @@ impl Ask {
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
-pub enum Loading {
+pub(crate) enum Loading {
     Loads,
     Refused,
     NotAsked,
 }
 
 #[derive(Clone, Debug)]
-pub struct Prediction {
+pub(crate) struct Prediction {
     pub init: Init,
     pub configuration: Loading,
     /// The codes of what is assumed.
@@ -58,7 +58,7 @@ pub struct Prediction {
 }
 
 /// Runs `airtight check`. The command has the engine's environment and directory; the engine is a name or a path.
-pub fn predict(engine: (&str, &str), ask: Ask, command: Isolated, arguments: &[String]) -> Result<Prediction, String> {
+pub(crate) fn predict(engine: (&str, &str), ask: Ask, command: Isolated, arguments: &[String]) -> Result<Prediction, String> {
     let ask = match ask {
         Ask::Never => "never",
         Ask::Auto => "auto",
@@ -116,7 +116,7 @@ impl Prediction {
     }
 
     /// What is wrong with it, a line each.
-    pub fn faults(&self, ask: Ask, outcome: &Outcome, configuration: &Configuration) -> Vec<String> {
+    pub(crate) fn faults(&self, ask: Ask, outcome: &Outcome, configuration: &Configuration) -> Vec<String> {
         let mut faults = Vec::new();
         let mut expect = |what: &str, is_right: bool, engine: &dyn std::fmt::Debug, predicted: &dyn std::fmt::Debug| {
             if !is_right {

@@ -11,14 +11,14 @@ use super::isolation::has_namespaces;
 use super::real_package::real_packages;
 
 /// A test by its name in the tests' crate.
-pub struct Test {
+pub(crate) struct Test {
     name: String,
     body: Box<dyn FnOnce() + Send>,
 }
 
 /// What a test for each engine needs beside the engine and a network namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Needs {
+pub(crate) enum Needs {
     Engine,
     RealProviders,
 }
@@ -28,17 +28,17 @@ thread_local! {
 }
 
 /// The running test ends as ignored unless it fails. It returns when nothing of it can run here.
-pub fn ignored(reason: &str) {
+pub(crate) fn ignored(reason: &str) {
     IGNORED.set(Some(reason.to_owned()));
 }
 
 impl Test {
-    pub fn new(module: &str, name: &str, body: impl FnOnce() + Send + 'static) -> Self {
+    pub(crate) fn new(module: &str, name: &str, body: impl FnOnce() + Send + 'static) -> Self {
         let module = module.split_once("::").map_or("", |(_, module)| module);
         Self { name: format!("{module}::{name}"), body: Box::new(body) }
     }
 
-    pub fn each_engine(module: &str, name: &str, needs: Needs, body: fn(&'static Engine)) -> impl Iterator<Item = Self> {
+    pub(crate) fn each_engine(module: &str, name: &str, needs: Needs, body: fn(&'static Engine)) -> impl Iterator<Item = Self> {
         ENGINES.map(|engine| Self::new(module, &format!("{name}::{engine}"), move || with(engine, needs, body))).into_iter()
     }
 
@@ -63,12 +63,12 @@ fn with(name: &str, needs: Needs, body: fn(&'static Engine)) {
 }
 
 /// Whether the deep comparison is asked for: `tests/deep`.
-pub fn is_deep() -> bool {
+pub(crate) fn is_deep() -> bool {
     std::env::var_os("AIRTIGHT_DEEP").is_some()
 }
 
 /// Runs those of all modules' tests that the command line asks for.
-pub fn run(modules: impl IntoIterator<Item = Vec<Test>>) -> ExitCode {
+pub(crate) fn run(modules: impl IntoIterator<Item = Vec<Test>>) -> ExitCode {
     let trials = modules.into_iter().flatten().map(Test::into_trial).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
@@ -79,7 +79,7 @@ pub fn run(modules: impl IntoIterator<Item = Vec<Test>>) -> ExitCode {
 #[macro_export]
 macro_rules! tests {
     ($($name:ident $(($($kind:tt)+))?),* $(,)?) => {
-        pub fn tests() -> Vec<$crate::support::runner::Test> {
+        pub(crate) fn tests() -> Vec<$crate::support::runner::Test> {
             let mut tests = Vec::new();
             $(tests.extend($crate::tests!(@one $name $($($kind)+)?));)*
             tests

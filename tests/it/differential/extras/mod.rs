@@ -19,7 +19,7 @@ use crate::support::tree::{Content, Entry, Tree, Workspace};
 
 /// One of them. `$HOST` stands for the engine's default host.
 #[derive(Clone, Debug)]
-pub enum Extra {
+pub(crate) enum Extra {
     /// Its path and text; takes the place of what is there.
     File(&'static str, &'static str),
     /// At the end of a file that is there.
@@ -44,7 +44,7 @@ pub enum Extra {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub enum How {
+pub(crate) enum How {
     Directory,
     /// With one more file.
     Altered,
@@ -58,7 +58,7 @@ pub enum How {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub enum Damage {
+pub(crate) enum Damage {
     Page,
     Empty,
     WrongChecksum,
@@ -91,7 +91,7 @@ fn small_configurations() -> Vec<Extra> {
 }
 
 /// Some of them, mostly none.
-pub fn extras() -> impl Strategy<Value = Vec<Extra>> {
+pub(crate) fn extras() -> impl Strategy<Value = Vec<Extra>> {
     let damages = vec![
         Damage::Page,
         Damage::Empty,
@@ -117,22 +117,22 @@ pub fn extras() -> impl Strategy<Value = Vec<Extra>> {
 }
 
 impl Extra {
-    pub fn needs_unprivileged_user(&self) -> bool {
+    pub(crate) fn needs_unprivileged_user(&self) -> bool {
         matches!(self, Self::Mode(..))
     }
 
-    pub fn argument(&self) -> Option<&'static str> {
+    pub(crate) fn argument(&self) -> Option<&'static str> {
         if let Self::Argument(text) = self { Some(text) } else { None }
     }
 
-    pub fn change_command(&self, command: Isolated, workspace: &Workspace) -> Isolated {
+    pub(crate) fn change_command(&self, command: Isolated, workspace: &Workspace) -> Isolated {
         match self {
             Self::Variable(name, value) => command.environment(name, value.replace("$ROOT", workspace.root().as_str())),
             _ => command,
         }
     }
 
-    pub fn lay_into(&self, tree: &mut Tree, host: &str) {
+    pub(crate) fn lay_into(&self, tree: &mut Tree, host: &str) {
         let path = |path: &str| path.replace("$HOST", host);
         match self {
             Self::File(place, text) => {
@@ -172,7 +172,7 @@ impl Extra {
 }
 
 fn plant(tree: &mut Tree, host: &str, name: &str, version: &str, flavour: &str, how: How) {
-    let platform = airtight::domain::Platform::current().to_string();
+    let platform = airtight_provider::Platform::current().to_string();
     let package = Package::fake(&format!("{host}/{name}"), version, &platform, flavour);
     let below = package.unpacked_path();
     let mut place = format!("stack/.terraform/providers/{below}");
