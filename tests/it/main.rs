@@ -8,6 +8,7 @@
 //! - [`doctor`]: `airtight doctor` in images that are fit and in others
 //! - [`engines`]: the real engines and providers that the others use
 //! - [`exit_codes`]: the exit codes that scripts rely on
+//! - [`field`]: situations from people's work
 //! - [`handover`]: from `init` to a confirmed apply: another process, container, image
 //! - [`help`]: the help of every command
 //! - [`hooks`]: the hook scripts and the plugin's hooks, in every shell that a runner image may have as `sh`
@@ -41,7 +42,6 @@
 #![expect(clippy::case_sensitive_file_extension_comparisons, reason = "the engines compare so")]
 #![expect(clippy::format_collect, reason = "texts of tests are short")]
 #![expect(clippy::print_stdout, reason = "what is ignored is said")]
-#![expect(unreachable_pub, reason = "a binary of tests, which shares its modules with the benchmarks")]
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod architecture;
@@ -52,6 +52,7 @@ mod differential;
 mod doctor;
 mod engines;
 mod exit_codes;
+mod field;
 mod handover;
 mod help;
 mod hooks;
@@ -81,8 +82,6 @@ mod values;
 mod verify_archive;
 mod workflow;
 
-pub(crate) use support::runner::tests;
-
 fn main() -> std::process::ExitCode {
     support::runner::run([
         architecture::tests(),
@@ -94,6 +93,7 @@ fn main() -> std::process::ExitCode {
         doctor::tests(),
         engines::tests(),
         exit_codes::tests(),
+        field::tests(),
         handover::tests(),
         help::tests(),
         hooks::tests(),

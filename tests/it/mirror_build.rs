@@ -8,7 +8,7 @@ use std::time::Duration;
 use camino::Utf8Path;
 use fs_err as fs;
 
-use crate::support::engines::engines;
+use crate::support::engines::Engine;
 use crate::support::isolation::{Isolated, airtight, has_namespaces, is_root};
 use crate::support::lock_file::{self, Lock};
 use crate::support::package::{Package, zh_of};

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::bad_input::{ADDRESS, Done, Scene, fake_engine, run};
 use crate::support::engines::Engine;
-use crate::support::isolation::{Isolated, has_namespaces, is_root};
+use crate::support::isolation::{Isolated, is_root};
 use crate::support::runner::ignored;
 
 crate::tests! {

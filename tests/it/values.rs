@@ -5,9 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use airtight_provider::Layout;
 use fs_err as fs;
 
-use crate::support::engines::{Engine, engines};
-use crate::support::isolation::has_namespaces;
-use crate::support::runner::ignored;
+use crate::support::engines::Engine;
 use crate::support::stack::{CONFIGURATION, Stack, any_real_engine, stderr, stdout, succeeded};
 use crate::support::workflow_file::Values;
 

@@ -131,10 +131,10 @@ fn find_on_path(program: &str) -> Option<Utf8PathBuf> {
     path.split(':').map(|directory| Utf8Path::new(directory).join(program)).find(|path| path.is_file())
 }
 
-/// Cargo's, which it tags; a named target's own directory is one below it.
+/// Cargo's, which it tags; newer ones also tag a named target's own directory below it.
 pub(crate) fn target_directory() -> &'static Utf8Path {
     let temporary = Utf8Path::new(env!("CARGO_TARGET_TMPDIR"));
-    temporary.ancestors().find(|path| path.join("CACHEDIR.TAG").is_file()).unwrap_or(temporary)
+    temporary.ancestors().filter(|path| path.join("CACHEDIR.TAG").is_file()).last().unwrap_or(temporary)
 }
 
 /// Its directory. What the script prints on stderr, such as that it takes a while, is seen at once.

@@ -153,7 +153,9 @@ pub(crate) fn observe(engine: &Engine, command: Isolated, arguments: &[String], 
     let lock_file = root_module.join(".terraform.lock.hcl");
     let before = fs_err::read(&lock_file).ok();
     let (global, of_init): (Vec<_>, Vec<_>) = arguments.iter().cloned().partition(|text| is_global(text));
-    let has_cache = command.environment.contains_key("TF_PLUGIN_CACHE_DIR");
+    let config = command.environment.get("TF_CLI_CONFIG_FILE").and_then(|path| fs_err::read_to_string(path).ok());
+    let has_cache = command.environment.contains_key("TF_PLUGIN_CACHE_DIR")
+        || config.is_some_and(|config| config.contains("plugin_cache_dir"));
     let data_dir = command
         .environment
         .get("TF_DATA_DIR")
