@@ -5,6 +5,8 @@
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::typed::{Given, GivenParser, Point};
+
 /// OpenTofu and Terraform runs that work, provably, where nothing can be downloaded.
 ///
 /// airtight predicts what `init` will do without network, refuses what is not proven by the dependency lock file,
@@ -16,7 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     max_term_width = 100,
     after_help = "Exit codes: 0 cleared; 100 refused, or failure predicted; 96 usage or settings; 126, 127 engine not \
                   executable, not found; 70 a bug of ours. After `run` has started the engine, the code is the \
-                  engine's.\n\nEvery option has its variable; an empty variable counts as unset. AIRTIGHT_LOG=debug \
+                  engine's.\n\nAn option with `[env: ...]` can be set with that variable; an empty variable counts as unset. AIRTIGHT_LOG=debug \
                   shows on stderr what airtight itself did."
 )]
 pub(crate) struct Arguments {
@@ -170,8 +172,15 @@ pub(crate) struct CommonArguments {
     pub state: Option<String>,
     /// How findings are printed: human (default), concise, json, sarif, junit or markdown; `run` and `hook` report on
     /// stderr, and only human or concise
-    #[arg(long, value_name = "FORMAT", env = "AIRTIGHT_FORMAT", hide_env_values = true)]
-    pub format: Option<String>,
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "AIRTIGHT_FORMAT",
+        hide_env_values = true,
+        hide_possible_values = true,
+        value_parser = GivenParser::<Format>::new()
+    )]
+    pub format: Option<Given<Format>>,
     /// Write the JSON report to this file as well
     #[arg(long, value_name = "FILE", env = "AIRTIGHT_REPORT", hide_env_values = true)]
     pub report: Option<String>,
@@ -193,8 +202,9 @@ pub(crate) struct RunArguments {
 pub(crate) struct HookArguments {
     #[command(flatten)]
     pub common: CommonArguments,
-    /// Spacelift's name of the point: before_init, after_init, before_plan, ...
-    pub point: String,
+    /// Spacelift's name of the point
+    #[arg(value_enum)]
+    pub point: Point,
 }
 
 #[derive(Args, Debug)]
@@ -205,6 +215,21 @@ pub(crate) struct CheckArguments {
     /// itself (`inherited`), or a file
     #[arg(long, value_name = "generated|inherited|FILE", env = "AIRTIGHT_CLI_CONFIG", hide_env_values = true)]
     pub cli_config: Option<String>,
+    /// Whether to ask the engine if the configuration loads, and which providers it needs: `auto` asks, if an engine of
+    /// the predicted version is on this machine and no module has to be downloaded
+    #[arg(
+        long,
+        value_name = "auto|never",
+        env = "AIRTIGHT_ASK",
+        hide_env_values = true,
+        hide_possible_values = true,
+        value_parser = GivenParser::<Ask>::new()
+    )]
+    pub ask: Option<Given<Ask>>,
+    /// Have the engine read the state from its backend, with its own code and credentials, and check the providers that
+    /// only the state needs
+    #[arg(long, env = "AIRTIGHT_PULL_STATE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub pull_state: bool,
     /// The root module (default: the working directory)
     #[arg(value_name = "DIR")]
     pub directory: Option<Utf8PathBuf>,
@@ -323,6 +348,14 @@ pub(crate) enum RenderWhat {
 pub(crate) struct ExplainArguments {
     /// A code, or a part of an engine's error text
     pub code: Vec<String>,
+}
+
+/// Whether `check` asks the engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Ask {
+    #[default]
+    Auto,
+    Never,
 }
 
 /// An output format.

@@ -19,10 +19,10 @@ mod rehearse_arguments;
 mod rehearse_request;
 mod render;
 mod render_dockerfile;
-mod report;
 mod resolve;
 mod run;
 mod session;
+mod typed;
 mod verify_archive;
 mod workflow_arguments;
 

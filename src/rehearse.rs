@@ -318,7 +318,7 @@ impl<'a> Rehearsal<'a> {
 
 /// Applies the settings' rules. Whether an error is left.
 fn ruled(resolved: &Resolved, findings: &mut Vec<Finding>) -> bool {
-    check::rules::apply(&resolved.settings, findings, &Resolved::today());
+    check::rules::apply(&resolved.settings, findings, &resolved.today);
     // A rule that matches nothing in one phase may match in another.
     findings.retain(|finding| finding.code != Code::RuleUnmatched);
     findings.iter().any(|finding| finding.severity == Severity::Error)

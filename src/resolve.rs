@@ -28,6 +28,8 @@ pub(super) struct Resolved {
     /// What the settings themselves give rise to.
     pub findings: Vec<Finding>,
     pub platform: Platform,
+    /// As settings write dates: `YYYY-MM-DD`.
+    pub today: String,
     pub engine_version: Option<Version>,
     pub format: Option<Format>,
     pub report: Option<Utf8PathBuf>,
@@ -67,13 +69,7 @@ impl Resolved {
         let engine_version = given(common.engine_version.as_deref())
             .map(|text| text.parse::<Version>().map_err(|error| usage(&format!("--engine-version `{text}`"), &error)))
             .transpose()?;
-        let format = given(common.format.as_deref())
-            .map(|text| {
-                <Format as clap::ValueEnum>::from_str(text, false).map_err(|_| {
-                    Stop::Usage(format!("--format `{text}`: expected human, concise, json, sarif, junit or markdown"))
-                })
-            })
-            .transpose()?;
+        let format = common.format.and_then(|format| format.0);
         let runtime = RuntimeDirectory::open(&environment);
         Ok(Self {
             started,
@@ -82,6 +78,7 @@ impl Resolved {
             settings,
             findings,
             platform,
+            today: Timestamp::from(std::time::SystemTime::now()).date(),
             engine_version,
             format,
             report: given(common.report.as_deref()).map(|path| current.join(path)),
@@ -117,9 +114,11 @@ impl Resolved {
         }
     }
 
-    /// Today, as settings write dates.
-    pub(super) fn today() -> String {
-        Timestamp::from(std::time::SystemTime::now()).date()
+    /// The executable of an engine, if the one that is predicted for is on this machine.
+    pub(super) fn program_of(&self, engine: &Engine) -> Option<Utf8PathBuf> {
+        let runtime = self.runtime.as_ref().ok();
+        let found = engine::find(self.settings.engine.as_deref(), self.environment.path.as_deref(), runtime).ok()?;
+        (found.engine == *engine).then_some(found.program)
     }
 
     /// Whether to colour what goes to a stream.

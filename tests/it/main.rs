@@ -1,6 +1,7 @@
 //! The integration tests, one binary.
 //!
 //! - [`architecture`]: the house: one arrow between its rooms, no file too long to read
+//! - [`ask`]: asking engines what a configuration needs
 //! - [`bad_input`]: every file that is read, in every bad shape
 //! - [`bad_input_messages`]: what people read when something is wrong
 //! - [`bad_input_secrets`]: secrets and texts from outside, in no output
@@ -45,6 +46,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod architecture;
+mod ask;
 mod bad_input;
 mod bad_input_messages;
 mod bad_input_secrets;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Serialize, Serializer};
+
 macro_rules! codes {
     ($($variant:ident = $text:literal),+ $(,)?) => {
         /// A finding's stable name, kebab-case: the object first, then what is wrong with it.
@@ -36,6 +38,7 @@ codes! {
     CliConfigUnwritable = "cli-config-unwritable",
     ConfigurationInvalid = "configuration-invalid",
     ConfigurationMissing = "configuration-missing",
+    ConfigurationNotAsked = "configuration-not-asked",
     ConfigurationNotUnderstood = "configuration-not-understood",
     ConstraintInvalid = "constraint-invalid",
     EngineArgumentsRefused = "engine-arguments-refused",
@@ -79,6 +82,7 @@ codes! {
     ProviderReattached = "provider-reattached",
     ProviderVersionMissing = "provider-version-missing",
     ProviderVersionUnlocked = "provider-version-unlocked",
+    RequirementsDiffer = "requirements-differ",
     RuleUnmatched = "rule-unmatched",
     RunReplaceable = "run-replaceable",
     RuntimeConfigurationInvalid = "runtime-configuration-invalid",
@@ -96,6 +100,12 @@ codes! {
     WorkflowKeyUnknown = "workflow-key-unknown",
     WorkflowPlanFileFixed = "workflow-plan-file-fixed",
     WorkflowValueUnquoted = "workflow-value-unquoted",
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
 }
 
 impl fmt::Display for Code {

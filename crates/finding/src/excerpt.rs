@@ -7,7 +7,7 @@ use airtight_hcl::Position;
 
 /// From the first line that a position touches to the last.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Excerpt {
+pub(super) struct Excerpt {
     pub text: String,
     /// The number of its first line.
     pub first_line: usize,
@@ -16,7 +16,7 @@ pub struct Excerpt {
 }
 
 /// Cuts the lines out of the text. Positions outside the text are moved to its end; none at all is an empty excerpt.
-pub fn excerpt(text: &str, positions: &[&Position]) -> Excerpt {
+pub(super) fn excerpt(text: &str, positions: &[&Position]) -> Excerpt {
     let ranges: Vec<Range<usize>> = positions.iter().map(|position| first_line_of(text, position)).collect();
     let first = ranges.iter().map(|range| range.start).min().unwrap_or(0);
     let last = ranges.iter().map(|range| range.end).max().unwrap_or(0);

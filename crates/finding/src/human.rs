@@ -11,7 +11,7 @@ use camino::Utf8Path;
 use super::excerpt::excerpt;
 use super::prose::{plural, wrap};
 use super::report::{Report, ReportProvider, sorted};
-use super::{Code, Finding, Label, Owner, Severity, escape, heading};
+use super::{Code, Finding, Label, Outcome, Owner, Severity, Status, escape, heading};
 use airtight_hcl::Position;
 use airtight_hcl::Sources;
 
@@ -43,7 +43,7 @@ impl Default for HumanOptions {
 /// The whole report, ended by a line break: one line where nothing was found and all is predicted.
 pub fn render(findings: &[Finding], report: &Report, sources: &Sources, options: HumanOptions) -> String {
     let mut text = self::findings(findings, sources, options);
-    if report.phase.is_none() && (!findings.is_empty() || report.prediction.init != "success") {
+    if report.phase.is_none() && (!findings.is_empty() || report.prediction.init != Outcome::Success) {
         text.push_str(&derivation(report, options.width));
         text.push('\n');
     }
@@ -226,23 +226,21 @@ const fn owner(owner: Owner) -> &'static str {
 
 /// What the prediction rests on: why it fails, what is not proven, what was not seen.
 fn derivation(report: &Report, width: usize) -> String {
-    let mut lines = vec![format!("{} ({})", heading::outcome(report), heading::engine(report))];
+    let mut lines = vec![format!("{} ({})", heading::expected(report), heading::engine(report))];
     let mut said = BTreeSet::new();
     for reason in &report.prediction.reasons {
-        if said.insert((reason.hidden, &reason.code, &reason.summary)) {
-            let because = if reason.hidden { "behind that" } else { "because of" };
-            push(&mut lines, width, &format!("{because} {}: {}", reason.code, reason.summary));
+        if said.insert((reason.code, &reason.summary)) {
+            push(&mut lines, width, &format!("because of {}: {}", reason.code, reason.summary));
         }
     }
     for assumption in &report.prediction.assumptions {
         push(&mut lines, width, &format!("not seen, {}: {}", assumption.code, assumption.text));
     }
-    let (proven, others): (Vec<_>, Vec<_>) = report.providers.iter().partition(|provider| provider.status == "proven");
+    let (proven, others): (Vec<_>, Vec<_>) =
+        report.providers.iter().partition(|provider| provider.status == Status::Proven);
     for provider in &others[..others.len().min(MOST_DERIVED)] {
         let sentences = if provider.derivation.is_empty() { described(provider) } else { provider.derivation.clone() };
-        // What init would fail with stands in the finding above.
-        let sentences = sentences.split_once(" init would fail with: ").map_or(&*sentences, |(before, _)| before);
-        push(&mut lines, width, sentences);
+        push(&mut lines, width, &sentences);
     }
     if others.len() > MOST_DERIVED {
         lines.push(format!("  and {} more; `--format json` says it of each", others.len() - MOST_DERIVED));
@@ -267,13 +265,14 @@ fn described(provider: &ReportProvider) -> String {
     let mut described = format!("{} {version}: {}", provider.address, provider.status);
     if !provider.needed_by.is_empty() {
         described.push_str(", needed by ");
-        described.push_str(&provider.needed_by.join(" and "));
+        let needed_by = provider.needed_by.iter().map(|need| need.as_str()).collect::<Vec<_>>();
+        described.push_str(&needed_by.join(" and "));
     }
     for constraint in provider.constraints.iter().filter(|constraint| !constraint.text.is_empty()) {
         let _ = write!(described, ", `{}` in {}", constraint.text, constraint.from);
     }
     if let Some(package) = &provider.package {
-        let _ = write!(described, ", {} {}", package.layout, package.path);
+        let _ = write!(described, ", {} {}", package.layout.as_str(), package.path);
     }
     described
 }

@@ -18,52 +18,13 @@ pub mod report;
 #[cfg(test)]
 mod sample;
 pub mod sarif;
+mod terms;
 
 pub use code::Code;
 pub use prose::plural;
-
-use std::fmt;
+pub use terms::{Install, Loading, Need, Outcome, Owner, Ruling, Severity, Status};
 
 use airtight_hcl::Place;
-
-/// What a finding does to the verdict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    Error,
-    Warning,
-    Note,
-}
-
-impl Severity {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-            Self::Note => "note",
-        }
-    }
-}
-
-/// Who can mend it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Owner {
-    /// Who writes the configuration and its lock file.
-    Repository,
-    /// Who builds the runner image and its mirror.
-    Image,
-    /// Who administers the stack, its environment and its plugins.
-    Administrator,
-}
-
-impl Owner {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Repository => "repository",
-            Self::Image => "image",
-            Self::Administrator => "administrator",
-        }
-    }
-}
 
 /// One thing found, its texts without the credentials of URLs. The first place is where it is wrong, the others where the demand comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,11 +77,5 @@ impl Finding {
     pub fn at(mut self, place: Place, text: impl Into<String>) -> Self {
         self.places.push(Label { place, text: escape::without_credentials(text.into()) });
         self
-    }
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
     }
 }

@@ -7,7 +7,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::cli_sources::{self, CliConfigChoice, NamedFileError, SourceFacts};
 use super::context::Context;
 use super::seal::Seals;
+use crate::check;
 use crate::runtime_directory::RuntimeDirectory;
+use airtight_engine::ask::Loaded;
 use airtight_engine::environment::Environment;
 use airtight_engine::init_arguments::InitArguments;
 use airtight_engine::predict;
@@ -99,6 +101,7 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
         reattached: source_facts.reattached.clone(),
         plugin_cache: source_facts.plugin_cache.clone(),
         reachable: settings.reachable.clone(),
+        asked: None,
         state_translation_off: environment.state_address_translation.as_deref() == Some("0"),
         sources: source_facts.sources.clone(),
         root_module,
@@ -107,22 +110,56 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
         lock,
         state,
     };
-    let selection = predict::select(&facts);
-    let contents = hashing::contents(&selection.wanted_contents(&facts));
-    let (mut digests, findings) = sealed_digests(&seals, &facts, &selection);
-    let hasher = Hasher::new(context.runtime.as_ref().ok().map(RuntimeDirectory::path), context.progress);
-    loop {
-        let wanted = selection.wanted_digests(&facts, &contents, &digests);
-        if wanted.is_empty() {
-            break;
-        }
-        hasher.compute(&wanted, &mut digests);
+    let mut gathered = Gathered {
+        data_dir,
+        sources,
+        source_facts,
+        selection: Selection::default(),
+        contents: Contents::new(),
+        digests: Digests::new(),
+        prediction: Prediction::unknown(),
+        findings: Vec::new(),
+        facts,
+    };
+    let (sealed, findings) = sealed_digests(&seals, &gathered.facts, &predict::select(&gathered.facts));
+    gathered.digests = sealed;
+    gathered.findings = findings;
+    gathered.predict(context);
+    Ok(gathered)
+}
+
+impl Gathered {
+    /// Whether the root module has no file that the engine reads; `init` does nothing there.
+    pub fn is_empty(&self) -> bool {
+        self.facts.configuration.is_empty_to(&self.facts.engine)
     }
-    let planted = crate::check::installed::wanted_digests(&facts.installed, &facts.sources.mirrors());
-    hasher.compute(&planted, &mut digests);
-    hasher.finish();
-    let prediction = predict::predict(&facts, &selection, &contents, &digests);
-    Ok(Gathered { facts, data_dir, sources, source_facts, selection, contents, digests, prediction, findings })
+
+    /// Selects, looks into the chosen packages, hashes what the engine would hash, and predicts.
+    fn predict(&mut self, context: &Context<'_>) {
+        let facts = &self.facts;
+        self.selection = predict::select(facts);
+        self.contents.extend(hashing::contents(&self.selection.wanted_contents(facts)));
+        let hasher = Hasher::new(context.runtime.as_ref().ok().map(RuntimeDirectory::path), context.progress);
+        loop {
+            let wanted = self.selection.wanted_digests(facts, &self.contents, &self.digests);
+            if wanted.is_empty() {
+                break;
+            }
+            hasher.compute(&wanted, &mut self.digests);
+        }
+        let planted = crate::check::installed::wanted_digests(&facts.installed, &facts.sources.mirrors());
+        hasher.compute(&planted, &mut self.digests);
+        hasher.finish();
+        self.prediction = predict::predict(facts, &self.selection, &self.contents, &self.digests);
+    }
+
+    /// Predicts with the requirements that the engine itself named, and says how they differ from our reading.
+    pub(crate) fn predict_again(&mut self, context: &Context<'_>, loaded: &Loaded) -> Vec<Finding> {
+        let differences = predict::differences(&self.facts, loaded);
+        self.facts.asked = Some(loaded.clone());
+        self.predict(context);
+        differences.into_iter().map(|difference| check::requirements::differs(&self.facts, &difference)).collect()
+    }
 }
 
 /// What need not be hashed: packages of required and installed providers that are as they were sealed.

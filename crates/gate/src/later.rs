@@ -13,7 +13,7 @@ use crate::check::installed;
 use crate::check::installed::Proof;
 use crate::runtime_directory::RuntimeDirectory;
 use airtight_finding::report::{ReportPackage, ReportProvider};
-use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_finding::{Code, Finding, Need, Owner, Severity, Status};
 use airtight_hcl::{Place, Sources};
 use airtight_provider::Digests;
 use airtight_provider::hashing::Hasher;
@@ -186,11 +186,11 @@ fn leg(context: &Context<'_>, seen: &Seen, mirrors: &[&Mirror]) -> (Leg, Vec<Rep
             address: lock.address.to_string(),
             version: Some(lock.version.to_string()),
             constraints: Vec::new(),
-            needed_by: vec!["lock"],
+            needed_by: vec![Need::Lock],
             package: None,
             install: None,
             proven_by: None,
-            status: "missing",
+            status: Status::Missing,
             derivation: String::new(),
         };
         if let Some(package) = installed::package_for(mirrors, &id) {
@@ -209,12 +209,12 @@ fn leg(context: &Context<'_>, seen: &Seen, mirrors: &[&Mirror]) -> (Leg, Vec<Rep
             let earlier = seen.before.lock_for(&lock.address).filter(|earlier| earlier.version == lock.version);
             let proof =
                 earlier.map_or(Proof::NoUsableHash, |earlier| installed::prove(earlier, package, &seen.digests));
-            reported.package = Some(ReportPackage { layout: package.layout.as_str(), path: package.path.to_string() });
+            reported.package = Some(ReportPackage { layout: package.layout, path: package.path.to_string() });
             (reported.status, reported.proven_by) = match proof {
-                Proof::By(hash) => ("proven", Some(hash.to_string())),
-                Proof::NoUsableHash => ("unproven", None),
-                Proof::Mismatch => ("mismatch", None),
-                Proof::Unreadable(_) => ("unknown", None),
+                Proof::By(hash) => (Status::Proven, Some(hash.to_string())),
+                Proof::NoUsableHash => (Status::Unproven, None),
+                Proof::Mismatch => (Status::Mismatch, None),
+                Proof::Unreadable(_) => (Status::Unknown, None),
             };
         }
         providers.push(reported);

@@ -2,7 +2,8 @@
 //!
 //! - [`settings`]: who may decide what
 //! - [`check`]: our rules, pure; `Cleared` is the proof that none failed
-//! - [`gather`], [`init`], [`later`], [`handover`]: reading, judging, handing over
+//! - [`pass`]: one pass for every phase: gather, judge, confirm with the engine, decide, hand over
+//! - [`gather`], [`init`], [`later`], [`handover`]: its parts
 //! - [`cli_configuration`], [`render`]: what the engine is given
 //! - [`exec`]: becoming the engine, or running and explaining its `init`
 //! - [`doctor`]: whether an image is fit, as a checklist
@@ -10,6 +11,7 @@
 pub mod check;
 pub mod cli_configuration;
 pub mod cli_sources;
+mod confirm;
 pub mod context;
 pub mod doctor;
 pub mod engine;
@@ -18,8 +20,10 @@ pub mod gather;
 pub mod handover;
 pub mod init;
 pub mod later;
-pub mod prepared;
+pub mod pass;
+mod prepared;
 pub mod render;
+mod report;
 pub mod runtime_directory;
 pub mod seal;
 pub mod settings;

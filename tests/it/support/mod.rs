@@ -5,6 +5,7 @@
 //! - [`lock_file`]: lock files
 //! - [`signing`]: OpenPGP keys and signatures by the real `gpg`
 //! - [`engines`]: real engines and providers
+//! - [`engine_shim`]: scripts in place of an engine
 //! - [`isolation`]: commands without network, as another user, with a clean environment
 //! - [`real_package`]: the real providers as packages
 //! - [`rehearsal`]: a rehearsal and its report
@@ -18,6 +19,7 @@
 //! - [`outcome`]: what an engine's `init` did
 //! - [`prediction`]: what airtight predicts of it, and whether that is right
 
+pub(crate) mod engine_shim;
 pub(crate) mod engines;
 pub(crate) mod fixture;
 pub(crate) mod isolation;

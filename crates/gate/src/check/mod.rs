@@ -12,9 +12,13 @@ pub mod lock_file;
 pub mod mirror_entries;
 pub mod proof;
 pub mod readonly;
+pub mod requirements;
 pub mod rules;
 pub mod surroundings;
 pub mod unseen;
 pub mod verdict;
 
+mod judgement;
+
+pub use judgement::Judgement;
 pub use verdict::{Cleared, Verdict};

@@ -132,9 +132,7 @@ fn findings(page: &mut String, report: &Report) {
     let mut found: Vec<(&ReportPhase, &ReportFinding)> =
         report.phases.iter().flat_map(|phase| phase.findings.iter().map(move |finding| (phase, finding))).collect();
     // The worst first.
-    found.sort_by_key(|(_, finding)| {
-        ["error", "warning"].iter().position(|severity| *severity == finding.severity).unwrap_or(2)
-    });
+    found.sort_by_key(|(_, finding)| finding.severity);
     if found.is_empty() {
         return;
     }
@@ -145,7 +143,7 @@ fn findings(page: &mut String, report: &Report) {
             "<article class=\"{severity}\">\n<h3><span class=\"badge\">{severity}</span> {}</h3>\n<p class=\"where\"><code>{}</code> in \
              {}",
             lines(&finding.summary),
-            text(&finding.code),
+            text(finding.code.as_str()),
             text(&phase.name),
             severity = finding.severity,
         );

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::report::{Report, ReportPhase, duration};
+use airtight_finding::Severity;
 use airtight_finding::escape;
 use airtight_finding::heading::counts;
 use airtight_finding::prose::wrap;
@@ -84,9 +85,9 @@ fn shortened(text: &str, most: usize) -> String {
 
 fn push_finding(text: &mut String, finding: &ReportFinding, paint: &dyn Fn(&str, &str) -> String) {
     let code = match finding.severity {
-        "error" => "1;31",
-        "warning" => "1;33",
-        _ => "1;36",
+        Severity::Error => "1;31",
+        Severity::Warning => "1;33",
+        Severity::Note => "1;36",
     };
     let head = paint(&format!("{}[{}]", finding.severity, finding.code), code);
     let _ = writeln!(text, "{head}: {}", escape::line(&finding.summary));

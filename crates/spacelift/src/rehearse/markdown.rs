@@ -30,8 +30,13 @@ pub fn render(report: &Report) -> String {
     if !findings.is_empty() {
         let _ = writeln!(text, "\n<details><summary>{}</summary>", counts(report.counts).join(", "));
         for finding in findings {
-            let _ =
-                writeln!(text, "\n#### {} {}: {}\n", finding.severity, code(&finding.code), prose(&finding.summary));
+            let _ = writeln!(
+                text,
+                "\n#### {} {}: {}\n",
+                finding.severity,
+                code(finding.code.as_str()),
+                prose(&finding.summary)
+            );
             quote(&mut text, "", &finding.detail);
             quote(&mut text, "**Fix:** ", &finding.help);
             let _ = writeln!(text, "Its page: {}", code(&format!("airtight explain {}", finding.code)));

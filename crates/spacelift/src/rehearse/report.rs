@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::leg::{Status, Step, StepResult, is_declared};
 use super::run::RunType;
 use super::witness::Asked;
+use airtight_finding::Severity;
 use airtight_finding::report::{Counts, ReportEngine, ReportFinding, findings};
 use airtight_finding::{Code, Finding, escape};
 use airtight_provider::{Engine, EngineName};
@@ -180,11 +181,11 @@ impl Report {
         let mut stopped = was_interrupted;
         for finding in phases.iter().flat_map(|phase| &phase.findings) {
             match finding.severity {
-                "error" => counts.errors += 1,
-                "warning" => counts.warnings += 1,
-                _ => counts.notes += 1,
+                Severity::Error => counts.errors += 1,
+                Severity::Warning => counts.warnings += 1,
+                Severity::Note => counts.notes += 1,
             }
-            stopped |= finding.code == Code::HostDeclared.as_str();
+            stopped |= finding.code == Code::HostDeclared;
         }
         Self {
             schema: SCHEMA,
