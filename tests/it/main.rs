@@ -87,6 +87,7 @@ mod workflow;
 fn main() -> std::process::ExitCode {
     support::runner::run([
         architecture::tests(),
+        ask::tests(),
         bad_input::tests(),
         bad_input_messages::tests(),
         bad_input_secrets::tests(),
