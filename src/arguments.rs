@@ -47,12 +47,14 @@ pub(crate) enum Command {
     /// prove. Needs no network and changes nothing. What stands after `--` is for `init`.
     #[command(after_help = CHECK_HELP)]
     Check(CheckArguments),
+    #[cfg(feature = "full")]
     /// Run what Spacelift's worker would run, here and without network
     ///
     /// Lays out the workspace as the worker does, then runs every phase with its hooks, in namespaces where nothing leads
     /// out. Names each host that was asked for, by which phase and process. Changes nothing outside: it works on a copy.
     #[command(after_help = super::rehearse_arguments::REHEARSE_HELP)]
     Rehearse(Box<super::rehearse_arguments::RehearseArguments>),
+    #[cfg(feature = "full")]
     #[command(hide = true)]
     RehearseInside { stage: String },
     /// Say whether this image is fit to run jobs offline
@@ -62,16 +64,20 @@ pub(crate) enum Command {
     /// should run. Permissions are judged for user 1983, whoever asks, so that it works as the last step of an image's
     /// build: `RUN airtight doctor`. Ends with 100 where a check fails.
     Doctor(DoctorArguments),
+    #[cfg(feature = "full")]
     /// Build the filesystem mirror that an image holds, and look after it
     Mirror(super::mirror::MirrorArguments),
+    #[cfg(feature = "full")]
     /// Complete a dependency lock file
     Lock(super::lock::LockArguments),
+    #[cfg(feature = "full")]
     /// Verify an archive by its OpenPGP signature
     ///
     /// For the engine's own release, where the image is built: the signature is over the archive, or, with
     /// `--checksums`, over a checksum file that names it. Needs no key ring, no agent and no network.
     #[command(after_help = VERIFY_ARCHIVE_HELP)]
     VerifyArchive(VerifyArchiveArguments),
+    #[cfg(feature = "full")]
     /// Try from here the hosts that this air gap lets through
     ///
     /// For partial air gaps, in the runner itself: names, connections, the proxy and TLS, each endpoint at once, and for
@@ -133,6 +139,7 @@ Examples:
 
 Exit codes: 0 cleared; 100 refused, or failure predicted; 96 usage or settings.";
 
+#[cfg(feature = "full")]
 const VERIFY_ARCHIVE_HELP: &str = "\
 OpenTofu signs its archives:
   airtight verify-archive tofu_1.12.6_linux_amd64.zip \\
@@ -272,6 +279,7 @@ pub(crate) enum DoctorFormat {
     Json,
 }
 
+#[cfg(feature = "full")]
 #[derive(Args, Debug)]
 pub(crate) struct VerifyArchiveArguments {
     /// The archive to verify

@@ -35,6 +35,7 @@ pub(super) struct Resolved {
     pub report: Option<Utf8PathBuf>,
     pub runtime: Result<RuntimeDirectory, RuntimeDirectoryError>,
     /// As typed, or as the variables have it.
+    #[cfg(feature = "full")]
     pub given: CommonArguments,
 }
 
@@ -59,7 +60,11 @@ impl Resolved {
         let repository = repository_of(&launch_directory, &environment);
         let mut findings = Vec::new();
         let sources = sources(common, &current, &repository, &mut findings)?;
+        for source in &sources {
+            tracing::debug!(from = source.name, rank = ?source.rank, "settings read");
+        }
         let settings = Effective::merge(sources);
+        tracing::debug!(mirror = ?settings.mirror, policy = ?settings.policy, "settings in effect");
         findings.extend(airtight_gate::check::rules::refused(&settings));
         let usage = |what: &str, error: &dyn std::fmt::Display| Stop::Usage(format!("{what}: {error}"));
         let platform = match given(common.platform.as_deref()) {
@@ -84,6 +89,7 @@ impl Resolved {
             report: given(common.report.as_deref()).map(|path| current.join(path)),
             runtime,
             environment,
+            #[cfg(feature = "full")]
             given: common.clone(),
         })
     }
@@ -174,8 +180,7 @@ fn sources(
         sources.push(Source { rank: Rank::Administrator, name: path.to_string(), settings });
     }
     sources.extend(weaker_image);
-    let path = repository.join(settings::REPOSITORY_PATH);
-    if let Some(settings) = settings::read(&path).map_err(wrong)? {
+    if let Some(settings) = settings::read_of_repository(repository).map_err(wrong)? {
         sources.push(Source { rank: Rank::Repository, name: settings::REPOSITORY_PATH.to_owned(), settings });
     }
     Ok(sources)

@@ -10,6 +10,7 @@
 //! - [`engines`]: the real engines and providers that the others use
 //! - [`exit_codes`]: the exit codes that scripts rely on
 //! - [`field`]: situations from people's work
+//! - [`gate_alone`]: what the gate alone is linked from
 //! - [`handover`]: from `init` to a confirmed apply: another process, container, image
 //! - [`help`]: the help of every command
 //! - [`hooks`]: the hook scripts and the plugin's hooks, in every shell that a runner image may have as `sh`
@@ -55,11 +56,14 @@ mod doctor;
 mod engines;
 mod exit_codes;
 mod field;
+mod gate_alone;
 mod handover;
 mod help;
 mod hooks;
 mod lock_complete;
 mod mirror_build;
+mod mirror_limits;
+mod mirror_links;
 mod mirror_seal;
 mod mirror_unpack;
 mod mirror_upkeep;
@@ -97,11 +101,14 @@ fn main() -> std::process::ExitCode {
         engines::tests(),
         exit_codes::tests(),
         field::tests(),
+        gate_alone::tests(),
         handover::tests(),
         help::tests(),
         hooks::tests(),
         lock_complete::tests(),
         mirror_build::tests(),
+        mirror_limits::tests(),
+        mirror_links::tests(),
         mirror_seal::tests(),
         mirror_unpack::tests(),
         mirror_upkeep::tests(),

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::support::engines::Engine;
 use crate::support::isolation::Isolated;
 use crate::support::runner::ignored;
-use crate::support::stack::{CONFIGURATION, Stack, package, stderr, stdout, succeeded};
+use crate::support::stack::{CONFIGURATION, Stack, any_real_engine, package, stderr, stdout, succeeded};
 use crate::support::state_server::{backend, can_serve, serving};
 use crate::support::workflow_file::Values;
 
@@ -18,6 +18,8 @@ crate::tests! {
     an_interrupt_of_apply_is_the_engines(engine with providers),
     an_interrupt_of_plan_is_the_engines(engine with providers),
     an_interrupt_of_init_is_passed_on_to_the_engine(engine with providers),
+    a_killed_airtight_takes_the_engines_init_with_it,
+    an_engine_that_cannot_be_started_for_init_ends_with_126,
     the_detailed_exit_code_of_plan_comes_back(engine with providers),
 }
 
@@ -129,6 +131,59 @@ fn an_interrupt_of_init_is_passed_on_to_the_engine(engine: &'static Engine) {
         let output = interrupt(stack.airtight(["run", "init"]));
         assert_was_told(&output, &alone, &format!("{} {signal:?}", engine.name));
     }
+}
+
+/// An engine in whose place `init` does what `script` says.
+fn with_init(stack: &Stack, script: &str) -> Isolated {
+    let name = stack.engine.name;
+    let text = format!(
+        "#!/bin/sh\nif [ \"$1\" = init ]; then\n  {script}\nfi\nexec {} \"$@\"\n",
+        stack.path("bin").join(name)
+    );
+    stack.write(&format!("stand-in/{name}"), &text);
+    let program = stack.path("stand-in").join(name);
+    fs_err::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    stack.airtight(["run", "--engine", program.as_str(), "init"])
+}
+
+/// What cannot be caught: a time limit, the kernel's memory killer.
+fn a_killed_airtight_takes_the_engines_init_with_it() {
+    let Some(engine) = any_real_engine() else { return };
+    let stack = Stack::empty(engine, Layout::Unpacked, "output \"a\" {\n  value = 1\n}\n");
+    let (pid, begun) = (stack.path("run/pid"), stack.path("run/begun"));
+    let init = with_init(&stack, &format!("echo $$ >{pid}; mv {pid} {begun}; exec sleep 120"));
+    let output = interrupted(&stack, &init, |_| begun.exists(), Signal::KILL);
+    assert_eq!(output.status.code(), None);
+    let process = format!("/proc/{}/stat", fs_err::read_to_string(begun).unwrap().trim());
+    let started = Instant::now();
+    // Killed, and perhaps not yet waited for.
+    let is_there = || fs_err::read_to_string(&process).is_ok_and(|stat| !stat.contains(") Z "));
+    while is_there() {
+        assert!(started.elapsed() < Duration::from_secs(10), "the engine goes on");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The engine is started by way of this binary: what comes of it is as if it were not.
+fn an_engine_that_cannot_be_started_for_init_ends_with_126() {
+    let Some(engine) = any_real_engine() else { return };
+    let stack = Stack::empty(engine, Layout::Unpacked, "output \"a\" {\n  value = 1\n}\n");
+    let init = with_init(&stack, "exit 126");
+    let output = init.run();
+    assert_eq!(output.status.code(), Some(126));
+    assert!(!stderr(&output).contains("cannot be executed"), "{}", stderr(&output));
+    // Its version is asked for first.
+    let program = stack.path("stand-in").join(engine.name);
+    let text = stack.read(&format!("stand-in/{}", engine.name));
+    let init = with_init(&stack, "exit 0");
+    fs_err::write(&program, text.replace("exec ", "chmod 644 \"$0\"; exec ")).unwrap();
+    let output = init.run();
+    assert_eq!(output.status.code(), Some(126), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains(&format!("`{program}` cannot be executed: Permission denied")),
+        "{}",
+        stderr(&output)
+    );
 }
 
 fn the_detailed_exit_code_of_plan_comes_back(engine: &'static Engine) {

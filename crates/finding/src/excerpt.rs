@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::escape;
+use super::{escape, secrets};
 use airtight_hcl::Position;
 
 /// From the first line that a position touches to the last.
@@ -31,7 +31,7 @@ pub(super) fn excerpt(text: &str, positions: &[&Position]) -> Excerpt {
     }
 }
 
-/// The text with asterisks for the values of arguments that are named like secrets, and for credentials in URLs: the same bytes long.
+/// The text with asterisks for the values of arguments that are named like secrets, and for credentials in addresses: the same bytes long.
 fn masked(text: &str) -> String {
     const NAMES: [&str; 8] =
         ["token", "secret", "password", "passphrase", "access_key", "private_key", "api_key", "credential"];
@@ -41,7 +41,7 @@ fn masked(text: &str) -> String {
         let named = NAMES.iter().filter_map(|name| lower.find(name)).min();
         let value = named.and_then(|start| Some(start + line[start..].find(['=', ':'])? + 1));
         let value = value.unwrap_or(line.len())..line.len();
-        let hidden: Vec<_> = escape::credentials(line).into_iter().chain([value]).collect();
+        let hidden: Vec<_> = secrets::credentials(line).into_iter().chain([value]).collect();
         for (index, character) in line.char_indices() {
             let is_shown = matches!(character, ' ' | '\t' | '\r' | '\n' | '"');
             if is_shown || !hidden.iter().any(|range| range.contains(&index)) {

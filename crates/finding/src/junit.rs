@@ -134,9 +134,9 @@ mod tests {
             let xml = render(&report);
             let document = roxmltree::Document::parse(&xml).unwrap();
             let failure = document.descendants().find(|node| node.has_tag_name("failure")).unwrap();
-            let expected = escape::line(&text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
+            let expected = escape::line(&report.findings[0].summary).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
             prop_assert_eq!(failure.attribute("message"), Some(expected.as_str()));
-            prop_assert!(xml.lines().all(|line| line.trim_start().is_empty() || line.starts_with('<') || line.starts_with("  ")));
+            prop_assert!(xml.lines().all(|line| line.trim_start().is_empty() || line.starts_with('<') || line.trim_start().starts_with('<') || line.trim_start().starts_with("| ")));
         }
     }
 }

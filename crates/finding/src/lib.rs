@@ -18,15 +18,19 @@ pub mod report;
 #[cfg(test)]
 mod sample;
 pub mod sarif;
+pub mod secrets;
+mod shell_word;
 mod terms;
 
 pub use code::Code;
 pub use prose::plural;
+pub use shell_word::shell_word;
 pub use terms::{Install, Loading, Need, Outcome, Owner, Ruling, Severity, Status};
 
-use airtight_hcl::Place;
+use airtight_hcl::{Place, Sources};
 
-/// One thing found, its texts without the credentials of URLs. The first place is where it is wrong, the others where the demand comes from.
+/// One thing found, its texts without the credentials of addresses. The first place is where it is wrong, the others where
+/// the demand comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     pub code: Code,
@@ -53,7 +57,7 @@ impl Finding {
         Self {
             code,
             severity,
-            summary: escape::without_credentials(summary.into()),
+            summary: secrets::without_credentials(summary.into()),
             detail: String::new(),
             places: Vec::new(),
             help: String::new(),
@@ -63,19 +67,33 @@ impl Finding {
 
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = escape::without_credentials(detail.into());
+        self.detail = secrets::without_credentials(detail.into());
         self
     }
 
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = escape::without_credentials(help.into());
+        self.help = secrets::without_credentials(help.into());
+        self
+    }
+
+    /// The finding without a word of the files that must not be quoted.
+    #[must_use]
+    pub fn without_quotations(mut self, sources: &Sources) -> Self {
+        let mut paths = self.places.iter().map(|label| &label.place.path);
+        if let Some((path, said)) = paths.find_map(|path| Some((path, sources.withheld(path)?))) {
+            self.summary = format!("something is wrong in `{path}`, whose text is not shown");
+            self.detail = said.to_owned();
+            self.help =
+                format!("Replace the link with a file of the repository, then run `airtight explain {}`.", self.code);
+            self.places.iter_mut().for_each(|label| label.text.clear());
+        }
         self
     }
 
     #[must_use]
     pub fn at(mut self, place: Place, text: impl Into<String>) -> Self {
-        self.places.push(Label { place, text: escape::without_credentials(text.into()) });
+        self.places.push(Label { place, text: secrets::without_credentials(text.into()) });
         self
     }
 }

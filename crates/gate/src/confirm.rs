@@ -4,19 +4,20 @@ use airtight_engine::ask::{self, Answer, EngineDiagnostic, EnginePlace, Modules}
 use airtight_engine::predict;
 use airtight_finding::{Code, Finding, Loading, Owner, Severity};
 use airtight_hcl::{Place, Position};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 
 use crate::check::Judgement;
 use crate::context::{Context, real};
 use crate::gather::Gathered;
 
-/// Asks the engine whether the configuration loads, and which providers it needs.
-pub(crate) fn ask(context: &Context<'_>, gathered: &Gathered, program: &Utf8Path) -> Answer {
+/// Asks the engine whether the configuration loads, and which providers it needs. None without an engine.
+pub(crate) fn ask(context: &Context<'_>, gathered: &Gathered) -> Option<Answer> {
+    let program = context.program?;
     let modules = match predict::module_from_network(&gathered.facts) {
         Some(module) => Modules::NeedNetwork { module },
         None => Modules::AtHand,
     };
-    ask::ask(&ask::Question {
+    Some(ask::ask(&ask::Question {
         program: &real(program),
         engine: context.engine,
         root_module: &real(&gathered.facts.root_module),
@@ -27,7 +28,7 @@ pub(crate) fn ask(context: &Context<'_>, gathered: &Gathered, program: &Utf8Path
         cli_blocks: "",
         temporary: &temporary(context),
         limit: ask::LIMIT,
-    })
+    }))
 }
 
 fn temporary(context: &Context<'_>) -> Utf8PathBuf {

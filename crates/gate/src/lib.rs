@@ -4,10 +4,12 @@
 //! - [`check`]: our rules, pure; `Cleared` is the proof that none failed
 //! - [`pass`]: one pass for every phase: gather, judge, confirm with the engine, decide, hand over
 //! - [`gather`], [`init`], [`later`], [`handover`]: its parts
+//! - [`before_init`]: putting back what a refused `init` changed
 //! - [`cli_configuration`], [`render`]: what the engine is given
 //! - [`exec`]: becoming the engine, or running and explaining its `init`
 //! - [`doctor`]: whether an image is fit, as a checklist
 
+pub mod before_init;
 pub mod check;
 pub mod cli_configuration;
 pub mod cli_sources;

@@ -2,10 +2,10 @@
 
 use airtight_engine::ask::Answer;
 use airtight_engine::predict::{Origin, Outcome, ProviderPrediction};
-use airtight_finding::escape::without_credentials;
 use airtight_finding::report::{
     ReportAssumption, ReportConstraint, ReportPackage, ReportPrediction, ReportProvider, ReportReason,
 };
+use airtight_finding::secrets::without_credentials;
 use airtight_finding::{Code, Loading, Need};
 
 use crate::gather::Gathered;
