@@ -12,6 +12,19 @@ use crate::support::publisher::Publisher;
 use crate::support::registry::{Answer, Registry};
 use crate::support::tree::{Tree, Workspace};
 
+crate::tests! {
+    a_body_without_an_end_is_given_up_at_the_limit,
+    a_length_above_the_limit_is_not_even_begun,
+    documents_and_heads_have_limits_too,
+    what_a_server_asks_one_request_to_wait_holds_for_all_to_its_host,
+    a_wait_of_an_hour_is_told_instead_of_waited,
+    a_link_that_expires_during_the_download_is_asked_for_again,
+    a_store_that_refuses_is_not_a_wrong_token,
+    each_way_that_is_closed_is_named_with_what_opens_it,
+    which_part_of_a_package_is_missing_is_told,
+    a_host_block_leads_to_another_registry,
+}
+
 const PLATFORM: &str = "linux_amd64";
 
 fn published(names: &[&str]) -> (Registry, Vec<Package>, Workspace) {
@@ -52,7 +65,6 @@ fn partial_bytes(directory: &Utf8Path) -> u64 {
     directory.read_dir_utf8().into_iter().flatten().map(|entry| partial_bytes(entry.unwrap().path())).sum()
 }
 
-#[test]
 fn a_body_without_an_end_is_given_up_at_the_limit() {
     let (registry, packages, workspace) = published(&["acme/dog"]);
     registry.interfere(|request, _| {
@@ -68,7 +80,6 @@ fn a_body_without_an_end_is_given_up_at_the_limit() {
     assert!(!workspace.path("out").join(packages[0].unpacked_path()).exists());
 }
 
-#[test]
 fn a_length_above_the_limit_is_not_even_begun() {
     let (registry, _, workspace) = published(&["acme/dog"]);
     registry.interfere(|request, _| request.path.ends_with(".zip").then(|| Answer::ok(vec![0; 2_000_001])));
@@ -76,7 +87,6 @@ fn a_length_above_the_limit_is_not_even_begun() {
     assert!(code == Some(100) && said.contains("2 MB, the limit for a package"), "{said}");
 }
 
-#[test]
 fn documents_and_heads_have_limits_too() {
     for (path, answer, expected) in [
         ("SHA256SUMS", Answer { is_endless: true, ..Answer::ok(vec![b'a'; 65_536]) }, "16 MB, the limit for an answer"),
@@ -94,7 +104,6 @@ fn documents_and_heads_have_limits_too() {
     }
 }
 
-#[test]
 fn what_a_server_asks_one_request_to_wait_holds_for_all_to_its_host() {
     let (registry, _, workspace) = published(&["acme/cat", "acme/cow", "acme/dog", "acme/owl"]);
     let (started, seen) = (std::time::Instant::now(), std::sync::Arc::new(std::sync::Mutex::new(Vec::new())));
@@ -117,7 +126,6 @@ fn what_a_server_asks_one_request_to_wait_holds_for_all_to_its_host() {
     }
 }
 
-#[test]
 fn a_wait_of_an_hour_is_told_instead_of_waited() {
     let (registry, _, workspace) = published(&["acme/dog"]);
     registry.interfere(|request, _| {
@@ -128,7 +136,6 @@ fn a_wait_of_an_hour_is_told_instead_of_waited() {
     assert!(code == Some(100) && said.contains("answered 503 and asks to wait 3600 s"), "{said}");
 }
 
-#[test]
 fn a_link_that_expires_during_the_download_is_asked_for_again() {
     let (registry, packages, workspace) = published(&["acme/dog"]);
     let package = &packages[0];
@@ -176,7 +183,6 @@ fn a_link_that_expires_during_the_download_is_asked_for_again() {
     assert!(workspace.path("out").join(package.unpacked_path()).is_dir());
 }
 
-#[test]
 fn a_store_that_refuses_is_not_a_wrong_token() {
     let (registry, _, workspace) = published(&["acme/dog"]);
     registry.interfere(|request, _| request.path.ends_with(".zip").then(|| Answer::status(403)));
@@ -187,7 +193,6 @@ fn a_store_that_refuses_is_not_a_wrong_token() {
     assert!(said.contains("no credentials are known for it") && said.contains("TF_TOKEN"), "{said}");
 }
 
-#[test]
 fn each_way_that_is_closed_is_named_with_what_opens_it() {
     let (registry, _, workspace) = published(&["acme/dog"]);
     let stranger = Registry::start();
@@ -198,7 +203,6 @@ fn each_way_that_is_closed_is_named_with_what_opens_it() {
     drop(registry);
 }
 
-#[test]
 fn which_part_of_a_package_is_missing_is_told() {
     let (registry, packages, _) = published(&["acme/dog"]);
     let locked = |version: &str, platform: &str, name: &str| {
@@ -222,7 +226,6 @@ fn which_part_of_a_package_is_missing_is_told() {
     assert!(said.contains("has no provider") && said.contains("acme/unicorn"), "{said}");
 }
 
-#[test]
 fn a_host_block_leads_to_another_registry() {
     let (registry, packages, workspace) = published(&["acme/dog"]);
     let elsewhere = "registry.elsewhere.example";

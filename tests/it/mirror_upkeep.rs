@@ -11,6 +11,20 @@ use crate::support::package::Package;
 use crate::support::publisher::Publisher;
 use crate::support::tree::{Tree, Workspace};
 
+crate::tests! {
+    a_mirror_that_nobody_speaks_of_is_sound_and_unproven,
+    what_lies_where_no_engine_looks_is_an_error,
+    a_seal_is_compared_both_ways,
+    lock_files_have_to_find_what_they_lock,
+    kept_archives_and_signed_lists_prove_what_is_unpacked,
+    evidence_of_packages_that_are_not_there_is_told,
+    a_signed_list_proves_a_package_by_keys_that_somebody_names,
+    index_files_have_to_fit_the_archives,
+    prune_keeps_what_is_locked_and_takes_the_rest_with_its_evidence,
+    list_says_what_is_there_and_what_no_engine_takes,
+    the_bill_of_materials_is_valid_and_complete,
+}
+
 const PACKED: &str = "registry.opentofu.org/hashicorp/null";
 const UNPACKED: &str = "registry.opentofu.org/hashicorp/random";
 
@@ -68,7 +82,6 @@ fn only(workspace: &Workspace, arguments: &[&str], expected: &str) {
     assert!(codes.iter().all(|found| found.contains(expected)) && !codes.is_empty(), "{expected}: {codes:?}");
 }
 
-#[test]
 fn a_mirror_that_nobody_speaks_of_is_sound_and_unproven() {
     let workspace = Workspace::holding(&mirror(), false);
     let (code, codes, report) = verify(&workspace, &[]);
@@ -81,7 +94,6 @@ fn a_mirror_that_nobody_speaks_of_is_sound_and_unproven() {
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "airtight: 2 packages hashed, 0 proven\n");
 }
 
-#[test]
 fn what_lies_where_no_engine_looks_is_an_error() {
     let mut tree = mirror();
     tree.file("mirror/registry.opentofu.org/hashicorp/null/3.2.1/terraform-provider-null_3.2.1_linux_amd64.zip", "x");
@@ -91,7 +103,6 @@ fn what_lies_where_no_engine_looks_is_an_error() {
     only(&Workspace::holding(&tree, false), &[], "is there twice");
 }
 
-#[test]
 fn a_seal_is_compared_both_ways() {
     let sealed = || {
         let workspace = Workspace::holding(&mirror(), false);
@@ -127,7 +138,6 @@ fn a_seal_is_compared_both_ways() {
     }
 }
 
-#[test]
 fn lock_files_have_to_find_what_they_lock() {
     let (packed, random) = (package(PACKED, "3.2.1"), package(UNPACKED, "3.6.0"));
     for (text, expected) in [
@@ -151,7 +161,6 @@ fn lock_files_have_to_find_what_they_lock() {
     }
 }
 
-#[test]
 fn kept_archives_and_signed_lists_prove_what_is_unpacked() {
     let random = package(UNPACKED, "3.6.0");
     let archive = format!("mirror/.airtight/archives/{}", random.packed_path());
@@ -205,7 +214,6 @@ fn signed_by(fingerprint: &str) -> String {
     format!("\"signed_by\":{{\"fingerprint\":\"{fingerprint}\",\"user_id\":null,\"signed\":\"2026-01-01T00:00:00Z\"}}")
 }
 
-#[test]
 fn evidence_of_packages_that_are_not_there_is_told() {
     let mut tree = mirror();
     tree.file(format!("mirror/.airtight/evidence/{UNPACKED}/3.5.0/SHA256SUMS"), "");
@@ -214,7 +222,6 @@ fn evidence_of_packages_that_are_not_there_is_told() {
     assert!(codes[0].contains("belongs to no package"), "{codes:?}");
 }
 
-#[test]
 fn a_signed_list_proves_a_package_by_keys_that_somebody_names() {
     let random = package(UNPACKED, "3.6.0");
     let other = Package::fake(UNPACKED, "3.6.0", "linux_amd64", "b");
@@ -259,7 +266,6 @@ fn a_signed_list_proves_a_package_by_keys_that_somebody_names() {
     }
 }
 
-#[test]
 fn index_files_have_to_fit_the_archives() {
     let packed = package(PACKED, "3.2.1");
     let name = packed.packed_path().rsplit('/').next().unwrap().to_owned();
@@ -292,7 +298,6 @@ fn index_files_have_to_fit_the_archives() {
     }
 }
 
-#[test]
 fn prune_keeps_what_is_locked_and_takes_the_rest_with_its_evidence() {
     let (packed, random) = (package(PACKED, "3.2.1"), package(UNPACKED, "3.6.0"));
     let old = package(UNPACKED, "3.5.0");
@@ -335,7 +340,6 @@ fn prune_keeps_what_is_locked_and_takes_the_rest_with_its_evidence() {
     assert_eq!(airtight(&workspace, &["prune", "--keep-for", "missing"]).status.code(), Some(96));
 }
 
-#[test]
 fn list_says_what_is_there_and_what_no_engine_takes() {
     let mut tree = mirror();
     unpacked(&mut tree, &package(PACKED, "3.2.1"));
@@ -376,7 +380,6 @@ fn schema(name: &str) -> serde_json::Value {
     serde_json::from_str(&fs::read_to_string(directory.join(name)).unwrap()).unwrap()
 }
 
-#[test]
 fn the_bill_of_materials_is_valid_and_complete() {
     let mut tree = mirror();
     let random = package(UNPACKED, "3.6.0");
