@@ -29,6 +29,8 @@ pub enum Asking {
     Never,
     /// `check`: the engine is asked at once. A predicted failure is an error.
     Always,
+    /// `check --pull-state`: the same, and the engine reads the state from its backend.
+    AlwaysWithState,
     /// `run` and `hook`: the engine is asked only before a refusal over what it would require. What it does not confirm is a
     /// warning, and the engine runs: nothing that it installs can start before the next pass has judged it.
     ToConfirm,
@@ -84,9 +86,15 @@ impl Pass<'_> {
     pub fn init(&self, question: &Question<'_>, asking: Asking) -> anyhow::Result<Judged> {
         let mut gathered = gather(&self.context, question)?;
         let mut judgement = self.judgement(&gathered);
+        let mut findings = Vec::new();
         let answer = match asking {
             Asking::Never => None,
             Asking::Always => confirm::ask(&self.context, &gathered),
+            Asking::AlwaysWithState => confirm::ask_state(&self.context, &mut gathered).map(|(answer, found)| {
+                findings.extend(found);
+                judgement = self.judgement(&gathered);
+                answer
+            }),
             Asking::ToConfirm => {
                 let is_refused = self.would_refuse(&judgement);
                 tracing::debug!(is_refused, "judged by our own reading");
@@ -94,7 +102,6 @@ impl Pass<'_> {
             }
         };
         let is_check = asking != Asking::ToConfirm;
-        let mut findings = Vec::new();
         if let Some(answer) = &answer {
             if let Answer::Loads(loaded) = answer {
                 findings.extend(gathered.predict_again(&self.context, loaded));
