@@ -20,7 +20,7 @@ use airtight_engine::environment::Environment;
 use airtight_finding::{Code, Finding, Severity};
 use airtight_gate::check;
 use airtight_gate::engine::FoundEngine;
-use airtight_gate::settings::Effective;
+use airtight_gate::settings::{Effective, Execute};
 use airtight_provider::Engine;
 
 /// Of the loopback of a namespace, where no other port is taken.
@@ -292,7 +292,8 @@ impl<'a> Rehearsal<'a> {
             state: self.state.clone(),
             grace_milliseconds: self.asked.grace_milliseconds,
             has_namespaces,
-            watches_executions: self.asked.watches_executions && has_namespaces,
+            watches_executions: has_namespaces
+                && (self.asked.watches_executions || self.around.settings.execute == Execute::Image),
             becomes_run_user: namespaces::is_root(),
         }
     }
