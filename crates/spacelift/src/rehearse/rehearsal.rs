@@ -235,7 +235,7 @@ impl<'a> Rehearsal<'a> {
             Event::Ended { index, result } => {
                 let is_expected = result.is_expected_failure(steps.get(index + 1));
                 phases.push(ReportPhase::of_step(number, &steps[*index], result, begun, is_expected, reachable));
-                let step = Ended { step: steps[*index].clone(), result: result.clone(), is_expected };
+                let step = Ended { step: steps[*index].clone(), result: (**result).clone(), is_expected };
                 ended.push((phases.len() - 1, step));
             }
             _ => {}
