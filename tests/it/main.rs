@@ -10,6 +10,7 @@
 //! - [`engines`]: the real engines and providers that the others use
 //! - [`exit_codes`]: the exit codes that scripts rely on
 //! - [`gate_alone`]: what the gate alone is linked from
+//! - [`guard`]: what runs is in the image: planted executables, swaps, forged notes
 //! - [`handover`]: from `init` to a confirmed apply: another process, container, image
 //! - [`help`]: the help of every command
 //! - [`hooks`]: the hook scripts and the plugin's hooks, in every shell that a runner image may have as `sh`
@@ -57,6 +58,7 @@ mod doctor;
 mod engines;
 mod exit_codes;
 mod gate_alone;
+mod guard;
 mod handover;
 mod help;
 mod hooks;
