@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &HookArguments) -> Result<ExitCode, Stop> {
     let judged = match demand {
         None => {
             let question = Question { cli_config: &CliConfigChoice::Generated, init_arguments: &[] };
-            pass.init(&question, Asking::ToConfirm { program: &found.program })?
+            pass.init(&question, Asking::ToConfirm)?
         }
         Some(demand) => pass.later(phase(point), demand)?,
     };

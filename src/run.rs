@@ -109,7 +109,7 @@ impl Run<'_> {
 
     fn init(mut self) -> Result<ExitCode, Stop> {
         let question = Question { cli_config: &CliConfigChoice::Generated, init_arguments: &self.arguments[1..] };
-        let judged = self.pass.init(&question, Asking::ToConfirm { program: &self.found.program })?;
+        let judged = self.pass.init(&question, Asking::ToConfirm)?;
         self.progress.finish();
         session::publish(self.resolved, &judged)?;
         let Verdict::Cleared(cleared) = &judged.verdict else { return Ok(ExitCode::Refused) };

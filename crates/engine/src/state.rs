@@ -17,18 +17,13 @@ use super::configuration::Backend;
 use crate::init_arguments::InitArguments;
 use airtight_hcl::Place;
 use airtight_hcl::Problem;
+use airtight_hcl::ProblemKind;
 use airtight_provider::digest::os_error;
 use airtight_provider::text_file;
 use airtight_provider::text_file::TextFileError;
 use airtight_provider::{Engine, EngineName, ProviderAddress};
 use document::{Document, ResourceV4};
 use selection::Selection;
-
-/// The engines' summary for a backend that they do not have, which early Terraform 1.15 looks for before anything else.
-pub const UNSUPPORTED_BACKEND: &str = "Unsupported backend type";
-
-/// The engines' summary for a file of `-backend-config` that cannot be read.
-pub const UNREAD_SETTINGS: &str = "Failed to read file";
 
 /// A larger file is not read, so that a planted one cannot fill the memory.
 const LIMIT_BYTES: u64 = 32 * 1024 * 1024;
@@ -90,7 +85,7 @@ pub fn read(
         Selection::File(path) => read_file(&path, engine),
         Selection::Unseen(reason) => State { unseen: Some(reason), ..State::default() },
         // Without opening a backend, Terraform comes to the workspace only when it reads the state.
-        Selection::Invalid(problem) if !init.backend && problem.summary.contains(selection::INVALID_WORKSPACE) => {
+        Selection::Invalid(problem) if !init.backend && problem.kind == ProblemKind::WorkspaceName => {
             State { errors: vec![problem], ..State::default() }
         }
         Selection::Invalid(problem) => State { backend_errors: vec![problem], ..State::default() },
@@ -183,7 +178,7 @@ impl<'a> Reader<'a> {
         };
         let place = Place::file(self.state.path.clone().unwrap_or_default());
         self.state.needs.clear();
-        self.state.errors = vec![Problem { summary: "Error refreshing state".to_owned(), detail, place }];
+        self.state.errors = vec![Problem::new(ProblemKind::Invalid, "Error refreshing state", detail, place)];
         self.state
     }
 

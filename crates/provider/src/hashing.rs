@@ -1,6 +1,7 @@
 //! Looking into packages and hashing them, each file once.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use crate::Layout;
 use crate::digest;
@@ -24,7 +25,12 @@ impl<'a> Hasher<'a> {
     pub fn compute(&self, wanted: &[DigestRequest], digests: &mut Digests) {
         let wanted = wanted.iter().filter(|request| !digests.contains_key(request)).cloned().collect::<Vec<_>>();
         let subjects = wanted.iter().map(subject).collect::<Vec<_>>();
+        let started = Instant::now();
         let results = digest::compute(&subjects, Some(&self.cache), self.progress);
+        if !subjects.is_empty() {
+            let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            tracing::debug!(packages = subjects.len(), elapsed_ms, "hashed");
+        }
         digests.extend(wanted.into_iter().zip(results));
     }
 }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::installation::LockUpdate;
 use super::locks::{self, Lock};
-use super::{Facts, Failure, ProviderPrediction, Step, requirements};
+use super::{Facts, Failure, ProviderPrediction, Stage, requirements};
 use airtight_finding::Code;
 use airtight_provider::{EngineName, ProviderAddress};
 
@@ -21,6 +21,8 @@ pub(super) enum LockChange {
     Withheld,
     /// `-lockfile=readonly`: the set of providers would change.
     Refused(Failure),
+    /// `-lockfile=readonly`: whether the set of providers would change depends on what was not seen.
+    Unknown,
 }
 
 pub(super) fn lock_after(
@@ -69,8 +71,12 @@ pub(super) fn lock_after(
         after.insert(address.clone(), entry);
     }
     if facts.init.lockfile_readonly {
-        if lacks_certainly || (is_known && !after.keys().eq(before.keys())) {
+        let is_same_set = after.keys().eq(before.keys());
+        if lacks_certainly || (is_known && !is_same_set) {
             return LockChange::Refused(refused(facts));
+        }
+        if !is_same_set {
+            return LockChange::Unknown;
         }
         return if !is_known || is_equal(&before, &after) { LockChange::None } else { LockChange::Withheld };
     }
@@ -102,7 +108,7 @@ fn is_equal(before: &BTreeMap<ProviderAddress, Lock>, after: &BTreeMap<ProviderA
 
 fn refused(facts: &Facts) -> Failure {
     Failure::new(
-        Step::LockFile,
+        Stage::LockFile,
         Code::LockFileReadonly,
         "Provider dependency changes detected",
         format!(
@@ -159,7 +165,7 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::testing::*;
-    use super::super::{Outcome, Step};
+    use super::super::{Outcome, Stage};
     use super::*;
 
     const RANDOM: &str = "registry.terraform.io/hashicorp/random";
@@ -198,7 +204,7 @@ mod tests {
             let prediction = case.predict();
             assert_eq!(prediction.init, Outcome::Failure);
             assert_eq!(prediction.failures[0].summary, "Provider dependency changes detected");
-            assert_eq!(prediction.failures[0].step, Step::LockFile);
+            assert_eq!(prediction.failures[0].stage, Stage::LockFile);
         }
     }
 

@@ -11,6 +11,7 @@ use super::selection::{Local, STATE_FILE, Selection, workspace_directory};
 use crate::init_arguments::InitArguments;
 use airtight_hcl::Place;
 use airtight_hcl::Problem;
+use airtight_hcl::ProblemKind;
 use airtight_provider::Engine;
 
 /// What keeps the engine from opening a new local backend, if anything does.
@@ -37,6 +38,7 @@ pub(super) fn stop(root_module: &Utf8Path, local: &Local, init: &InitArguments, 
         "Error asking for state migration action"
     };
     Some(Selection::Invalid(Problem {
+        kind: ProblemKind::BackendChanged,
         summary: summary.to_owned(),
         detail:
             "A backend is configured for the first time, and there is a local state that would have to be copied to \
@@ -47,7 +49,7 @@ pub(super) fn stop(root_module: &Utf8Path, local: &Local, init: &InitArguments, 
 }
 
 /// A local state that cannot be read, which stops the engine before it looks at the new backend.
-pub(super) fn unreadable(root_module: &Utf8Path, engine: &Engine) -> Option<Selection> {
+fn unreadable(root_module: &Utf8Path, engine: &Engine) -> Option<Selection> {
     let states = std::iter::once(root_module.join(STATE_FILE)).chain(other_workspaces(root_module));
     let problem = states.flat_map(|path| super::read_file(&path, engine).errors).next()?;
     Some(Selection::Invalid(Problem { summary: "Error reading local state".to_owned(), ..problem }))

@@ -12,6 +12,7 @@ use super::migration;
 use crate::init_arguments::InitArguments;
 use airtight_hcl::Place;
 use airtight_hcl::Problem;
+use airtight_hcl::ProblemKind;
 use airtight_provider::json_error;
 use airtight_provider::text_file;
 use airtight_provider::text_file::TextFileError;
@@ -108,7 +109,9 @@ pub(super) fn with_backend(
         Some(Ok(local)) => local,
         None => Local::default(),
     };
-    let error = first_error(backend, &init.backend_config);
+    if backend.is_unevaluated && init.backend_config.is_empty() {
+        return Selection::Unseen("only the engine can say where the `local` backend keeps the state".to_owned());
+    }
     let in_local = |local: &Local| match existing_workspace(root_module, data_dir, workspace, local) {
         Ok(workspace) => local_state(root_module, data_dir, workspace.as_deref().or(Some(DEFAULT_WORKSPACE)), local),
         Err(selection) => selection,
@@ -118,23 +121,17 @@ pub(super) fn with_backend(
         if let Some(problem) = invalid_workspace(root_module, workspace) {
             return Selection::Invalid(problem);
         }
-        let stop = match error {
-            Some(problem) => {
-                let refused = Selection::Invalid(problem.clone());
-                Some(migration::unreadable(root_module, engine).unwrap_or(refused))
-            }
-            None => migration::stop(root_module, &local, init, engine),
-        };
+        let stop = migration::stop(root_module, &local, init, engine);
         return match stop.unwrap_or_else(|| in_local(&local)) {
             Selection::Invalid(problem) => Selection::InvalidBehindLock(problem),
             selection => selection,
         };
     };
     // Without those arguments a block that is as it was counts for nothing: what is recorded does.
-    if init.backend_config.is_empty() && error.is_none() && recorded.hash == Some(hash(backend)) {
+    if init.backend_config.is_empty() && recorded.hash == Some(hash(backend)) {
         return in_local(&recorded.local);
     }
-    if error.is_none() && recorded.local == local {
+    if recorded.local == local {
         return in_local(&local);
     }
     if !init.migrate_state {
@@ -152,7 +149,8 @@ fn settings(
 ) -> Result<Local, Selection> {
     if is_unsupported(&backend.kind, engine) {
         return Err(Selection::Invalid(Problem {
-            summary: super::UNSUPPORTED_BACKEND.to_owned(),
+            kind: ProblemKind::BackendUnsupported,
+            summary: "Unsupported backend type".to_owned(),
             detail: format!("There is no backend type named {}.", Quoted(&backend.kind)),
             place: backend.place.clone(),
         }));
@@ -174,19 +172,6 @@ fn hash(backend: &Backend) -> u64 {
     u64::from(sum.sum())
 }
 
-/// What is wrong with the block. Beside arguments of the command line it may hold what the backend does not have, and
-/// any value for what they replace.
-///
-/// Source: OpenTofu `internal/configs/config_body.go` `MergeBodies`.
-fn first_error<'a>(backend: &'a Backend, arguments: &[String]) -> Option<&'a Problem> {
-    let is_replaced = |name: &str| arguments.iter().any(|argument| argument.split('=').next() == Some(name));
-    let mut errors = backend.errors.iter().filter(|(name, _)| match name {
-        None => arguments.is_empty(),
-        Some(name) => !is_replaced(name),
-    });
-    errors.next().map(|(_, problem)| problem)
-}
-
 /// A local backend's settings, those of `-backend-config` over those of its block.
 ///
 /// Source: OpenTofu `internal/command/init.go` `backendConfigOverrideBody`.
@@ -201,6 +186,7 @@ fn overridden(backend: &Backend, arguments: &[String]) -> Result<Local, Selectio
             "workspace_dir" => local.workspace_dir = Some(value.to_owned()),
             _ => {
                 return Err(Selection::Invalid(Problem {
+                    kind: ProblemKind::Invalid,
                     summary: "Invalid backend configuration argument".to_owned(),
                     detail: format!(
                         "The backend configuration argument {} given on the command line is not expected for the \
@@ -225,7 +211,8 @@ fn unread_file(root_module: &Utf8Path, argument: &str) -> Option<Problem> {
     let path = root_module.join(argument);
     let error = text_file::read_bytes(&path, LIMIT_BYTES).err().filter(|error| !error.is_ours())?;
     Some(Problem {
-        summary: super::UNREAD_SETTINGS.to_owned(),
+        kind: ProblemKind::BackendSettingsUnreadable,
+        summary: "Failed to read file".to_owned(),
         detail: format!("The file {} could not be read: {error}.", Quoted(argument)),
         place: Place::file(path),
     })
@@ -261,6 +248,7 @@ fn is_unsupported(kind: &str, engine: &Engine) -> bool {
 
 fn changed(data_dir: &Utf8Path) -> Problem {
     Problem {
+        kind: ProblemKind::BackendChanged,
         summary: "Backend configuration changed".to_owned(),
         detail: "A change in the backend configuration has been detected, which may require migrating existing \
                  state.\n\nIf you wish to attempt automatic migration of the state, use \"init -migrate-state\".\nIf you \
@@ -286,7 +274,9 @@ pub(super) fn without_backend(
         Err(refusal) => refusal,
     };
     match selection {
-        Selection::Invalid(problem) if engine == EngineName::Terraform && problem.summary == INVALID_WORKSPACE => {
+        Selection::Invalid(problem)
+            if engine == EngineName::Terraform && problem.kind == ProblemKind::WorkspaceName =>
+        {
             Selection::Invalid(Problem {
                 summary: format!("Error selecting workspace: {INVALID_WORKSPACE}"),
                 ..problem
@@ -306,6 +296,7 @@ fn remote(root_module: &Utf8Path, workspace: Option<&str>, kind: &str) -> Select
 /// What every engine says of a name that the variable gives and that is none, whatever the backend.
 pub(super) fn invalid_workspace(root_module: &Utf8Path, variable: Option<&str>) -> Option<Problem> {
     variable.filter(|name| !is_valid_workspace(name)).map(|_| Problem {
+        kind: ProblemKind::WorkspaceName,
         summary: INVALID_WORKSPACE.to_owned(),
         detail: String::new(),
         place: Place::file(root_module),
@@ -367,6 +358,7 @@ fn selected_workspace(data_dir: &Utf8Path, variable: Option<&str>) -> Result<Sel
         None
     };
     let unprintable = detail.map(|detail| Problem {
+        kind: ProblemKind::WorkspaceMissing,
         summary: format!("`{path}` does not hold the name of a workspace that exists"),
         detail: format!("{detail} Remove the file, or select a workspace."),
         place: Place::file(&path),
@@ -399,6 +391,7 @@ fn existing_workspace(
         return Ok(is_from_variable.then_some(name));
     }
     Err(Selection::Invalid(unprintable.unwrap_or_else(|| Problem {
+        kind: ProblemKind::WorkspaceMissing,
         summary: format!("Currently selected workspace {name:?} does not exist"),
         detail: String::new(),
         place: Place::file(root_module),
@@ -452,6 +445,7 @@ fn recorded_backend(data_dir: &Utf8Path, engine: EngineName) -> Result<Option<Re
 
 fn unreadable(path: &Utf8Path, error: &dyn std::fmt::Display) -> Selection {
     Selection::Invalid(Problem {
+        kind: ProblemKind::Unreadable,
         summary: "Failed to load state".to_owned(),
         detail: error.to_string(),
         place: Place::file(path),

@@ -2,8 +2,9 @@
 
 use camino::Utf8PathBuf;
 
-use airtight_engine::predict::{Facts, Failure, Origin, Prediction, Step};
+use airtight_engine::predict::{Facts, Failure, Origin, Prediction};
 use airtight_finding::{Code, Finding, Owner, Severity, plural};
+use airtight_hcl::ProblemKind;
 use airtight_provider::{EngineName, ProviderAddress};
 
 /// One error for each failure of the prediction: first those that follow from the required providers, then those about what
@@ -48,11 +49,10 @@ const fn is_of_providers(code: Code) -> bool {
 fn finding(facts: &Facts, prediction: &Prediction, failure: &Failure) -> Finding {
     let (owner, help) = mend(facts, prediction, failure);
     let program = facts.engine.name;
-    let would = format!("`{program} init` would fail");
     let said = [failure.summary.trim_end(), failure.detail.trim_end()];
     let said = said.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ");
     let mut finding = Finding::new(failure.code, Severity::Error, owner, summary(facts, failure))
-        .detail(format!("{would}: {said}"))
+        .detail(format!("`{program} init` would fail: {said}"))
         .help(help);
     for place in &failure.places {
         finding = finding.at(place.clone(), "");
@@ -180,13 +180,13 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
             Owner::Administrator,
             "Correct the arguments of `init`, or TF_CLI_ARGS and TF_CLI_ARGS_init in the stack's environment.".to_owned(),
         ),
-        Code::StateInvalid if failure.summary.contains("TF_WORKSPACE") => (
+        Code::StateInvalid if failure.problem == Some(ProblemKind::WorkspaceName) => (
             Owner::Administrator,
             "Unset TF_WORKSPACE in the stack's environment, or name a workspace there: letters, digits and any of \
              `-_.~$&+:=@`."
                 .to_owned(),
         ),
-        Code::StateInvalid if failure.step == Step::Backend => (
+        Code::StateInvalid if failure.problem == Some(ProblemKind::BackendChanged) => (
             Owner::Repository,
             "Remove what an earlier `init` left in the data directory (usually `.terraform`), also from the repository, \
              or add `-reconfigure` to the arguments of `init`; `-migrate-state` copies states from one backend to the \

@@ -23,6 +23,7 @@ pub mod unseen;
 pub mod verdict;
 
 mod judgement;
+mod misplaced;
 
 pub use judgement::Judgement;
 pub use verdict::{Cleared, Verdict};
