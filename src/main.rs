@@ -122,7 +122,11 @@ fn stop(stop: Stop) -> ExitCode {
         }
         Stop::Start(error) => {
             output::error_line(&error.to_string());
-            if matches!(error, StartError::NotFound { .. }) { ExitCode::NotFound } else { ExitCode::NotExecutable }
+            match error {
+                StartError::NotFound { .. } => ExitCode::NotFound,
+                StartError::NotGuarded(_) => ExitCode::Refused,
+                StartError::NotExecutable { .. } => ExitCode::NotExecutable,
+            }
         }
     }
 }
