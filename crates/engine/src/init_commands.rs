@@ -60,7 +60,7 @@ impl Finder<'_> {
             return;
         }
         let file = NativeFile::parse(text.as_bytes());
-        let Some(body) = &file.body else { return };
+        let Some(body) = &file.hcl_body() else { return };
         for terraform in blocks(body, "terraform") {
             for encryption in blocks(&terraform.body, "encryption") {
                 let providers = blocks(&encryption.body, "key_provider");
