@@ -21,7 +21,7 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
     let Gathered { facts, prediction, digests, .. } = gathered;
     let mirrors = facts.sources.mirrors();
     let (mut requirements, mut engine) = check::failures::check(facts, prediction);
-    requirements.extend(check::proof::check(facts, prediction));
+    let unproven = check::proof::check(facts, prediction);
     requirements.extend(check::readonly::check(facts, prediction));
     engine.extend(check::unseen::check(facts, prediction));
     let mut measured = check::lock_file::check(facts, prediction);
@@ -47,7 +47,7 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
         measured.extend(check::cli_config::check(facts, config, &gathered.source_facts.files));
     }
     measured.extend(gathered.findings.iter().cloned());
-    Judgement { measured, requirements, engine }
+    Judgement { measured, unproven, requirements, engine }
 }
 
 /// What the selected packages would run. One that cannot be looked into fails `init`, which is predicted.
