@@ -51,7 +51,7 @@ const TELLTALE: &str = "#!/bin/sh\necho ran >> \"$HOME/planted-ran\"\nexit 1\n";
 fn executable(path: &Utf8Path, text: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// A phase with the given `execute` of the administrator's settings.
