@@ -60,7 +60,11 @@ impl Resolved {
         let repository = repository_of(&launch_directory, &environment);
         let mut findings = Vec::new();
         let sources = sources(common, &current, &repository, &mut findings)?;
+        for source in &sources {
+            tracing::debug!(from = source.name, rank = ?source.rank, "settings read");
+        }
         let settings = Effective::merge(sources);
+        tracing::debug!(mirror = ?settings.mirror, policy = ?settings.policy, "settings in effect");
         findings.extend(airtight_gate::check::rules::refused(&settings));
         let usage = |what: &str, error: &dyn std::fmt::Display| Stop::Usage(format!("{what}: {error}"));
         let platform = match given(common.platform.as_deref()) {

@@ -72,6 +72,7 @@ codes! {
     PackageNotInstalled = "package-not-installed",
     PackagePlanted = "package-planted",
     PackageUnreadable = "package-unreadable",
+    PackageUnverified = "package-unverified",
     PackageWrongMachine = "package-wrong-machine",
     PhaseFailed = "phase-failed",
     PluginCacheBesideMirror = "plugin-cache-beside-mirror",

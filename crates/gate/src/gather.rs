@@ -8,7 +8,6 @@ use super::cli_sources::{self, CliConfigChoice, NamedFileError, SourceFacts};
 use super::context::Context;
 use super::seal::Seals;
 use crate::check;
-use crate::runtime_directory::RuntimeDirectory;
 use airtight_engine::ask::Loaded;
 use airtight_engine::environment::Environment;
 use airtight_engine::init_arguments::InitArguments;
@@ -73,9 +72,16 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
         init.errors.push(format!("Error handling -chdir option: {reason}"));
     }
     let data_dir = data_dir(environment, &root_module);
-    let mut sources = Sources::default();
+    let mut sources = Sources::of_repository(context.repository);
     let configuration = configuration::read(&root_module, &data_dir, &init.test_directory, engine, &mut sources);
+    tracing::debug!(
+        root_module = %root_module,
+        files = configuration.root.files.len(),
+        modules = configuration.children.len(),
+        "configuration read"
+    );
     let lock = lock_file::read(&root_module, engine.name, &mut sources);
+    tracing::debug!(exists = lock.exists, entries = lock.locks.len(), "lock file read");
     let mut state = state::read(
         &root_module,
         &data_dir,
@@ -92,8 +98,15 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
         })?;
         state.add_given(given);
     }
+    tracing::debug!(needs = state.needs.len(), "state read, as far as it can be seen");
     let seals = Seals::open(context);
     let source_facts = cli_sources::read(context, question.cli_config, &init, &root_module, &seals)?;
+    tracing::debug!(
+        cli_config = ?question.cli_config,
+        methods = source_facts.sources.methods.len(),
+        packages = source_facts.sources.mirrors().iter().map(|mirror| mirror.packages.len()).sum::<usize>(),
+        "installation methods read, mirrors walked"
+    );
     let facts = Facts {
         engine: engine.clone(),
         platform: context.platform.clone(),
@@ -135,11 +148,11 @@ impl Gathered {
     }
 
     /// Selects, looks into the chosen packages, hashes what the engine would hash, and predicts.
-    fn predict(&mut self, context: &Context<'_>) {
+    pub(crate) fn predict(&mut self, context: &Context<'_>) {
         let facts = &self.facts;
         self.selection = predict::select(facts);
         self.contents.extend(hashing::contents(&self.selection.wanted_contents(facts)));
-        let hasher = Hasher::new(context.runtime.as_ref().ok().map(RuntimeDirectory::path), context.progress);
+        let hasher = Hasher::new(context.progress);
         loop {
             let wanted = self.selection.wanted_digests(facts, &self.contents, &self.digests);
             if wanted.is_empty() {
@@ -149,8 +162,13 @@ impl Gathered {
         }
         let planted = crate::check::installed::wanted_digests(&facts.installed, &facts.sources.mirrors());
         hasher.compute(&planted, &mut self.digests);
-        hasher.finish();
         self.prediction = predict::predict(facts, &self.selection, &self.contents, &self.digests);
+        tracing::debug!(
+            init = %self.prediction.init,
+            providers = self.prediction.providers.len(),
+            failures = self.prediction.failures.len(),
+            "predicted"
+        );
     }
 
     /// Predicts with the requirements that the engine itself named, and says how they differ from our reading.

@@ -13,7 +13,7 @@ use airtight_provider::atomic_file;
 use airtight_provider::executable;
 use airtight_provider::lock_file;
 use airtight_provider::lock_file::LockFile;
-use airtight_provider::{Layout, Platform};
+use airtight_provider::{Layout, Platform, ProviderAddress};
 
 /// Judges what was gathered.
 pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
@@ -25,7 +25,12 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
     engine.extend(check::unseen::check(facts, prediction));
     let mut measured = check::lock_file::check(facts, prediction);
     measured.extend(mirrors.iter().flat_map(|mirror| check::mirror_entries::check(mirror)));
-    measured.extend(check::installed::check(&facts.installed, &mirrors, digests));
+    let is_installed_otherwise = |address: &ProviderAddress| context.has_further_method(address);
+    measured.extend(check::installed::check(&facts.installed, &mirrors, digests, &is_installed_otherwise));
+    let plugins = context.planted_plugins(&facts.root_module, &gathered.data_dir);
+    measured.extend(check::planted_plugins::check(&plugins));
+    let reattached = context.environment.reattach_providers.as_deref();
+    measured.extend(check::reattached::check(reattached, context.engine.name));
     requirements.extend(check::executables::check(
         &executables(gathered),
         context.platform,

@@ -58,6 +58,7 @@ impl CliConfiguration {
         _cleared: &Cleared,
     ) -> Result<Vec<(&'static str, String)>, Box<Finding>> {
         let path = self.write_file(context)?;
+        tracing::debug!(%path, source = self.carried.source.as_deref().unwrap_or("none"), "CLI configuration written");
         let mut variables = vec![(TF_CLI_CONFIG_FILE, path.into_string())];
         variables.extend(self.carried.source.clone().map(|source| (AIRTIGHT_CLI_CONFIG_SOURCE, source)));
         for name in ["CHECKPOINT_DISABLE", "TF_IN_AUTOMATION"] {

@@ -11,8 +11,8 @@ const LEFT_OUT_PREFIXES: [&[u8]; 3] = [b"TF_CLI_ARGS", b"TF_LOG", b"AIRTIGHT_"];
 const LEFT_OUT: [&str; 5] =
     ["TERRAFORM_CONFIG", "TF_DATA_DIR", "TF_PLUGIN_CACHE_DIR", "TF_REATTACH_PROVIDERS", "TF_CLI_CONFIG_FILE"];
 
-/// Where nothing listens. An error that names it comes from the closed network, not from the configuration.
-pub(super) const CLOSED_PROXY: &str = "127.0.0.1:1:";
+/// Go's error of a connection by that proxy: it comes from the closed network, not from the configuration.
+pub(super) const CLOSED_PROXY: &str = "proxyconnect tcp: dial tcp 127.0.0.1:1:";
 
 /// Closed ways out, for when no network namespace is permitted: a proxy that refuses every connection, and git with
 /// nothing but local repositories.

@@ -11,6 +11,8 @@ use super::words::Transcript;
 
 #[derive(Deserialize)]
 struct Line {
+    #[serde(rename = "@level", default)]
+    level: String,
     #[serde(rename = "@message", default)]
     message: String,
     diagnostic: Option<Diagnostic>,
@@ -49,6 +51,8 @@ pub(super) fn read(stdout: &[u8], stderr: &[u8]) -> Transcript {
         match serde_json::from_str::<Line>(line) {
             Ok(line) => match line.diagnostic {
                 Some(diagnostic) => transcript.diagnostics.push(diagnostic.into()),
+                // Before OpenTofu 1.12, errors about states are messages without a diagnostic.
+                None if line.level == "error" => plain::add(&mut transcript, &line.message),
                 None => transcript.lines.push(line.message),
             },
             Err(_) => {

@@ -2,8 +2,8 @@
 //!
 //! Source: OpenTofu and Terraform `internal/command/format/diagnostic.go`.
 
-use super::answer::{EngineDiagnostic, EnginePlace, Severity};
-use super::words::{self, Transcript};
+use super::answer::{EngineDiagnostic, EnginePlace};
+use super::words::{self, Heading, Transcript};
 
 pub(super) fn read(stdout: &[u8], stderr: &[u8]) -> Transcript {
     let mut transcript = Transcript::default();
@@ -22,7 +22,7 @@ pub(super) fn add(transcript: &mut Transcript, text: &str) {
             transcript.diagnostics.extend(current.take().map(Unread::read));
         }
         match (heading, &mut current) {
-            (Some((severity, summary)), _) => current = Some(Unread { severity, summary, body: Vec::new() }),
+            (Some(heading), _) => current = Some(Unread { heading, body: Vec::from_iter(heading.detail) }),
             (None, Some(unread)) => unread.body.push(line),
             (None, None) if line.is_empty() => {}
             (None, None) => transcript.lines.push(line.to_owned()),
@@ -42,8 +42,7 @@ fn without_box(line: &str) -> &str {
 
 /// A diagnostic as its lines.
 struct Unread<'a> {
-    severity: Severity,
-    summary: &'a str,
+    heading: Heading<'a>,
     body: Vec<&'a str>,
 }
 
@@ -58,7 +57,7 @@ impl Unread<'_> {
             }
         }
         let detail = unwrapped(body);
-        EngineDiagnostic { severity: self.severity, summary: self.summary.to_owned(), detail, place }
+        EngineDiagnostic { severity: self.heading.severity, summary: self.heading.summary.to_owned(), detail, place }
     }
 }
 

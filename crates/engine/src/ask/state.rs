@@ -9,6 +9,8 @@ use super::scratch::Scratch;
 use super::secrets::Secrets;
 use super::{init, plain, session, words};
 use crate::state::{self, State};
+use airtight_hcl::Sources;
+use airtight_provider::lock_file;
 
 /// A larger state is not read.
 const STATE_LIMIT_BYTES: usize = 64 * 1024 * 1024;
@@ -98,6 +100,13 @@ fn merge(loaded: &mut Loaded, second: Loaded) {
 }
 
 fn pull(question: &Question<'_>, scratch: &Scratch) -> Result<PulledState, Stopped> {
+    // Nothing is installed here, and the engines compare every lock entry with what is installed, but not those of
+    // overridden providers.
+    let lock = lock_file::read(question.root_module, question.engine.name, &mut Sources::default());
+    let locked: Vec<String> = lock.locks.iter().map(|lock| lock.address.to_string()).collect();
+    if let Err(failure) = scratch.override_providers(question, &locked) {
+        return Ok(PulledState::Failed(failure));
+    }
     let arguments = ["state", "pull", "-no-color"].map(str::to_owned).into();
     let run = question.run(scratch, arguments, question.limit);
     let started = std::time::Instant::now();

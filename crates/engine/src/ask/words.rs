@@ -31,9 +31,25 @@ struct Sought<'a> {
 }
 
 /// The first line of a diagnostic in plain text.
-pub(super) fn heading(line: &str) -> Option<(Severity, &str)> {
-    let error = line.strip_prefix("Error: ").map(|summary| (Severity::Error, summary));
-    error.or_else(|| line.strip_prefix("Warning: ").map(|summary| (Severity::Warning, summary)))
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Heading<'a> {
+    pub severity: Severity,
+    pub summary: &'a str,
+    /// The detail, if it begins on the same line.
+    pub detail: Option<&'a str>,
+}
+
+/// `Error: SUMMARY`, `Warning: SUMMARY`, or an error of older versions about states: `Error refreshing state: DETAIL`.
+pub(super) fn heading(line: &str) -> Option<Heading<'_>> {
+    let error = |summary, detail| Heading { severity: Severity::Error, summary, detail };
+    if let Some(summary) = line.strip_prefix("Error: ") {
+        return Some(error(summary, None));
+    }
+    if let Some(summary) = line.strip_prefix("Warning: ") {
+        return Some(Heading { severity: Severity::Warning, ..error(summary, None) });
+    }
+    let (summary, detail) = line.strip_prefix("Error ").and_then(|_| line.split_once(": "))?;
+    Some(error(summary, Some(detail)))
 }
 
 /// Whether a line tells of the work, so that a diagnostic before it is complete.

@@ -14,6 +14,7 @@ pub mod mirror_entries;
 pub mod planted_plugins;
 pub mod proof;
 pub mod readonly;
+pub mod reattached;
 pub mod requirements;
 pub mod rules;
 pub mod surroundings;
@@ -21,6 +22,7 @@ pub mod unseen;
 pub mod verdict;
 
 mod judgement;
+mod misplaced;
 
 pub use judgement::Judgement;
 pub use verdict::{Cleared, Verdict};

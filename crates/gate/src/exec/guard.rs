@@ -26,6 +26,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
+use std::os::fd::AsFd as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use landlock::{
@@ -34,6 +36,7 @@ use landlock::{
     RulesetStatus,
 };
 
+use airtight_provider::digest::Stamp;
 use airtight_provider::protection::{self, Unprotected};
 
 /// Directories of the root that hold run-time data, and nobody's programs.
@@ -51,8 +54,24 @@ pub struct Programs<'a> {
     pub engine: &'a Utf8Path,
     /// Directories with unpacked packages, which only root may be able to write.
     pub mirrors: &'a [Utf8PathBuf],
-    /// Executables in the data directory that were extracted from packed mirrors and verified just now.
-    pub verified_copies: &'a [Utf8PathBuf],
+}
+
+/// An executable in the data directory that was extracted from a packed mirror and whose package was hashed.
+#[derive(Clone, Debug)]
+pub struct VerifiedCopy {
+    path: Utf8PathBuf,
+    /// As it was before it was hashed.
+    stamp: Stamp,
+}
+
+impl VerifiedCopy {
+    /// Looks at a file that is to be hashed.
+    ///
+    /// # Errors
+    /// Fails if it is not there.
+    pub fn before_hashing(path: &Utf8Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), stamp: Stamp::of(&fs::metadata(path)?) })
+    }
 }
 
 /// Why the kernel cannot enforce it here.
@@ -98,16 +117,33 @@ impl Guard {
         }
         // Without this right files could not be renamed from one directory to another.
         guard.allow("/".into(), AccessFs::Refer)?;
-        for copy in programs.verified_copies {
-            guard.allow(copy, AccessFs::Execute)?;
-        }
         Ok(guard)
     }
 
+    /// Lets the very files of verified copies start, and no other file in their places.
+    ///
+    /// # Errors
+    /// Fails if a file is not the one that was hashed, or has been written since.
+    pub fn allow_copies(&mut self, copies: &[VerifiedCopy]) -> Result<(), NotEnforceable> {
+        for VerifiedCopy { path, stamp } in copies {
+            let place = open(path)?;
+            let file = std::fs::File::from(place.as_fd().try_clone_to_owned().map_err(|error| failed(path, &error))?);
+            let now = file.metadata().map_err(|error| failed(path, &error))?;
+            if Stamp::of(&now) != *stamp {
+                return Err(failed(path, &"it has changed since it was hashed"));
+            }
+            self.add(path, place, AccessFs::Execute)?;
+        }
+        Ok(())
+    }
+
     fn allow(&mut self, path: &Utf8Path, access: AccessFs) -> Result<(), NotEnforceable> {
-        let failed = |reason: &dyn std::fmt::Display| NotEnforceable::Failed(format!("`{path}`: {reason}"));
-        let place = PathFd::new(path).map_err(|error| failed(&error))?;
-        (&mut self.ruleset).add_rule(PathBeneath::new(place, access)).map_err(|error| failed(&error))?;
+        let place = open(path)?;
+        self.add(path, place, access)
+    }
+
+    fn add(&mut self, path: &Utf8Path, place: PathFd, access: AccessFs) -> Result<(), NotEnforceable> {
+        (&mut self.ruleset).add_rule(PathBeneath::new(place, access)).map_err(|error| failed(path, &error))?;
         Ok(())
     }
 
@@ -122,6 +158,14 @@ impl Guard {
             other => Err(NotEnforceable::Failed(format!("the kernel answered {other:?}"))),
         }
     }
+}
+
+fn open(path: &Utf8Path) -> Result<PathFd, NotEnforceable> {
+    PathFd::new(path).map_err(|error| failed(path, &error))
+}
+
+fn failed(path: &Utf8Path, reason: &dyn std::fmt::Display) -> NotEnforceable {
+    NotEnforceable::Failed(format!("`{path}`: {reason}"))
 }
 
 fn unsupported(error: RulesetError) -> NotEnforceable {

@@ -6,7 +6,7 @@
 use camino::Utf8Path;
 
 use super::{Demand, Need, Source};
-use crate::registry::{Client, Registry, RegistryError};
+use crate::registry::{Client, ListedVersion, Registry, RegistryError};
 use airtight_engine::init_arguments::InitArguments;
 use airtight_engine::predict;
 use airtight_engine::predict::Facts;
@@ -46,15 +46,24 @@ pub fn requirements(
     let selection = predict::select(&facts);
     if !selection.reaches_providers {
         match selection.failures.first() {
+            Some(failure) if failure.code == Code::ModuleNeedsNetwork => {
+                anyhow::bail!("`{root_module}`: {}; {}", failure.summary, install_modules(engine))
+            }
             Some(failure) => anyhow::bail!("`{root_module}`: {}: {}", failure.summary, failure.detail),
             None => anyhow::bail!("`{root_module}` has no configuration"),
         }
     }
     if let Some(assumption) = selection.assumptions.iter().find(|assumption| assumption.code != Code::StateUnseen) {
-        anyhow::bail!("`{root_module}` cannot be resolved without a lock file: {}", assumption.text);
+        let help = if assumption.code == Code::ModuleNeedsNetwork { install_modules(engine) } else { String::new() };
+        let separator = if help.is_empty() { "" } else { "; " };
+        anyhow::bail!("`{root_module}` cannot be resolved without a lock file: {}{separator}{help}", assumption.text);
     }
     let needed = selection.requirements.into_iter().filter(|requirement| requirement.is_needed);
     Ok(needed.map(|requirement| (requirement.address, requirement.constraints)).collect())
+}
+
+fn install_modules(engine: &Engine) -> String {
+    format!("install its modules by `{} get` in that directory, where there is network", engine.name)
 }
 
 /// Chooses a version and adds it to the demand.
@@ -68,13 +77,23 @@ pub fn resolve(
     sources: &[Source],
     client: Option<&Client>,
     engine: &Engine,
+    platforms: &[Platform],
 ) -> anyhow::Result<Version> {
     let mut known = false;
     for source in sources {
         let versions = versions(source, client, address)?;
         known |= !versions.is_empty();
-        let acceptable = versions.into_iter().filter(|version| constraints.allows(version, engine));
-        let Some(newest) = acceptable.max_by(Version::cmp_precedence) else { continue };
+        let acceptable = versions.into_iter().filter(|listed| constraints.allows(&listed.version, engine));
+        let newest = acceptable.max_by(|left, right| left.version.cmp_precedence(&right.version));
+        let Some(listed) = newest else { continue };
+        // As `init` would: it chooses by the version alone, and fails if that has no package for the platform.
+        if let Some(platform) = platforms.iter().find(|platform| !listed.may_have(platform)) {
+            anyhow::bail!(
+                "the newest version of {address} that `{root_module}` accepts, {}, has no package for {platform}",
+                listed.version
+            );
+        }
+        let newest = listed.version;
         let need = Need { root_module: root_module.to_owned(), is_locked: false, hashes: Vec::new() };
         let needs = demand.versions.entry((address.clone(), newest.clone())).or_default();
         if !needs.contains(&need) {
@@ -89,13 +108,15 @@ pub fn resolve(
 }
 
 /// Empty where the source does not know the provider.
-fn versions(source: &Source, client: Option<&Client>, address: &ProviderAddress) -> anyhow::Result<Vec<Version>> {
+fn versions(source: &Source, client: Option<&Client>, address: &ProviderAddress) -> anyhow::Result<Vec<ListedVersion>> {
     let found = match (source, client) {
         (Source::Directory(mirror), _) => {
             let packages = mirror.packages.iter().filter(|package| package.id.address == *address);
-            return Ok(packages.map(|package| package.id.version.clone()).collect());
+            return Ok(packages.map(|package| unlisted(package.id.version.clone())).collect());
         }
-        (Source::NetworkMirror(mirror), Some(client)) => mirror.versions(client, address),
+        (Source::NetworkMirror(mirror), Some(client)) => {
+            mirror.versions(client, address).map(|versions| versions.into_iter().map(unlisted).collect())
+        }
         (Source::Origin, Some(client)) => Registry::new(client).versions(address),
         (_, None) => return Ok(Vec::new()),
     };
@@ -103,4 +124,9 @@ fn versions(source: &Source, client: Option<&Client>, address: &ProviderAddress)
         Err(RegistryError::Unknown { .. }) => Ok(Vec::new()),
         result => Ok(result?),
     }
+}
+
+/// Such sources do not name platforms beside versions.
+const fn unlisted(version: Version) -> ListedVersion {
+    ListedVersion { version, platforms: Vec::new() }
 }
