@@ -289,15 +289,11 @@ fn a_module_that_needs_network_is_not_asked_for() {
 }
 
 fn a_download_that_fails_without_network_is_no_refusal(engine: &'static engines::Engine) {
-    for source in
-        ["acme/vpc/aws", "git::https://example.com/x.git", "https://example.com/x.zip", "bitbucket.org/a/b"]
-    {
+    for source in ["acme/vpc/aws", "git::https://example.com/x.git", "https://example.com/x.zip", "bitbucket.org/a/b"] {
         let asked = Asked::real(engine);
         asked.file("main.tf", &format!("module \"it\" {{\n  source = \"{source}\"\n}}\n"));
         let answer = asked.answer();
-        let Answer::Failed(Failure::ModuleNotDownloaded { place: Some(place) }) = &answer else {
-            panic!("{answer:?}")
-        };
+        let Answer::Failed(Failure::ModuleNotDownloaded { place: Some(place) }) = &answer else { panic!("{answer:?}") };
         assert_eq!(place.file, "main.tf", "{source}");
         // An error of the configuration's own is one all the same.
         asked.file("other.tf", "variable \"a\" {\n  bogus = 1\n}\n");
@@ -442,8 +438,7 @@ fn a_state_is_read_from_its_backend(engine: &'static engines::Engine) {
 
 fn a_backend_that_cannot_be_opened_is_the_engine_s_own_refusal(engine: &'static engines::Engine) {
     let mut asked = Asked::real(engine);
-    asked
-        .file("main.tf", "terraform {\n  backend \"http\" {\n    address = \"http://127.0.0.1:1/state\"\n  }\n}\n");
+    asked.file("main.tf", "terraform {\n  backend \"http\" {\n    address = \"http://127.0.0.1:1/state\"\n  }\n}\n");
     let own = ["-backend-config=password=hunter2-hunter2", "-backend-config=retry_max=0"].map(str::to_owned);
     asked.init = InitArguments::parse(None, None, &own, &asked.engine);
     let answer = asked.with(ask::ask_state);

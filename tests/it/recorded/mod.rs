@@ -26,7 +26,9 @@ pub(crate) fn tests() -> Vec<Test> {
             tests.push(Test::new(module_path!(), &title, move || predictions_are_right((name, version), &family)));
         }
         if is_deep() {
-            tests.push(Test::new("it::deep", &format!("recordings::{name}"), move || recordings_are_right(name, version)));
+            tests.push(Test::new("it::deep", &format!("recordings::{name}"), move || {
+                recordings_are_right(name, version)
+            }));
         }
     }
     for engine in if is_deep() { other_versions() } else { &[] } {

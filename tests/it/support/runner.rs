@@ -38,8 +38,15 @@ impl Test {
         Self { name: format!("{module}::{name}"), body: Box::new(body) }
     }
 
-    pub(crate) fn each_engine(module: &str, name: &str, needs: Needs, body: fn(&'static Engine)) -> impl Iterator<Item = Self> {
-        ENGINES.map(|engine| Self::new(module, &format!("{name}::{engine}"), move || with(engine, needs, body))).into_iter()
+    pub(crate) fn each_engine(
+        module: &str,
+        name: &str,
+        needs: Needs,
+        body: fn(&'static Engine),
+    ) -> impl Iterator<Item = Self> {
+        ENGINES
+            .map(|engine| Self::new(module, &format!("{name}::{engine}"), move || with(engine, needs, body)))
+            .into_iter()
     }
 
     fn into_trial(self) -> Trial {

@@ -343,7 +343,7 @@ fn target(address: &Expression<'_>) -> Option<(bool, [String; 2])> {
         (rest, is_in_module) = (after, true);
     }
     match rest {
-        [prefix, resource_type, name] if prefix == "resource" => {
+        [mode, resource_type, name] if ["resource", "data", "ephemeral"].contains(&mode.as_str()) => {
             Some((is_in_module, [resource_type.clone(), name.clone()]))
         }
         [resource_type, name] => Some((is_in_module, [resource_type.clone(), name.clone()])),
