@@ -52,8 +52,8 @@ mod tests {
         let native = "host \"a.example\" {\n services = {\n  \"providers.v1\" = \"https://mirror.example/v1/\"\n  \
                       \"modules.v1\" = 1\n }\n}\nhost \"b.example\" {}\ncredentials \"c\" { token = \"z\" }\n";
         let json = r#"{"host": {"a.example": {"services": {"providers.v1": "https://mirror.example/v1/"}}}}"#;
-        assert_eq!(host_services(native, &engine), expected);
-        assert_eq!(host_services(json, &engine), expected);
+        assert_eq!(host_services(native, &engine), expected, "native");
+        assert_eq!(host_services(json, &engine), expected, "JSON");
         for text in ["", "host {", "host = 1"] {
             assert_eq!(host_services(text, &engine), [], "{text}");
         }
