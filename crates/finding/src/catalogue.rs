@@ -115,7 +115,7 @@ fn section<'a>(page: &'a str, name: &str) -> &'a str {
     page.split("\n## ").find_map(|section| section.strip_prefix(name)?.strip_prefix('\n')).unwrap_or_default()
 }
 
-/// How many bytes of a quoted error stand in the text: all that is not a placeholder (`ADDRESS`, `VERSION`), in order,
+/// How many bytes of a quoted error are in the text: all that is not a placeholder (`ADDRESS`, `VERSION`), in order,
 /// or none.
 fn matched(line: &str, text: &str) -> usize {
     let mut rest = text;

@@ -57,7 +57,7 @@ pub fn indented(text: &str, indentation: &str) -> String {
 }
 
 /// JSON text with everything that [`is_escaped`] names, line breaks between tokens excepted, as `\uXXXX`: the same
-/// value, harmless on a terminal. Such characters stand only in strings, where the escape means the character.
+/// value, harmless on a terminal. Such characters are only in strings, where the escape means the character.
 pub fn json(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

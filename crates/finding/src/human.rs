@@ -103,7 +103,7 @@ fn joined(lines: &[String]) -> String {
     lines.join(&format!("\n{}", escape::MARK))
 }
 
-/// What is like the findings above, a line each: what mends one of them mostly mends all.
+/// Findings like those above, a line each: usually one fix fixes all.
 fn listed(severity: Severity, code: Code, findings: &[&Finding], width: usize) -> String {
     let head = format!("{severity}[{code}]: {} like those above", plural(findings.len(), "more finding"));
     let mut lines = vec![head];
@@ -238,13 +238,13 @@ const fn level(severity: Severity) -> Level<'static> {
 
 const fn owner(owner: Owner) -> &'static str {
     match owner {
-        Owner::Repository => "repository, whoever writes the configuration and its lock file",
-        Owner::Image => "image, whoever builds the runner image and its mirror",
-        Owner::Administrator => "administrator, whoever sets up the stack, its environment and its plugins",
+        Owner::Repository => "repository: the author of the configuration and its lock file",
+        Owner::Image => "image: the maintainer of the runner image and its mirror",
+        Owner::Administrator => "administrator of the stack, its environment and its plugins",
     }
 }
 
-/// What the prediction rests on: why it fails, what is not proven, what was not seen.
+/// The reasons of the prediction: why it fails, what is not proven, what was not seen.
 fn derivation(report: &Report, width: usize) -> String {
     let mut lines = vec![format!("{} ({})", heading::expected(report), heading::engine(report))];
     let mut said = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! Findings are data: what is wrong, where, whose it is and how it is mended.
+//! Findings are data: what is wrong, where, who fixes it, and how.
 //!
 //! A wrong lock file is a [`Finding`] (all of them are collected); a disk that cannot be read is an error (the first
 //! one stops). Rendering is this room's as well, one file per output format; nothing else knows colour.

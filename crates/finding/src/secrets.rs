@@ -1,6 +1,6 @@
 //! Secrets in the addresses of modules, packages and registries: found in any text, so that no output shows them.
 //!
-//! Masked are the user information of an address (all that stands before its `@`, but for the plain `git` of SSH) and
+//! Masked are the user information of an address (everything before its `@`, except the plain `git` of SSH) and
 //! each query value whose key is not known to be harmless. `git::https://USER:TOKEN@HOST/x.git`, `USER:TOKEN@HOST:x/y.git`
 //! and `https://HOST/m.zip?access_token=TOKEN` are usual module sources.
 //!

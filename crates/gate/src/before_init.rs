@@ -53,7 +53,7 @@ impl BeforeInit {
         Ok(Self { lock_file, kept, providers: data_dir.join("providers") })
     }
 
-    /// The same with a text that was kept elsewhere; an empty one stands for no file.
+    /// The same with a text that was kept elsewhere; an empty one means no file.
     pub fn of_text(root_module: &Utf8Path, data_dir: &Utf8Path, text: String) -> Self {
         let kept = match text.is_empty() {
             true => Kept::Missing,

@@ -75,10 +75,10 @@ impl Carried {
                     Code::CliConfigInRepository,
                     Severity::Warning,
                     Owner::Administrator,
-                    "TF_CLI_CONFIG_FILE names a file of the repository, which gives nothing here",
+                    "TF_CLI_CONFIG_FILE points into the repository; airtight ignores that file",
                 )
                 .detail(
-                    "Anyone who can open a pull request can change that file, so none of its blocks is carried over.",
+                    "Anyone who can open a pull request can change that file, so none of its blocks is copied.",
                 )
                 .help(
                     "Remove TF_CLI_CONFIG_FILE from the stack; for credentials or `host` blocks, mount a file whose \
@@ -95,9 +95,9 @@ impl Carried {
                     Code::CliConfigMissing,
                     Severity::Error,
                     Owner::Administrator,
-                    "TF_CLI_CONFIG_FILE names a file that is not there",
+                    "the file in TF_CLI_CONFIG_FILE does not exist",
                 )
-                .detail("The engine only warns of this, and then goes to the internet.")
+                .detail("The engine only prints a warning, and then asks the internet.")
                 .help("Mount the file, or remove TF_CLI_CONFIG_FILE from the stack's environment.")
                 .at(Place::file(path), ""),
             ),
@@ -133,9 +133,9 @@ fn broken(path: &Utf8Path, reason: &str) -> Finding {
         Code::CliConfigBroken,
         Severity::Error,
         Owner::Administrator,
-        format!("this CLI configuration cannot be carried over: {reason}"),
+        format!("this CLI configuration cannot be copied: {reason}"),
     )
-    .detail("The engine would print this, drop the whole file with its credentials, and go to the internet.")
+    .detail("The engine would print this, ignore the whole file with its credentials, and ask the internet.")
     .help("Correct the file; the engines read HCL 1 here: double quotes, no functions, no expressions.")
     .at(Place::file(path), "")
 }
@@ -152,10 +152,10 @@ pub fn shadowed(environment: &Environment, engine: &Engine) -> Option<Finding> {
             "`~/.tofurc` hides the worker's `~/.terraformrc` from OpenTofu",
         )
         .detail(
-            "By itself OpenTofu would read only `~/.tofurc`, without the credentials that the worker writes. airtight \
+            "Without airtight OpenTofu would read only `~/.tofurc`, without the credentials that the worker writes. airtight \
              carries over `~/.terraformrc` and nothing of this file.",
         )
-        .help("Remove `~/.tofurc` from the image; what it holds besides belongs into a mounted `*.terraformrc` file.")
+        .help("Remove `~/.tofurc` from the image; put its other blocks into a mounted `*.terraformrc` file.")
         .at(Place::file(shadow), "")
     })
 }
@@ -195,7 +195,7 @@ pub fn unwritable(path: &Utf8Path, reason: &str) -> Finding {
         Owner::Administrator,
         format!("the CLI configuration cannot be written: {reason}"),
     )
-    .detail("Without it the engine would use its defaults and go to the internet.")
+    .detail("Without it the engine would use its defaults and ask the internet.")
     .help("Make room under /tmp, or set XDG_RUNTIME_DIR to a directory that belongs to the run's user alone.")
     .at(Place::file(path), "")
 }

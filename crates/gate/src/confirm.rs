@@ -46,7 +46,7 @@ fn unread_state(context: &Context<'_>, error: &EngineDiagnostic) -> Finding {
 
 fn state_unseen(summary: impl Into<String>) -> Finding {
     Finding::new(Code::StateUnseen, Severity::Warning, Owner::Administrator, summary).help(
-        "Run the check where the backend can be reached, with its credentials in the environment, or give it a copy of \
+        "Run the check on a machine that can reach the backend, with its credentials in the environment, or give it a copy of \
          the state: `airtight check --state FILE`.",
     )
 }

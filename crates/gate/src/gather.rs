@@ -40,7 +40,7 @@ pub struct Gathered {
     pub contents: Contents,
     pub digests: Digests,
     pub prediction: Prediction,
-    /// What stands in the way of the seals.
+    /// Why seals cannot be used.
     pub findings: Vec<Finding>,
 }
 

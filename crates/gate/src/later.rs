@@ -1,4 +1,4 @@
-//! The gate before every phase after `init`: what stands installed is what the lock file proves, and what was handed
+//! The gate before every phase after `init`: the installed packages are those that the lock file proves, and what was handed
 //! over.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +31,7 @@ use airtight_provider::{Layout, PackageId, ProviderAddress};
 pub enum Demand {
     /// A plan, an apply, a destroy: they use providers.
     Installed,
-    /// A task may do anything, also mend what `init` fails on.
+    /// A task may do anything, also fix the cause of a failed `init`.
     Whatever,
 }
 
@@ -72,7 +72,7 @@ pub struct AfterInit<'a> {
     pub resources: &'a dyn Fn() -> BTreeMap<ProviderAddress, Vec<String>>,
 }
 
-/// Judges what stands installed, with what an `init` of this very command knows.
+/// Judges the installed packages, with what an `init` of this same command knows.
 ///
 /// # Errors
 /// Fails where the data directory cannot be read.

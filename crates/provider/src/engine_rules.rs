@@ -205,7 +205,7 @@ impl Engine {
         self.is_tofu_since(10)
     }
 
-    /// An archive is not extracted where a symbolic link stands.
+    /// An archive is not extracted in place of a symbolic link.
     ///
     /// Source: Terraform's changelog of 1.15.4.
     pub fn refuses_linked_target(&self) -> bool {

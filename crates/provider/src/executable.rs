@@ -23,7 +23,7 @@ pub struct Executable {
     pub path: Utf8PathBuf,
     /// Whether this user may execute it by its mode; for a packed package, whether extraction gives its owner that bit.
     pub mode_allows: bool,
-    /// Whether the file system that it lies on is mounted `noexec`; never for a packed package.
+    /// Whether its file system is mounted `noexec`; never for a packed package.
     pub mount_forbids: bool,
     pub kind: ExecutableKind,
 }

@@ -88,7 +88,7 @@ pub fn read(root_module: &Utf8Path, engine: EngineName, sources: &mut Sources) -
         Err(error) if error.is_ours() => lock_file.not_understood.push(Problem {
             kind: ProblemKind::Limit,
             summary: "Dependency lock file not read".to_owned(),
-            detail: format!("airtight does not read it: {error}. The engine perhaps does."),
+            detail: format!("airtight does not read it: {error}. The engine may be able to."),
             place: Place::file(&path),
         }),
         Err(_) => lock_file.errors.push(Problem {

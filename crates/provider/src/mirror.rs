@@ -45,7 +45,7 @@ pub struct MirrorPackage {
     pub path: Utf8PathBuf,
 }
 
-/// An entry that the engine skips without a word. What lies below a skipped directory is not listed.
+/// An entry that the engine silently skips. The contents of a skipped directory are not listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IgnoredEntry {
     pub path: Utf8PathBuf,
@@ -279,7 +279,7 @@ fn parse_platform(text: &str) -> Result<Platform, String> {
     text.parse().map_err(|error| format!("`{text}` is no platform: {error}"))
 }
 
-/// Whether an entry that does not count belongs there all the same.
+/// Whether an entry that the engine skips is meant to be there.
 fn is_expected(name: &OsStr, file_type: FileType) -> bool {
     let name = name.as_encoded_bytes();
     name.starts_with(b".") || !file_type.is_dir() && (name.ends_with(b".json") || name.ends_with(b".lock"))
@@ -299,7 +299,7 @@ fn is_directory(path: &Path, file_type: FileType) -> Result<bool, Ignored> {
 /// What a directory holds, by the bytes of the names.
 ///
 /// The engine calls `lstat` for each entry. Where the directory may not be searched it fails for the first one already,
-/// so one call tells as much as all; the types come with the names.
+/// so one call is enough; the types come with the names.
 fn sorted_entries(directory: &Path) -> Result<Vec<(OsString, FileType)>, String> {
     let mut entries = fs::read_dir(directory)
         .map_err(|error| cannot_search(directory, "open", &error))?

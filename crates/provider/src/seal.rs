@@ -1,10 +1,10 @@
-//! The seal of a mirror: a manifest of every package, and what vouches for it.
+//! The seal of a mirror: a manifest of every package, and the digest or signature that proves it.
 //!
 //! Canonical JSON: no white space but one line break after each package, keys in the order of their names, packages in
 //! the order of their paths; no times, no owners, no inodes. The digest of a mirror is the SHA-256 of these bytes, so the
-//! same packages have the same digest wherever they lie, and `sha256sum .airtight/seal.json` tells it.
+//! same packages have the same digest in any directory, and `sha256sum .airtight/seal.json` prints it.
 //!
-//! A package stands on a line of its own that begins with its address, so that a reader who needs fifty of a thousand
+//! A package has a line of its own that begins with its address, so that a reader who needs fifty of a thousand
 //! parses fifty.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -129,7 +129,7 @@ pub fn print(packages: &[SealedPackage]) -> serde_json::Result<String> {
     Ok(text)
 }
 
-/// A manifest as it stands in a mirror.
+/// A manifest as it is stored in a mirror.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     text: String,

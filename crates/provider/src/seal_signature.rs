@@ -39,7 +39,7 @@ pub(crate) fn parse(text: &str) -> Result<Signature, &'static str> {
     let encoded = match (bundle.message_signature, bundle.base64_signature, bundle.dsse_envelope) {
         (Some(message), _, _) => message.signature,
         (None, Some(signature), _) => signature,
-        (None, None, Some(_)) => return Err("is a bundle of an attestation; sign the seal by `cosign sign-blob`"),
+        (None, None, Some(_)) => return Err("is a bundle of an attestation; sign the seal with `cosign sign-blob`"),
         (None, None, None) => return Err("is a bundle without a `messageSignature`"),
     };
     der(&encoded).ok_or("is a bundle whose signature is none of an ECDSA key")

@@ -23,8 +23,8 @@ pub fn check(facts: &Facts, config: &CliConfig, files: &[InheritedFile]) -> Vec<
                 Owner::Administrator,
                 format!("the CLI configuration cannot be read: {reason}"),
             )
-            .detail("The engine only warns of this, and then goes to the internet.")
-            .help("Mount the file where TF_CLI_CONFIG_FILE says, readable for the run's user.")
+            .detail("The engine only prints a warning, and then asks the internet.")
+            .help("Mount the file at the path in TF_CLI_CONFIG_FILE, readable for the run's user.")
             .at(Place::file(&file.path), ""),
         );
     }
@@ -45,10 +45,10 @@ pub fn check(facts: &Facts, config: &CliConfig, files: &[InheritedFile]) -> Vec<
                 Code::CliConfigReachesOut,
                 Severity::Warning,
                 Owner::Administrator,
-                format!("`provider_installation` asks {asked} beside any mirror"),
+                format!("`provider_installation` asks {asked} in addition to any mirror"),
             )
-            .detail("The engine asks every method that accepts a provider, even for one that a mirror has and the lock pins.")
-            .help("Remove the method, or let it `include` only what no mirror holds.")
+            .detail("The engine asks every method that accepts a provider, even if a mirror has it and the lock file pins it.")
+            .help("Remove the method, or let its `include` list only providers that no mirror has.")
             .at(config.path.clone().map_or_else(|| Place::file("provider_installation"), Place::file), ""),
         );
     }
@@ -60,7 +60,7 @@ pub fn check(facts: &Facts, config: &CliConfig, files: &[InheritedFile]) -> Vec<
             format!("no usable `provider_installation`: {} would ask the internet", facts.engine.name.title()),
         )
         .detail("Without that block the engine uses directories below the home directory, then the registries.")
-        .help("Run the engine through `airtight run` or a hook, or write a file by `airtight render cli-config`.");
+        .help("Run the engine through `airtight run` or a hook, or write a file with `airtight render cli-config`.");
         findings.push(match &config.path {
             Some(path) => finding.at(Place::file(path), ""),
             None => finding,
@@ -72,17 +72,17 @@ pub fn check(facts: &Facts, config: &CliConfig, files: &[InheritedFile]) -> Vec<
 fn problem(problem: &CliConfigProblem) -> Finding {
     let (code, severity, effect) = match problem.effect {
         Effect::FileDropped => {
-            (Code::CliConfigBroken, Severity::Error, "The engine drops the whole file and goes on with its defaults.")
+            (Code::CliConfigBroken, Severity::Error, "The engine ignores the whole file and continues with its defaults.")
         }
         Effect::BlockDropped => {
-            (Code::CliConfigBroken, Severity::Error, "The engine drops the block and goes on without it.")
+            (Code::CliConfigBroken, Severity::Error, "The engine ignores the block and continues without it.")
         }
         Effect::MethodDropped => (
             Code::CliConfigMethodDropped,
             Severity::Error,
-            "The engine drops the installation method and goes on without it.",
+            "The engine ignores the installation method and continues without it.",
         ),
-        Effect::None => (Code::CliConfigBroken, Severity::Warning, "The engine prints this and goes on."),
+        Effect::None => (Code::CliConfigBroken, Severity::Warning, "The engine prints this and continues."),
     };
     let said = &problem.problem;
     let detail = if said.detail.is_empty() { effect.to_owned() } else { format!("{} {effect}", said.detail) };

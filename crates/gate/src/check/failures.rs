@@ -1,4 +1,4 @@
-//! What the engine would fail on, as findings: each with who can mend it and how.
+//! What the engine would fail on, as findings: each with who can fix it and how.
 
 use camino::Utf8PathBuf;
 
@@ -88,9 +88,9 @@ fn summary(facts: &Facts, failure: &Failure) -> String {
             return format!("the mirror {paths} cannot be searched, so no provider can be installed");
         }
         Code::ProviderMissing => "is not in the mirror",
-        Code::ProviderVersionMissing => "is in the mirror, but in no version that is wanted here",
+        Code::ProviderVersionMissing => "is in the mirror, but not in a version that can be used",
         Code::ProviderPlatformMissing => return format!("{names} is not in the mirror for {}", facts.platform),
-        Code::ProviderVersionUnlocked => "is locked at a version that the configuration does not accept any more",
+        Code::ProviderVersionUnlocked => "is locked at a version that the configuration no longer accepts",
         Code::PackageMismatch => "matches none of the hashes that the lock file holds",
         Code::PackageUnreadable => "has a package that cannot be read",
         Code::PackageExecutableMissing => "has a package without an executable",
@@ -103,7 +103,7 @@ fn summary(facts: &Facts, failure: &Failure) -> String {
     if names.is_empty() { failure.summary.clone() } else { format!("{names} {what}") }
 }
 
-/// Who can mend a failure, and with what.
+/// Who can fix a failure, and how.
 fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, String) {
     let program = facts.engine.name;
     let platform = &facts.platform;
@@ -116,28 +116,28 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
         Code::ProviderVersionMissing | Code::ProviderPlatformMissing => (
             Owner::Image,
             format!(
-                "Where there is network, run `{program} providers mirror -platform={platform} DIR` in this root module \
-                 and add DIR to the image's mirror; or lock a version that the mirror has for {platform}."
+                "On a machine with network access, run `airtight mirror build --from . --platform {platform} DIR` in this \
+                 root module, where DIR is the image's mirror. Or lock a version that the mirror has for {platform}."
             ),
         ),
         Code::ProviderVersionUnlocked => (
             Owner::Repository,
-            format!("Run `{program} init -upgrade` where the wanted version can be had, and commit the lock file."),
+            format!("Run `{program} init -upgrade` on a machine that has the new version (with network access, or a mirror that has it), and commit the lock file."),
         ),
         Code::PackageMismatch => (
             Owner::Repository,
             format!(
                 "If the lock file was written on another platform, run `{program} providers lock \
-                 -platform={platform} {names}` where there is network, and commit it. If it holds this platform's \
-                 hashes, the package in the mirror is not the one that was locked: rebuild the mirror from its origin."
+                 -platform={platform} {names}` on a machine with network access, and commit it. If it has this platform's \
+                 hashes, the package in the mirror is not the locked one: replace it with `airtight mirror build`."
             ),
         ),
         Code::PackageUnreadable | Code::PackageExecutableMissing => {
-            (Owner::Image, "Replace the package in the mirror by a fresh copy from its origin registry.".to_owned())
+            (Owner::Image, "Remove the package from the mirror and download it again with `airtight mirror build`.".to_owned())
         }
         Code::MirrorMissing => (
             Owner::Image,
-            "Put the mirror into the image, or name the directory where it is: `--mirror DIR`, AIRTIGHT_MIRROR, or \
+            "Put the mirror into the image, or name its directory: `--mirror DIR`, AIRTIGHT_MIRROR, or \
              `mirror` in /etc/airtight/settings.yml."
                 .to_owned(),
         ),
@@ -151,14 +151,14 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
         ),
         Code::ModuleNeedsNetwork => (
             Owner::Repository,
-            "Put the module into the repository and call it by a local path such as `./modules/NAME`; if this air gap \
-             lets its host through, have the image's settings name it under `reachable`."
+            "Put the module into the repository and call it with a local path such as `./modules/NAME`. If this air gap \
+             lets its host through, list the host under `reachable` in the image's settings."
                 .to_owned(),
         ),
         Code::CliConfigReachesOut => (
             Owner::Administrator,
-            "Leave `direct` and network methods out of `provider_installation`, or have the image's settings name \
-             the hosts under `reachable` and the method under `also`."
+            "Remove `direct` and network methods from `provider_installation`. Or list the hosts under `reachable` and the \
+             method under `also` in the image's settings."
                 .to_owned(),
         ),
         Code::LockFileReadonly => (
@@ -172,8 +172,8 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
         Code::LockFileInvalid => (
             Owner::Repository,
             format!(
-                "Correct the lock file, or remove it and run `{program} providers lock -platform={platform}` where \
-                 there is network; then commit it."
+                "Correct the lock file, or remove it and run `{program} providers lock -platform={platform}` on a \
+                 machine with network access; then commit it."
             ),
         ),
         Code::InitArgumentsInvalid => (
@@ -196,8 +196,8 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
         Code::StateInvalid => (
             Owner::Administrator,
             format!(
-                "Look at the state where it can be reached, `{program} state pull`, and mend it or restore an earlier \
-                 version before the run."
+                "Look at the state with `{program} state pull`, on a machine that can reach it. Fix it, or restore an earlier \
+                 version, before the run."
             ),
         ),
         Code::ConstraintInvalid => (
@@ -206,13 +206,13 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
         ),
         Code::ProviderAddressInvalid => (
             Owner::Repository,
-            "Name the provider by `source = \"NAMESPACE/TYPE\"` or `\"HOST/NAMESPACE/TYPE\"` in `required_providers`."
+            "Name the provider with `source = \"NAMESPACE/TYPE\"` or `\"HOST/NAMESPACE/TYPE\"` in `required_providers`."
                 .to_owned(),
         ),
         Code::PackageCacheConflict => (
             Owner::Administrator,
-            "Unset TF_PLUGIN_CACHE_DIR for this stack: with a mirror on disk the cache saves nothing. Else remove what \
-             stands in the cache for this provider."
+            "Unset TF_PLUGIN_CACHE_DIR for this stack: with a mirror on disk the cache saves nothing. Or remove this \
+             provider from the cache."
                 .to_owned(),
         ),
         Code::PluginCacheBesideMirror => {
@@ -220,18 +220,18 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
         }
         Code::PackagePlanted => (
             Owner::Repository,
-            "Remove what stands below the data directory, also from the repository: `rm -rf .terraform/providers`"
+            "Remove the installed providers, also from the repository: `rm -rf .terraform/providers`"
                 .to_owned(),
         ),
         Code::CliConfigMethodDropped => (
             Owner::Administrator,
-            "Correct the installation method; `airtight render cli-config` writes a file that both engines take.".to_owned(),
+            "Correct the installation method; `airtight render cli-config` prints a file that both engines accept.".to_owned(),
         ),
         Code::ConfigurationInvalid | Code::ModuleInvalid => (
             Owner::Repository,
             format!("Correct the configuration; `{program} validate` says the same without a run."),
         ),
-        code => (Owner::Repository, format!("Read what it takes: `airtight explain {code}`")),
+        code => (Owner::Repository, format!("Read how to fix it: `airtight explain {code}`")),
     }
 }
 
@@ -266,9 +266,9 @@ fn only_in_state(facts: &Facts, prediction: &Prediction, failure: &Failure) -> S
         resources.push(plural(more, "more resource"));
     }
     format!(
-        "Only the state needs it, for {}. Declare it in `required_providers` ({}), then, where there is network, run \
-         `{program} providers lock -platform={platform}` and `{program} providers mirror -platform={platform} DIR`, and \
-         add DIR to the image's mirror; or remove the resources from the state.",
+        "Only the state needs it, for {}. Declare it in `required_providers` ({}). Then, on a machine with network \
+         access, run `{program} providers lock -platform={platform}` and `airtight mirror build --from . --platform \
+         {platform} DIR`, where DIR is the image's mirror. Or remove the resources from the state.",
         resources.join(", "),
         declarations.collect::<Vec<_>>().join(", ")
     )
@@ -288,13 +288,14 @@ fn missing_provider(facts: &Facts, failure: &Failure) -> String {
     let elsewhere = failure.providers.iter().map(|address| address.on_host(other)).find(has);
     let hint = elsewhere.map_or_else(String::new, |address| {
         format!(
-            " The mirror has it under `{other}`, which {} does not look at for this source address; `source = \
-             \"{address}\"` asks for that one.",
+            " The mirror has it under `{other}`, where {} does not look for this source address; to use that one, write \
+             `source = \"{address}\"`.",
             program.title()
         )
     });
     format!(
-        "Where there is network, run `{program} providers mirror -platform={platform} DIR` in this root module, and \
-         add DIR to the image's mirror.{hint}"
+        "On a machine with network access, run `{program} providers lock -platform={platform}` in this root module if the \
+         lock file lacks the provider, then `airtight mirror build --from . --platform {platform} DIR`, where DIR is the \
+         image's mirror.{hint}"
     )
 }

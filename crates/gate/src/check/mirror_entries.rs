@@ -42,12 +42,12 @@ fn words(why: &Ignored) -> (String, String) {
             "Name version directories like `1.2.3`, platform directories like `linux_amd64`.".to_owned(),
         ),
         Ignored::Misplaced => (
-            "nothing counts at this depth".to_owned(),
+            "the engine ignores everything at this directory level".to_owned(),
             "Put archives into HOST/NAMESPACE/TYPE/, directories at HOST/NAMESPACE/TYPE/VERSION/OS_ARCH/.".to_owned(),
         ),
         Ignored::MirrorIsNoDirectory => (
             "it is no directory, or a link that leads nowhere".to_owned(),
-            "Put the mirror's directory there, or name the right one by --mirror.".to_owned(),
+            "Put the mirror's directory there, or name the right one with --mirror.".to_owned(),
         ),
         Ignored::Unreadable(reason) => {
             (reason.clone(), "Make it readable for the run's user, or remove it.".to_owned())

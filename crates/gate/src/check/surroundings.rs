@@ -23,7 +23,7 @@ pub fn check(facts: &Facts, trusted: &[Utf8PathBuf], resolve: &dyn Fn(&Utf8Path)
                     format!("`-plugin-dir={directory}` is not the mirror"),
                 )
                 .detail(
-                    "With -plugin-dir the engine looks nowhere else, so the mirror and its proofs would not count. The flag \
+                    "With -plugin-dir the engine looks nowhere else, so it would not use the mirror. The flag \
                      may come from TF_CLI_ARGS or TF_CLI_ARGS_init.",
                 )
                 .help("Remove the flag; name mirrors in the image's settings.")
@@ -37,7 +37,7 @@ pub fn check(facts: &Facts, trusted: &[Utf8PathBuf], resolve: &dyn Fn(&Utf8Path)
                 Code::CliConfigDevOverrides,
                 Severity::Error,
                 Owner::Administrator,
-                format!("the CLI configuration overrides `{address}` by a development build"),
+                format!("the CLI configuration replaces `{address}` with a development build"),
             )
             .detail("Later commands would run that build without looking at the lock file.")
             .help("Remove `dev_overrides` from the CLI configuration."),
@@ -49,11 +49,11 @@ pub fn check(facts: &Facts, trusted: &[Utf8PathBuf], resolve: &dyn Fn(&Utf8Path)
                 Code::PluginCacheBesideMirror,
                 Severity::Warning,
                 Owner::Administrator,
-                format!("a plugin cache is set beside the mirror: `{}`", cache.path),
+                format!("a plugin cache is configured in addition to the mirror: `{}`", cache.path),
             )
             .detail(
-                "The engine puts links into the mirror there, or copies from it; whoever shares the cache later finds links \
-                 that lead nowhere, and whoever can write it can change what runs here.",
+                "The engine puts links to the mirror or copies into the cache. Other machines that share the cache find links that \
+                 lead nowhere, and anyone who can write to it can change what runs here.",
             )
             .help("Unset TF_PLUGIN_CACHE_DIR for this stack: with a mirror on disk it saves nothing.")
             .at(Place::file(&cache.path), ""),

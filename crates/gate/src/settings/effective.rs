@@ -59,7 +59,7 @@ impl<T> Default for Open<T> {
 }
 
 impl<T: PartialEq + std::fmt::Debug> Open<T> {
-    /// The first source of the strongest rank wins; a stronger rank's different value is told.
+    /// The first source of the strongest rank wins; a weaker rank's different value is reported.
     fn offer(&mut self, key: &str, value: Option<T>, source: &Source, refused: &mut Vec<RefusedSetting>) {
         let Some(value) = value else { return };
         match &self.value {

@@ -27,7 +27,7 @@ pub const REPOSITORY_PATH: &str = ".spacelift/airtight.yml";
 
 const LIMIT_BYTES: u64 = 1024 * 1024;
 
-/// Who says it, strongest first.
+/// Who made a setting, strongest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
     Image,
@@ -50,13 +50,13 @@ pub struct Settings {
     pub reachable: Option<Vec<String>>,
     pub also: Option<Vec<AlsoMethod>>,
     pub execute: Option<Execute>,
-    /// A state file whose providers count too.
+    /// A state file whose providers are checked too.
     pub state: Option<Utf8PathBuf>,
-    /// Only the image's counts.
+    /// Only the image may set it.
     pub seal: Option<Seal>,
 }
 
-/// What vouches for the seals of the mirrors.
+/// What proves the seals of the mirrors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seal {
     /// `sha256:` and 64 hexadecimal digits; each mirror has one of them.
@@ -95,7 +95,7 @@ pub enum Execute {
     Image,
 }
 
-/// What becomes of the findings with one code.
+/// How findings with one code are treated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     pub level: Level,

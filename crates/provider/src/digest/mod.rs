@@ -37,9 +37,9 @@ pub enum Content {
     Extracted { over: Option<Utf8PathBuf> },
 }
 
-/// Computes hashes on all processors; results stand in the order of their subjects.
+/// Computes hashes on all processors; results are in the order of their subjects.
 ///
-/// `progress` is told of bytes as they are read (those of an archive compressed), and of a file's whole size where its
+/// `progress` gets the number of bytes as they are read (those of an archive compressed), and of a file's whole size where its
 /// hash was remembered.
 ///
 /// # Errors

@@ -103,7 +103,7 @@ fn dropped(file: &WorkflowFile, command: WorkflowCommand, renderings: &Rendering
             unused("Lock", "-lock", detail, "Add `-lock={{ .Lock }}`.");
         }
         if renderings.unrefreshed == *usual {
-            let detail = "A run that is to leave the state as it is refreshes it all the same.";
+            let detail = "A run that must not refresh the state refreshes it.";
             unused("Refresh", "-refresh", detail, "Add `{{ if not .Refresh }}-refresh=false {{ end }}`.");
         }
         if renderings.targeted == *usual {
@@ -136,12 +136,12 @@ fn fixed_plan(file: &WorkflowFile, command: WorkflowCommand, text: &str) -> Find
              another.",
         ),
         (false, WorkflowCommand::Apply) => finding
-            .detail("As it seems, it applies what it plans anew, and not the plan that was looked at and confirmed."),
+            .detail("It seems to make a new plan and apply that, instead of the plan that was confirmed."),
         (false, _) => finding.detail("As it seems, the plan that it handles is not the one that Spacelift asks for."),
     };
     finding.help(match command {
         WorkflowCommand::Plan => "Add `-out='{{ .PlanFileName }}'`.",
-        _ => "Name the plan file by `'{{ .PlanFileName }}'`.",
+        _ => "Name the plan file with `'{{ .PlanFileName }}'`.",
     })
 }
 

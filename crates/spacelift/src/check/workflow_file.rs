@@ -85,7 +85,7 @@ fn foreign(file: &WorkflowFile, workflow: &Workflow) -> Option<Finding> {
                     own: mount the output of `airtight render workflow` at `source/.spacelift/workflow.yml`.";
         ("the commands of a Kubernetes stack", help)
     } else if (has(&PIPELINE) >= 1 && known < 2) || (known == 0 && !workflow.unknown.is_empty()) {
-        let help = "The file holds nothing but the nine commands: write them by `airtight render workflow`. Steps before \
+        let help = "The file holds nothing but the nine commands: write them with `airtight render workflow`. Steps before \
                     and after the phases are hooks of the stack.";
         ("something else, such as a pipeline of GitHub Actions", help)
     } else {

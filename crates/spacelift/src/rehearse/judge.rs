@@ -343,7 +343,7 @@ fn fix(Cause { file, kind }: &Cause) -> String {
         ),
         CauseKind::NotExecutable => {
             format!(
-                "Make it executable in the repository: `git update-index --chmod=+x {file}`. Or run it by `sh {file}`."
+                "Make it executable in the repository: `git update-index --chmod=+x {file}`. Or run it with `sh {file}`."
             )
         }
     }

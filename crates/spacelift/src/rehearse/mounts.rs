@@ -92,7 +92,7 @@ pub(crate) fn prepare(leg: &Leg) -> io::Result<Vec<String>> {
     Ok(notes)
 }
 
-/// What must stay where it is, without what lies in another one of them.
+/// What must stay where it is, without entries that are inside another one.
 fn kept(leg: &Leg, fresh: &[&Utf8Path]) -> Vec<Utf8PathBuf> {
     let mut kept: Vec<_> = leg.keep.clone();
     // What is mounted into /mnt, such as the disks of Windows, is no container's waste.
@@ -165,7 +165,7 @@ enum HomeEntry {
     Mount { name: String, is_directory: bool, tree: OwnedFd },
 }
 
-/// What is in the home directory, without what the worker writes anew.
+/// The contents of the home directory, without the files that the worker writes itself.
 fn entries(home: &Utf8Path) -> io::Result<Vec<HomeEntry>> {
     let mut entries = Vec::new();
     // Unreadable to us, unreadable to the phases.

@@ -198,7 +198,7 @@ fn workflow_commands(
             let summary = format!("the workflow file cannot be read: {error}");
             findings.push(
                 Finding::new(Code::WorkflowFileInvalid, Severity::Error, Owner::Repository, summary)
-                    .help("Write a whole file anew: `airtight render workflow`.")
+                    .help("Write the whole file again: `airtight render workflow`.")
                     .at(Place::file(workflow::PATH), ""),
             );
             return BTreeMap::new();

@@ -81,7 +81,7 @@ pub enum Outcome {
     Refused(String),
 }
 
-/// What vouches for an archive.
+/// What proves an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
     /// The lock file holds its `zh:` hash.

@@ -12,8 +12,8 @@
 //!
 //! Nothing here is reached through a link, neither for reading nor for writing.
 //!
-//! Keys in the mirror prove nothing by themselves: whoever can replace a package there can replace a key beside it. Those
-//! that count come from whoever runs the command.
+//! Keys in the mirror prove nothing by themselves: whoever can replace a package there can replace a key next to it. Keys
+//! that prove something come from the user of the command.
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -190,7 +190,7 @@ impl Sums {
     /// # Errors
     /// Says why the list proves nothing.
     pub fn verify(&self, keys: &Keys, now: Timestamp) -> Result<Signed, String> {
-        let signature = self.signature.as_ref().ok_or_else(|| format!("`{}` has no signature beside it", self.path))?;
+        let signature = self.signature.as_ref().ok_or_else(|| format!("`{}` has no signature next to it", self.path))?;
         if keys.is_empty() {
             return Err(format!("no trusted key is given to verify the signature of `{}` with", self.path));
         }

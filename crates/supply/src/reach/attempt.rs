@@ -1,4 +1,4 @@
-//! One endpoint, step by step; and what each failure means for whoever must open something.
+//! Tests one endpoint, step by step, and says for each failure what somebody must open.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

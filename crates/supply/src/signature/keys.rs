@@ -35,7 +35,7 @@ impl Keys {
         self.keys.is_empty()
     }
 
-    /// Only the keys that also stand in `allowed`, by the fingerprint of the primary key.
+    /// Only the keys that are also in `allowed`, compared by the fingerprint of the primary key.
     #[must_use]
     pub fn allowed_by(mut self, allowed: &Self) -> Self {
         let allowed = allowed.fingerprints();

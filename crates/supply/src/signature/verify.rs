@@ -1,7 +1,7 @@
 //! Whether a detached signature counts, and whose it is.
 //!
 //! `pgp` checks the mathematics only; what makes a signature count is here. A key must have been valid when it signed:
-//! one that has expired since still vouches for what it signed before, as releases outlive the keys that signed them.
+//! one that has expired since still proves what it signed before, as releases outlive the keys that signed them.
 //!
 //! Source: RFC 9580, sections 5.2.3 (subpackets) and 10.1 (what belongs to a key); GnuPG's and OpenTofu's practice.
 
@@ -248,7 +248,7 @@ fn life_of_subkey(
     }
 }
 
-/// A key that was only replaced or retired still vouches for what it signed before.
+/// A key that was only replaced or retired still proves what it signed before.
 fn revokes(revocation: &Signature, signed: Timestamp) -> bool {
     let is_soft =
         matches!(revocation.revocation_reason_code(), Some(RevocationCode::KeySuperseded | RevocationCode::KeyRetired));

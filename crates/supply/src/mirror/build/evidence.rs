@@ -17,7 +17,7 @@ use airtight_provider::{PackageId, Timestamp};
 /// What the evidence in a mirror says for a package there, where only these keys count; null where it speaks against it:
 /// others signed, or the signed list does not have the package.
 ///
-/// Of an unpacked package without its archive, only the record knows the archive's `zh:`, which vouches for nothing.
+/// Of an unpacked package without its archive, only the record knows the archive's `zh:`, which proves nothing.
 pub(super) fn voucher(
     mirror: &Utf8Path,
     id: &PackageId,
@@ -55,7 +55,7 @@ pub(super) fn keep(
     let directory = directory(&id.address, &id.version);
     hold.mirror.make(&directory)?;
     let mirror = hold.mirror.path_of(Utf8Path::new(""));
-    // One that cannot be read is made anew.
+    // One that cannot be read is made again.
     let mut record = Record::read(&mirror, &id.address, &id.version).ok().flatten().unwrap_or_else(|| Record {
         schema: SCHEMA.to_owned(),
         address: id.address.to_string(),

@@ -33,7 +33,7 @@ struct Archive {
     url: String,
 }
 
-/// Writes the files anew for every archive that is in the mirror.
+/// Writes the files again for every archive in the mirror.
 ///
 /// # Errors
 /// Fails where the mirror cannot be walked, or an archive not be read.

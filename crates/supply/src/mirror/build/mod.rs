@@ -2,7 +2,7 @@
 //!
 //! A package counts only as what the lock files that need it say it is: it must match a hash of every one of them. What
 //! comes from a registry must also be listed in the release's signed checksums. Sources are asked in the order given; the
-//! first that has a package that counts is used, and what the others had is told.
+//! first one with an acceptable package wins, and packages rejected from the others are reported.
 //!
 //! Killed at any moment it leaves a mirror whose packages are whole: everything is written beside, synced, and renamed.
 //! The next call continues downloads and takes what is there and matches.
@@ -75,7 +75,7 @@ pub enum Outcome {
         /// Another package was in its place, which did not match.
         replaced: bool,
     },
-    /// With its size, where the source tells it.
+    /// With its size, if the source knows it.
     WouldFetch { source: String, size_bytes: Option<u64> },
     /// One reason for each source.
     Failed(Vec<String>),

@@ -41,7 +41,7 @@ impl Hashes {
     }
 }
 
-/// What vouches for a package beside lock files.
+/// What proves a package, apart from lock files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Voucher {
     Nobody,

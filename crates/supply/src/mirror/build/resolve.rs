@@ -63,7 +63,7 @@ pub fn requirements(
 }
 
 fn install_modules(engine: &Engine) -> String {
-    format!("install its modules by `{} get` in that directory, where there is network", engine.name)
+    format!("install its modules with `{} get` in that directory, on a machine with network access", engine.name)
 }
 
 /// Chooses a version and adds it to the demand.

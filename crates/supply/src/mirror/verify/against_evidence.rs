@@ -209,6 +209,6 @@ impl Release {
 
 fn invalid(path: &Utf8Path, reason: &str, severity: Severity) -> Finding {
     Finding::new(Code::EvidenceInvalid, severity, Owner::Image, format!("this evidence proves nothing: {reason}"))
-        .help("Fetch it again where there is network, or remove it with the package that it was for.")
+        .help("Download it again on a machine with network access, or remove it with the package that it was for.")
         .at(Place::file(path), "")
 }

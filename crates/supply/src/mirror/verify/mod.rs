@@ -1,5 +1,5 @@
 //! A mirror against everything that speaks of it: its evidence, its seal, its index files, lock files. Both ways: what
-//! is missing, what is there and nobody names, what lies where no engine looks.
+//! is missing, which packages no lock file needs, which files the engines ignore.
 
 mod against_evidence;
 mod against_index;
@@ -32,7 +32,7 @@ pub struct Request<'a> {
     /// beside them.
     pub keys: &'a Keys,
     pub now: Timestamp,
-    /// What has to vouch for the seal; without it, a seal is only compared.
+    /// What must prove the seal; without it, a seal is only compared.
     pub seal: Option<&'a Seal>,
     pub progress: Progress<'a>,
 }
@@ -83,7 +83,7 @@ pub fn verify(request: &Request<'_>) -> anyhow::Result<Verification> {
         if let Err(reason) = machine::check(&path, package.layout(), &id) {
             verification.findings.push(
                 Finding::new(Code::PackageWrongMachine, Severity::Error, Owner::Image, reason)
-                    .help("Replace the package by that of the right platform.")
+                    .help("Replace the package with the one for the right platform.")
                     .at(Place::file(&path), ""),
             );
         }
@@ -100,7 +100,7 @@ pub fn verify(request: &Request<'_>) -> anyhow::Result<Verification> {
             let summary = format!("{} is not verified: there is nothing to compare it with", verified.id);
             verification.findings.push(
                 Finding::new(Code::PackageUnverified, Severity::Warning, Owner::Image, summary)
-                    .help("Name a lock file that has it by --lock, the keys that sign releases by --allow-key, or what vouches for the seal.")
+                    .help("Name a lock file that has it (--lock), the publisher's keys (--allow-key), or the seal (--seal-digest, --seal-key).")
                     .at(Place::file(walked.base.join(&verified.package.path)), ""),
             );
         }
@@ -111,6 +111,6 @@ pub fn verify(request: &Request<'_>) -> anyhow::Result<Verification> {
 /// A package that differs from what somebody says of it.
 fn mismatch(mirror: &Mirror, package: &SealedPackage, summary: String) -> Finding {
     Finding::new(Code::PackageMismatch, Severity::Error, Owner::Image, summary)
-        .help("Where there is network, fetch the package from its origin registry again, and find out what changed it.")
+        .help("On a machine with network access, download the package from its origin registry again, and find out what changed it.")
         .at(Place::file(mirror.base.join(&package.path)), "")
 }
