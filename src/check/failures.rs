@@ -2,9 +2,12 @@
 
 use camino::Utf8PathBuf;
 
+use super::shell_quoting::quoted;
+use super::state;
 use crate::domain::{EngineName, ProviderAddress};
 use crate::finding::{Code, Finding, Owner, Severity, plural};
-use crate::predict::{Facts, Failure, Origin, Prediction, Step};
+use crate::predict::{Cause, Facts, Failure, Origin, Prediction};
+use crate::read::init_arguments::{ArgumentOrigin, Flag};
 
 /// One error for each failure of the prediction, in its order. A mirror that cannot be searched fails every provider
 /// alike, and is said once.
@@ -87,6 +90,15 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
     let program = facts.engine.name;
     let platform = &facts.platform;
     let names = failure.providers.iter().map(|address| address.for_display(program)).collect::<Vec<_>>().join(" ");
+    match &failure.cause {
+        Some(Cause::State(kind)) => return state::fix(facts, kind),
+        Some(Cause::LegacyInState(address)) => return state::fix_legacy(facts, address),
+        Some(Cause::LockFile(unlikely)) => {
+            return (Owner::Repository, unlikely.fix(&quoted(facts.lock.path.as_str())));
+        }
+        Some(Cause::LockSet { unlocked, unused }) => return (Owner::Repository, lock_set(facts, unlocked, unused)),
+        None => {}
+    }
     match failure.code {
         Code::ProviderMissing if only_state(prediction, failure) => {
             (Owner::Repository, only_in_state(facts, prediction, failure))
@@ -140,10 +152,6 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
              the hosts under `reachable` and the method under `also`."
                 .to_owned(),
         ),
-        Code::LockFileReadonly => (
-            Owner::Repository,
-            format!("Run `{program} init` once without `-lockfile=readonly`, and commit the lock file."),
-        ),
         Code::EngineVersionRefused => (
             Owner::Repository,
             format!("Change the version constraint, or use an image with another {}.", program.title()),
@@ -158,26 +166,6 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
         Code::InitArgumentsInvalid => (
             Owner::Administrator,
             "Correct the arguments of `init`, or TF_CLI_ARGS and TF_CLI_ARGS_init in the stack's environment.".to_owned(),
-        ),
-        Code::StateInvalid if failure.summary.contains("TF_WORKSPACE") => (
-            Owner::Administrator,
-            "Unset TF_WORKSPACE in the stack's environment, or name a workspace there: letters, digits and any of \
-             `-_.~$&+:=@`."
-                .to_owned(),
-        ),
-        Code::StateInvalid if failure.step == Step::Backend => (
-            Owner::Repository,
-            "Remove what an earlier `init` left in the data directory (usually `.terraform`), also from the repository, \
-             or add `-reconfigure` to the arguments of `init`; `-migrate-state` copies states from one backend to the \
-             other."
-                .to_owned(),
-        ),
-        Code::StateInvalid => (
-            Owner::Administrator,
-            format!(
-                "Look at the state where it can be reached, `{program} state pull`, and mend it or restore an earlier \
-                 version before the run."
-            ),
         ),
         Code::ConstraintInvalid => (
             Owner::Repository,
@@ -212,6 +200,29 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
         ),
         code => (Owner::Repository, format!("Read what it takes: `airtight explain {code}`")),
     }
+}
+
+/// `-lockfile=readonly` and another set of providers. What the mirror holds must not become what is locked.
+fn lock_set(facts: &Facts, unlocked: &[ProviderAddress], unused: &[ProviderAddress]) -> String {
+    let (program, platform) = (facts.engine.name, &facts.platform);
+    let names = |addresses: &[ProviderAddress]| {
+        let names = addresses.iter().map(|address| address.for_display(program).to_string());
+        names.collect::<Vec<_>>().join(" ")
+    };
+    let mut help = Vec::new();
+    if !unlocked.is_empty() {
+        let names = names(unlocked);
+        help.push(format!(
+            "Where there is network, run `{program} providers lock -platform={platform} {names}`, and commit the lock file."
+        ));
+    }
+    if !unused.is_empty() {
+        help.push(format!("Remove the entry that nothing needs from the lock file: {}.", names(unused)));
+    }
+    if let Some(variable) = facts.init.origin(Flag::Lockfile).and_then(ArgumentOrigin::variable) {
+        help.push(format!("`-lockfile=readonly` comes from {variable}."));
+    }
+    help.join(" ")
 }
 
 /// The mirrors that cannot be searched, as configured.

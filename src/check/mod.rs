@@ -3,6 +3,7 @@
 //! A prediction says what the engine will do; a verdict is ours, and stricter: what an engine would let pass
 //! unverified, we refuse.
 
+pub mod arguments;
 pub mod cli_config;
 pub mod executables;
 pub mod failures;
@@ -15,6 +16,7 @@ pub mod readonly;
 pub mod rules;
 mod shell_quoting;
 pub mod stack_files;
+pub mod state;
 pub mod surroundings;
 pub mod unseen;
 pub mod verdict;

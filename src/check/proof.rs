@@ -1,5 +1,6 @@
 //! Every provider that `init` would install is proven by a hash of the lock file: stricter than the engines.
 
+use super::shell_quoting::quoted;
 use crate::domain::{EngineName, Hash, HashScheme, Layout};
 use crate::finding::{Code, Finding, Owner, Place, Severity};
 use crate::predict::{Facts, Origin, Prediction, ProviderPrediction, Status};
@@ -90,7 +91,11 @@ fn from_predecessor(provider: &ProviderPrediction, predecessor: &ProviderLock) -
 
 fn without_entry(facts: &Facts, provider: &ProviderPrediction, package: &str) -> Finding {
     let address = &provider.requirement.address;
-    let why = if facts.lock.exists { "the lock file does not name it" } else { "there is no lock file" };
+    let why = match &facts.lock.misnamed {
+        Some(path) => format!("there is no `.terraform.lock.hcl`, only `{path}`, which engines do not read"),
+        None if facts.lock.exists => "the lock file does not name it".to_owned(),
+        None => "there is no lock file".to_owned(),
+    };
     let version = provider.selected.as_ref().map(|selected| format!(" {}", selected.id.version)).unwrap_or_default();
     Finding::new(
         Code::ProviderNotLocked,
@@ -103,6 +108,10 @@ fn without_entry(facts: &Facts, provider: &ProviderPrediction, package: &str) ->
 
 fn lock_command(facts: &Facts, provider: &ProviderPrediction, is_one_of_many: bool) -> String {
     let program = facts.engine.name;
+    if let Some(path) = &facts.lock.misnamed {
+        let (from, to) = (quoted(path.as_str()), quoted(facts.lock.path.as_str()));
+        return format!("Give the lock file its name, and commit it: `mv {from} {to}`");
+    }
     let only_state = !provider.requirement.origins.is_empty()
         && provider.requirement.origins.iter().all(|origin| matches!(origin, Origin::State { .. }));
     let first =

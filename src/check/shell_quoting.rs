@@ -15,6 +15,16 @@ pub(super) enum Quoting {
     Comment,
 }
 
+/// A text as one word of a command: bare if nothing in it means anything to a shell.
+pub(super) fn quoted(text: &str) -> String {
+    let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./+:=@,".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_bare) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 /// What surrounds each occurrence of a word; and what the text ends in, [`Quoting::Bare`] where all quotes are closed.
 pub(super) fn around(text: &str, word: &str) -> (Vec<Quoting>, Quoting) {
     let mut found = Vec::new();

@@ -93,7 +93,7 @@ pub fn read(
         }
     }
     if !init.plugin_dirs.is_empty() {
-        methods = init.plugin_dirs.iter().map(|path| filesystem_mirror(path.as_str())).collect();
+        methods = init.plugin_dirs.iter().map(|given| filesystem_mirror(given.value.as_str())).collect();
     }
     facts.sources.methods = methods
         .into_iter()

@@ -11,7 +11,8 @@ use super::seal::Seals;
 use crate::finding::{Finding, Sources};
 use crate::predict::{self, Contents, Digests, Facts, Prediction, Selection};
 use crate::read::environment::Environment;
-use crate::read::init_arguments::InitArguments;
+use crate::read::init_arguments::{ArgumentOrigin, Given, InitArguments, Remark};
+use crate::read::state::StateQuestion;
 use crate::read::{configuration, installed, lock_file, state};
 
 /// What a prediction is asked for, besides its surroundings.
@@ -52,7 +53,6 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
         environment.cli_args.as_deref(),
         environment.cli_args_init.as_deref(),
         question.init_arguments,
-        engine,
     );
     let root_module = match &init.chdir {
         Some(directory) => context.launch_directory.join(directory),
@@ -62,20 +62,22 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
         && let Err(error) = root_module.join(".").as_std_path().metadata()
     {
         let reason = crate::digest::os_error::describe("chdir", directory.as_std_path(), &error);
-        init.errors.push(format!("Error handling -chdir option: {reason}"));
+        init.remarks.push(Given { value: Remark::DirectoryMissing { reason }, origin: ArgumentOrigin::CommandLine });
     }
     let data_dir = data_dir(environment, &root_module);
     let mut sources = Sources::default();
     let configuration = configuration::read(&root_module, &data_dir, &init.test_directory, engine, &mut sources);
     let lock = lock_file::read(&root_module, engine.name, &mut sources);
-    let mut state = state::read(
-        &root_module,
-        &data_dir,
-        environment.workspace.as_deref(),
-        configuration.root.backend.as_ref(),
-        &init,
+    let mut state = state::read(&StateQuestion {
+        root_module: &root_module,
+        data_dir: &data_dir,
+        repository: context.repository,
+        workspace: environment.workspace.as_deref(),
+        backend: configuration.root.backend.as_ref(),
+        has_encryption: configuration.root.has_encryption || environment.has_encryption,
+        init: &init,
         engine,
-    );
+    });
     if let Some(path) = &settings.state {
         let given = state::read_given(path, engine).map_err(|error| NamedFileError {
             what: "the given state",

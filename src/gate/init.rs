@@ -23,6 +23,8 @@ pub fn judge(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<(
     let Gathered { facts, prediction, digests, .. } = &gathered;
     let mirrors = facts.sources.mirrors();
     let mut findings = check::failures::check(facts, prediction);
+    findings.extend(check::state::check(facts));
+    findings.extend(check::arguments::check(facts));
     findings.extend(check::proof::check(facts, prediction));
     findings.extend(check::lock_file::check(facts, prediction));
     findings.extend(check::readonly::check(facts, prediction));

@@ -1,5 +1,6 @@
 //! What the engine reports, and in which order: which failure hides which.
 
+use super::Cause;
 use crate::domain::{Engine, ProviderAddress};
 use crate::finding::{Code, Place};
 
@@ -14,6 +15,8 @@ pub struct Failure {
     pub detail: String,
     pub providers: Vec<ProviderAddress>,
     pub places: Vec<Place>,
+    /// What exactly it comes from, for the fix.
+    pub cause: Option<Cause>,
     /// The engine stops before it comes to this.
     pub hidden: bool,
 }
@@ -27,6 +30,7 @@ impl Failure {
             detail: detail.into(),
             providers: Vec::new(),
             places: Vec::new(),
+            cause: None,
             hidden: false,
         }
     }
@@ -34,6 +38,12 @@ impl Failure {
     #[must_use]
     pub(super) fn of(mut self, provider: &ProviderAddress) -> Self {
         self.providers.push(provider.clone());
+        self
+    }
+
+    #[must_use]
+    pub(super) fn because(mut self, cause: Cause) -> Self {
+        self.cause = Some(cause);
         self
     }
 

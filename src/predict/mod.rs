@@ -4,6 +4,7 @@
 //! hashes what is still wanted ([`Selection::wanted_digests`], until it names nothing more); [`predict`] says what comes
 //! of it.
 
+mod cause;
 mod core_version;
 mod derivation;
 mod failure;
@@ -16,6 +17,7 @@ mod selection;
 #[cfg(test)]
 mod testing;
 
+pub use cause::Cause;
 pub use derivation::derivation;
 pub use failure::{Failure, Step};
 

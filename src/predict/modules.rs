@@ -4,12 +4,11 @@
 
 use camino::Utf8Path;
 
-use super::{Assumption, Facts, Failure, Step, core_version};
-use crate::domain::{Engine, EngineName, Quoted};
+use super::{Assumption, Cause, Facts, Failure, Step, core_version};
+use crate::domain::Quoted;
 use crate::finding::{Code, Place};
 use crate::read::Problem;
 use crate::read::configuration::{ChildModule, InstallationRecord, MissingModule, Module, ModuleSource};
-use crate::read::state::{UNREAD_SETTINGS, UNSUPPORTED_BACKEND};
 
 /// What stops the engine, or what could not be seen, before it asks for providers.
 #[derive(Default)]
@@ -89,10 +88,8 @@ impl Before {
     }
 
     fn arguments(&mut self, facts: &Facts) {
-        for error in &facts.init.errors {
-            let summary = argument_summary(&facts.engine, error);
-            let detail = if summary == error { "" } else { error.as_str() };
-            self.failures.push(Failure::new(Step::Arguments, Code::InitArgumentsInvalid, summary, detail));
+        for remark in &facts.init.remarks {
+            self.assume(Code::InitArgumentsInvalid, remark.to_string());
         }
         if facts.init.from_module.is_some() && has_configuration(facts) {
             self.failures.push(Failure::new(
@@ -129,7 +126,7 @@ impl Before {
             !facts.engine.refuses_root_module_first() && !facts.engine.installs_state_providers_apart();
         let step = if is_passed_over {
             Step::ModuleTree
-        } else if root.is_unread_in_part && is_state_first && !facts.state.errors.is_empty() && reads_state(facts) {
+        } else if root.is_unread_in_part && is_state_first && !facts.state.problems.is_empty() && reads_state(facts) {
             // What the engine makes of the rest of such a file says which of them it comes to first.
             Step::State
         } else {
@@ -166,24 +163,22 @@ impl Before {
     }
 
     fn state(&mut self, facts: &Facts) {
-        if opens_backend(facts) && (facts.lock.errors.is_empty() || !facts.state.is_behind_lock) {
-            for problem in &facts.state.backend_errors {
-                let is_early = facts.engine.installs_state_providers_apart() && problem.summary == UNSUPPORTED_BACKEND;
-                let step = if is_early { Step::RootModule } else { Step::Backend };
-                let code = match problem.place.position {
-                    Some(_) => Code::ConfigurationInvalid,
-                    None if problem.summary == UNREAD_SETTINGS => Code::InitArgumentsInvalid,
-                    None => Code::StateInvalid,
-                };
-                self.problems(step, code, std::slice::from_ref(problem));
+        if reads_state(facts) {
+            for problem in &facts.state.problems {
+                self.failures.push(
+                    Failure::new(
+                        Step::State,
+                        Code::StateInvalid,
+                        problem.kind.engine_summary(),
+                        problem.kind.to_string(),
+                    )
+                    .at(&problem.place)
+                    .because(Cause::State(problem.kind.clone())),
+                );
             }
         }
-        self.problems(Step::VariablesFiles, Code::StateInvalid, &facts.state.workspace_errors);
-        if reads_state(facts) {
-            self.problems(Step::State, Code::StateInvalid, &facts.state.errors);
-        }
-        if let Some(reason) = &facts.state.unseen {
-            self.assume(Code::StateUnseen, reason);
+        if let Some(unseen) = &facts.state.unseen {
+            self.assume(Code::StateUnseen, unseen.to_string());
         }
     }
 
@@ -292,15 +287,16 @@ impl Before {
     fn lock(&mut self, facts: &Facts) {
         self.not_understood(&facts.lock.not_understood);
         // Without a backend to open, the engine does not look at it before it prepares for providers.
-        let is_closed = !facts.state.backend_errors.is_empty() && !facts.state.is_behind_lock;
-        let is_read_early = facts.init.backend && !is_closed && !facts.engine.installs_state_providers_apart();
+        let is_read_early = facts.init.backend && !facts.engine.installs_state_providers_apart();
         let step = if is_read_early { Step::Lock } else { Step::Preparation };
         for problem in &facts.lock.errors {
             let summary = match step {
                 Step::Lock => format!("failed to read dependency lock file: {}", problem.summary),
                 _ => problem.summary.clone(),
             };
-            self.failures.push(Failure::new(step, Code::LockFileInvalid, summary, &problem.detail).at(&problem.place));
+            let mut failure = Failure::new(step, Code::LockFileInvalid, summary, &problem.detail).at(&problem.place);
+            failure.cause = facts.lock.unlikely.map(Cause::LockFile);
+            self.failures.push(failure);
         }
     }
 
@@ -315,31 +311,6 @@ impl Before {
             let text = format!("{}: {}", at(&problem.place), problem.summary);
             self.assume(Code::ConfigurationNotUnderstood, text);
         }
-    }
-}
-
-/// What the engine calls an error in the arguments.
-///
-/// Source: OpenTofu `internal/command/arguments/init.go`, `cmd/tofu/main.go`; Terraform's files of the same names.
-fn argument_summary<'a>(engine: &Engine, error: &'a str) -> &'a str {
-    let is_tofu = engine.name == EngineName::Tofu;
-    match error {
-        _ if error.starts_with("Too many command line arguments") => {
-            if is_tofu {
-                "Unexpected argument"
-            } else {
-                error
-            }
-        }
-        _ if error.starts_with("Error handling -chdir option") || error.starts_with("Invalid -chdir option") => error,
-        _ if error.contains("mutually") => {
-            if is_tofu {
-                "Wrong combination of options"
-            } else {
-                "Invalid init options"
-            }
-        }
-        _ => "Failed to parse command-line flags",
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Assumption, Facts, Failure, Origin, Requirement, Step};
+use super::{Assumption, Cause, Facts, Failure, Origin, Requirement, Step};
 use crate::domain::{
     AddressError, ConstraintError, EngineName, ProviderAddress, Quoted, SourceAddress, VersionConstraints,
 };
@@ -222,10 +222,11 @@ impl Collector<'_> {
         let mut found = Vec::new();
         self.by_address.retain(|address, requirement| {
             let is_built_in = address.is_built_in_to(&facts.engine);
+            let is_of_state = requirement.origins.iter().all(|origin| matches!(origin, Origin::State { .. }));
             let refusal = if address.is_legacy() {
                 Some((
                     Step::Preparation,
-                    Code::ProviderAddressInvalid,
+                    if is_of_state { Code::StateInvalid } else { Code::ProviderAddressInvalid },
                     "Invalid legacy provider address",
                     legacy(address),
                 ))
@@ -241,6 +242,10 @@ impl Collector<'_> {
         for (requirement, (step, code, summary, detail)) in found {
             let mut failure = Failure::new(step, code, summary, detail).of(&requirement.address);
             failure.places = requirement.origins.iter().filter_map(Origin::place).cloned().collect();
+            if code == Code::StateInvalid {
+                failure.places = facts.state.path.iter().map(Place::file).collect();
+                failure.cause = Some(Cause::LegacyInState(requirement.address.clone()));
+            }
             if requirement.is_certain {
                 self.failures.push(failure);
             } else {

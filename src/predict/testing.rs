@@ -72,6 +72,8 @@ impl Case {
                 locks: Vec::new(),
                 errors: Vec::new(),
                 warnings: Vec::new(),
+                unlikely: None,
+                misnamed: None,
                 not_understood: Vec::new(),
                 text: Arc::from(""),
             },

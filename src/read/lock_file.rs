@@ -16,6 +16,7 @@ use super::native_syntax::NativeFile;
 use super::native_syntax::constant::{Constant, evaluate};
 use super::native_syntax::schema::{BodySchema, Unknown};
 use super::text_file::{self, TextFileError};
+use super::unlikely_text::UnlikelyText;
 use crate::domain::{EngineName, Hash, ProviderAddress, SourceAddress, Version, VersionConstraints};
 use crate::finding::{Place, Sources};
 
@@ -40,6 +41,10 @@ pub struct LockFile {
     /// Any one of these and the engine queries no provider at all.
     pub errors: Vec<Problem>,
     pub warnings: Vec<Problem>,
+    /// Something else that has got into the file's place: then it is the only error.
+    pub unlikely: Option<UnlikelyText>,
+    /// If there is no lock file: one that has lost its name on the way here. Engines do not look at it.
+    pub misnamed: Option<Utf8PathBuf>,
     /// What we cannot read and the engine perhaps can; such entries are not in `locks`.
     pub not_understood: Vec<Problem>,
     pub text: Arc<str>,
@@ -91,8 +96,29 @@ pub fn read(root_module: &Utf8Path, engine: EngineName, sources: &mut Sources) -
     }
     if exists {
         sources.insert(&path, lock_file.text.clone());
+    } else {
+        lock_file.misnamed = misnamed(root_module);
     }
     lock_file
+}
+
+/// Uploads that leave out files beginning with a dot, editors and merges rename it; or it is one directory too high.
+fn misnamed(root_module: &Utf8Path) -> Option<Utf8PathBuf> {
+    const NAMES: [&str; 7] = [
+        "terraform.lock.hcl",
+        ".terraform.lock.hcl.txt",
+        ".terraform.lock.hcl.orig",
+        ".terraform.lock.hcl.bak",
+        ".terraform.lock",
+        ".terraform-lock.hcl",
+        "../.terraform.lock.hcl",
+    ];
+    let paths = NAMES.iter().map(|name| root_module.join(name));
+    let mut paths = paths.filter(|path| path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()));
+    paths.find(|path| {
+        let text = text_file::read(path, LIMIT_BYTES).unwrap_or_default();
+        text.lines().any(|line| line.trim_start().starts_with("provider \""))
+    })
 }
 
 /// What the engine would make of a text, were it the file's.
@@ -104,8 +130,24 @@ fn interpret(path: &Utf8Path, exists: bool, bytes: &[u8], engine: EngineName) ->
     let file = NativeFile::parse(bytes);
     let mut reader = Reader { engine, path, file, errors: Vec::new(), not_understood: Vec::new() };
     let (locks, warnings) = reader.read_body();
-    let Reader { file, errors, not_understood, .. } = reader;
-    LockFile { path: path.to_owned(), exists, locks, errors, warnings, not_understood, text: file.text }
+    let Reader { file, mut errors, not_understood, .. } = reader;
+    let unlikely = UnlikelyText::of(bytes).filter(|_| !errors.is_empty());
+    if let Some(unlikely) = unlikely {
+        errors.truncate(1);
+        errors[0].detail = format!("the lock file {unlikely}");
+        errors[0].place = Place::file(path);
+    }
+    LockFile {
+        path: path.to_owned(),
+        exists,
+        locks,
+        errors,
+        warnings,
+        unlikely,
+        misnamed: None,
+        not_understood,
+        text: file.text,
+    }
 }
 
 struct Reader<'a> {

@@ -19,6 +19,7 @@ pub mod seal;
 pub mod settings;
 pub mod state;
 pub mod text_file;
+pub mod unlikely_text;
 pub mod workflow;
 pub mod yaml_document;
 

@@ -202,6 +202,7 @@ fn terraform_from_1_15_leaves_overridden_providers_out() {
 
 mod modules {
     use super::*;
+    use crate::read::state::{StateProblem, StateProblemKind, Unseen};
 
     fn registry() -> ModuleSource {
         ModuleSource::Registry { host: "registry.terraform.io".to_owned(), normalized: "x".to_owned() }
@@ -295,7 +296,7 @@ mod modules {
     #[test]
     fn an_unseen_state_leaves_a_certain_failure_and_makes_success_unknown() {
         let mut case = Case::null();
-        case.facts.state.unseen = Some("the backend `s3` is remote".to_owned());
+        case.facts.state.unseen = Some(Unseen::Backend { kind: "s3".to_owned() });
         assert_eq!(case.predict().init, Outcome::Failure);
         case.unpacked(NULL, "1.0.0", Ok(A));
         let prediction = case.predict();
@@ -316,7 +317,8 @@ mod modules {
         let problem =
             |path: &str| Problem { summary: "broken".to_owned(), detail: String::new(), place: place(path, 1) };
         let mut case = Case::new(terraform("1.11.4"));
-        case.facts.state.errors.push(problem("terraform.tfstate"));
+        let kind = StateProblemKind::NotAState;
+        case.facts.state.problems.push(StateProblem { kind, place: place("terraform.tfstate", 1) });
         case.facts.lock.errors.push(problem(".terraform.lock.hcl"));
         assert_eq!(shown(&case), [Code::LockFileInvalid]);
         case.facts.init.backend = false;
