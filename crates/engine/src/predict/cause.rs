@@ -1,0 +1,20 @@
+//! What exactly a failure comes from: the kinds that decide its fix.
+
+use crate::state::StateProblemKind;
+use airtight_provider::ProviderAddress;
+use airtight_provider::unlikely_text::UnlikelyText;
+
+/// The cause of a failure, where its code alone does not decide the fix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    State(StateProblemKind),
+    /// An address without namespace that only the state has.
+    LegacyInState(ProviderAddress),
+    /// Something else has got into the place of the lock file.
+    LockFile(UnlikelyText),
+    /// The lock file would have to change: providers without an entry, and entries that nothing needs.
+    LockSet {
+        unlocked: Vec<ProviderAddress>,
+        unused: Vec<ProviderAddress>,
+    },
+}

@@ -1,0 +1,88 @@
+//! What the environment does to a run: left as it is, but judged.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use airtight_engine::init_arguments::ArgumentOrigin;
+use airtight_engine::predict::Facts;
+use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_hcl::Place;
+
+/// Judges `-plugin-dir`, `TF_REATTACH_PROVIDERS`, the plugin cache and development overrides.
+///
+/// `trusted` are the mirrors of the settings, with their links resolved as far as they are there; `resolve` does the
+/// same for another path.
+pub fn check(facts: &Facts, trusted: &[Utf8PathBuf], resolve: &dyn Fn(&Utf8Path) -> Utf8PathBuf) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for given in &facts.init.plugin_dirs {
+        let directory = &given.value;
+        let real = resolve(&facts.root_module.join(directory));
+        if !trusted.contains(&real) {
+            findings.push(plugin_dir(facts, directory, &real, given.origin));
+        }
+    }
+    for address in &facts.reattached {
+        findings.push(
+            Finding::new(
+                Code::ProviderReattached,
+                Severity::Error,
+                Owner::Administrator,
+                format!("TF_REATTACH_PROVIDERS hands `{address}` to a process that already runs"),
+            )
+            .detail("The engine would talk to that process instead of the installed package, and nothing proves what it is.")
+            .help("Remove TF_REATTACH_PROVIDERS from the stack's environment."),
+        );
+    }
+    for address in &facts.sources.dev_overrides {
+        findings.push(
+            Finding::new(
+                Code::CliConfigDevOverrides,
+                Severity::Error,
+                Owner::Administrator,
+                format!("the CLI configuration overrides `{address}` by a development build"),
+            )
+            .detail("Later commands would run that build without looking at the lock file.")
+            .help("Remove `dev_overrides` from the CLI configuration."),
+        );
+    }
+    if let Some(cache) = &facts.plugin_cache {
+        findings.push(
+            Finding::new(
+                Code::PluginCacheBesideMirror,
+                Severity::Warning,
+                Owner::Administrator,
+                format!("a plugin cache is set beside the mirror: `{}`", cache.path),
+            )
+            .detail(
+                "The engine puts links into the mirror there, or copies from it; whoever shares the cache later finds links \
+                 that lead nowhere, and whoever can write it can change what runs here.",
+            )
+            .help("Unset TF_PLUGIN_CACHE_DIR for this stack: with a mirror on disk it saves nothing.")
+            .at(Place::file(&cache.path), ""),
+        );
+    }
+    findings
+}
+
+/// A directory outside the root module may be the image's own mirror under a name that airtight was not given.
+fn plugin_dir(facts: &Facts, directory: &Utf8Path, real: &Utf8Path, origin: ArgumentOrigin) -> Finding {
+    let remove = match origin.variable() {
+        Some(variable) => format!("Remove the flag from {variable}"),
+        None => "Remove the flag from the arguments of `init`".to_owned(),
+    };
+    let is_of_image = directory.is_absolute() && !real.starts_with(&facts.root_module);
+    let (owner, help) = if is_of_image {
+        let settings = format!("`mirror: [{directory}]` in /etc/airtight/settings.yml");
+        (Owner::Image, format!("If the image keeps its mirror there, name it: {settings}. {remove} in any case."))
+    } else {
+        (Owner::Administrator, format!("{remove}. Name mirrors in the image's settings."))
+    };
+    Finding::new(
+        Code::EngineArgumentsRefused,
+        Severity::Error,
+        owner,
+        format!("`-plugin-dir={directory}` in {} is not the mirror", origin.name()),
+    )
+    .detail("With -plugin-dir the engine looks nowhere else, so the mirror and its proofs would not count.")
+    .help(help)
+    .at(Place::file(directory), "")
+}

@@ -1,0 +1,201 @@
+//! The one CLI configuration of a run: what the worker and the stack wrote, with our provider installation.
+//!
+//! `TF_CLI_CONFIG_FILE` replaces, it does not merge: pointing it at a file of our own hides the worker's
+//! `~/.terraformrc` and with it the credentials of Spacelift's registry. So every block of that file, then of the file
+//! that the variable named before we changed it, is carried over as text; `provider_installation` and the plugin cache
+//! are ours.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::context::real;
+use super::runtime_directory::RuntimeDirectory;
+use airtight_engine::cli_config;
+use airtight_engine::cli_config::CarriedBlock;
+use airtight_engine::environment::Environment;
+use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_hcl::Place;
+use airtight_provider::atomic_file;
+use airtight_provider::text_file;
+use airtight_provider::text_file::TextFileError;
+use airtight_provider::{Engine, EngineName};
+
+/// Larger files are no CLI configuration.
+const LIMIT_BYTES: u64 = 16 * 1024 * 1024;
+
+/// What is carried over, and from where.
+#[derive(Clone, Debug, Default)]
+pub struct Carried {
+    pub blocks: Vec<CarriedBlock>,
+    pub findings: Vec<Finding>,
+    /// What `TF_CLI_CONFIG_FILE` named before us, to be kept in `AIRTIGHT_CLI_CONFIG_SOURCE`.
+    pub source: Option<String>,
+}
+
+/// Collects the blocks of the worker's home file, then of the file that the variable named.
+///
+/// `repository` is the root of the checked-out source: a file below it gives nothing.
+pub fn carried(
+    environment: &Environment,
+    engine: &Engine,
+    launch_directory: &Utf8Path,
+    repository: &Utf8Path,
+) -> Carried {
+    let mut carried = Carried::default();
+    if let Some(home) = &environment.home {
+        let path = home.join(".terraformrc");
+        match text_file::read(&path, LIMIT_BYTES) {
+            Ok(text) => carried.add(&path, &text, engine),
+            Err(TextFileError::Missing) => {}
+            Err(error) => carried.findings.push(broken(&path, &error.to_string())),
+        }
+    }
+    carried.source = source(environment, launch_directory);
+    if let Some(source) = carried.source.clone() {
+        carried.add_named(&launch_directory.join(source), repository, engine);
+    }
+    carried
+}
+
+/// The variable's value before we changed it; a path of ours counts as unset.
+fn source(environment: &Environment, launch_directory: &Utf8Path) -> Option<String> {
+    let ours = RuntimeDirectory::place(environment);
+    [&environment.cli_config_file, &environment.cli_config_source]
+        .into_iter()
+        .flatten()
+        .find(|text| !text.is_empty() && !launch_directory.join(text).starts_with(&ours))
+        .cloned()
+}
+
+impl Carried {
+    fn add_named(&mut self, path: &Utf8Path, repository: &Utf8Path, engine: &Engine) {
+        let real = path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
+        if real.starts_with(repository) {
+            self.findings.push(
+                Finding::new(
+                    Code::CliConfigInRepository,
+                    Severity::Warning,
+                    Owner::Administrator,
+                    "TF_CLI_CONFIG_FILE names a file of the repository, which gives nothing here",
+                )
+                .detail(
+                    "Anyone who can open a pull request can change that file, so none of its blocks is carried over.",
+                )
+                .help(
+                    "Remove TF_CLI_CONFIG_FILE from the stack; for credentials or `host` blocks, mount a file whose \
+                     name ends in `.terraformrc` outside the repository.",
+                )
+                .at(Place::file(path), ""),
+            );
+            return;
+        }
+        match text_file::read(path, LIMIT_BYTES) {
+            Ok(text) => self.add(path, &text, engine),
+            Err(TextFileError::Missing) => self.findings.push(
+                Finding::new(
+                    Code::CliConfigMissing,
+                    Severity::Error,
+                    Owner::Administrator,
+                    "TF_CLI_CONFIG_FILE names a file that is not there",
+                )
+                .detail("The engine only warns of this, and then goes to the internet.")
+                .help("Mount the file, or remove TF_CLI_CONFIG_FILE from the stack's environment.")
+                .at(Place::file(path), ""),
+            ),
+            Err(error) => self.findings.push(broken(path, &error.to_string())),
+        }
+    }
+
+    /// The blocks' texts. Of arguments that come twice the last one counts, as if the files were read one after the other;
+    /// OpenTofu from 1.12 refuses a file that holds both.
+    pub fn texts(&self) -> Vec<String> {
+        let is_replaced = |index: usize, block: &CarriedBlock| {
+            block.is_argument
+                && self.blocks[index + 1..].iter().any(|later| later.is_argument && later.name == block.name)
+        };
+        let blocks = self.blocks.iter().enumerate().filter(|(index, block)| !is_replaced(*index, block));
+        blocks.map(|(_, block)| block.text.clone()).collect()
+    }
+
+    fn add(&mut self, path: &Utf8Path, text: &str, engine: &Engine) {
+        match cli_config::carried_blocks(path, text, engine) {
+            Ok(blocks) => self.blocks.extend(blocks),
+            Err(problem) => {
+                let mut finding = broken(path, &problem.detail);
+                finding.places.clear();
+                self.findings.push(finding.at(problem.place, ""));
+            }
+        }
+    }
+}
+
+fn broken(path: &Utf8Path, reason: &str) -> Finding {
+    Finding::new(
+        Code::CliConfigBroken,
+        Severity::Error,
+        Owner::Administrator,
+        format!("this CLI configuration cannot be carried over: {reason}"),
+    )
+    .detail("The engine would print this, drop the whole file with its credentials, and go to the internet.")
+    .help("Correct the file; the engines read HCL 1 here: double quotes, no functions, no expressions.")
+    .at(Place::file(path), "")
+}
+
+/// A `~/.tofurc`, which OpenTofu alone would read instead of the worker's `~/.terraformrc`; we carry the latter.
+pub fn shadowed(environment: &Environment, engine: &Engine) -> Option<Finding> {
+    let home = environment.home.as_ref()?;
+    let shadow = home.join(".tofurc");
+    (engine.name == EngineName::Tofu && shadow.exists()).then(|| {
+        Finding::new(
+            Code::CliConfigShadowed,
+            Severity::Warning,
+            Owner::Image,
+            "`~/.tofurc` hides the worker's `~/.terraformrc` from OpenTofu",
+        )
+        .detail(
+            "By itself OpenTofu would read only `~/.tofurc`, without the credentials that the worker writes. airtight \
+             carries over `~/.terraformrc` and nothing of this file.",
+        )
+        .help("Remove `~/.tofurc` from the image; what it holds besides belongs into a mounted `*.terraformrc` file.")
+        .at(Place::file(shadow), "")
+    })
+}
+
+/// The settings' `also` names an OCI mirror, and the engine knows none.
+pub fn method_unknown(engine: &Engine) -> Finding {
+    Finding::new(
+        Code::CliConfigMethodDropped,
+        Severity::Warning,
+        Owner::Image,
+        format!(
+            "`also` of the settings names an `oci_mirror`, which {} {} does not know",
+            engine.name.title(),
+            engine.version
+        ),
+    )
+    .detail("The engine would print an error with every command and drop the method, so it is left out.")
+    .help("Use OpenTofu 1.10 or later, or a `network_mirror`.")
+}
+
+/// Writes the file for one root module: mode 0600, outside the workspace, whole or not at all.
+///
+/// # Errors
+/// A finding that refuses: without this file the engine would go to the internet.
+pub fn write(runtime: &RuntimeDirectory, root_module: &Utf8Path, text: &str) -> Result<Utf8PathBuf, Box<Finding>> {
+    let path = runtime.file_for(&real(root_module), "cli-config.tfrc");
+    atomic_file::write_for_now(&path, text.as_bytes(), 0o600)
+        .map_err(|error| Box::new(unwritable(&path, &error.to_string())))?;
+    Ok(path)
+}
+
+/// The finding for a CLI configuration that cannot be written.
+pub fn unwritable(path: &Utf8Path, reason: &str) -> Finding {
+    Finding::new(
+        Code::CliConfigUnwritable,
+        Severity::Error,
+        Owner::Administrator,
+        format!("the CLI configuration cannot be written: {reason}"),
+    )
+    .detail("Without it the engine would use its defaults and go to the internet.")
+    .help("Make room under /tmp, or set XDG_RUNTIME_DIR to a directory that belongs to the run's user alone.")
+    .at(Place::file(path), "")
+}
