@@ -87,7 +87,8 @@ pub struct InitArguments {
     pub from_module: Option<String>,
     /// What is odd about them, for notes and warnings.
     pub remarks: Vec<Given<Remark>>,
-    origins: BTreeMap<Flag, ArgumentOrigin>,
+    /// Where the flag that counts came from.
+    pub origins: BTreeMap<Flag, ArgumentOrigin>,
 }
 
 /// Something odd about an argument. No text in it can be a value of a variable or of a backend's setting.

@@ -346,16 +346,18 @@ mod modules {
     }
 
     #[test]
-    fn wrong_arguments_come_before_everything_and_upgrade_conflicts_with_readonly() {
-        let mut case = Case::null();
-        case.facts.init.errors.push("flag provided but not defined: -get-plugins".to_owned());
-        assert_eq!(case.failures(), ["flag provided but not defined: -get-plugins"]);
-        case.facts.init.errors.clear();
+    fn odd_arguments_are_assumptions_and_upgrade_conflicts_with_readonly() {
+        let mut case = Case::null_locked("1.0.0", &[A]);
+        case.unpacked(NULL, "1.0.0", Ok(A));
+        case.facts.init = InitArguments::parse(None, None, &["-of-the-future".to_owned()]);
+        let prediction = case.predict();
+        assert_eq!((prediction.init, prediction.failures), (Outcome::Unknown, vec![]));
+        assert_eq!(prediction.assumptions[0].code, Code::InitArgumentsInvalid);
+        case.facts.init = InitArguments::default();
         case.facts.init.upgrade = true;
         case.facts.init.lockfile_readonly = true;
         let prediction = case.predict();
         assert_eq!(prediction.failures[0].summary, "The -upgrade flag conflicts with -lockfile=readonly.");
-        assert!(prediction.failures[1].hidden);
     }
 }
 
