@@ -63,6 +63,7 @@ macro_rules! families {
 }
 
 families! {
+    archive = "archive",
     cli_config = "cli-config",
     configuration = "configuration",
     lock_file = "lock-file",

@@ -27,6 +27,7 @@ pub fn judge(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<(
     let mut findings = check::failures::check(facts, prediction);
     findings.extend(check::state::check(facts));
     findings.extend(check::arguments::check(facts));
+    findings.extend(check::packages::check(prediction, &gathered.contents));
     findings.extend(check::proof::check(facts, prediction));
     findings.extend(check::lock_file::check(facts, prediction));
     findings.extend(check::readonly::check(facts, prediction));
@@ -52,6 +53,10 @@ fn executables(gathered: &Gathered) -> Vec<SelectedExecutable> {
     selected
         .filter_map(|selected| {
             let package = selected.package.as_ref()?;
+            let contents = gathered.contents.get(&package.path);
+            if contents.is_some_and(|contents| contents.problem.is_some()) {
+                return None;
+            }
             let address = selected.id.address.clone();
             let mut executable = executable::find(&package.path, package.layout, address.provider_type()).ok()??;
             if package.layout == Layout::Packed {

@@ -444,6 +444,41 @@ mod tests {
     }
 
     #[test]
+    fn something_else_in_its_place_is_the_only_error() {
+        use UnlikelyText::{GitLfsPointer, LinkAsText, MergeMarkers, Utf16};
+        let utf16 = "\u{feff}provider \"a/b\" {\r\n}\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+        let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
+        let merge = b"provider \"a/b\" {\n<<<<<<< HEAD\n=======\n>>>>>>> main\n}\n";
+        for (bytes, expected) in [
+            (&utf16[..], Utf16),
+            (pointer, GitLfsPointer),
+            (merge, MergeMarkers { line: 2 }),
+            (b"../../.terraform.lock.hcl", LinkAsText),
+        ] {
+            let lock_file = read_text(bytes, EngineName::Tofu);
+            assert_eq!((lock_file.unlikely, lock_file.errors.len()), (Some(expected), 1));
+        }
+    }
+
+    #[test]
+    fn a_lock_file_that_lost_its_name_is_found_beside() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap().join("source");
+        std::fs::create_dir(&root).unwrap();
+        let misnamed = || read(&root, EngineName::Tofu, &mut Sources::default()).misnamed;
+        assert_eq!(misnamed(), None);
+        let text = "provider \"registry.opentofu.org/a/b\" {\n}\n";
+        for name in ["../.terraform.lock.hcl", ".terraform.lock.hcl.txt", "terraform.lock.hcl"] {
+            std::fs::write(root.join(name), "nothing of the kind").unwrap();
+            let before = misnamed();
+            std::fs::write(root.join(name), text).unwrap();
+            assert_eq!(misnamed(), Some(root.join(name)), "{before:?}");
+        }
+        std::fs::write(root.join(FILE_NAME), text).unwrap();
+        assert_eq!(misnamed(), None);
+    }
+
+    #[test]
     fn every_fixture_has_exactly_the_findings_that_its_comments_state() {
         let directory = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/lock");
         let mut count = 0;

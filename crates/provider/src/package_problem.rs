@@ -28,11 +28,17 @@ pub enum PackageProblem {
     /// The second entry of a name whose first one forbids writing, for every user but root.
     #[error("open {name}: permission denied")]
     ReadOnlyTwice { name: String },
+    /// A file that its owner may not read: every user but root fails to hash it after it was extracted.
+    #[error("open {name}: permission denied")]
+    NotReadable { name: String },
     #[error("open {name}: invalid argument")]
     ZeroByte { name: String },
     /// A component of more than 255 bytes.
     #[error("open {name}: file name too long")]
     NameTooLong { name: String },
+    /// A path of more than 4,095 bytes, from the engine's directory on.
+    #[error("file name too long")]
+    PathTooLong,
     /// A method other than stored and deflated, by its number in the ZIP specification.
     #[error("zip: unsupported compression algorithm")]
     Compression { name: String, method: u16 },
@@ -71,6 +77,9 @@ impl PackageProblem {
             Self::Overlapping | Self::TooLarge { .. } => {
                 "Such an archive is made to exhaust whoever reads it. Fetch the package from its origin registry.".to_owned()
             }
+            Self::NotReadable { .. } | Self::ReadOnlyTwice { .. } => {
+                format!("Give its files ordinary modes: `chmod -R u+rw,a+rX`. {REPACK}")
+            }
             _ => format!("No file system takes these names. {REPACK}"),
         }
     }
@@ -86,8 +95,10 @@ impl PackageProblem {
                 format!("has `{name}` both as a file and as a directory")
             }
             Self::ReadOnlyTwice { name } => format!("has `{name}` twice, and the first one cannot be overwritten"),
+            Self::NotReadable { name } => format!("has `{name}` without permission to read it"),
             Self::ZeroByte { name } => format!("has a name with a zero byte (`{name}`)"),
             Self::NameTooLong { name } => format!("has a name of more than 255 bytes (`{name}`)"),
+            Self::PathTooLong => "has a path of more than 4,000 bytes".to_owned(),
             Self::Climbs { name } => format!("has a name with `..` (`{name}`)"),
             Self::Empty(_) => "is an empty archive".to_owned(),
             Self::Overlapping => "has entries that overlap".to_owned(),

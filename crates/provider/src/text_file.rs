@@ -155,4 +155,45 @@ mod tests {
             assert_eq!(read(name), expected.map(str::to_owned).map_err(str::to_owned), "{name}");
         }
     }
+
+    #[test]
+    fn no_link_leads_out_of_the_repository() {
+        use std::os::unix::fs::symlink;
+        let directory = tempfile::tempdir().unwrap();
+        let top = Utf8Path::from_path(directory.path()).unwrap();
+        let root = top.join("source");
+        fs::create_dir_all(root.join("sub")).unwrap();
+        for name in ["secret", "source/text", "source/sub/text"] {
+            fs::write(top.join(name), "text").unwrap();
+        }
+        symlink("../secret", root.join("out")).unwrap();
+        symlink("..", root.join("up")).unwrap();
+        symlink("sub/text", root.join("in")).unwrap();
+        symlink("sub", root.join("dir")).unwrap();
+        symlink("/dev/null", root.join("null")).unwrap();
+        symlink("secret", top.join("link")).unwrap();
+        symlink("source", top.join("alias")).unwrap();
+        let read = |path: &str| {
+            let read = read_inside(&top.join(path), &root, 100).map_err(|error| error.to_string());
+            read.map(|bytes| String::from_utf8(bytes).unwrap())
+        };
+        let leads_out = "a link leads out of the repository";
+        for (path, expected) in [
+            ("source/text", Ok("text")),
+            ("source/in", Ok("text")),
+            ("source/dir/text", Ok("text")),
+            ("source/null", Ok("")),
+            ("source/none", Err("the file does not exist")),
+            ("source/out", Err(leads_out)),
+            ("source/up/secret", Err(leads_out)),
+            ("source/sub/../../secret", Err(leads_out)),
+            ("alias/out", Err(leads_out)),
+            ("alias/text", Ok("text")),
+            // Outside, a file may be named, and a link may not.
+            ("secret", Ok("text")),
+            ("link", Err(leads_out)),
+        ] {
+            assert_eq!(read(path), expected.map(str::to_owned).map_err(str::to_owned), "{path}");
+        }
+    }
 }

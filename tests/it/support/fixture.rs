@@ -12,7 +12,7 @@ use super::outcome::{Init, Installed, Outcome};
 use super::tree::{Content, Entry, Tree, Workspace};
 
 pub(crate) const FAMILIES: &[&str] =
-    &["cli-config", "configuration", "lock-file", "mirror", "module", "package", "state"];
+    &["archive", "cli-config", "configuration", "lock-file", "mirror", "module", "package", "state"];
 
 /// The engine that the recordings were made with.
 pub(crate) const ENGINE: (&str, &str) = ("terraform", "1.11.4");

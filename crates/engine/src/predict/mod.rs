@@ -87,7 +87,6 @@ pub struct ProviderSource {
 #[derive(Clone, Debug)]
 pub struct PluginCache {
     pub path: Utf8PathBuf,
-    pub may_break_lock: bool,
     /// Its packages, read like `.terraform/providers`.
     pub entries: Installed,
     /// The directories in it that a package can be put into, and whether the run's user can add to each. By their paths

@@ -5,7 +5,7 @@ use camino::Utf8PathBuf;
 use super::shell_word::quoted;
 use super::state;
 use airtight_engine::init_arguments::{ArgumentOrigin, Flag};
-use airtight_engine::predict::{Cause, Facts, Failure, Origin, Prediction};
+use airtight_engine::predict::{Cause, Facts, Failure, Origin, Prediction, ProviderPrediction};
 use airtight_finding::{Code, Finding, Owner, Severity, plural};
 use airtight_provider::{EngineName, ProviderAddress};
 
@@ -73,8 +73,14 @@ fn summary(facts: &Facts, failure: &Failure) -> String {
         Code::ProviderVersionMissing => "is in the mirror, but in no version that is wanted here",
         Code::ProviderPlatformMissing => return format!("{names} is not in the mirror for {}", facts.platform),
         Code::ProviderVersionUnlocked => "is locked at a version that the configuration does not accept any more",
+        Code::PackageMismatch if matches!(failure.cause, Some(Cause::Leftovers(_))) => {
+            "has a package with files that an archiver left in it, so that no locked hash matches"
+        }
         Code::PackageMismatch => "matches none of the hashes that the lock file holds",
-        Code::PackageUnreadable => "has a package that cannot be read",
+        Code::PackageUnreadable => match &failure.cause {
+            Some(Cause::Package(problem)) => return format!("the package of {names} {}", problem.describe()),
+            _ => "has a package that cannot be read",
+        },
         Code::PackageExecutableMissing => "has a package without an executable",
         Code::CliConfigReachesOut if !names.is_empty() => {
             return format!("the engine would ask the network for {names}");
@@ -96,6 +102,21 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
         Some(Cause::LockFile(unlikely)) => {
             return (Owner::Repository, unlikely.fix(&quoted(facts.lock.path.as_str())));
         }
+        Some(Cause::Package(problem)) => return (Owner::Image, problem.fix(&package_path(prediction, failure))),
+        Some(Cause::ExecutableBelow(name)) => {
+            return (
+                Owner::Image,
+                format!(
+                    "The archive has it as `{name}`, and engines look at its top level only. Repack it: `unzip -j OLD.zip -d \
+                     files && zip -j NEW.zip files/*`. Its `zh:` and `h1:` hashes change, so lock it again."
+                ),
+            );
+        }
+        Some(Cause::Leftovers(names)) => {
+            let names = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            let help = format!("Remove what an archiver left in the package: {names}. Without it the package matches.");
+            return (Owner::Image, help);
+        }
         Some(Cause::LockSet { unlocked, unused }) => return (Owner::Repository, lock_set(facts, unlocked, unused)),
         None => {}
     }
@@ -106,10 +127,10 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
         Code::ProviderMissing => (Owner::Image, missing_provider(facts, failure)),
         Code::ProviderVersionMissing | Code::ProviderPlatformMissing => (
             Owner::Image,
-            format!(
+            elsewhere(facts, failure).unwrap_or_else(|| format!(
                 "Where there is network, run `{program} providers mirror -platform={platform} DIR` in this root module \
                  and add DIR to the image's mirror; or lock a version that the mirror has for {platform}."
-            ),
+            )),
         ),
         Code::ProviderVersionUnlocked => (
             Owner::Repository,
@@ -202,6 +223,14 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
     }
 }
 
+/// For a command that people paste.
+fn package_path(prediction: &Prediction, failure: &Failure) -> String {
+    let is_of = |provider: &&ProviderPrediction| failure.providers.contains(&provider.requirement.address);
+    let selected = prediction.providers.iter().find(is_of).and_then(|provider| provider.selected.as_ref());
+    let package = selected.and_then(|selected| selected.package.as_ref());
+    package.map_or_else(|| "PACKAGE".to_owned(), |package| quoted(package.path.as_str()))
+}
+
 /// `-lockfile=readonly` and another set of providers. What the mirror holds must not become what is locked.
 fn lock_set(facts: &Facts, unlocked: &[ProviderAddress], unused: &[ProviderAddress]) -> String {
     let (program, platform) = (facts.engine.name, &facts.platform);
@@ -264,7 +293,33 @@ fn only_in_state(facts: &Facts, prediction: &Prediction, failure: &Failure) -> S
     )
 }
 
+/// The wanted archive, where it lies and no engine looks: another tool's layout, a mirror one level too high, or a copy
+/// that did not end.
+fn elsewhere(facts: &Facts, failure: &Failure) -> Option<String> {
+    let strays = facts.sources.mirrors().into_iter().flat_map(|mirror| mirror.strays.iter().map(move |stray| (mirror, stray)));
+    let mut found = strays.filter_map(|(mirror, stray)| {
+        let mut wanted = failure.providers.iter().map(|address| (address, stray.package_of(address)));
+        let (address, package) = wanted.find(|(_, package)| package.is_some())?;
+        package.filter(|(_, platform)| *platform == facts.platform).map(|_| (mirror, stray, address))
+    });
+    let (mirror, stray, address) = found.next()?;
+    let path = quoted(stray.path.as_str());
+    if stray.is_unfinished {
+        return Some(format!("{path} is a copy that did not end: copy the archive again, under its own name."));
+    }
+    let own = address.to_string();
+    if let Some(root) = stray.path.parent().and_then(|parent| parent.as_str().strip_suffix(&own)) {
+        let root = quoted(root.trim_end_matches('/'));
+        return Some(format!("The mirror lies one level down: name {root} as the mirror, `--mirror {root}`."));
+    }
+    let directory = quoted(mirror.path.join(own).as_str());
+    Some(format!("The archive lies where no engine looks. Move it: `mkdir -p {directory} && mv {path} {directory}/`"))
+}
+
 fn missing_provider(facts: &Facts, failure: &Failure) -> String {
+    if let Some(elsewhere) = elsewhere(facts, failure) {
+        return elsewhere;
+    }
     let (program, platform) = (facts.engine.name, &facts.platform);
     let other = match program {
         EngineName::Tofu => EngineName::Terraform,

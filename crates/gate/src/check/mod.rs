@@ -11,6 +11,7 @@ pub mod handover;
 pub mod installed;
 pub mod lock_file;
 pub mod mirror_entries;
+pub mod packages;
 pub mod proof;
 pub mod readonly;
 pub mod rules;

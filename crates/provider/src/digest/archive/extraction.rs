@@ -16,6 +16,9 @@ use crate::PackageProblem;
 /// Of a component of a path, as nearly all file systems of Linux have it.
 const NAME_BYTES: usize = 255;
 
+const OWNER_READS: u32 = 0o400;
+const OWNER_WRITES: u32 = 0o200;
+
 /// What is left of a name that is longer.
 const SHOWN_CHARACTERS: usize = 60;
 
@@ -51,10 +54,11 @@ pub fn extract(archive: &Archive, extractor: Extractor) -> Extraction {
             Ok(Written::Over) => extraction.is_plain = false,
             Err(problem) => {
                 extraction.problem = Some(problem);
-                break;
+                return extraction;
             }
         }
     }
+    extraction.problem = tree.not_readable(extractor);
     extraction
 }
 
@@ -69,8 +73,8 @@ struct Tree<'a> {
 
 enum Node<'a> {
     Directory(HashMap<&'a [u8], usize>),
-    /// Whether its owner may write it.
-    File { is_writable: bool },
+    /// Of the entry that was written last.
+    File { entry: &'a Entry },
 }
 
 impl Node<'_> {
@@ -107,7 +111,7 @@ impl<'a> Tree<'a> {
             return Err(PackageProblem::Encrypted { name: shown(name) });
         }
         check_part(last, name)?;
-        let file = Node::File { is_writable: entry.unix_mode() & 0o200 != 0 };
+        let file = Node::File { entry };
         let next = self.nodes.len();
         let Node::Directory(children) = &mut self.nodes[parent] else {
             return Err(PackageProblem::FileInTheWay { name: shown(name) });
@@ -119,7 +123,9 @@ impl<'a> Tree<'a> {
         }
         match &self.nodes[place] {
             Node::Directory(_) => Err(PackageProblem::DirectoryInTheWay { name: shown(name) }),
-            Node::File { is_writable: false } if extractor == Extractor::Ordinary => {
+            Node::File { entry: earlier }
+                if extractor == Extractor::Ordinary && earlier.unix_mode() & OWNER_WRITES == 0 =>
+            {
                 Err(PackageProblem::ReadOnlyTwice { name: shown(name) })
             }
             Node::File { .. } => {
@@ -127,6 +133,16 @@ impl<'a> Tree<'a> {
                 Ok(Written::Over)
             }
         }
+    }
+
+    /// The hash that goes into the lock file is computed from the extracted files.
+    fn not_readable(&self, extractor: Extractor) -> Option<PackageProblem> {
+        self.nodes.iter().find_map(|node| match node {
+            Node::File { entry } if extractor == Extractor::Ordinary && entry.unix_mode() & OWNER_READS == 0 => {
+                Some(PackageProblem::NotReadable { name: shown(&entry.name) })
+            }
+            _ => None,
+        })
     }
 
     /// Makes a directory and those above it.
@@ -181,4 +197,145 @@ fn shown(name: &[u8]) -> String {
         shown.push_str("...");
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    /// One stored entry: its name, what it holds, its Unix mode, the flags and the method of its header.
+    struct Made<'a>(&'a [u8], &'a [u8], u32, u16, u16);
+
+    const FILE: u32 = 0o100_755;
+    const DIRECTORY: u32 = 0o040_755;
+
+    fn file(name: &str) -> Made<'_> {
+        Made(name.as_bytes(), b"x", FILE, 0, 0)
+    }
+
+    fn mode(name: &str, mode: u32) -> Made<'_> {
+        Made(name.as_bytes(), b"x", mode, 0, 0)
+    }
+
+    fn directory(name: &str) -> Made<'_> {
+        Made(name.as_bytes(), b"", DIRECTORY, 0, 0)
+    }
+
+    fn zip(entries: &[Made<'_>]) -> Vec<u8> {
+        let (mut body, mut central) = (Vec::new(), Vec::new());
+        for Made(name, data, mode, flags, method) in entries {
+            let mut crc = flate2::Crc::new();
+            crc.update(data);
+            let length = u32::try_from(data.len()).unwrap().to_le_bytes();
+            let fields = [
+                &20_u16.to_le_bytes()[..],
+                &flags.to_le_bytes(),
+                &method.to_le_bytes(),
+                &[0; 4],
+                &crc.sum().to_le_bytes(),
+                &length,
+                &length,
+                &u16::try_from(name.len()).unwrap().to_le_bytes(),
+                &[0; 2],
+            ]
+            .concat();
+            let offset = u32::try_from(body.len()).unwrap().to_le_bytes();
+            body.extend([b"PK\x03\x04", &fields[..], name, data].concat());
+            let rest = [&[0; 6][..], &(mode << 16).to_le_bytes(), &offset, name].concat();
+            central.extend([b"PK\x01\x02\x14\x03", &fields[..], &rest[..]].concat());
+        }
+        let count = u16::try_from(entries.len()).unwrap().to_le_bytes();
+        let size = u32::try_from(central.len()).unwrap().to_le_bytes();
+        let start = u32::try_from(body.len()).unwrap().to_le_bytes();
+        let end = [b"PK\x05\x06", &[0; 4][..], &count, &count, &size, &start, &[0; 2]].concat();
+        [body, central, end].concat()
+    }
+
+    fn extracted(entries: &[Made<'_>], extractor: Extractor) -> Extraction {
+        let mut scratch = tempfile::NamedTempFile::new().unwrap();
+        scratch.write_all(&zip(entries)).unwrap();
+        extract(&Archive::open(scratch.path()).unwrap(), extractor)
+    }
+
+    /// The words of both engines, without the directory that they extract to. Every kind is in the recordings.
+    #[test]
+    fn ends_where_the_engines_end() {
+        let long = "a".repeat(256);
+        let cut = "a".repeat(60) + "...";
+        let cases: [(&[Made<'_>], Option<String>); 20] = [
+            (&[file("a"), file("b/c")], None),
+            (&[file("a"), file("a/b")], Some("mkdir a/b: not a directory".to_owned())),
+            (&[file("a"), directory("a/")], Some("mkdir a/: not a directory".to_owned())),
+            (&[file("a/b"), file("a")], Some("open a: is a directory".to_owned())),
+            (&[directory("a/"), file("a")], Some("open a: is a directory".to_owned())),
+            (&[directory("a/"), directory("a//")], None),
+            (&[mode("a/", 0o040_000), file("a/b")], None),
+            (&[file("")], Some("open : is a directory".to_owned())),
+            (&[file(".")], Some("open .: is a directory".to_owned())),
+            (&[directory("./"), directory("/"), mode("", DIRECTORY)], None),
+            (&[file("a\0b")], Some("open a\0b: invalid argument".to_owned())),
+            (&[file("a\nb")], None),
+            (&[file("a\\..\\b")], Some("entry contains '..': a\\..\\b".to_owned())),
+            (&[file("a..b"), file("...")], None),
+            (&[file(&long)], Some(format!("open {cut}: file name too long"))),
+            (&[file(&long[1..])], None),
+            (&[Made(b"a", b"x", FILE, 0, 14)], Some("zip: unsupported compression algorithm".to_owned())),
+            (&[Made(b"a/", b"", DIRECTORY, 0, 99)], None),
+            (&[Made(b"a", b"x", FILE, 1, 0)], None),
+            (&[mode("l", 0o120_777), file("l/x")], Some("mkdir l/x: not a directory".to_owned())),
+        ];
+        for (entries, expected) in cases {
+            let names = entries.iter().map(|entry| String::from_utf8_lossy(entry.0)).collect::<Vec<_>>();
+            let problem = extracted(entries, Extractor::Ordinary).problem.map(|problem| problem.to_string());
+            assert_eq!(problem, expected, "{names:?}");
+        }
+    }
+
+    #[test]
+    fn modes_stop_every_user_but_root() {
+        for (entries, expected) in [
+            (&[mode("a", 0o100_444), file("a")][..], Some(PackageProblem::ReadOnlyTwice { name: "a".to_owned() })),
+            (&[mode("a", 0o100_000)], Some(PackageProblem::NotReadable { name: "a".to_owned() })),
+            (&[mode("a", 0o100_200), file("a")], None),
+        ] {
+            assert_eq!(extracted(entries, Extractor::Ordinary).problem, expected);
+            assert_eq!(extracted(entries, Extractor::Root).problem, None);
+        }
+    }
+
+    #[test]
+    fn only_plain_names_once_leave_the_archives_own_hash() {
+        for (entries, expected) in [
+            (&[file("a"), file("b/c")][..], true),
+            (&[file("a"), file("a")], false),
+            (&[directory("b/"), file("b/c")], false),
+            (&[file("/a")], false),
+            (&[file("b//c")], false),
+        ] {
+            assert_eq!(extracted(entries, Extractor::Ordinary).is_plain, expected);
+        }
+        assert_eq!(extracted(&[file("b//c"), file("./dd/e")], Extractor::Root).longest_path_bytes, "dd/e".len());
+    }
+
+    #[test]
+    fn many_names_take_linear_time() {
+        // Paths of 1,000 directories each: a quadratic walk would compare 250 million names.
+        let deep = (0..1000).map(|_| "d/").collect::<String>();
+        let names = (0..500).map(|number| format!("{deep}{number}")).collect::<Vec<_>>();
+        let entries = names.iter().map(|name| file(name)).collect::<Vec<_>>();
+        assert_eq!(extracted(&entries, Extractor::Ordinary).problem, None);
+    }
+
+    #[test]
+    fn entries_over_the_same_bytes_are_refused() {
+        let mut bytes = zip(&[Made(b"a", &[0; 1000], FILE, 0, 0), Made(b"b", &[0; 1000], FILE, 0, 0)]);
+        let first = bytes.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+        // The first entry claims the bytes of both.
+        bytes[first + 20..first + 24].copy_from_slice(&2000_u32.to_le_bytes());
+        let mut scratch = tempfile::NamedTempFile::new().unwrap();
+        scratch.write_all(&bytes).unwrap();
+        assert_eq!(Archive::open(scratch.path()).unwrap_err(), super::super::ArchiveError::Overlapping);
+    }
 }
