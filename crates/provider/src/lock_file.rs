@@ -135,7 +135,9 @@ fn interpret(path: &Utf8Path, exists: bool, bytes: &[u8], engine: EngineName) ->
     if let Some(unlikely) = unlikely {
         errors.truncate(1);
         errors[0].detail = format!("the lock file {unlikely}");
-        errors[0].place = Place::file(path);
+        if !matches!(unlikely, UnlikelyText::MergeMarkers { .. }) {
+            errors[0].place = Place::file(path);
+        }
     }
     LockFile {
         path: path.to_owned(),

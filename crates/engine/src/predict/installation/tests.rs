@@ -397,6 +397,7 @@ mod through_a_plugin_cache {
         let id = Case::id(NULL, "3.2.1", "linux_amd64");
         let path = camino::Utf8PathBuf::from("/conf/.terraform/providers")
             .join(id.unpacked_path().replace("hashicorp", "HashiCorp"));
+        case.contents.insert(path.clone(), PackageContents::default());
         case.facts.installed.entries.push(InstalledEntry { id, path, kind: InstalledKind::Directory });
         let planted = case.facts.installed.entries.clone();
         assert_eq!(case.predict().assumptions[0].code, Code::PackagePlanted);
