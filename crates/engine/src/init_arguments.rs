@@ -85,6 +85,8 @@ pub struct InitArguments {
     /// `-test-directory=DIR`, `tests` by default.
     pub test_directory: String,
     pub from_module: Option<String>,
+    /// `-var=NAME=VALUE` and `-var-file=FILE`, in the order in which they count.
+    pub variables: Vec<String>,
     /// What is odd about them, for notes and warnings.
     pub remarks: Vec<Given<Remark>>,
     /// Where the flag that counts came from.
@@ -178,6 +180,7 @@ impl Default for InitArguments {
             plugin_dirs: Vec::new(),
             test_directory: "tests".to_owned(),
             from_module: None,
+            variables: Vec::new(),
             remarks: Vec::new(),
             origins: BTreeMap::new(),
         }
@@ -294,7 +297,7 @@ impl InitArguments {
             };
             let is_set = known.is_some_and(|(_, flag, takes)| match takes {
                 Takes::Bool => parse_bool(value.unwrap_or("true")).map(|on| self.set_switch(flag, on)).is_some(),
-                Takes::Text => value.map(|value| self.set_text(flag, value, origin)).is_some(),
+                Takes::Text => value.map(|value| self.set_text(flag, name, value, origin)).is_some(),
             });
             match known {
                 Some((_, flag, _)) if is_set => {
@@ -312,7 +315,7 @@ impl InitArguments {
         self.remark(Remark::Stray { argument }, origin);
     }
 
-    fn set_text(&mut self, flag: Flag, value: &str, origin: ArgumentOrigin) {
+    fn set_text(&mut self, flag: Flag, name: &str, value: &str, origin: ArgumentOrigin) {
         match flag {
             Flag::PluginDir => self.plugin_dirs.push(Given { value: value.into(), origin }),
             Flag::BackendConfig => {
@@ -326,6 +329,7 @@ impl InitArguments {
             }
             Flag::Lockfile => self.lockfile_readonly = value == "readonly",
             Flag::TestDirectory => value.clone_into(&mut self.test_directory),
+            Flag::Variable => self.variables.push(format!("-{name}={value}")),
             Flag::FromModule => self.from_module = Some(value.to_owned()).filter(|module| !module.is_empty()),
             _ => {}
         }

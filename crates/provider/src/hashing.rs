@@ -1,6 +1,7 @@
-//! Looking into packages and hashing them, each file once per container.
+//! Looking into packages and hashing them, each file once.
 
 use std::io::Read as _;
+use std::time::Instant;
 
 use camino::Utf8Path;
 
@@ -13,31 +14,28 @@ use crate::executable;
 use crate::unlikely_text::UnlikelyText;
 use crate::{Contents, ContentsRequest, DigestKind, DigestRequest, Digests, Layout, PackageContents, PackageProblem};
 
-/// Computes digests, and remembers them in the runtime directory.
+/// Computes digests; what two of them share is read once.
 pub struct Hasher<'a> {
-    cache: Option<Cache>,
+    cache: Cache,
     progress: Progress<'a>,
 }
 
 impl<'a> Hasher<'a> {
-    /// `directory` is where results are remembered.
-    pub fn new(directory: Option<&Utf8Path>, progress: Progress<'a>) -> Self {
-        Self { cache: directory.map(Cache::load), progress }
+    pub fn new(progress: Progress<'a>) -> Self {
+        Self { cache: Cache::default(), progress }
     }
 
     /// Adds the wanted digests that are not there yet.
     pub fn compute(&self, wanted: &[DigestRequest], digests: &mut Digests) {
         let wanted = wanted.iter().filter(|request| !digests.contains_key(request)).cloned().collect::<Vec<_>>();
         let subjects = wanted.iter().map(subject).collect::<Vec<_>>();
-        let results = digest::compute(&subjects, self.cache.as_ref(), self.progress);
-        digests.extend(wanted.into_iter().zip(results));
-    }
-
-    /// Keeps what was learned for the next command of this container. Without it the next one computes again.
-    pub fn finish(self) {
-        if let Some(Err(error)) = self.cache.map(|cache| cache.save()) {
-            tracing::debug!(%error, "hashes are not remembered");
+        let started = Instant::now();
+        let results = digest::compute(&subjects, Some(&self.cache), self.progress);
+        if !subjects.is_empty() {
+            let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            tracing::debug!(packages = subjects.len(), elapsed_ms, "hashed");
         }
+        digests.extend(wanted.into_iter().zip(results));
     }
 }
 
@@ -89,7 +87,13 @@ fn look_into_archive(request: &ContentsRequest) -> PackageContents {
         problem: if is_empty { Some(PackageProblem::Empty(path.clone())) } else { extraction.problem },
         extracts_to_same_hash: extraction.is_plain,
         longest_path_bytes: extraction.longest_path_bytes,
-        leftovers: archive.entries.iter().map(|entry| &entry.name[..]).filter(|name| is_leftover(name)).map(shown).collect(),
+        leftovers: archive
+            .entries
+            .iter()
+            .map(|entry| &entry.name[..])
+            .filter(|name| is_leftover(name))
+            .map(shown)
+            .collect(),
     }
 }
 

@@ -30,8 +30,6 @@ pub struct Mirror {
     pub packages: Vec<MirrorPackage>,
     /// In the order of the walk.
     pub ignored: Vec<IgnoredEntry>,
-    /// Files named like an archive of a provider where no engine looks for one, in the order of the walk.
-    pub strays: Vec<Stray>,
     /// The error that makes the whole source fail for every provider, `cannot search PATH: ...`, in the engine's words.
     /// Packages are then those that were seen before it, which the engine does not use.
     pub error: Option<String>,
@@ -51,26 +49,6 @@ pub struct IgnoredEntry {
     pub path: Utf8PathBuf,
     pub why: Ignored,
 }
-
-/// A file with the name of an archive, at a place where it does not count: another tool's layout, or a copy on its way.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stray {
-    pub path: Utf8PathBuf,
-    /// Its name goes on after `.zip`, or begins with a dot: a copy that did not end.
-    pub is_unfinished: bool,
-}
-
-impl Stray {
-    /// The version and platform that its name says it is for a provider; null if it is another one's.
-    pub fn package_of(&self, address: &ProviderAddress) -> Option<(Version, Platform)> {
-        let name = self.path.file_name()?.trim_start_matches('.');
-        let end = name.to_lowercase().find(".zip")? + ".zip".len();
-        parse_archive_name(name.get(..end)?, address).ok()
-    }
-}
-
-/// More are not kept.
-const STRAYS: usize = 1000;
 
 /// Why an entry is skipped; each says what it takes to be seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +86,6 @@ pub fn walk(path: &Utf8Path, engine: EngineName) -> Mirror {
         base: to_utf8(&base),
         packages: seen.packages,
         ignored: seen.ignored,
-        strays: seen.strays,
         error: seen.error,
     };
     sort(&mut mirror.packages);
@@ -142,7 +119,6 @@ enum Level {
 struct Seen {
     packages: Vec<MirrorPackage>,
     ignored: Vec<IgnoredEntry>,
-    strays: Vec<Stray>,
     error: Option<String>,
 }
 
@@ -181,8 +157,6 @@ impl Seen {
         if self.error.is_none() {
             self.packages.extend(next.packages);
             self.ignored.extend(next.ignored);
-            self.strays.extend(next.strays);
-            self.strays.truncate(STRAYS);
             self.error = next.error;
         }
     }
@@ -194,10 +168,7 @@ impl Seen {
             address_part(engine, file_type, level, [host, namespace, provider_type])
         };
         let result = match (file_name.to_str(), level) {
-            (_, Level::Inside) => {
-                self.add_stray(path, file_type);
-                Ok(Level::Inside)
-            }
+            (_, Level::Inside) => Ok(Level::Inside),
             (Some(name), Level::Base) => part("host", name, "x", "x").map(|_| Level::Host(name.to_owned())),
             (Some(name), Level::Host(host)) => {
                 part("namespace", host, name, "x").map(|_| Level::Namespace(host.clone(), name.to_owned()))
@@ -211,21 +182,11 @@ impl Seen {
             (None, _) => Err(Ignored::Misplaced),
         };
         result.unwrap_or_else(|why| {
-            self.add_stray(path, file_type);
             if !is_expected(file_name, file_type) {
                 self.ignored.push(IgnoredEntry { path: to_utf8(path), why });
             }
             Level::Inside
         })
-    }
-
-    fn add_stray(&mut self, path: &Path, file_type: FileType) {
-        let Some(name) = path.file_name().and_then(OsStr::to_str).filter(|_| !file_type.is_dir()) else { return };
-        let bare = name.trim_start_matches('.');
-        if self.strays.len() < STRAYS && bare.starts_with("terraform-provider-") && bare.contains(".zip") {
-            let is_unfinished = bare != name || !bare.ends_with(".zip");
-            self.strays.push(Stray { path: to_utf8(path), is_unfinished });
-        }
     }
 
     /// Below a type: an archive, which may be a symbolic link, or a version directory, which may not.

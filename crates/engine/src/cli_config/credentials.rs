@@ -23,7 +23,7 @@ pub fn tokens(text: &str, engine: &Engine) -> Vec<(String, String)> {
     found
 }
 
-fn fields(value: &Value) -> Vec<&Item> {
+pub(super) fn fields(value: &Value) -> Vec<&Item> {
     match value {
         Value::Object { items, .. } => items.iter().collect(),
         Value::List { elements, .. } => elements.iter().flat_map(fields).collect(),

@@ -8,6 +8,7 @@
 mod carried;
 pub mod credentials;
 mod decode;
+pub mod host_services;
 mod inherited;
 mod json;
 mod methods;

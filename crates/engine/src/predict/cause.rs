@@ -1,8 +1,8 @@
 //! What exactly a failure comes from: the kinds that decide its fix.
 
 use crate::state::StateProblemKind;
-use airtight_provider::{PackageProblem, ProviderAddress};
 use airtight_provider::unlikely_text::UnlikelyText;
+use airtight_provider::{PackageProblem, ProviderAddress};
 
 /// The cause of a failure, where its code alone does not decide the fix.
 #[derive(Clone, Debug, PartialEq, Eq)]

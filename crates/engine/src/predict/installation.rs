@@ -182,7 +182,8 @@ impl Installation<'_> {
             if let Some(entry) = entry_for(self.facts, home, self.selected)
                 && !entry.path.ends_with(self.selected.id.unpacked_path())
             {
-                let text = format!("`{}` spells the package in another way, which the engine may take for it", entry.path);
+                let text =
+                    format!("`{}` spells the package in another way, which the engine may take for it", entry.path);
                 return Err(Stop::Unseen(Code::PackagePlanted, text));
             }
         }

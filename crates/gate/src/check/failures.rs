@@ -2,16 +2,16 @@
 
 use camino::Utf8PathBuf;
 
-use super::shell_word::quoted;
 use super::state;
 use airtight_engine::init_arguments::{ArgumentOrigin, Flag};
 use airtight_engine::predict::{Cause, Facts, Failure, Origin, Prediction, ProviderPrediction};
+use airtight_finding::shell_word as quoted;
 use airtight_finding::{Code, Finding, Owner, Severity, plural};
 use airtight_provider::{EngineName, ProviderAddress};
 
-/// One error for each failure of the prediction, in its order. A mirror that cannot be searched fails every provider
-/// alike, and is said once.
-pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
+/// One error for each failure of the prediction: first those that follow from the required providers, then those about what
+/// only the engine decides. A mirror that cannot be searched fails every provider alike, and is said once.
+pub fn check(facts: &Facts, prediction: &Prediction) -> (Vec<Finding>, Vec<Finding>) {
     let mut failures: Vec<Failure> = Vec::new();
     for failure in &prediction.failures {
         let is_of_mirror = matches!(failure.code, Code::MirrorMissing | Code::MirrorUnreadable);
@@ -20,17 +20,38 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
             None => failures.push(failure.clone()),
         }
     }
-    failures.iter().map(|failure| finding(facts, prediction, failure)).collect()
+    failures
+        .iter()
+        .map(|failure| finding(facts, prediction, failure))
+        .partition(|finding| is_of_providers(finding.code))
+}
+
+/// Whether a failure follows from what is on the disk, once the required providers are known.
+const fn is_of_providers(code: Code) -> bool {
+    matches!(
+        code,
+        Code::CliConfigMethodDropped
+            | Code::CliConfigReachesOut
+            | Code::LockFileInvalid
+            | Code::MirrorMissing
+            | Code::MirrorUnreadable
+            | Code::PackageCacheConflict
+            | Code::PackageExecutableMissing
+            | Code::PackageMismatch
+            | Code::PackagePlanted
+            | Code::PackageUnreadable
+            | Code::PluginCacheBesideMirror
+            | Code::ProviderMissing
+            | Code::ProviderPlatformMissing
+            | Code::ProviderVersionMissing
+            | Code::ProviderVersionUnlocked
+    )
 }
 
 fn finding(facts: &Facts, prediction: &Prediction, failure: &Failure) -> Finding {
     let (owner, help) = mend(facts, prediction, failure);
     let program = facts.engine.name;
-    let would = if failure.hidden {
-        format!("Behind the errors that `{program} init` would stop at first")
-    } else {
-        format!("`{program} init` would fail")
-    };
+    let would = format!("`{program} init` would fail");
     let said = [failure.summary.trim_end(), failure.detail.trim_end()];
     let said = said.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ");
     let mut finding = Finding::new(failure.code, Severity::Error, owner, summary(facts, failure))
@@ -127,10 +148,10 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
         Code::ProviderMissing => (Owner::Image, missing_provider(facts, failure)),
         Code::ProviderVersionMissing | Code::ProviderPlatformMissing => (
             Owner::Image,
-            elsewhere(facts, failure).unwrap_or_else(|| format!(
+            format!(
                 "Where there is network, run `{program} providers mirror -platform={platform} DIR` in this root module \
                  and add DIR to the image's mirror; or lock a version that the mirror has for {platform}."
-            )),
+            ),
         ),
         Code::ProviderVersionUnlocked => (
             Owner::Repository,
@@ -293,33 +314,7 @@ fn only_in_state(facts: &Facts, prediction: &Prediction, failure: &Failure) -> S
     )
 }
 
-/// The wanted archive, where it lies and no engine looks: another tool's layout, a mirror one level too high, or a copy
-/// that did not end.
-fn elsewhere(facts: &Facts, failure: &Failure) -> Option<String> {
-    let strays = facts.sources.mirrors().into_iter().flat_map(|mirror| mirror.strays.iter().map(move |stray| (mirror, stray)));
-    let mut found = strays.filter_map(|(mirror, stray)| {
-        let mut wanted = failure.providers.iter().map(|address| (address, stray.package_of(address)));
-        let (address, package) = wanted.find(|(_, package)| package.is_some())?;
-        package.filter(|(_, platform)| *platform == facts.platform).map(|_| (mirror, stray, address))
-    });
-    let (mirror, stray, address) = found.next()?;
-    let path = quoted(stray.path.as_str());
-    if stray.is_unfinished {
-        return Some(format!("{path} is a copy that did not end: copy the archive again, under its own name."));
-    }
-    let own = address.to_string();
-    if let Some(root) = stray.path.parent().and_then(|parent| parent.as_str().strip_suffix(&own)) {
-        let root = quoted(root.trim_end_matches('/'));
-        return Some(format!("The mirror lies one level down: name {root} as the mirror, `--mirror {root}`."));
-    }
-    let directory = quoted(mirror.path.join(own).as_str());
-    Some(format!("The archive lies where no engine looks. Move it: `mkdir -p {directory} && mv {path} {directory}/`"))
-}
-
 fn missing_provider(facts: &Facts, failure: &Failure) -> String {
-    if let Some(elsewhere) = elsewhere(facts, failure) {
-        return elsewhere;
-    }
     let (program, platform) = (facts.engine.name, &facts.platform);
     let other = match program {
         EngineName::Tofu => EngineName::Terraform,

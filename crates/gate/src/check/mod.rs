@@ -6,19 +6,26 @@
 pub mod arguments;
 pub mod cli_config;
 pub mod executables;
+pub mod execution;
 pub mod failures;
 pub mod handover;
 pub mod installed;
 pub mod lock_file;
 pub mod mirror_entries;
 pub mod packages;
+pub mod planted_plugins;
 pub mod proof;
 pub mod readonly;
+pub mod reattached;
+pub mod requirements;
 pub mod rules;
-mod shell_word;
 pub mod state;
 pub mod surroundings;
 pub mod unseen;
 pub mod verdict;
 
+mod judgement;
+mod misplaced;
+
+pub use judgement::Judgement;
 pub use verdict::{Cleared, Verdict};

@@ -1,7 +1,7 @@
 //! Every provider that `init` would install is proven by a hash of the lock file: stricter than the engines.
 
-use super::shell_word::quoted;
 use airtight_engine::predict::{Facts, Origin, Prediction, ProviderPrediction, Status};
+use airtight_finding::shell_word as quoted;
 use airtight_finding::{Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
 use airtight_provider::lock_file::ProviderLock;
@@ -47,7 +47,7 @@ fn finding(facts: &Facts, provider: &ProviderPrediction, is_one_of_many: bool) -
 fn required_at(provider: &ProviderPrediction) -> Option<Place> {
     provider.requirement.origins.iter().find_map(|origin| match origin {
         Origin::Configuration { place, .. } | Origin::Lock { place } | Origin::Test { place } => Some(place.clone()),
-        Origin::State { .. } => None,
+        Origin::State { .. } | Origin::Engine => None,
     })
 }
 

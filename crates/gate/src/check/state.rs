@@ -1,8 +1,8 @@
 //! How to fix what is wrong with a state, and the one thing about it that is refused: a name that may be a secret.
 
-use super::shell_word::quoted;
 use airtight_engine::predict::Facts;
 use airtight_engine::state::{StateProblemKind, Unseen, WorkspaceFileProblem};
+use airtight_finding::shell_word as quoted;
 use airtight_finding::{Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
 use airtight_provider::{Engine, EngineName, ProviderAddress};

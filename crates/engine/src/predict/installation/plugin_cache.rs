@@ -32,7 +32,10 @@ impl Installation<'_> {
     }
 
     fn not_judged(&self, why: &str) -> Stop {
-        let text = format!("what `init` does with the plugin cache for `{}` is not predicted: {why}", self.selected.id.address);
+        let text = format!(
+            "what `init` does with the plugin cache for `{}` is not predicted: {why}",
+            self.selected.id.address
+        );
         Stop::Unseen(Code::PluginCacheBesideMirror, text)
     }
 

@@ -107,7 +107,8 @@ fn an_archive_that_is_none_fails_in_the_words_of_the_first_thing_that_reads_it()
     for (locked, expected) in cases {
         let mut case = Case::null_locked("3.2.1", locked);
         let path = case.packed(NULL, "3.2.1", Err(not_zip), OTHER_ZIP);
-        *case.contents(&path) = PackageContents { problem: Some(PackageProblem::Truncated), ..PackageContents::default() };
+        *case.contents(&path) =
+            PackageContents { problem: Some(PackageProblem::Truncated), ..PackageContents::default() };
         assert_case(&format!("{locked:?}"), &case, Err(expected));
     }
 }
@@ -342,11 +343,8 @@ mod through_a_plugin_cache {
             case.digest(&path, Layout::Unpacked, DigestKind::H1, Ok(h1));
             entries.entries.push(InstalledEntry { id, path, kind: InstalledKind::Directory });
         }
-        case.facts.plugin_cache = Some(PluginCache {
-            path: "/cache".into(),
-            entries,
-            directories: [("".into(), true)].into(),
-        });
+        case.facts.plugin_cache =
+            Some(PluginCache { path: "/cache".into(), entries, directories: [("".into(), true)].into() });
     }
 
     #[test]

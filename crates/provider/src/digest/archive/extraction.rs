@@ -74,7 +74,9 @@ struct Tree<'a> {
 enum Node<'a> {
     Directory(HashMap<&'a [u8], usize>),
     /// Of the entry that was written last.
-    File { entry: &'a Entry },
+    File {
+        entry: &'a Entry,
+    },
 }
 
 impl Node<'_> {

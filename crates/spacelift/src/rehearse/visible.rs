@@ -1,0 +1,59 @@
+//! What phases need although it lies where a container has something of its own, such as a mirror below `/tmp`.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use airtight_engine::cli_config::{self, MethodKind};
+use airtight_gate::engine::FoundEngine;
+use airtight_gate::settings::Effective;
+use airtight_provider::Engine;
+
+/// The paths, with what links in them lead to.
+pub(super) fn paths(
+    settings: &Effective,
+    engine: Option<&FoundEngine>,
+    environment: &BTreeMap<String, String>,
+) -> Vec<Utf8PathBuf> {
+    let mut paths: Vec<Utf8PathBuf> = settings.mirror.clone();
+    paths.extend(engine.map(|engine| engine.program.clone()));
+    paths.extend(settings.templates.clone());
+    paths.extend(settings.state.clone());
+    let path = environment.get("PATH").map(String::as_str).unwrap_or_default();
+    paths.extend(path.split(':').map(Utf8PathBuf::from));
+    for name in ["AIRTIGHT_SETTINGS", "TF_CLI_CONFIG_FILE", "TERRAFORM_CONFIG", "TF_PLUGIN_CACHE_DIR"] {
+        paths.extend(environment.get(name).map(Utf8PathBuf::from));
+    }
+    if let Some(engine) = engine {
+        for name in ["TF_CLI_CONFIG_FILE", "TERRAFORM_CONFIG"] {
+            paths.extend(
+                environment.get(name).map(|path| of_cli_configuration(path, &engine.engine)).unwrap_or_default(),
+            );
+        }
+    }
+    let mut targets = Vec::new();
+    for path in paths.iter().filter(|path| path.is_absolute()) {
+        targets.push(real(path));
+        let entries = path.read_dir_utf8().into_iter().flatten().flatten();
+        targets.extend(entries.filter(|entry| entry.path().is_symlink()).map(|entry| real(entry.path())));
+    }
+    paths.extend(targets);
+    paths
+}
+
+/// The directories that a CLI configuration names.
+fn of_cli_configuration(path: &str, engine: &Engine) -> Vec<Utf8PathBuf> {
+    let (configuration, _) = cli_config::read_file(Utf8Path::new(path), engine);
+    let mut paths: Vec<Utf8PathBuf> = configuration.plugin_cache_dir.into_iter().map(Utf8PathBuf::from).collect();
+    let Some(installation) = configuration.installation else { return paths };
+    paths.extend(installation.dev_overrides.into_iter().map(|(_, path)| path));
+    paths.extend(installation.methods.into_iter().filter_map(|method| match method.kind {
+        MethodKind::FilesystemMirror { path } => Some(Utf8PathBuf::from(path)),
+        _ => None,
+    }));
+    paths
+}
+
+fn real(path: &Utf8Path) -> Utf8PathBuf {
+    path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned())
+}
