@@ -25,11 +25,11 @@ pub(super) fn run(arguments: &HookArguments) -> Result<ExitCode, Stop> {
     let found = resolved.engine()?;
     let progress = Progress::new();
     let add = |count| progress.add(count);
-    let pass = session::pass(&resolved, &found.engine, &add);
+    let pass = session::pass(&resolved, &found.engine, Some(&found.program), &add);
     let judged = match demand {
         None => {
             let question = Question { cli_config: &CliConfigChoice::Generated, init_arguments: &[] };
-            pass.init(&question, Asking::ToConfirm { program: &found.program })?
+            pass.init(&question, Asking::ToConfirm)?
         }
         Some(demand) => pass.later(phase(point), demand)?,
     };

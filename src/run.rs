@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, Stop> {
     let add = |count| progress.add(count);
     let run = Run {
         resolved: &resolved,
-        pass: session::pass(&resolved, &found.engine, &add),
+        pass: session::pass(&resolved, &found.engine, Some(&found.program), &add),
         found: &found,
         progress: &progress,
         arguments: engine_arguments,
@@ -88,7 +88,7 @@ impl Run<'_> {
 
     fn init(&self) -> Result<ExitCode, Stop> {
         let question = Question { cli_config: &CliConfigChoice::Generated, init_arguments: &self.arguments[1..] };
-        let judged = self.pass.init(&question, Asking::ToConfirm { program: &self.found.program })?;
+        let judged = self.pass.init(&question, Asking::ToConfirm)?;
         self.progress.finish();
         session::publish(self.resolved, &judged)?;
         let Verdict::Cleared(cleared) = &judged.verdict else { return Ok(ExitCode::Refused) };

@@ -11,17 +11,25 @@ use airtight_provider::Engine;
 use airtight_provider::atomic_file;
 use airtight_provider::digest::Progress;
 
+use camino::Utf8Path;
+
 use super::arguments::Format;
 use super::resolve::Resolved;
 use super::{Stop, output};
 
 /// The pass of the gate, with what was resolved.
-pub(super) fn pass<'a>(resolved: &'a Resolved, engine: &'a Engine, progress: Progress<'a>) -> Pass<'a> {
+pub(super) fn pass<'a>(
+    resolved: &'a Resolved,
+    engine: &'a Engine,
+    program: Option<&'a Utf8Path>,
+    progress: Progress<'a>,
+) -> Pass<'a> {
     Pass {
         context: Context {
             environment: &resolved.environment,
             settings: &resolved.settings,
             engine,
+            program,
             platform: &resolved.platform,
             launch_directory: &resolved.launch_directory,
             repository: &resolved.repository,

@@ -5,6 +5,13 @@ use std::collections::BTreeSet;
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
+crate::tests! {
+    a_room_uses_only_rooms_below_it,
+    the_map_shows_every_room,
+    every_way_to_name_a_room_is_seen,
+    no_file_is_too_long_to_read,
+}
+
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
 const LINES: usize = 460;
 
@@ -80,7 +87,6 @@ fn names_at(code: &str) -> Vec<String> {
     names
 }
 
-#[test]
 fn a_room_uses_only_rooms_below_it() {
     let rooms = rooms();
     let rank = |name: &str| rooms.iter().position(|room| room == name);
@@ -98,7 +104,6 @@ fn a_room_uses_only_rooms_below_it() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-#[test]
 fn the_map_shows_every_room() {
     let mut shown = rooms();
     let mut there: Vec<String> = files()
@@ -111,7 +116,6 @@ fn the_map_shows_every_room() {
     assert_eq!(shown, there);
 }
 
-#[test]
 fn every_way_to_name_a_room_is_seen() {
     let named = |path: &str, text: &str| named_rooms(path.into(), text).into_iter().collect::<Vec<_>>().join(" ");
     assert_eq!(named("domain/hash.rs", "use crate::cli::x;\nlet a = crate :: gate::b();"), "cli gate");
@@ -126,7 +130,6 @@ fn every_way_to_name_a_room_is_seen() {
     assert_eq!(named("domain/hash.rs", "fn x() -> airtight::cli::Y {}"), "");
 }
 
-#[test]
 fn no_file_is_too_long_to_read() {
     let long: Vec<_> = (files().iter())
         .filter(|(path, _)| !path.as_str().ends_with("tests.rs"))

@@ -8,12 +8,23 @@ use fs_err as fs;
 use rayon::prelude::*;
 use serde_json::Value;
 
-use crate::support::engines::{Engine, engine_for};
+use crate::support::engines::Engine;
 use crate::support::isolation::{Isolated, airtight, has_namespaces, is_root};
 use crate::support::lock_file::{self, Lock};
 use crate::support::package::Package;
-use crate::support::report_ignored;
+use crate::support::runner::ignored;
 use crate::support::tree::{Tree, Workspace};
+
+crate::tests! {
+    files_of_the_engine_in_every_shape_get_a_clear_answer,
+    engines_do_what_is_predicted_on_bad_files(engine),
+    a_named_file_that_cannot_be_used_is_said_by_name,
+    settings_of_the_repository_that_cannot_be_used_are_said_with_their_line,
+    hints_in_every_shape_change_nothing,
+    a_mirror_in_every_shape_gets_a_clear_answer,
+    an_archive_in_every_shape_gets_a_clear_answer,
+    what_the_runs_user_cannot_read_is_named,
+}
 
 /// A stack that needs one provider, locked and in the mirror; a home, a runtime directory, nothing else.
 pub(crate) struct Scene {
@@ -223,7 +234,6 @@ fn check(scene: &Scene, arguments: &[&str]) -> Done {
     run(&scene.bounded(["check", "--format", "json"]).arguments(ENGINE).arguments(arguments.iter().copied()))
 }
 
-#[test]
 fn files_of_the_engine_in_every_shape_get_a_clear_answer() {
     let cases: Vec<_> = FILES.iter().flat_map(|file| SHAPES.map(|shape| (*file, shape))).collect();
     let wrong: Vec<String> = cases.par_iter().filter_map(|(file, shape)| answer_is_wrong(file, *shape)).collect();
@@ -266,7 +276,7 @@ fn answer_is_wrong(file: &str, shape: Shape) -> Option<String> {
 }
 
 /// The same shapes, before a real engine.
-fn agrees(engine: &Engine) {
+fn engines_do_what_is_predicted_on_bad_files(engine: &'static Engine) {
     let cases = FILES[..FILES.len() - 1].iter().flat_map(|file| SHAPES.map(|shape| (*file, shape)));
     let cases: Vec<_> = cases.filter(|(_, shape)| !shape.is_ours_to_refuse()).collect();
     let wrong: Vec<String> = cases
@@ -293,22 +303,7 @@ fn agrees(engine: &Engine) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-#[test]
-fn tofu_does_what_is_predicted_on_bad_files() {
-    if let Some(engine) = engine_for("bad_input::tofu_does_what_is_predicted_on_bad_files", "tofu") {
-        agrees(engine);
-    }
-}
-
-#[test]
-fn terraform_does_what_is_predicted_on_bad_files() {
-    if let Some(engine) = engine_for("bad_input::terraform_does_what_is_predicted_on_bad_files", "terraform") {
-        agrees(engine);
-    }
-}
-
 /// Files that somebody names: they must be there.
-#[test]
 fn a_named_file_that_cannot_be_used_is_said_by_name() {
     for (option, shapes_that_pass) in [
         ("--settings", &[Shape::Empty, Shape::Null][..]),
@@ -339,7 +334,6 @@ fn a_named_file_that_cannot_be_used_is_said_by_name() {
     }
 }
 
-#[test]
 fn settings_of_the_repository_that_cannot_be_used_are_said_with_their_line() {
     for (shape, expected) in [
         (Shape::Missing, Ok(())),
@@ -367,7 +361,6 @@ fn settings_of_the_repository_that_cannot_be_used_are_said_with_their_line() {
 }
 
 /// What is remembered or handed over is a hint: whatever shape it has, the answer is the one without it.
-#[test]
 fn hints_in_every_shape_change_nothing() {
     for hint in ["engines.json", "stack/.terraform/airtight/handover.json"] {
         for shape in SHAPES {
@@ -397,7 +390,6 @@ pub(crate) fn fake_engine(scene: &Scene, title: &str, code: u8) -> String {
     path.into_string()
 }
 
-#[test]
 fn a_mirror_in_every_shape_gets_a_clear_answer() {
     for (shape, code) in [
         (Shape::Missing, "mirror-missing"),
@@ -417,7 +409,6 @@ fn a_mirror_in_every_shape_gets_a_clear_answer() {
 }
 
 /// Archives of a mirror: never read whole, never waited for.
-#[test]
 fn an_archive_in_every_shape_gets_a_clear_answer() {
     for shape in SHAPES {
         let scene = Scene::new();
@@ -437,11 +428,9 @@ fn an_archive_in_every_shape_gets_a_clear_answer() {
 }
 
 /// As user 1983, who may read nothing of it.
-#[test]
 fn what_the_runs_user_cannot_read_is_named() {
-    let test = "bad_input::what_the_runs_user_cannot_read_is_named";
     if !is_root() {
-        return report_ignored(test, "only root can become the run's user");
+        return ignored("only root can become the run's user");
     }
     let cases = [
         ("stack/.terraform.lock.hcl", 100),

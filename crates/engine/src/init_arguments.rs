@@ -55,6 +55,7 @@ pub enum Flag {
     FromModule,
     Get,
     Lockfile,
+    MigrateState,
     PluginDir,
     Reconfigure,
     TestDirectory,
@@ -75,6 +76,8 @@ pub struct InitArguments {
     pub backend: bool,
     /// `-reconfigure`: what an earlier `init` recorded of a backend does not count.
     pub reconfigure: bool,
+    /// `-migrate-state`, or `-force-copy`, which implies it.
+    pub migrate_state: bool,
     /// `-backend-config=KEY=VALUE` or `-backend-config=FILE`, in their order.
     pub backend_config: Vec<BackendConfig>,
     pub get: bool,
@@ -151,6 +154,11 @@ impl BackendConfig {
         Self(text.into())
     }
 
+    /// As it was given. It may hold a secret.
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+
     /// Name and value; null if it names a file.
     pub fn setting(&self) -> Option<(&str, &str)> {
         self.0.split_once('=')
@@ -173,6 +181,7 @@ impl Default for InitArguments {
             chdir: None,
             backend: true,
             reconfigure: false,
+            migrate_state: false,
             backend_config: Vec::new(),
             get: true,
             upgrade: false,
@@ -205,7 +214,7 @@ const FLAGS: [(&str, Flag, Takes); 31] = [
     ("create-default-workspace", Flag::Irrelevant, Takes::Bool),
     ("deprecation", Flag::Irrelevant, Takes::Text),
     ("enable-pluggable-state-storage-experiment", Flag::Irrelevant, Takes::Bool),
-    ("force-copy", Flag::Irrelevant, Takes::Bool),
+    ("force-copy", Flag::MigrateState, Takes::Bool),
     ("from-module", Flag::FromModule, Takes::Text),
     ("get", Flag::Get, Takes::Bool),
     ("ignore-remote-version", Flag::Irrelevant, Takes::Bool),
@@ -215,7 +224,7 @@ const FLAGS: [(&str, Flag, Takes); 31] = [
     ("lock", Flag::Irrelevant, Takes::Bool),
     ("lock-timeout", Flag::Irrelevant, Takes::Text),
     ("lockfile", Flag::Lockfile, Takes::Text),
-    ("migrate-state", Flag::Irrelevant, Takes::Bool),
+    ("migrate-state", Flag::MigrateState, Takes::Bool),
     ("no-color", Flag::Irrelevant, Takes::Bool),
     ("plugin-dir", Flag::PluginDir, Takes::Text),
     ("policies", Flag::Irrelevant, Takes::Text),
@@ -339,6 +348,7 @@ impl InitArguments {
         match flag {
             Flag::Backend => self.backend = on,
             Flag::Reconfigure => self.reconfigure = on,
+            Flag::MigrateState => self.migrate_state = on,
             Flag::Get => self.get = on,
             Flag::Upgrade => self.upgrade = on,
             _ => {}

@@ -150,7 +150,7 @@ impl Gathered {
     }
 
     /// Selects, looks into the chosen packages, hashes what the engine would hash, and predicts.
-    fn predict(&mut self, context: &Context<'_>) {
+    pub(crate) fn predict(&mut self, context: &Context<'_>) {
         let facts = &self.facts;
         self.selection = predict::select(facts);
         self.contents.extend(hashing::contents(&self.selection.wanted_contents(facts)));

@@ -13,7 +13,6 @@ use airtight_engine::predict::Outcome;
 use airtight_finding::report::{Report, ReportPrediction, ReportProvider};
 use airtight_finding::{Finding, Loading, Severity};
 use airtight_hcl::Sources;
-use camino::Utf8Path;
 
 use crate::check::verdict::{self, Cleared, Verdict};
 use crate::check::{self, Judgement};
@@ -24,15 +23,17 @@ use crate::prepared::{self, CliConfiguration};
 use crate::{confirm, init, report};
 
 /// Whether the engine is asked about the configuration, and what its answer is for.
-#[derive(Clone, Copy, Debug)]
-pub enum Asking<'a> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asking {
     /// Nobody is asked. A predicted failure is an error.
     Never,
     /// `check`: the engine is asked at once. A predicted failure is an error.
-    Always { program: &'a Utf8Path },
+    Always,
+    /// `check --pull-state`: the same, and the engine reads the state from its backend.
+    AlwaysWithState,
     /// `run` and `hook`: the engine is asked only before a refusal over what it would require. What it does not confirm is a
     /// warning, and the engine runs: nothing that it installs can start before the next pass has judged it.
-    ToConfirm { program: &'a Utf8Path },
+    ToConfirm,
 }
 
 /// What every pass needs.
@@ -82,20 +83,25 @@ impl Pass<'_> {
     /// # Errors
     /// Something that has to be read cannot be read.
     #[tracing::instrument(name = "before init", skip_all)]
-    pub fn init(&self, question: &Question<'_>, asking: Asking<'_>) -> anyhow::Result<Judged> {
+    pub fn init(&self, question: &Question<'_>, asking: Asking) -> anyhow::Result<Judged> {
         let mut gathered = gather(&self.context, question)?;
         let mut judgement = self.judgement(&gathered);
+        let mut findings = Vec::new();
         let answer = match asking {
             Asking::Never => None,
-            Asking::Always { program } => Some(confirm::ask(&self.context, &gathered, program)),
-            Asking::ToConfirm { program } => {
+            Asking::Always => confirm::ask(&self.context, &gathered),
+            Asking::AlwaysWithState => confirm::ask_state(&self.context, &mut gathered).map(|(answer, found)| {
+                findings.extend(found);
+                judgement = self.judgement(&gathered);
+                answer
+            }),
+            Asking::ToConfirm => {
                 let is_refused = self.would_refuse(&judgement);
                 tracing::debug!(is_refused, "judged by our own reading");
-                is_refused.then(|| confirm::ask(&self.context, &gathered, program))
+                is_refused.then(|| confirm::ask(&self.context, &gathered)).flatten()
             }
         };
-        let is_check = !matches!(asking, Asking::ToConfirm { .. });
-        let mut findings = Vec::new();
+        let is_check = asking != Asking::ToConfirm;
         if let Some(answer) = &answer {
             if let Answer::Loads(loaded) = answer {
                 findings.extend(gathered.predict_again(&self.context, loaded));

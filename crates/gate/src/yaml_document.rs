@@ -141,7 +141,7 @@ impl<'a> Document<'a> {
     }
 
     pub fn problem_at(&self, place: Place, detail: String) -> Problem {
-        Problem { summary: self.summary.to_owned(), detail, place }
+        Problem::new(airtight_hcl::ProblemKind::Syntax, self.summary, detail, place)
     }
 
     /// The bytes of a key in block style, each part searched for below the one before.

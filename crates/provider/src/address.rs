@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::address_parts::{parse_host, parse_part};
+use super::address_parts::{parse_host, parse_namespace, parse_part};
 use super::engine::{Engine, EngineName};
 use super::quoted::Quoted;
 
@@ -115,7 +115,7 @@ impl ProviderAddress {
             let (namespace, provider_type) = (namespace.to_owned(), provider_type.to_owned());
             return Ok(Self { host, namespace, provider_type });
         }
-        let namespace = parse_part(namespace).map_err(|e| invalid("Invalid provider namespace", namespace, e))?;
+        let namespace = parse_namespace(namespace).map_err(|e| invalid("Invalid provider namespace", namespace, e))?;
         Ok(Self { host, namespace, provider_type: normal_type })
     }
 

@@ -9,28 +9,23 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use hcl::edit::Span;
 use hcl::edit::expr::Expression;
-use hcl::edit::structure::Block;
+use hcl::edit::structure::{Block, Body};
 
 use super::outside;
 use super::text_file::{self, TextFileError};
 use super::unlikely_text::UnlikelyText;
 use crate::{EngineName, Hash, ProviderAddress, SourceAddress, Version, VersionConstraints};
 use airtight_hcl::NativeFile;
-use airtight_hcl::Problem;
 use airtight_hcl::constant::{Constant, evaluate};
-use airtight_hcl::schema::{BodySchema, Unknown};
 use airtight_hcl::{Place, Sources};
+use airtight_hcl::{Problem, ProblemKind};
+
+const ROOT_BLOCKS: &[&str] = &["provider", "module"];
 
 pub const FILE_NAME: &str = ".terraform.lock.hcl";
 
 /// A larger lock file is refused, so that a planted one cannot fill the memory. Real ones have kilobytes.
 const LIMIT_BYTES: u64 = 2 * 1024 * 1024;
-
-const ROOT: BodySchema<'static> =
-    BodySchema { required: &[], optional: &[], blocks: &[("provider", &["source_addr"]), ("module", &["path"])] };
-
-const PROVIDER: BodySchema<'static> =
-    BodySchema { required: &["version"], optional: &["constraints", "hashes"], blocks: &[] };
 
 /// What the engine makes of the file. Missing and empty files are the same to it: no locks.
 #[derive(Clone, Debug)]
@@ -96,11 +91,13 @@ pub fn read(root_module: &Utf8Path, engine: EngineName, sources: &mut Sources) -
     match content {
         Ok(_) | Err(TextFileError::Missing) => {}
         Err(error) if error.is_ours() => lock_file.not_understood.push(Problem {
+            kind: ProblemKind::Limit,
             summary: "Dependency lock file not read".to_owned(),
             detail: format!("airtight does not read it: {error}. The engine perhaps does."),
             place: Place::file(&path),
         }),
         Err(_) => lock_file.errors.push(Problem {
+            kind: ProblemKind::Unreadable,
             summary: "Failed to read file".to_owned(),
             detail: format!("The configuration file \"{FILE_NAME}\" could not be read."),
             place: Place::file(&path),
@@ -167,6 +164,11 @@ fn interpret(path: &Utf8Path, exists: bool, bytes: &[u8], engine: EngineName) ->
     }
 }
 
+/// Whether it is such a block, with its one label.
+fn is_one_of(block: &Block, names: &[&str]) -> bool {
+    names.contains(&block.ident.as_str()) && block.labels.len() == 1
+}
+
 struct Reader<'a> {
     engine: EngineName,
     path: &'a Utf8Path,
@@ -178,7 +180,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn problem(&self, summary: &str, detail: impl Into<String>, range: Range<usize>) -> Problem {
         let place = self.file.place(self.path, Some(range));
-        Problem { summary: summary.to_owned(), detail: detail.into(), place }
+        Problem::new(ProblemKind::Invalid, summary, detail, place)
     }
 
     fn refuse(&mut self, summary: &str, detail: impl Into<String>, range: Range<usize>) {
@@ -189,26 +191,35 @@ impl Reader<'_> {
         self.not_understood.push(self.problem("Dependency lock file not understood", detail, range));
     }
 
-    fn check_schema(&mut self, schema: &BodySchema<'_>, body: &hcl::edit::structure::Body, range: Range<usize>) {
-        for error in schema.check(body, range, Unknown::Refused) {
-            self.errors.push(self.file.problem(self.path, error));
+    /// Arguments and blocks that a body may not hold.
+    fn check_names(&mut self, body: &Body, arguments: &[&str], blocks: &[&str]) {
+        for attribute in body.attributes().filter(|attribute| !arguments.contains(&attribute.key.as_str())) {
+            let detail = format!("An argument named \"{}\" is not expected here.", attribute.key.as_str());
+            self.refuse("Unsupported argument", detail, attribute.key.span().unwrap_or_default());
+        }
+        for block in body.blocks().filter(|block| !is_one_of(block, blocks)) {
+            let name = block.ident.as_str();
+            let (summary, detail) = if blocks.contains(&name) {
+                ("Wrong number of labels", format!("A {name} block has one label."))
+            } else {
+                ("Unsupported block type", format!("Blocks of type \"{name}\" are not expected here."))
+            };
+            self.refuse(summary, detail, block.ident.span().unwrap_or_default());
         }
     }
 
     fn read_body(&mut self) -> (Vec<ProviderLock>, Vec<Problem>) {
         let (mut locks, mut warnings) = (Vec::new(), Vec::new());
-        let Some(body) = self.file.body.take().filter(|_| self.file.errors.is_empty()) else {
-            for error in std::mem::take(&mut self.file.errors) {
-                self.errors.push(self.file.problem(self.path, error));
-            }
+        let Some(body) = self.file.hcl_body() else {
+            self.errors.extend(self.file.problem(self.path));
             if self.errors.is_empty() {
-                self.give_up("It is nested too deeply to be read.", 0..0);
+                self.give_up("It is written in a way that airtight does not read.", 0..0);
             }
             return (locks, warnings);
         };
-        self.check_schema(&ROOT, &body, 0..0);
+        self.check_names(&body, &[], ROOT_BLOCKS);
         let mut seen = BTreeMap::new();
-        for block in body.blocks().filter(|block| ROOT.accepts(block)) {
+        for block in body.blocks().filter(|block| is_one_of(block, ROOT_BLOCKS)) {
             let range = block.ident.span().unwrap_or_default();
             if block.has_ident("module") {
                 if warnings.is_empty() {
@@ -278,7 +289,11 @@ impl Reader<'_> {
             self.refuse("Non-normalized provider source address", detail, range);
             return None;
         }
-        self.check_schema(&PROVIDER, &block.body, block.ident.span().unwrap_or_default());
+        self.check_names(&block.body, &["version", "constraints", "hashes"], &[]);
+        if !block.body.has_attribute("version") {
+            let detail = "The argument \"version\" is required, but no definition was found.";
+            self.refuse("Missing required argument", detail, block.ident.span().unwrap_or_default());
+        }
         let version = block.body.get_attribute("version").and_then(|a| self.read_version(&address, &a.value));
         let constraints = block.body.get_attribute("constraints").map_or_else(String::new, |attribute| {
             self.read_constraints(&address, &attribute.value).unwrap_or_default()
@@ -305,10 +320,6 @@ impl Reader<'_> {
     /// A constant string; `Ok(None)` is null. What it is not has become an error.
     fn read_string(&mut self, expression: &Expression) -> Result<Option<String>, ()> {
         let range = expression.span().unwrap_or_default();
-        if self.file.is_unread(&range) {
-            self.give_up("This expression could not be read.", range);
-            return Err(());
-        }
         match evaluate(expression).map(Constant::into_string) {
             Ok(Ok(text)) => return Ok(text),
             Ok(Err(reason)) => self.refuse("Unsuitable value type", format!("Unsuitable value: {reason}"), range),
@@ -379,11 +390,7 @@ impl Reader<'_> {
     fn read_hashes(&mut self, expression: &Expression) -> Vec<Hash> {
         let range = expression.span().unwrap_or_default();
         let Expression::Array(elements) = expression else {
-            if self.file.is_unread(&range) {
-                self.give_up("This expression could not be read.", range);
-            } else {
-                self.refuse("Invalid expression", "A static list expression is required.", range);
-            }
+            self.refuse("Invalid expression", "A static list expression is required.", range);
             return Vec::new();
         };
         if elements.is_empty() {

@@ -116,7 +116,7 @@ pub fn read_file(path: &Utf8Path, engine: &Engine) -> (CliConfig, FileOutcome) {
 
 impl CliConfig {
     fn report(&mut self, path: &Utf8Path, summary: String, detail: String) {
-        let problem = Problem { summary, detail, place: Place::file(path) };
+        let problem = Problem::new(airtight_hcl::ProblemKind::Invalid, summary, detail, Place::file(path));
         self.problems.push(CliConfigProblem { problem, effect: Effect::FileDropped });
     }
 }

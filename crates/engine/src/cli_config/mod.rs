@@ -30,6 +30,7 @@ use self::syntax::Rules;
 use super::environment::Environment;
 use airtight_hcl::Place;
 use airtight_hcl::Problem;
+use airtight_hcl::ProblemKind;
 use airtight_provider::{AddressPattern, Engine, EngineName, ProviderAddress};
 
 /// One file, with what the engine drops from it.
@@ -168,7 +169,7 @@ pub fn parse_bytes(path: &Utf8Path, bytes: &[u8], engine: &Engine) -> CliConfig 
             let mut config = CliConfig { path: Some(path.to_owned()), ..CliConfig::default() };
             let at = place.position.as_ref().map_or_else(String::new, |at| format!("At {}:{}: ", at.line, at.column));
             let summary = format!("Error parsing {path}: {at}illegal UTF-8 encoding");
-            config.drop_file(Problem { summary, detail: String::new(), place });
+            config.drop_file(Problem::new(ProblemKind::Invalid, summary, "", place));
             config
         }
     }
@@ -229,6 +230,7 @@ fn root_fields(engine: EngineName) -> &'static [(&'static str, Kind)] {
 
 fn file_problem(path: &Utf8Path, text: &str, pos: Pos, message: &str) -> Problem {
     Problem {
+        kind: ProblemKind::Syntax,
         summary: format!("Error parsing {path}: {message}"),
         detail: String::new(),
         place: place(path, text, pos),
@@ -241,7 +243,7 @@ fn place(path: &Utf8Path, text: &str, pos: Pos) -> Place {
 
 fn second_block(place: Place) -> CliConfigProblem {
     let summary = "No more than one provider_installation block may be specified".to_owned();
-    CliConfigProblem { problem: Problem { summary, detail: String::new(), place }, effect: Effect::BlockDropped }
+    CliConfigProblem { problem: Problem::new(ProblemKind::Invalid, summary, "", place), effect: Effect::BlockDropped }
 }
 
 /// Collects the problems of one file.
@@ -253,7 +255,7 @@ struct Reporter<'text> {
 
 impl Reporter<'_> {
     fn report(&mut self, pos: Pos, summary: &str, detail: String, effect: Effect) {
-        let problem = Problem { summary: summary.to_owned(), detail, place: place(self.path, self.text, pos) };
+        let problem = Problem::new(ProblemKind::Invalid, summary, detail, place(self.path, self.text, pos));
         self.problems.push(CliConfigProblem { problem, effect });
     }
 }

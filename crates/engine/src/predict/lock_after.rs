@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::installation::LockUpdate;
 use super::locks::{self, Lock};
-use super::{Cause, Facts, Failure, ProviderPrediction, Requirement, Step, requirements};
+use super::{Cause, Facts, Failure, ProviderPrediction, Requirement, Stage, requirements};
 use airtight_finding::Code;
 use airtight_provider::{EngineName, ProviderAddress};
 
@@ -21,6 +21,8 @@ pub(super) enum LockChange {
     Withheld,
     /// `-lockfile=readonly`: the set of providers would change.
     Refused(Failure),
+    /// `-lockfile=readonly`: whether the set of providers would change depends on what was not seen.
+    Unknown,
 }
 
 pub(super) fn lock_after(
@@ -69,8 +71,12 @@ pub(super) fn lock_after(
         after.insert(address.clone(), entry);
     }
     if facts.init.lockfile_readonly {
-        if lacks_certainly || (is_known && !after.keys().eq(before.keys())) {
+        let is_same_set = after.keys().eq(before.keys());
+        if lacks_certainly || (is_known && !is_same_set) {
             return LockChange::Refused(refused(facts, providers, &before));
+        }
+        if !is_same_set {
+            return LockChange::Unknown;
         }
         return if !is_known || is_equal(&before, &after) { LockChange::None } else { LockChange::Withheld };
     }
@@ -103,7 +109,7 @@ fn is_equal(before: &BTreeMap<ProviderAddress, Lock>, after: &BTreeMap<ProviderA
 /// Names the providers that have no entry, and the entries that nothing needs.
 fn refused(facts: &Facts, providers: &[ProviderPrediction], before: &BTreeMap<ProviderAddress, Lock>) -> Failure {
     let mut failure = Failure::new(
-        Step::LockFile,
+        Stage::LockFile,
         Code::LockFileReadonly,
         "Provider dependency changes detected",
         format!(
@@ -171,7 +177,7 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::testing::*;
-    use super::super::{Outcome, Step};
+    use super::super::{Outcome, Stage};
     use super::*;
     use crate::state::Unseen;
 
@@ -211,7 +217,7 @@ mod tests {
             let prediction = case.predict();
             assert_eq!(prediction.init, Outcome::Failure);
             assert_eq!(prediction.failures[0].summary, "Provider dependency changes detected");
-            assert_eq!(prediction.failures[0].step, Step::LockFile);
+            assert_eq!(prediction.failures[0].stage, Stage::LockFile);
         }
     }
 

@@ -65,7 +65,6 @@ impl Case {
                 children: BTreeMap::new(),
                 tests: TestFiles::default(),
                 manifest_errors: Vec::new(),
-                variables_errors: Vec::new(),
             },
             lock: LockFile {
                 path: "/conf/.terraform.lock.hcl".into(),
@@ -241,9 +240,8 @@ impl Case {
         }
     }
 
-    /// The details of the visible failures.
     pub(super) fn failures(&self) -> Vec<String> {
         let failures = self.predict().failures;
-        failures.iter().filter(|failure| !failure.hidden).map(|failure| failure.detail.clone()).collect()
+        failures.iter().map(|failure| failure.detail.clone()).collect()
     }
 }

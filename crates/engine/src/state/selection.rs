@@ -139,6 +139,9 @@ fn configured(question: &StateQuestion<'_>, backend: &Backend) -> Result<Chosen,
     if backend.kind != LOCAL {
         return Ok(Chosen { kind: backend.kind.clone(), local: Local::default() });
     }
+    if backend.is_unevaluated {
+        return Err(Selection::Unseen(Unseen::Backend { kind: backend.kind.clone() }));
+    }
     for argument in &question.init.backend_config {
         let unseen = || Selection::Unseen(Unseen::BackendSettings { argument: argument.shown().to_owned() });
         let settings = match argument.setting() {

@@ -51,11 +51,10 @@ const fn is_of_providers(code: Code) -> bool {
 fn finding(facts: &Facts, prediction: &Prediction, failure: &Failure) -> Finding {
     let (owner, help) = mend(facts, prediction, failure);
     let program = facts.engine.name;
-    let would = format!("`{program} init` would fail");
     let said = [failure.summary.trim_end(), failure.detail.trim_end()];
     let said = said.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ");
     let mut finding = Finding::new(failure.code, Severity::Error, owner, summary(facts, failure))
-        .detail(format!("{would}: {said}"))
+        .detail(format!("`{program} init` would fail: {said}"))
         .help(help);
     for place in &failure.places {
         finding = finding.at(place.clone(), "");

@@ -95,8 +95,8 @@ pub(super) fn fix_legacy(facts: &Facts, address: &ProviderAddress) -> (Owner, St
 fn replace_in_text(engine: &Engine, name: &str) -> String {
     let (program, host) = (engine.name, engine.name.default_registry_host());
     format!(
-        "`{program}` cannot read this state, so the text has to change: in a copy of the state, run `sed -i \
-         's#[a-z.]*/-/{name}\\\\\"#{host}/hashicorp/{name}\\\\\"#'` (with the namespace that the provider has today), raise \
-         `serial` by one, and put it back."
+        "`{program}` cannot read this state, so its text has to change. In a copy of the state run `sed -i \
+         's#[a-z.]*/-/{name}\\>#{host}/hashicorp/{name}#' terraform.tfstate` (with the namespace that the provider has today), \
+         raise `serial` by one, and put it back."
     )
 }

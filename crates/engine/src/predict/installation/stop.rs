@@ -1,10 +1,9 @@
 //! Why an installation does not go through, and what that makes of the prediction.
 
 use super::super::selection::unless_unread;
-use super::super::{Assumption, Cause, Facts, Failure, Requirement, Selected, Status, Step};
+use super::super::{Assumption, Cause, Facts, Failure, Requirement, Selected, Stage, Status};
 use airtight_finding::Code;
-use airtight_provider::DigestRequest;
-use airtight_provider::{Hash, PackageProblem};
+use airtight_provider::{DigestRequest, Hash, PackageProblem};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
@@ -89,7 +88,7 @@ impl Stop {
                 } else {
                     ("Failed to install provider", format!("Error while installing {display} v{}: {text}", id.version))
                 };
-                let mut failure = Failure::new(Step::Providers, code, summary, detail);
+                let mut failure = Failure::new(Stage::Providers, code, summary, detail);
                 failure.cause = cause.map(|cause| *cause);
                 failure
             }
@@ -122,7 +121,7 @@ impl Stop {
 fn platform_missing(facts: &Facts, selected: &Selected) -> Failure {
     let id = &selected.id;
     Failure::new(
-        Step::Providers,
+        Stage::Providers,
         Code::ProviderPlatformMissing,
         "Incompatible provider version",
         format!(

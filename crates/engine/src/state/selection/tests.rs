@@ -51,7 +51,7 @@ fn backend(kind: &str, path: Option<&str>) -> Backend {
         kind: kind.to_owned(),
         path: path.map(str::to_owned),
         workspace_dir: None,
-        errors: Vec::new(),
+        is_unevaluated: false,
         place: Place::file("x.tf"),
     }
 }
