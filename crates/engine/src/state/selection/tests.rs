@@ -227,9 +227,9 @@ fn a_workspace_name_that_may_be_a_secret_is_not_printed() {
         } else {
             fs::write(&environment, text).unwrap();
         }
-        let selected = scratch.select(None, Some(&local), true);
-        assert!(selected.starts_with("invalid: ") && selected.contains("does not hold the name"), "{selected}");
+        let selected = scratch.select(None, Some(&local), &InitArguments::default());
+        assert!(selected.starts_with("problem: "), "{selected}");
         assert!(!selected.contains("s3cret"), "{selected}");
-        assert!(!scratch.select(None, None, true).contains("s3cret"));
+        assert!(!scratch.select(None, None, &InitArguments::default()).contains("s3cret"));
     }
 }
