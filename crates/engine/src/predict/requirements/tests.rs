@@ -104,7 +104,7 @@ fn legacy_addresses_stop_the_engine_before_any_query() {
     let mut case = Case::null();
     case.need_in_state("registry.terraform.io/-/aws");
     let prediction = case.predict();
-    assert_eq!(prediction.failures[0].code, Code::ProviderAddressInvalid);
+    assert_eq!(prediction.failures[0].code, Code::StateInvalid);
     assert!(prediction.failures[0].detail.contains("unqualified provider \"aws\""));
     assert!(!select(&case.facts).reaches_providers);
 }
