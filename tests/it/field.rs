@@ -73,7 +73,13 @@ impl<T> Each<T> {
     fn of(&self, engine: &str) -> &T {
         match self {
             Self::Both(both) => both,
-            Self::Of { tofu, terraform } => if engine == "tofu" { tofu } else { terraform },
+            Self::Of { tofu, terraform } => {
+                if engine == "tofu" {
+                    tofu
+                } else {
+                    terraform
+                }
+            }
         }
     }
 }
@@ -127,19 +133,23 @@ fn plays() -> Vec<Play> {
     let mut plays = Vec::new();
     for directory in directories {
         let path = directory.join("case.yml");
-        let mut case: Scene = serde_yaml::from_str(&fs::read_to_string(&path).unwrap())
-            .unwrap_or_else(|error| panic!("{path}: {error}"));
+        let mut case: Scene =
+            serde_yaml::from_str(&fs::read_to_string(&path).unwrap()).unwrap_or_else(|error| panic!("{path}: {error}"));
         assert!(case.situation.is_some(), "{path}: `situation:` says what it is about");
         let variants = std::mem::take(&mut case.variants);
-        let mut scenes: Vec<_> =
-            variants.into_iter().map(|(name, variant)| (Some(name), variant.or(&case))).collect();
+        let mut scenes: Vec<_> = variants.into_iter().map(|(name, variant)| (Some(name), variant.or(&case))).collect();
         if scenes.is_empty() {
             scenes.push((None, case));
         }
         for (variant, scene) in scenes {
             for engine in ENGINES {
                 if scene.engines.as_ref().is_none_or(|engines| engines.iter().any(|name| name == engine)) {
-                    plays.push(Play { directory: directory.clone(), variant: variant.clone(), scene: scene.clone(), engine });
+                    plays.push(Play {
+                        directory: directory.clone(),
+                        variant: variant.clone(),
+                        scene: scene.clone(),
+                        engine,
+                    });
                 }
             }
         }
@@ -174,8 +184,7 @@ impl Play {
 
     /// A program in the situation.
     fn command(&self, program: &Utf8Path, workspace: &Workspace) -> Isolated {
-        let command = Isolated::new(program, &workspace.path("source"))
-            .environment("HOME", workspace.path("home"));
+        let command = Isolated::new(program, &workspace.path("source")).environment("HOME", workspace.path("home"));
         let rc = workspace.path("rc");
         let command = if rc.exists() { command.environment("TF_CLI_CONFIG_FILE", rc) } else { command };
         let more = self.scene.environment.iter().flatten();
@@ -228,7 +237,9 @@ impl Play {
             .environment("AIRTIGHT_ASK", ask)
             .arguments(["check", "--report", report.as_str()])
             .arguments(engine.iter().copied())
-            .arguments(self.scene.options.iter().flatten().map(|option| option.replace(ROOT, workspace.root().as_str())));
+            .arguments(
+                self.scene.options.iter().flatten().map(|option| option.replace(ROOT, workspace.root().as_str())),
+            );
         if !arguments.is_empty() {
             command = command.arguments(["--"]).arguments(arguments);
         }

@@ -133,8 +133,7 @@ fn a_run_is_rehearsed_inside_its_image() {
         let asked = (host["host"].as_str(), host["port"].as_u64(), host["protocol"].as_str());
         assert_eq!(asked, (Some(engine.default_host()), Some(443), Some(protocol)), "{report}\n{error}");
         assert_eq!(host["process"].as_str(), Some(engine.name).filter(|_| protocol == "tcp"));
-        let has_note =
-            report["notes"].as_array().unwrap().iter().any(|note| note.as_str().unwrap().contains("/proc"));
+        let has_note = report["notes"].as_array().unwrap().iter().any(|note| note.as_str().unwrap().contains("/proc"));
         assert_eq!(has_note, protocol == "tcp", "{report}");
     }
 }

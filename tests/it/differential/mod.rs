@@ -97,7 +97,8 @@ fn play(engine: &Engine, scenario: &Scenario) -> Result<(), String> {
     let alone = Workspace::holding(&configuration_alone(&tree, &scenario.root_module()), scenario.is_unprivileged());
     let configuration = ask(engine, scenario.command(&engine.path, &alone), &alone, &arguments);
     for turn in ["first", "second"] {
-        let (differences, output) = compare(engine, &configuration, &command, &arguments, &workspace.path(&scenario.root_module()));
+        let (differences, output) =
+            compare(engine, &configuration, &command, &arguments, &workspace.path(&scenario.root_module()));
         if !differences.is_empty() {
             let mut files = String::new();
             for (path, text) in tree.texts().filter(|(path, _)| !path.starts_with("mirror")) {

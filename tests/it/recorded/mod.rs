@@ -27,7 +27,9 @@ pub(crate) fn tests() -> Vec<Test> {
             tests.push(Test::new(module_path!(), &title, move || predictions_are_right((name, version), &family)));
         }
         deep.push(Test::new("it", &format!("recordings::{name}"), move || recordings_are_right(name, version)));
-        deep.push(Test::new("it", &format!("asking::{name}"), move || engine(name).into_iter().for_each(asking_is_right)));
+        deep.push(Test::new("it", &format!("asking::{name}"), move || {
+            engine(name).into_iter().for_each(asking_is_right)
+        }));
     }
     for engine in other_versions() {
         let title = format!("asking::{}-{}", engine.name, engine.version);
@@ -81,7 +83,8 @@ fn asking_is_right(engine: &Engine) {
         .flat_map(|case| {
             let known = recordings.get(&(case.family.clone(), case.name.clone())).cloned();
             let recording = known.unwrap_or_else(|| Recording::of(engine, case));
-            [Ask::Never, Ask::Auto].map(|ask| (case, ask, faults((&ask.engine(engine), version.1), ask, case, &recording)))
+            [Ask::Never, Ask::Auto]
+                .map(|ask| (case, ask, faults((&ask.engine(engine), version.1), ask, case, &recording)))
         })
         .flat_map_iter(|(case, ask, faults)| {
             let title = format!("{ask:?}: {}: {}", case.family, case.name);
