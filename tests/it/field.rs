@@ -273,7 +273,7 @@ impl Play {
 fn said(output: &Output) -> String {
     let text = format!("{} {}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     text.split(|character: char| character.is_whitespace() || character == '│')
-        .filter(|word| !word.is_empty())
+        .filter(|word| !word.is_empty() && *word != "|")
         .collect::<Vec<_>>()
         .join(" ")
 }
