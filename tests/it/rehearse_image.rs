@@ -104,8 +104,8 @@ fn a_run_is_rehearsed_inside_its_image() {
     }
     let Some(engine) = any_real_engine() else { return };
     let image = image(engine);
-    let workflow = Command::new(airtight()).args(["render", "workflow"]).output().unwrap().stdout;
-    fs::write(image.path("opt/workflow.yml"), workflow).unwrap();
+    let workflow = assert_cmd::Command::new(airtight()).args(["render", "workflow"]).assert().success();
+    fs::write(image.path("opt/workflow.yml"), &workflow.get_output().stdout).unwrap();
     for (enter, kind) in [(CONTAINER, "namespaces"), (NO_NAMESPACES, "surroundings")] {
         for user in [0, UNPRIVILEGED_USER] {
             let what = format!("{kind} {user}");

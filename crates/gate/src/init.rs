@@ -9,6 +9,7 @@ use super::runtime_directory::RuntimeDirectory;
 use crate::check::Cleared;
 use crate::check::executables::SelectedExecutable;
 use crate::check::{self, Judgement};
+use airtight_engine::init_commands;
 use airtight_provider::atomic_file;
 use airtight_provider::executable;
 use airtight_provider::lock_file;
@@ -20,7 +21,7 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
     let Gathered { facts, prediction, digests, .. } = gathered;
     let mirrors = facts.sources.mirrors();
     let (mut requirements, mut engine) = check::failures::check(facts, prediction);
-    requirements.extend(check::proof::check(facts, prediction));
+    let unproven = check::proof::check(facts, prediction);
     requirements.extend(check::readonly::check(facts, prediction));
     engine.extend(check::unseen::check(facts, prediction));
     engine.extend(check::arguments::check(facts));
@@ -32,6 +33,11 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
     measured.extend(check::installed::check(&facts.installed, &mirrors, digests, &is_installed_otherwise));
     let plugins = context.planted_plugins(&facts.root_module, &gathered.data_dir);
     measured.extend(check::planted_plugins::check(&plugins));
+    if facts.init.backend {
+        let files = &facts.configuration.root.files;
+        let commands = init_commands::find(files, &facts.root_module, context.repository);
+        measured.extend(check::init_commands::check(&commands));
+    }
     let reattached = context.environment.reattach_providers.as_deref();
     measured.extend(check::reattached::check(reattached, context.engine.name));
     requirements.extend(check::executables::check(
@@ -44,7 +50,7 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
         measured.extend(check::cli_config::check(facts, config, &gathered.source_facts.files));
     }
     measured.extend(gathered.findings.iter().cloned());
-    Judgement { measured, requirements, engine }
+    Judgement { measured, unproven, requirements, engine }
 }
 
 /// What the selected packages would run. One that cannot be looked into fails `init`, which is predicted.
@@ -91,6 +97,12 @@ pub fn kept_lock_file(context: &Context<'_>) -> Option<LockFile> {
         let mut sources = airtight_hcl::Sources::default();
         lock_file::read(&directory, context.engine.name, &mut sources)
     })
+}
+
+/// Its text; null where no `init` was gated here.
+pub(crate) fn kept_lock_text(context: &Context<'_>) -> Option<String> {
+    let runtime = context.runtime.as_ref().ok()?;
+    fs::read_to_string(kept_directory(context, runtime).join(lock_file::FILE_NAME)).ok()
 }
 
 fn kept_directory(context: &Context<'_>, runtime: &RuntimeDirectory) -> Utf8PathBuf {

@@ -53,6 +53,8 @@ pub enum SyntaxErrorKind {
     Utf16,
     /// A line that `git` leaves behind in a merge.
     MergeMarker,
+    /// A byte that is not UTF-8.
+    Encoding,
     /// A character that no text may hold there.
     Character,
     /// Neither an argument nor a block.
@@ -94,6 +96,10 @@ impl NativeFile {
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         let (tokens, comments) = scanner::scan(bytes);
         let (body, mut errors) = structure::read(&tokens);
+        let is_text = |error: &SyntaxError| std::str::from_utf8(&bytes[error.range.clone()]).is_ok();
+        for error in errors.iter_mut().filter(|error| error.kind == SyntaxErrorKind::Character && !is_text(error)) {
+            error.kind = SyntaxErrorKind::Encoding;
+        }
         if matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
             errors = vec![SyntaxError { kind: SyntaxErrorKind::Utf16, range: 0..0 }];
         } else if !errors.is_empty() {
@@ -161,6 +167,7 @@ impl NativeFile {
                 return Some(Problem::new(ProblemKind::Utf16, "The file is UTF-16", detail, Place::file(path)));
             }
             SyntaxErrorKind::MergeMarker => ("Merge conflict", "A line of an unfinished `git merge` is here."),
+            SyntaxErrorKind::Encoding => ("Invalid character encoding", "The engines read UTF-8 only."),
             SyntaxErrorKind::Character => ("Syntax error", "No text in HCL has this character here."),
             SyntaxErrorKind::Unexpected => ("Syntax error", "An argument, a block or the end of one is expected here."),
             SyntaxErrorKind::Unclosed => ("Syntax error", "This block has no closing brace."),

@@ -199,12 +199,16 @@ impl Reader<'_> {
         }
         for block in body.blocks().filter(|block| !is_one_of(block, blocks)) {
             let name = block.ident.as_str();
-            let (summary, detail) = if blocks.contains(&name) {
-                ("Wrong number of labels", format!("A {name} block has one label."))
+            let (summary, detail) = if !blocks.contains(&name) {
+                ("Unsupported block type".to_owned(), format!("Blocks of type \"{name}\" are not expected here."))
+            } else if block.labels.is_empty() {
+                let label = if name == "module" { "path" } else { "source_addr" };
+                (format!("Missing {label} for {name}"), format!("All {name} blocks must have 1 label ({label})."))
             } else {
-                ("Unsupported block type", format!("Blocks of type \"{name}\" are not expected here."))
+                (format!("Extraneous label for {name}"), format!("A {name} block has one label."))
             };
-            self.refuse(summary, detail, block.ident.span().unwrap_or_default());
+            let range = block.labels.get(1).and_then(Span::span).or(block.ident.span());
+            self.refuse(&summary, detail, range.unwrap_or_default());
         }
     }
 

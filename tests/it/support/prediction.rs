@@ -25,6 +25,13 @@ pub(crate) enum Ask {
 }
 
 impl Ask {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Auto => "auto",
+        }
+    }
+
     /// What `--engine` is given: what may be asked is named by its path.
     pub(crate) fn engine(self, engine: &Engine) -> String {
         match self {
@@ -64,12 +71,8 @@ pub(crate) fn predict(
     command: Isolated,
     arguments: &[String],
 ) -> Result<Prediction, String> {
-    let ask = match ask {
-        Ask::Never => "never",
-        Ask::Auto => "auto",
-    };
     let mut command = Isolated { program: airtight().to_owned(), offline: false, ..command }
-        .environment("AIRTIGHT_ASK", ask)
+        .environment("AIRTIGHT_ASK", ask.name())
         .arguments(["check", "--cli-config", "inherited", "--format", "json"])
         .arguments(["--engine", engine.0, "--engine-version", engine.1, "."]);
     if !arguments.is_empty() {
@@ -92,7 +95,7 @@ const NOT_ABOUT_INSTALLING: [&str; 4] =
     ["constraint-invalid", "lock-file-readonly", "provider-address-invalid", "state-invalid"];
 
 impl Prediction {
-    fn of(report: &Value) -> Self {
+    pub(crate) fn of(report: &Value) -> Self {
         let prediction = &report["prediction"];
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let reasons = prediction["reasons"].as_array().unwrap().iter();

@@ -9,6 +9,7 @@ pub mod executables;
 pub mod execution;
 pub mod failures;
 pub mod handover;
+pub mod init_commands;
 pub mod installed;
 pub mod lock_file;
 pub mod mirror_entries;
