@@ -32,7 +32,9 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Stop> {
         (_, true) if program.is_none() => {
             return Err(Stop::Usage(format!("--pull-state needs {engine} on this machine, which reads the state")));
         }
-        (Ask::Never, true) => return Err(Stop::Usage("--pull-state asks the engine, and --ask never forbids it".to_owned())),
+        (Ask::Never, true) => {
+            return Err(Stop::Usage("--pull-state asks the engine, and --ask never forbids it".to_owned()));
+        }
         (Ask::Auto, true) => Asking::AlwaysWithState,
         (Ask::Auto, false) => Asking::Always,
         (Ask::Never, false) => Asking::Never,

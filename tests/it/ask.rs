@@ -270,7 +270,7 @@ fn variables_reach_the_engine() {
     asked.environment.push(("TF_VAR_region".into(), "north".into()));
     asked.environment.push(("TF_WORKSPACE".into(), "blue".into()));
     let own = ["-var", "a=b", "-var-file=c", "-test-directory=t", "-get=false", "-upgrade", "-plugin-dir=/x"];
-    asked.init = InitArguments::parse(None, None, &own.map(str::to_owned), &asked.engine);
+    asked.init = InitArguments::parse(None, None, &own.map(str::to_owned));
     assert_eq!(asked.with(ask::ask), Answer::Failed(Failure::Unreadable { code: 3 }));
     assert_eq!(
         fs::read_to_string(asked.workspace.path("root/seen")).unwrap().trim(),
@@ -391,7 +391,7 @@ fn a_secret_is_in_no_answer() {
     let shim = |argument: &str| {
         let (text, code) = engine_shim::refusing("1.14.0", "It", &format!("The value is {secret}."), "main.tf", 1);
         let mut asked = Asked::shim(&format!("cat <<'END'\n{text}END\nexit {code}"));
-        asked.init = InitArguments::parse(None, None, &[argument.to_owned()], &asked.engine);
+        asked.init = InitArguments::parse(None, None, &[argument.to_owned()]);
         format!("{:?}", asked.refused())
     };
     assert!(shim("-upgrade").contains(secret));
@@ -437,7 +437,7 @@ fn a_state_is_read_from_its_backend(engine: &'static engines::Engine) {
     asked.file("main.tf", "terraform {\n  backend \"local\" {}\n}\n\nresource \"random_pet\" \"it\" {}\n");
     asked.file("states/real.tfstate", state);
     let own = ["-backend-config=path=states/real.tfstate".to_owned()];
-    asked.init = InitArguments::parse(None, None, &own, &asked.engine);
+    asked.init = InitArguments::parse(None, None, &own);
     let before = contents(&asked.workspace.path("root"));
     let answer = asked.with(ask::ask_state);
     assert_eq!(contents(&asked.workspace.path("root")), before);
@@ -469,7 +469,7 @@ fn a_backend_that_cannot_be_opened_is_the_engine_s_own_refusal(engine: &'static 
     let mut asked = Asked::real(engine);
     asked.file("main.tf", "terraform {\n  backend \"http\" {\n    address = \"http://127.0.0.1:1/state\"\n  }\n}\n");
     let own = ["-backend-config=password=hunter2-hunter2", "-backend-config=retry_max=0"].map(str::to_owned);
-    asked.init = InitArguments::parse(None, None, &own, &asked.engine);
+    asked.init = InitArguments::parse(None, None, &own);
     let answer = asked.with(ask::ask_state);
     let Answer::Refused(refused) = &answer.answer else { panic!("{answer:?}") };
     assert!(!refused.errors.is_empty());

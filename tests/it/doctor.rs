@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::support::isolation::{airtight, has_namespaces, is_root};
 use crate::support::package::Package;
 use crate::support::runner::ignored;
+use crate::support::stack::stdout;
 use crate::support::tree::{Content, Entry, Tree, Workspace};
 
 crate::tests! {
@@ -206,8 +207,9 @@ fn an_image_is_sealed_as_its_dockerfile_does_it() {
     }
     let workspace = Workspace::holding(&fit(), false);
     let root = workspace.root();
-    let rendered = Command::new(airtight()).args(["render", "dockerfile", "--engine", "tofu"]).output().unwrap();
-    let rendered = String::from_utf8(rendered.stdout).unwrap();
+    let render = ["render", "dockerfile", "--engine", "tofu"];
+    let rendered = assert_cmd::Command::new(airtight()).args(render).assert().success();
+    let rendered = stdout(rendered.get_output());
     let step =
         rendered.lines().find_map(|line| line.strip_prefix("RUN ").filter(|step| step.contains("seal"))).unwrap();
     let step = step

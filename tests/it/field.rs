@@ -13,7 +13,7 @@ use crate::recorded::recording::RECORDED;
 use crate::support::engines::{ENGINES, default_host, engine};
 use crate::support::isolation::{Isolated, airtight, has_namespaces};
 use crate::support::outcome::{Init, filesystem_mirror};
-use crate::support::runner::{Test, ignored, is_deep};
+use crate::support::runner::{Test, ignored};
 use crate::support::tree::{ROOT, Tree, Workspace};
 
 /// What is run, and what comes out. A variant's own entries take the place of the case's.
@@ -73,7 +73,13 @@ impl<T> Each<T> {
     fn of(&self, engine: &str) -> &T {
         match self {
             Self::Both(both) => both,
-            Self::Of { tofu, terraform } => if engine == "tofu" { tofu } else { terraform },
+            Self::Of { tofu, terraform } => {
+                if engine == "tofu" {
+                    tofu
+                } else {
+                    terraform
+                }
+            }
         }
     }
 }
@@ -106,18 +112,17 @@ struct Play {
 
 /// One for each case, variant and engine; in the deep comparison once more with the real engine.
 pub(crate) fn tests() -> Vec<Test> {
-    let mut tests = Vec::new();
+    let (mut recorded, mut live) = (Vec::new(), Vec::new());
     for play in plays() {
         let case = play.directory.file_name().unwrap();
         let title = [Some(case), play.variant.as_deref(), Some(play.engine)].into_iter().flatten().collect::<Vec<_>>();
         let title = title.join("::");
-        if is_deep() {
-            let live = play.clone();
-            tests.push(Test::new("it::deep::field", &title, move || live.with_the_engine()));
-        }
-        tests.push(Test::new(module_path!(), &title, move || play.without_an_engine()));
+        let same = play.clone();
+        live.push(Test::new(module_path!(), &title, move || same.with_the_engine()));
+        recorded.push(Test::new(module_path!(), &title, move || play.without_an_engine()));
     }
-    tests
+    recorded.extend(Test::deep(live));
+    recorded
 }
 
 fn plays() -> Vec<Play> {
@@ -128,19 +133,23 @@ fn plays() -> Vec<Play> {
     let mut plays = Vec::new();
     for directory in directories {
         let path = directory.join("case.yml");
-        let mut case: Scene = serde_yaml::from_str(&fs::read_to_string(&path).unwrap())
-            .unwrap_or_else(|error| panic!("{path}: {error}"));
+        let mut case: Scene =
+            serde_yaml::from_str(&fs::read_to_string(&path).unwrap()).unwrap_or_else(|error| panic!("{path}: {error}"));
         assert!(case.situation.is_some(), "{path}: `situation:` says what it is about");
         let variants = std::mem::take(&mut case.variants);
-        let mut scenes: Vec<_> =
-            variants.into_iter().map(|(name, variant)| (Some(name), variant.or(&case))).collect();
+        let mut scenes: Vec<_> = variants.into_iter().map(|(name, variant)| (Some(name), variant.or(&case))).collect();
         if scenes.is_empty() {
             scenes.push((None, case));
         }
         for (variant, scene) in scenes {
             for engine in ENGINES {
                 if scene.engines.as_ref().is_none_or(|engines| engines.iter().any(|name| name == engine)) {
-                    plays.push(Play { directory: directory.clone(), variant: variant.clone(), scene: scene.clone(), engine });
+                    plays.push(Play {
+                        directory: directory.clone(),
+                        variant: variant.clone(),
+                        scene: scene.clone(),
+                        engine,
+                    });
                 }
             }
         }
@@ -175,8 +184,7 @@ impl Play {
 
     /// A program in the situation.
     fn command(&self, program: &Utf8Path, workspace: &Workspace) -> Isolated {
-        let command = Isolated::new(program, &workspace.path("source"))
-            .environment("HOME", workspace.path("home"));
+        let command = Isolated::new(program, &workspace.path("source")).environment("HOME", workspace.path("home"));
         let rc = workspace.path("rc");
         let command = if rc.exists() { command.environment("TF_CLI_CONFIG_FILE", rc) } else { command };
         let more = self.scene.environment.iter().flatten();
@@ -229,7 +237,9 @@ impl Play {
             .environment("AIRTIGHT_ASK", ask)
             .arguments(["check", "--report", report.as_str()])
             .arguments(engine.iter().copied())
-            .arguments(self.scene.options.iter().flatten().map(|option| option.replace(ROOT, workspace.root().as_str())));
+            .arguments(
+                self.scene.options.iter().flatten().map(|option| option.replace(ROOT, workspace.root().as_str())),
+            );
         if !arguments.is_empty() {
             command = command.arguments(["--"]).arguments(arguments);
         }
@@ -259,10 +269,8 @@ impl Play {
 }
 
 /// What a command printed, with one space wherever there is any: lines break at different places in different directories.
+/// The bars that engines and we draw beside a text are no words of it.
 fn said(output: &Output) -> String {
     let text = format!("{} {}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    text.split(|character: char| character.is_whitespace() || character == '│')
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
+    text.split_whitespace().filter(|word| !["|", "│"].contains(word)).collect::<Vec<_>>().join(" ")
 }

@@ -10,7 +10,6 @@ use crate::support::isolation::Isolated;
 use crate::support::lock_file::{Lock, text};
 use crate::support::package::Package;
 use crate::support::publisher::Publisher;
-use crate::support::runner::ignored;
 use crate::support::tree::{Tree, Workspace};
 
 crate::tests! {

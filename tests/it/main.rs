@@ -11,6 +11,7 @@
 //! - [`exit_codes`]: the exit codes that scripts rely on
 //! - [`field`]: situations from people's work
 //! - [`gate_alone`]: what the gate alone is linked from
+//! - [`guard`]: what runs is in the image: planted executables, swaps, forged notes
 //! - [`handover`]: from `init` to a confirmed apply: another process, container, image
 //! - [`help`]: the help of every command
 //! - [`hooks`]: the hook scripts and the plugin's hooks, in every shell that a runner image may have as `sh`
@@ -57,6 +58,7 @@ mod engines;
 mod exit_codes;
 mod field;
 mod gate_alone;
+mod guard;
 mod handover;
 mod help;
 mod hooks;
@@ -102,6 +104,7 @@ fn main() -> std::process::ExitCode {
         exit_codes::tests(),
         field::tests(),
         gate_alone::tests(),
+        guard::tests(),
         handover::tests(),
         help::tests(),
         hooks::tests(),

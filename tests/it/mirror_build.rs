@@ -179,7 +179,7 @@ fn each_package_is_fetched_once_and_kept_the_next_time() {
     let executable = workspace.path(&format!("out/{}/terraform-provider-dog_v1.2.3", dog.unpacked_path()));
     fs::write(&executable, "damaged").unwrap();
     let (code, text) = build(&workspace, &["out"]);
-    assert!(code == 0 && text.contains("1 fetched, 2 kept"), "{text}");
+    assert!(code == 0 && text.contains("2 kept, 1 replaced"), "{text}");
     assert_eq!(files(&workspace.path("out")), unpacked(&[&dog, &newer, &cat]));
 }
 
@@ -875,7 +875,7 @@ fn a_silent_server_does_not_make_us_silent() {
     patient.arguments[timeout + 1] = "20".to_owned();
     let (code, text) = ended(&patient.run());
     assert_eq!((code, files(&workspace.path("out"))), (0, unpacked(&[&dog])), "{text}");
-    assert!(text.contains("airtight: fetching and checking packages, 0 MB so far"), "{text}");
+    assert!(text.contains("airtight: 0 of 1 packages, fetched 0 bytes, hashed 0 bytes: localhost"), "{text}");
 }
 
 /// An engine that may not enter one directory of a mirror finds no provider in it.

@@ -110,12 +110,7 @@ fn the_guides_plain_stack_shows_what_it_would_do(engine: &'static Engine) {
     assert_eq!((rehearsed.code, rehearsed.report["verdict"].as_str()), (100, Some("refused")));
     let asked = &rehearsed.report["hosts"][0];
     let registry = engine.default_host();
-    assert_eq!(
-        (asked["host"].as_str(), asked["port"].as_u64()),
-        (Some(registry), Some(443)),
-        "{}",
-        rehearsed.report
-    );
+    assert_eq!((asked["host"].as_str(), asked["port"].as_u64()), (Some(registry), Some(443)), "{}", rehearsed.report);
     assert_eq!((asked["phase"].as_str(), asked["process"].as_str()), (Some("init"), Some(engine.name)));
     assert_eq!(rehearsed.errors(), ["host-undeclared"]);
     let finding = &rehearsed.phase("init")["findings"][0];
@@ -133,10 +128,7 @@ fn the_guides_plain_stack_shows_what_it_would_do(engine: &'static Engine) {
     let workflow = stack.path("workflow.yml");
     let rehearsed = Rehearsed::of(&rehearse(&stack, ["--workflow", workflow.as_str()]));
     assert_eq!(rehearsed.code, 100);
-    assert_eq!(
-        (rehearsed.errors(), rehearsed.phase("init")["exit_code"].as_i64()),
-        (vec!["phase-failed"], Some(100))
-    );
+    assert_eq!((rehearsed.errors(), rehearsed.phase("init")["exit_code"].as_i64()), (vec!["phase-failed"], Some(100)));
 }
 
 /// By the plugin's hooks, with the engine's own commands.
@@ -188,12 +180,7 @@ fn a_plan_that_needs_a_declared_host_is_incomplete(engine: &'static Engine) {
         Rehearsed::of(&rehearse(&stack, options))
     };
     let rehearsed = plan("reachable: [\"sts.eu-central-1.amazonaws.com:443\"]\n");
-    assert_eq!(
-        (rehearsed.code, rehearsed.report["verdict"].as_str()),
-        (0, Some("incomplete")),
-        "{}",
-        rehearsed.stderr
-    );
+    assert_eq!((rehearsed.code, rehearsed.report["verdict"].as_str()), (0, Some("incomplete")), "{}", rehearsed.stderr);
     let phase = rehearsed.phase("plan");
     assert_eq!(phase["status"], "stopped", "{phase}");
     assert!(phase["elapsed_ms"].as_u64().unwrap() < 10_000, "{phase}");

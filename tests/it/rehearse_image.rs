@@ -104,8 +104,8 @@ fn a_run_is_rehearsed_inside_its_image() {
     }
     let Some(engine) = any_real_engine() else { return };
     let image = image(engine);
-    let workflow = Command::new(airtight()).args(["render", "workflow"]).output().unwrap().stdout;
-    fs::write(image.path("opt/workflow.yml"), workflow).unwrap();
+    let workflow = assert_cmd::Command::new(airtight()).args(["render", "workflow"]).assert().success();
+    fs::write(image.path("opt/workflow.yml"), &workflow.get_output().stdout).unwrap();
     for (enter, kind) in [(CONTAINER, "namespaces"), (NO_NAMESPACES, "surroundings")] {
         for user in [0, UNPRIVILEGED_USER] {
             let what = format!("{kind} {user}");
@@ -133,8 +133,7 @@ fn a_run_is_rehearsed_inside_its_image() {
         let asked = (host["host"].as_str(), host["port"].as_u64(), host["protocol"].as_str());
         assert_eq!(asked, (Some(engine.default_host()), Some(443), Some(protocol)), "{report}\n{error}");
         assert_eq!(host["process"].as_str(), Some(engine.name).filter(|_| protocol == "tcp"));
-        let has_note =
-            report["notes"].as_array().unwrap().iter().any(|note| note.as_str().unwrap().contains("/proc"));
+        let has_note = report["notes"].as_array().unwrap().iter().any(|note| note.as_str().unwrap().contains("/proc"));
         assert_eq!(has_note, protocol == "tcp", "{report}");
     }
 }

@@ -160,8 +160,7 @@ fn a_full_disk_is_named() {
 
 fn a_copy_that_cannot_hold_programs_is_noted() {
     if !has_namespaces() {
-        return ignored("nothing can be mounted",
-        );
+        return ignored("nothing can be mounted");
     }
     let stack = bare_stack();
     let temporary = stack.path("temporary");

@@ -97,8 +97,7 @@ fn exec(arguments: &[String]) -> Vec<String> {
 /// A plan that reads many data sources, one after the other.
 fn an_interrupt_of_plan_is_the_engines(engine: &'static Engine) {
     for signal in SIGNALS {
-        let stack =
-            Stack::empty(engine, Layout::Unpacked, "data \"null_data_source\" \"many\" {\n  count = 3000\n}\n");
+        let stack = Stack::empty(engine, Layout::Unpacked, "data \"null_data_source\" \"many\" {\n  count = 3000\n}\n");
         package("null").write_to(&stack.path("mirror"), engine, Layout::Unpacked);
         stack.lock(&[package("null").lock(engine)]);
         succeeded(&stack.run("init"));

@@ -112,7 +112,7 @@ pub(crate) fn weigh(answer: &Answer, is_check: bool, gathered: &Gathered, judgem
         Answer::Refused(refused) => {
             judgement.engine.retain(|finding| !is_of_configuration(finding.code));
             judgement.engine.extend(refused.errors.iter().map(|error| reported(gathered, error)));
-            judgement.lower_requirements(
+            judgement.lower_all_about_providers(
                 "The engine does not accept the configuration, so `init` ends before it installs any provider.",
             );
         }

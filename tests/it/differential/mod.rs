@@ -22,20 +22,17 @@ use crate::support::engines::{Engine, other_versions};
 use crate::support::isolation::Isolated;
 use crate::support::outcome::{Configuration, ask, configuration_alone, observe};
 use crate::support::prediction::{Ask, predict};
-use crate::support::runner::{Needs, Test, is_deep};
+use crate::support::runner::{Needs, Test};
 use crate::support::tree::Workspace;
 
 /// In the deep comparison alone.
 pub(crate) fn tests() -> Vec<Test> {
-    if !is_deep() {
-        return Vec::new();
-    }
-    let mut tests: Vec<Test> = Test::each_engine("it::deep", "random_cases", Needs::Engine, random_cases).collect();
+    let mut tests = Test::each_engine("it", "random_cases", Needs::Engine, random_cases);
     for engine in other_versions() {
         let title = format!("random_cases::{}-{}", engine.name, engine.version);
-        tests.push(Test::new("it::deep", &title, move || random_cases(engine)));
+        tests.push(Test::new("it", &title, move || random_cases(engine)));
     }
-    tests
+    Test::deep(tests)
 }
 
 /// The cases of a seed come in this many streams, whatever the number of processors.
@@ -100,7 +97,8 @@ fn play(engine: &Engine, scenario: &Scenario) -> Result<(), String> {
     let alone = Workspace::holding(&configuration_alone(&tree, &scenario.root_module()), scenario.is_unprivileged());
     let configuration = ask(engine, scenario.command(&engine.path, &alone), &alone, &arguments);
     for turn in ["first", "second"] {
-        let (differences, output) = compare(engine, &configuration, &command, &arguments, &workspace.path(&scenario.root_module()));
+        let (differences, output) =
+            compare(engine, &configuration, &command, &arguments, &workspace.path(&scenario.root_module()));
         if !differences.is_empty() {
             let mut files = String::new();
             for (path, text) in tree.texts().filter(|(path, _)| !path.starts_with("mirror")) {

@@ -90,7 +90,7 @@ pub(crate) fn family(name: &str, engine: (&str, &str)) -> Vec<Case> {
         arguments: case.arguments.clone(),
         environment: case.environment.clone(),
         unprivileged: case.unprivileged,
-        is_left_open: case.is_left_open(),
+        is_left_open: case.is_left_open_to(engine.0),
         fails_later: case.fails_later(),
     });
     cases.collect()
@@ -161,7 +161,12 @@ fn read(path: &Utf8Path) -> Vec<Small> {
     let mut cases: Vec<Small> = Vec::new();
     for line in fs::read_to_string(path).unwrap().split_inclusive('\n') {
         if let Some(name) = line.strip_prefix("=== ") {
-            cases.push(Small { family: small_family(path), name: name.trim_end().to_owned(), left_open_to: Vec::new(), files: Vec::new() });
+            cases.push(Small {
+                family: small_family(path),
+                name: name.trim_end().to_owned(),
+                left_open_to: Vec::new(),
+                files: Vec::new(),
+            });
             continue;
         }
         let case = cases.last_mut().unwrap_or_else(|| panic!("{path} begins without a case"));

@@ -4,7 +4,7 @@
 pub(crate) mod cases;
 pub(crate) mod recording;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
@@ -15,24 +15,27 @@ use crate::support::fixture::{self, Contents};
 use crate::support::isolation::{has_namespaces, is_root};
 use crate::support::outcome::Init;
 use crate::support::prediction::{Ask, predict};
-use crate::support::runner::{Test, ignored, is_deep};
+use crate::support::runner::{Test, ignored};
 
-/// One for each engine and family.
+/// One for each engine and family; in the deep comparison the engines themselves.
 pub(crate) fn tests() -> Vec<Test> {
     let mut tests = vec![Test::new(module_path!(), "every_case_is_recorded", every_case_is_recorded)];
+    let mut deep = Vec::new();
     for (name, version) in RECORDED {
         for family in cases::families() {
             let title = format!("{name}::{family}");
             tests.push(Test::new(module_path!(), &title, move || predictions_are_right((name, version), &family)));
         }
-        if is_deep() {
-            tests.push(Test::new("it::deep", &format!("recordings::{name}"), move || recordings_are_right(name, version)));
-        }
+        deep.push(Test::new("it", &format!("recordings::{name}"), move || recordings_are_right(name, version)));
+        deep.push(Test::new("it", &format!("asking::{name}"), move || {
+            engine(name).into_iter().for_each(asking_is_right)
+        }));
     }
-    for engine in if is_deep() { other_versions() } else { &[] } {
-        let title = format!("cases::{}-{}", engine.name, engine.version);
-        tests.push(Test::new("it::deep", &title, move || predictions_of_another_version_are_right(engine)));
+    for engine in other_versions() {
+        let title = format!("asking::{}-{}", engine.name, engine.version);
+        deep.push(Test::new("it", &title, move || asking_is_right(engine)));
     }
+    tests.extend(Test::deep(deep));
     tests
 }
 
@@ -62,36 +65,46 @@ fn predictions_are_right(engine: (&str, &str), family: &str) {
         .flat_map(|case| {
             let key = (case.family.clone(), case.name.clone());
             let Some(recording) = recordings.get(&key) else { return vec![format!("{}: not recorded", case.name)] };
-            let faults = faults(engine, case, recording);
+            let faults = faults(engine, Ask::Never, case, recording);
             faults.into_iter().map(|fault| format!("{}: {fault}", case.name)).collect()
         })
         .collect();
     assert!(faults.is_empty(), "{} faults in {} cases:\n{}", faults.len(), cases.len(), faults.join("\n"));
 }
 
-/// Another version of an engine, which is not recorded.
-fn predictions_of_another_version_are_right(engine: &Engine) {
+/// An engine, recorded or not, that is asked about every case; and what is predicted when it is not.
+fn asking_is_right(engine: &Engine) {
+    if !has_namespaces() || !is_root() {
+        return ignored("needs root and network namespaces");
+    }
     let version = (engine.name, engine.version.as_str());
+    let recordings = if RECORDED.contains(&version) { recording::read(version.0, version.1) } else { BTreeMap::new() };
     let faults: Vec<String> = (cases::all(version).par_iter())
         .flat_map(|case| {
-            let faults = faults(version, case, &Recording::of(engine, case));
-            faults.into_iter().map(|fault| format!("{}: {}: {fault}", case.family, case.name)).collect::<Vec<_>>()
+            let known = recordings.get(&(case.family.clone(), case.name.clone())).cloned();
+            let recording = known.unwrap_or_else(|| Recording::of(engine, case));
+            [Ask::Never, Ask::Auto]
+                .map(|ask| (case, ask, faults((&ask.engine(engine), version.1), ask, case, &recording)))
+        })
+        .flat_map_iter(|(case, ask, faults)| {
+            let title = format!("{ask:?}: {}: {}", case.family, case.name);
+            faults.into_iter().map(move |fault| format!("{title}: {fault}"))
         })
         .collect();
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
 }
 
-fn faults(engine: (&str, &str), case: &Case, recording: &Recording) -> Vec<String> {
+fn faults(engine: (&str, &str), ask: Ask, case: &Case, recording: &Recording) -> Vec<String> {
     let workspace = case.lay_out();
     let command = case.command("airtight".into(), &workspace);
-    let prediction = match predict(engine, Ask::Never, command, &case.arguments(&workspace)) {
+    let prediction = match predict(engine, ask, command, &case.arguments(&workspace)) {
         Ok(prediction) => prediction,
         Err(error) => return vec![error],
     };
     if case.is_left_open && prediction.init == Init::Unknown {
         return Vec::new();
     }
-    let mut faults = prediction.faults(Ask::Never, &recording.init, &recording.configuration);
+    let mut faults = prediction.faults(ask, &recording.init, &recording.configuration);
     if case.fails_later && prediction.verdict != "refused" {
         faults.push("verdict: the engine cannot use what it installs, and it is cleared".to_owned());
     }

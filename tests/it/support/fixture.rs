@@ -11,7 +11,7 @@ use super::outcome::Init;
 use super::tree::{Content, Entry, Tree};
 
 pub(crate) const FAMILIES: &[&str] =
-    &["cli-config", "configuration", "lock-file", "mirror", "module", "package", "state"];
+    &["archive", "cli-config", "configuration", "lock-file", "mirror", "module", "package", "state"];
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,7 +29,8 @@ pub(crate) struct Case {
     files: BTreeMap<String, File>,
     /// Of the command after `init`.
     later: Option<Init>,
-    prediction: Option<Init>,
+    #[serde(default)]
+    left_open_to: Vec<String>,
 }
 
 fn conf() -> String {
@@ -94,9 +95,9 @@ impl Contents {
 }
 
 impl Case {
-    /// Whether what decides is in none of the files.
-    pub(crate) fn is_left_open(&self) -> bool {
-        self.prediction == Some(Init::Unknown)
+    /// Whether nobody but that engine can know what happens.
+    pub(crate) fn is_left_open_to(&self, engine: &str) -> bool {
+        self.left_open_to.iter().any(|name| name == engine)
     }
 
     /// Whether the engine's next command fails although `init` succeeds.

@@ -128,7 +128,9 @@ pub(crate) fn ask(engine: &Engine, command: Isolated, alone: &Workspace, argumen
     if output.status.success() || is_empty || stdout.contains("Initializing provider plugins...") {
         let needs = stdout.lines().filter_map(required);
         return Configuration::Loads(
-            needs.map(|(address, text)| (full_address(engine.default_host(), address), text.map(str::to_owned))).collect(),
+            needs
+                .map(|(address, text)| (full_address(engine.default_host(), address), text.map(str::to_owned)))
+                .collect(),
         );
     }
     Configuration::Refused(errors(&stderr).iter().map(|error| diagnostic(error)).collect())
@@ -149,7 +151,12 @@ fn is_global(argument: &str) -> bool {
 }
 
 /// Runs the engine's `init`. The command has the engine's environment and directory.
-pub(crate) fn observe(engine: &Engine, command: Isolated, arguments: &[String], root_module: &Utf8Path) -> (Outcome, Output) {
+pub(crate) fn observe(
+    engine: &Engine,
+    command: Isolated,
+    arguments: &[String],
+    root_module: &Utf8Path,
+) -> (Outcome, Output) {
     let lock_file = root_module.join(".terraform.lock.hcl");
     let before = fs_err::read(&lock_file).ok();
     let (global, of_init): (Vec<_>, Vec<_>) = arguments.iter().cloned().partition(|text| is_global(text));
@@ -354,7 +361,8 @@ fn errors_are_read_whole_and_warnings_are_not_errors() {
 }
 
 fn a_diagnostic_has_its_file_and_line() {
-    let stderr = "Error: Unsupported block type\n\n  on main.tf line 12, in resource \"a\" \"b\":\n  12: x {\n\nError: Other\n";
+    let stderr =
+        "Error: Unsupported block type\n\n  on main.tf line 12, in resource \"a\" \"b\":\n  12: x {\n\nError: Other\n";
     let found: Vec<_> = errors(stderr).iter().map(diagnostic).collect();
     let summary = |text: &str| text.to_owned();
     assert_eq!(

@@ -25,6 +25,13 @@ pub(crate) enum Ask {
 }
 
 impl Ask {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Auto => "auto",
+        }
+    }
+
     /// What `--engine` is given: what may be asked is named by its path.
     pub(crate) fn engine(self, engine: &Engine) -> String {
         match self {
@@ -58,13 +65,14 @@ pub(crate) struct Prediction {
 }
 
 /// Runs `airtight check`. The command has the engine's environment and directory; the engine is a name or a path.
-pub(crate) fn predict(engine: (&str, &str), ask: Ask, command: Isolated, arguments: &[String]) -> Result<Prediction, String> {
-    let ask = match ask {
-        Ask::Never => "never",
-        Ask::Auto => "auto",
-    };
+pub(crate) fn predict(
+    engine: (&str, &str),
+    ask: Ask,
+    command: Isolated,
+    arguments: &[String],
+) -> Result<Prediction, String> {
     let mut command = Isolated { program: airtight().to_owned(), offline: false, ..command }
-        .environment("AIRTIGHT_ASK", ask)
+        .environment("AIRTIGHT_ASK", ask.name())
         .arguments(["check", "--cli-config", "inherited", "--format", "json"])
         .arguments(["--engine", engine.0, "--engine-version", engine.1, "."]);
     if !arguments.is_empty() {
@@ -87,7 +95,7 @@ const NOT_ABOUT_INSTALLING: [&str; 4] =
     ["constraint-invalid", "lock-file-readonly", "provider-address-invalid", "state-invalid"];
 
 impl Prediction {
-    fn of(report: &Value) -> Self {
+    pub(crate) fn of(report: &Value) -> Self {
         let prediction = &report["prediction"];
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let reasons = prediction["reasons"].as_array().unwrap().iter();
@@ -95,9 +103,8 @@ impl Prediction {
             .filter(|reason| !NOT_ABOUT_INSTALLING.contains(&reason["code"].as_str().unwrap()))
             .flat_map(|reason| reason["providers"].as_array().unwrap());
         let providers = report["providers"].as_array().unwrap();
-        let needed_by_configuration = |provider: &&Value| {
-            provider["needed_by"].as_array().unwrap().iter().any(|by| by == "configuration")
-        };
+        let needed_by_configuration =
+            |provider: &&Value| provider["needed_by"].as_array().unwrap().iter().any(|by| by == "configuration");
         let installed = providers.iter().filter_map(|provider| {
             let (version, by) = (provider["version"].as_str()?.to_owned(), provider["install"].as_str()?.to_owned());
             Some((text(&provider["address"]), Installed { version, by: Some(by) }))
@@ -107,7 +114,11 @@ impl Prediction {
             init: serde_json::from_value(prediction["init"].clone()).unwrap(),
             configuration: serde_json::from_value(prediction["configuration"].clone()).unwrap_or(Loading::NotAsked),
             assumptions: assumptions.map(|assumption| text(&assumption["code"])).collect(),
-            required: providers.iter().filter(needed_by_configuration).map(|provider| text(&provider["address"])).collect(),
+            required: providers
+                .iter()
+                .filter(needed_by_configuration)
+                .map(|provider| text(&provider["address"]))
+                .collect(),
             failed: failed.map(text).collect(),
             installed: installed.collect(),
             lock_after: prediction["lock_after"].as_str().map(str::to_owned),

@@ -35,11 +35,19 @@ pub(crate) fn ignored(reason: &str) {
 impl Test {
     pub(crate) fn new(module: &str, name: &str, body: impl FnOnce() + Send + 'static) -> Self {
         let module = module.split_once("::").map_or("", |(_, module)| module);
-        Self { name: format!("{module}::{name}"), body: Box::new(body) }
+        let parts = [module, name].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
+        Self { name: parts.join("::"), body: Box::new(body) }
     }
 
-    pub(crate) fn each_engine(module: &str, name: &str, needs: Needs, body: fn(&'static Engine)) -> impl Iterator<Item = Self> {
-        ENGINES.map(|engine| Self::new(module, &format!("{name}::{engine}"), move || with(engine, needs, body))).into_iter()
+    pub(crate) fn each_engine(module: &str, name: &str, needs: Needs, body: fn(&'static Engine)) -> Vec<Self> {
+        let test = |engine| Self::new(module, &format!("{name}::{engine}"), move || with(engine, needs, body));
+        ENGINES.into_iter().map(test).collect()
+    }
+
+    /// The tests that are a part of the deep comparison, as `deep::NAME`; none in other runs.
+    pub(crate) fn deep(tests: Vec<Self>) -> Vec<Self> {
+        let tests = tests.into_iter().filter(|_| is_deep());
+        tests.map(|test| Self { name: format!("deep::{}", test.name), ..test }).collect()
     }
 
     fn into_trial(self) -> Trial {
@@ -70,10 +78,15 @@ pub(crate) fn is_deep() -> bool {
 /// Runs those of all modules' tests that the command line asks for.
 pub(crate) fn run(modules: impl IntoIterator<Item = Vec<Test>>) -> ExitCode {
     let trials = modules.into_iter().flatten().map(Test::into_trial).collect();
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+    let mut arguments = Arguments::from_args();
+    // Many wait for time-outs, servers and engines rather than for a processor.
+    let processors = std::thread::available_parallelism().map_or(1, Into::into);
+    arguments.test_threads = arguments.test_threads.or(Some(2 * processors));
+    libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// The tests of a module: `name`, `name(engine)` or `name(engine with providers)`, which are functions of it.
+/// The tests of a module, which are functions of it: `name`, `name(engine)` for each engine, `name(engine with providers)` if
+/// it needs real providers too, `name(deep engine)` in the deep comparison.
 ///
 /// A function that is not listed is dead code to the compiler.
 #[macro_export]
@@ -93,6 +106,9 @@ macro_rules! tests {
     };
     (@one $name:ident engine with providers) => {
         $crate::tests!(@each $name RealProviders)
+    };
+    (@one $name:ident deep engine) => {
+        $crate::support::runner::Test::deep($crate::tests!(@each $name Engine))
     };
     (@each $name:ident $needs:ident) => {{
         use $crate::support::runner::{Needs, Test};

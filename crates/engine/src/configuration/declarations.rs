@@ -60,7 +60,6 @@ pub(super) struct ProviderDeclaration {
 #[derive(Clone, Debug)]
 pub(super) struct CallDeclaration {
     pub name: String,
-    pub place: Place,
     pub source: Option<PlacedText>,
     pub version: Option<PlacedText>,
 }
@@ -100,15 +99,15 @@ pub(super) struct ImportDeclaration {
 }
 
 /// Reads the declarations of one parsed file.
-pub(super) fn read(file: &ParsedFile, engine: &Engine) -> Declarations {
-    let mut reader = Reader { engine, file, found: Declarations::default() };
+pub(super) fn read(file: &ParsedFile) -> Declarations {
+    let mut reader = Reader { file, found: Declarations::default() };
     reader.file();
     reader.found
 }
 
 /// The blocks of a test file that matter: `provider` blocks, `mock_provider` blocks, and the modules of runs.
 pub(super) fn read_test(file: &ParsedFile, engine: &Engine) -> Declarations {
-    let mut reader = Reader { engine, file, found: Declarations::default() };
+    let mut reader = Reader { file, found: Declarations::default() };
     let (blocks, _) = file.root().blocks(&[("run", 1), ("provider", 1), ("mock_provider", 1)], &[]);
     for block in blocks {
         match block.kind {
@@ -125,7 +124,6 @@ pub(super) fn read_test(file: &ParsedFile, engine: &Engine) -> Declarations {
 }
 
 struct Reader<'a> {
-    engine: &'a Engine,
     file: &'a ParsedFile,
     found: Declarations,
 }
@@ -294,7 +292,7 @@ impl Reader<'_> {
             Some(PlacedText { value: value.text(), place: value.place() })
         };
         let (source, version) = (text("source"), text("version"));
-        self.found.calls.push(CallDeclaration { name: name.to_owned(), place: block.place(), source, version });
+        self.found.calls.push(CallDeclaration { name: name.to_owned(), source, version });
     }
 
     /// Source: OpenTofu `internal/configs/resource.go`.
@@ -345,7 +343,7 @@ fn target(address: &Expression<'_>) -> Option<(bool, [String; 2])> {
         (rest, is_in_module) = (after, true);
     }
     match rest {
-        [prefix, resource_type, name] if prefix == "resource" => {
+        [mode, resource_type, name] if ["resource", "data", "ephemeral"].contains(&mode.as_str()) => {
             Some((is_in_module, [resource_type.clone(), name.clone()]))
         }
         [resource_type, name] => Some((is_in_module, [resource_type.clone(), name.clone()])),

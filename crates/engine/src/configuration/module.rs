@@ -37,7 +37,7 @@ pub(super) fn load(
     let mut merge = Merge::new(engine);
     for (path, is_override) in files.in_order() {
         let Some(file) = files::parse(path, sources, &mut problems) else { continue };
-        let mut declared = declarations::read(&file, engine);
+        let mut declared = declarations::read(&file);
         if let Some(said) = sources.withheld(path) {
             // Of a file outside the repository nothing is quoted.
             for problem in &mut declared.not_understood {
