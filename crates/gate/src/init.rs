@@ -24,7 +24,10 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
     let unproven = check::proof::check(facts, prediction);
     requirements.extend(check::readonly::check(facts, prediction));
     engine.extend(check::unseen::check(facts, prediction));
+    engine.extend(check::arguments::check(facts));
     let mut measured = check::lock_file::check(facts, prediction);
+    measured.extend(check::state::check(facts));
+    measured.extend(check::packages::check(prediction, &gathered.contents));
     measured.extend(mirrors.iter().flat_map(|mirror| check::mirror_entries::check(mirror)));
     let is_installed_otherwise = |address: &ProviderAddress| context.has_further_method(address);
     measured.extend(check::installed::check(&facts.installed, &mirrors, digests, &is_installed_otherwise));
@@ -56,6 +59,10 @@ fn executables(gathered: &Gathered) -> Vec<SelectedExecutable> {
     selected
         .filter_map(|selected| {
             let package = selected.package.as_ref()?;
+            let contents = gathered.contents.get(&package.path);
+            if contents.is_some_and(|contents| contents.problem.is_some()) {
+                return None;
+            }
             let address = selected.id.address.clone();
             let mut executable = executable::find(&package.path, package.layout, address.provider_type()).ok()??;
             if package.layout == Layout::Packed {
