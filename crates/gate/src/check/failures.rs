@@ -134,7 +134,7 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
         }
         Some(Cause::Leftovers(names)) => {
             let names = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            let help = format!("Remove what an archiver left in the package: {names}. Without it the package matches.");
+            let help = format!("Remove the files that an archiver left in the package: {names}. Without them the package matches.");
             return (Owner::Image, help);
         }
         Some(Cause::LockSet { unlocked, unused }) => return (Owner::Repository, lock_set(facts, unlocked, unused)),
@@ -154,7 +154,10 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
         ),
         Code::ProviderVersionUnlocked => (
             Owner::Repository,
-            format!("Run `{program} init -upgrade` on a machine that has the new version (with network access, or a mirror that has it), and commit the lock file."),
+            format!(
+                "Run `{program} init -upgrade` on a machine with network access, or with a mirror that has the new version, \
+                 and commit the lock file."
+            ),
         ),
         Code::PackageMismatch => (
             Owner::Repository,
@@ -262,7 +265,8 @@ fn lock_set(facts: &Facts, unlocked: &[ProviderAddress], unused: &[ProviderAddre
     if !unlocked.is_empty() {
         let names = names(unlocked);
         help.push(format!(
-            "Where there is network, run `{program} providers lock -platform={platform} {names}`, and commit the lock file."
+            "On a machine with network access, run `{program} providers lock -platform={platform} {names}`, and commit the \
+             lock file."
         ));
     }
     if !unused.is_empty() {

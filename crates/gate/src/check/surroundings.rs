@@ -70,7 +70,7 @@ fn plugin_dir(facts: &Facts, directory: &Utf8Path, real: &Utf8Path, origin: Argu
         owner,
         format!("`-plugin-dir={directory}` in {} is not the mirror", origin.name()),
     )
-    .detail("With -plugin-dir the engine looks nowhere else, so the mirror and its proofs would not count.")
+    .detail("With -plugin-dir the engine looks nowhere else, so it would not use the mirror.")
     .help(help)
     .at(Place::file(directory), "")
 }
