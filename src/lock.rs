@@ -171,7 +171,7 @@ fn provider(answer: &lock::Answer) -> LockProvider {
     let texts = |hashes: &[Hash]| hashes.iter().map(ToString::to_string).collect();
     let (outcome, hashes, reason) = match &answer.outcome {
         Outcome::Present(hash) => {
-            ("present", texts(std::slice::from_ref(hash)), "the lock file holds it already".to_owned())
+            ("present", texts(std::slice::from_ref(hash)), "already in the lock file".to_owned())
         }
         Outcome::Added { hashes, archive, proof } => {
             let proof = match proof {
@@ -219,7 +219,7 @@ fn human(completion: &Completion, is_only_shown: bool) -> String {
     let what = if is_only_shown { "would be completed" } else { "completed" };
     let _ = writeln!(
         text,
-        "airtight: lock file {what} for {}, {present} complete before, {refused} refused",
+        "airtight: lock file {what} for {}, {present} already complete, {refused} refused",
         plural(added, "package")
     );
     text

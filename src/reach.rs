@@ -106,7 +106,7 @@ fn endpoints(arguments: &ReachArguments, resolved: &Resolved) -> Result<Vec<Endp
         endpoints.extend(declared);
         if !left_out.is_empty() {
             output::error_line(&format!(
-                "not tried, since it cannot be told whether they are open: {}",
+                "not tested, because it cannot be known whether they are open: {}",
                 left_out.join(", ")
             ));
         }
@@ -114,7 +114,7 @@ fn endpoints(arguments: &ReachArguments, resolved: &Resolved) -> Result<Vec<Endp
         endpoints = resolved.settings.reachable.iter().map(parse).collect::<Result<_, _>>()?;
         if endpoints.is_empty() {
             return Err(Stop::Usage(
-                "nothing to reach: name HOST:PORT, or --from REPORT, or let the settings say `reachable: [HOST]`"
+                "nothing to reach: name HOST:PORT, or --from REPORT, or set `reachable: [HOST]` in the settings"
                     .to_owned(),
             ));
         }

@@ -195,9 +195,9 @@ fn not_of_image(path: &Utf8Path, why: &str) -> Finding {
         Code::SettingRefused,
         Severity::Warning,
         Owner::Image,
-        format!("`{path}` does not count as the image's settings: {why}"),
+        format!("`{path}` is not used as the image's settings: {why}"),
     )
-    .detail("Its keys count as the administrator's: options and variables win over them, and `policy: observe` does not count.")
+    .detail("Its keys are used as the administrator's: options and variables win over them, and `policy: observe` is ignored.")
     .help(format!("In the image's build, as root: `chown root:root {path} && chmod 0644 {path}`, and the same for its directory."))
     .at(Place::file(path), "")
 }

@@ -263,7 +263,7 @@ fn derivation(report: &Report, width: usize) -> String {
         push(&mut lines, width, &sentences);
     }
     if others.len() > MOST_DERIVED {
-        lines.push(format!("  - and {} more; `--format json` says it of each", others.len() - MOST_DERIVED));
+        lines.push(format!("  - and {} more; `--format json` lists them all", others.len() - MOST_DERIVED));
     }
     if !proven.is_empty() {
         lines.push(format!("  - {} proven by the lock file's hashes", plural(proven.len(), "provider")));

@@ -77,9 +77,7 @@ impl Carried {
                     Owner::Administrator,
                     "TF_CLI_CONFIG_FILE points into the repository; airtight ignores that file",
                 )
-                .detail(
-                    "Anyone who can open a pull request can change that file, so none of its blocks is copied.",
-                )
+                .detail("Anyone who can open a pull request can change that file, so none of its blocks is copied.")
                 .help(
                     "Remove TF_CLI_CONFIG_FILE from the stack; for credentials or `host` blocks, mount a file whose \
                      name ends in `.terraformrc` outside the repository.",

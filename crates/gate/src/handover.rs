@@ -103,7 +103,9 @@ pub fn read(data_dir: &Utf8Path) -> Found {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Found::Missing,
         Err(error) => return Found::Unreadable(error.to_string()),
         Ok(metadata) if !metadata.is_file() => return Found::Unreadable("not a regular file".to_owned()),
-        Ok(metadata) if metadata.len() > LIMIT_BYTES => return Found::Unreadable("too large to be airtight's".to_owned()),
+        Ok(metadata) if metadata.len() > LIMIT_BYTES => {
+            return Found::Unreadable("too large to be airtight's".to_owned());
+        }
         Ok(_) => {}
     }
     let text = match fs::read(&path) {

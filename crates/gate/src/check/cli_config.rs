@@ -71,9 +71,11 @@ pub fn check(facts: &Facts, config: &CliConfig, files: &[InheritedFile]) -> Vec<
 
 fn problem(problem: &CliConfigProblem) -> Finding {
     let (code, severity, effect) = match problem.effect {
-        Effect::FileDropped => {
-            (Code::CliConfigBroken, Severity::Error, "The engine ignores the whole file and continues with its defaults.")
-        }
+        Effect::FileDropped => (
+            Code::CliConfigBroken,
+            Severity::Error,
+            "The engine ignores the whole file and continues with its defaults.",
+        ),
         Effect::BlockDropped => {
             (Code::CliConfigBroken, Severity::Error, "The engine ignores the block and continues without it.")
         }

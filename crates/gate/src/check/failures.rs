@@ -134,7 +134,9 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
         }
         Some(Cause::Leftovers(names)) => {
             let names = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            let help = format!("Remove the files that an archiver left in the package: {names}. Without them the package matches.");
+            let help = format!(
+                "Remove the files that an archiver left in the package: {names}. Without them the package matches."
+            );
             return (Owner::Image, help);
         }
         Some(Cause::LockSet { unlocked, unused }) => return (Owner::Repository, lock_set(facts, unlocked, unused)),

@@ -28,7 +28,10 @@ pub(super) fn fix(mirror: &Mirror, entry: &Utf8Path) -> Option<String> {
     for depth in 1..names.len() {
         if is_in_place(&names[depth..], &found) {
             let base = mirror.base.join(names[..depth].join("/"));
-            return Some(format!("The mirror is one level down: name it with `--mirror {}`.", shell_word(base.as_str())));
+            return Some(format!(
+                "The mirror is one level down: name it with `--mirror {}`.",
+                shell_word(base.as_str())
+            ));
         }
     }
     let target = target(&names, &found)?;

@@ -115,8 +115,7 @@ fn lock_command(facts: &Facts, provider: &ProviderPrediction, is_one_of_many: bo
     }
     let only_state = !provider.requirement.origins.is_empty()
         && provider.requirement.origins.iter().all(|origin| matches!(origin, Origin::State { .. }));
-    let first =
-        if only_state { "Only the state needs it: declare it in `required_providers`. Then, on" } else { "On" };
+    let first = if only_state { "Only the state needs it: declare it in `required_providers`. Then, on" } else { "On" };
     let address = provider.requirement.address.for_display(program);
     let address = if is_one_of_many { String::new() } else { format!(" {address}") };
     format!(

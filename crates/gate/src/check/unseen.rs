@@ -16,9 +16,8 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
             Code::StateUnseen => finding
                 .detail("`init` will succeed unless the state needs a provider that is not listed.")
                 .help("Give the state to `airtight check --state FILE`: a state file, or the output of `show -json`."),
-            Code::ModuleNeedsNetwork => finding.help(
-                "If the run can reach the host, nothing needs a fix: airtight checks what `init` installs.",
-            ),
+            Code::ModuleNeedsNetwork => finding
+                .help("If the run can reach the host, nothing needs a fix: airtight checks what `init` installs."),
             _ => finding.help(format!("Read what was not seen: `airtight explain {}`", assumption.code)),
         });
     }

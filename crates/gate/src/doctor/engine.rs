@@ -56,7 +56,11 @@ fn not_executable(program: &Utf8Path, reason: &str) -> Check {
                 format!("`chmod 0755 {program}`, then run `{program} version` to see what it says"),
             ),
         },
-        _ => Check::failed(NAME, text, format!("Replace it with the executable from the {} archive", Platform::current())),
+        _ => Check::failed(
+            NAME,
+            text,
+            format!("Replace it with the executable from the {} archive", Platform::current()),
+        ),
     }
 }
 

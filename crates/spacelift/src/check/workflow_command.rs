@@ -68,9 +68,9 @@ fn not_rendered(file: &WorkflowFile, command: WorkflowCommand, error: &TemplateE
             file,
             Code::WorkflowCommandInvalid,
             Severity::Warning,
-            format!("the command `{command}` has a template that is not understood here"),
+            format!("the command `{command}` has a template that airtight does not understand"),
         )
-        .detail(format!("{error}. Spacelift may well render it."))
+        .detail(format!("{error}. Spacelift may be able to render it."))
         .help("Keep to what Spacelift documents: its variables, `if`, `not`, `range` and `end`.")
         .at(place, "");
     }
@@ -135,9 +135,10 @@ fn fixed_plan(file: &WorkflowFile, command: WorkflowCommand, text: &str) -> Find
             "It names the plan file itself. Spacelift documents no name: the run fails as soon as Spacelift gives it \
              another.",
         ),
-        (false, WorkflowCommand::Apply) => finding
-            .detail("It seems to make a new plan and apply that, instead of the plan that was confirmed."),
-        (false, _) => finding.detail("As it seems, the plan that it handles is not the one that Spacelift asks for."),
+        (false, WorkflowCommand::Apply) => {
+            finding.detail("It seems to make a new plan and apply that, instead of the plan that was confirmed.")
+        }
+        (false, _) => finding.detail("It seems to use another plan than the one that Spacelift asks for."),
     };
     finding.help(match command {
         WorkflowCommand::Plan => "Add `-out='{{ .PlanFileName }}'`.",

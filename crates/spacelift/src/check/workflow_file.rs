@@ -66,7 +66,7 @@ pub fn missing(source: &Utf8Path, lookalikes: &[Utf8PathBuf]) -> Finding {
 }
 
 pub(super) const LOADING: &str =
-    "Spacelift loads the file while it prepares a run, before any hook: the run fails there, and no hook can mend it.";
+    "Spacelift loads the file while it prepares a run, before any hook: the run fails there, and no hook can fix it.";
 
 pub(super) fn new(file: &WorkflowFile, code: Code, severity: Severity, summary: impl Into<String>) -> Finding {
     let owner = match file.origin {

@@ -58,7 +58,7 @@ pub(crate) fn prepare(leg: &Leg) -> io::Result<Vec<String>> {
     let has_own_proc = match mount("proc", "/proc", "proc", proc_flags, None) {
         Ok(()) => true,
         Err(error) => {
-            notes.push(format!("/proc is this machine's: a new one cannot be mounted ({error})"));
+            notes.push(format!("the phases see this machine's /proc, because a new one cannot be mounted ({error})"));
             false
         }
     };
@@ -216,7 +216,7 @@ fn name_server(resolv_conf: Option<&Utf8Path>, notes: &mut Vec<String>) -> io::R
     // The mount keeps what it was made of.
     let _ = fs::remove_file(own);
     if let Err(error) = written {
-        notes.push(format!("names are looked up by this machine's {RESOLV_CONF}: {error}"));
+        notes.push(format!("names are looked up with this machine's {RESOLV_CONF}: {error}"));
     }
     Ok(())
 }

@@ -190,7 +190,8 @@ impl Sums {
     /// # Errors
     /// Says why the list proves nothing.
     pub fn verify(&self, keys: &Keys, now: Timestamp) -> Result<Signed, String> {
-        let signature = self.signature.as_ref().ok_or_else(|| format!("`{}` has no signature next to it", self.path))?;
+        let signature =
+            self.signature.as_ref().ok_or_else(|| format!("`{}` has no signature next to it", self.path))?;
         if keys.is_empty() {
             return Err(format!("no trusted key is given to verify the signature of `{}` with", self.path));
         }
