@@ -170,9 +170,7 @@ fn difference(completion: &Completion) -> String {
 fn provider(answer: &lock::Answer) -> LockProvider {
     let texts = |hashes: &[Hash]| hashes.iter().map(ToString::to_string).collect();
     let (outcome, hashes, reason) = match &answer.outcome {
-        Outcome::Present(hash) => {
-            ("present", texts(std::slice::from_ref(hash)), "already in the lock file".to_owned())
-        }
+        Outcome::Present(hash) => ("present", texts(std::slice::from_ref(hash)), "already in the lock file".to_owned()),
         Outcome::Added { hashes, archive, proof } => {
             let proof = match proof {
                 Proof::Locked(zh) => format!("`{archive}`, whose {zh} is locked"),

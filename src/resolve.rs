@@ -45,7 +45,7 @@ fn given(option: Option<&str>) -> Option<&str> {
 }
 
 impl Resolved {
-    /// Reads the settings. `directory` is the root module, where it is not the working directory.
+    /// Reads the settings. `directory` is the root module, if it is not the working directory.
     pub(super) fn new(common: &CommonArguments, directory: Option<&Utf8Path>) -> Result<Self, Stop> {
         let started = Instant::now();
         let environment = Environment::from_process().map_err(|error| Stop::Usage(error.to_string()))?;

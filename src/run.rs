@@ -77,7 +77,7 @@ fn guard(resolved: &Resolved, found: &FoundEngine) -> Option<Result<Guard, NotEn
     Some(Guard::prepare(&Programs { engine: &found.program, airtight: &airtight, mirrors: &resolved.settings.mirror }))
 }
 
-/// The template of the image's settings that replaces ours, where there is one.
+/// The template of the image's settings that replaces the built-in one, if there is one.
 fn overrides(command: WorkflowCommand, directory: Option<&Utf8Path>) -> Result<BTreeMap<String, String>, Stop> {
     let Some(directory) = directory else { return Ok(BTreeMap::new()) };
     let name = render::command_template(command);

@@ -150,7 +150,7 @@ fn literal_parts(line: &str) -> Vec<String> {
     parts.iter().map(|part| normal(part)).filter(|part| !part.is_empty()).collect()
 }
 
-/// Lower case, single spaces, without backticks and without the bar that the engines draw beside their errors.
+/// Lower case, single spaces, without backticks and without the bar that the engines draw next to their errors.
 fn normal(text: &str) -> String {
     let text = text.replace(['`', '│', '╷', '╵', '|'], " ").to_lowercase();
     text.split_whitespace().collect::<Vec<_>>().join(" ")

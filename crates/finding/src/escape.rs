@@ -1,6 +1,6 @@
 //! Text from outside is data: what a terminal, a log or a reader's eye would obey is shown, not sent.
 //!
-//! A worker reads what we print: a line that starts with `::add-mask` or `##[command]`, perhaps after spaces, is a
+//! A worker reads what we print: a line that starts with `::add-mask` or `##[command]`, even after spaces, is a
 //! command to it. So each line starts with words of ours, or with a [`MARK`] ([`indented`]).
 
 use std::borrow::Cow;

@@ -45,7 +45,7 @@ impl Default for HumanOptions {
     }
 }
 
-/// The whole report, ended by a line break: one line where nothing was found and all is predicted.
+/// The whole report, ended by a line break: one line if nothing was found and everything is predicted.
 pub fn render(findings: &[Finding], report: &Report, sources: &Sources, options: HumanOptions) -> String {
     let mut text = self::findings(findings, sources, options);
     if report.phase.is_none() && (!findings.is_empty() || report.prediction.init != Outcome::Success) {
@@ -238,9 +238,9 @@ const fn level(severity: Severity) -> Level<'static> {
 
 const fn owner(owner: Owner) -> &'static str {
     match owner {
-        Owner::Repository => "repository: the author of the configuration and its lock file",
-        Owner::Image => "image: the maintainer of the runner image and its mirror",
-        Owner::Administrator => "administrator of the stack, its environment and its plugins",
+        Owner::Repository => "repository (author of the configuration and its lock file)",
+        Owner::Image => "image (maintainer of the runner image and its mirror)",
+        Owner::Administrator => "administrator (of the stack, its environment and its plugins)",
     }
 }
 

@@ -40,7 +40,7 @@ pub struct Finding {
     /// Full sentences; may be empty.
     pub detail: String,
     pub places: Vec<Label>,
-    /// Imperative; holds a command that can be pasted where there is one.
+    /// Imperative; if there is a command that fixes it, holds that command, ready to paste.
     pub help: String,
     pub owner: Owner,
 }

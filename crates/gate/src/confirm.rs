@@ -133,7 +133,7 @@ pub(crate) fn weigh(answer: &Answer, is_check: bool, gathered: &Gathered, judgem
     }
 }
 
-/// Whether the engine's word on the configuration replaces ours.
+/// Whether the engine's answer about the configuration replaces airtight's finding.
 const fn is_of_configuration(code: Code) -> bool {
     matches!(
         code,

@@ -35,7 +35,7 @@ pub enum EngineError {
 /// Finds the engine: the one asked for, by name or path, else the only one on `PATH`, else `tofu` of both.
 ///
 /// # Errors
-/// Fails where there is none, or where it does not tell its version.
+/// Fails if there is none, or if it does not print its version.
 pub fn find(
     asked_for: Option<&str>,
     path_variable: Option<&str>,

@@ -25,7 +25,7 @@ pub struct Handover {
     pub platform: String,
     /// By address.
     pub providers: BTreeMap<String, HandoverProvider>,
-    /// The digest of a sealed mirror; null where it is not sealed.
+    /// The digest of a sealed mirror; null if it is not sealed.
     pub mirror: Option<String>,
 }
 
@@ -83,7 +83,7 @@ impl Handover {
     /// Writes it below the data directory, whole or not at all.
     ///
     /// # Errors
-    /// Fails where the data directory cannot be written.
+    /// Fails if the data directory cannot be written.
     pub fn write(&self, data_dir: &Utf8Path) -> anyhow::Result<()> {
         let path = path(data_dir);
         if let Some(directory) = path.parent() {

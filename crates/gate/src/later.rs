@@ -75,7 +75,7 @@ pub struct AfterInit<'a> {
 /// Judges the installed packages, with what an `init` of this same command knows.
 ///
 /// # Errors
-/// Fails where the data directory cannot be read.
+/// Fails if the data directory cannot be read.
 pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: Demand) -> anyhow::Result<Later> {
     let mut sources = Sources::of_repository(context.repository);
     let mut seen = see(context, after_init.map(|after| after.lock), &mut sources)?;
@@ -301,7 +301,7 @@ impl Later {
     /// Hands over what was proven here.
     ///
     /// # Errors
-    /// Fails where the data directory cannot be written.
+    /// Fails if the data directory cannot be written.
     pub fn hand_over(&self, context: &Context<'_>, _cleared: &check::Cleared) -> anyhow::Result<()> {
         let engine =
             HandoverEngine { name: context.engine.name.to_string(), version: context.engine.version.to_string() };

@@ -35,7 +35,7 @@ use airtight_provider::{DigestKind, DigestRequest, Digests};
 #[derive(Debug, Default)]
 pub struct Seals {
     trusted: Vec<TrustedSeal>,
-    /// Why a seal does not count.
+    /// Why a seal is not used.
     pub findings: Vec<Finding>,
 }
 
@@ -48,7 +48,7 @@ pub struct TrustedSeal {
 }
 
 impl Seals {
-    /// Reads the seals, where the settings ask for one.
+    /// Reads the seals, if the settings ask for one.
     pub fn open(context: &Context<'_>) -> Self {
         let mut seals = Self::default();
         let Some(setting) = &context.settings.seal else { return seals };
@@ -146,7 +146,7 @@ impl TrustedSeal {
     /// The mirror as it was sealed, in the engine's order; nothing of it is looked at.
     ///
     /// # Errors
-    /// Fails where the manifest was not written by airtight.
+    /// Fails if the manifest was not written by airtight.
     pub fn mirror(&self) -> anyhow::Result<Mirror> {
         self.mirror_of(self.manifest.all()?)
     }

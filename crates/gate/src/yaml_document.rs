@@ -70,7 +70,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// The mapping behind a key; empty where there is none, or something else, which is reported.
+    /// The mapping behind a key; empty if there is none, or something else, which is reported.
     pub fn mapping_of(&self, key: &[&str], value: Option<&Value>) -> Mapping {
         match value {
             None | Some(Value::Null) => Mapping::new(),

@@ -26,7 +26,7 @@ pub struct Installed {
     /// Anything that is no `HOST/NAMESPACE/TYPE/VERSION/TARGET` (the engines' own `.lock` files excepted), such as a
     /// link above that level; `providers` itself where it is no plain directory. By path.
     pub strange: Vec<Utf8PathBuf>,
-    /// The directory that was read, without symbolic links; null where it is not there, or closed.
+    /// The directory that was read, without symbolic links; null if it is not there, or closed.
     pub real_base: Option<Utf8PathBuf>,
     /// Why it, or a directory in it, cannot be read; its contents are then unknown.
     pub error: Option<String>,
@@ -43,7 +43,7 @@ pub struct InstalledEntry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InstalledKind {
     Directory,
-    /// With the target as written; `resolved` is null where it dangles.
+    /// With the target as written; `resolved` is null if it dangles.
     Link {
         target: Utf8PathBuf,
         resolved: Option<Utf8PathBuf>,
@@ -186,7 +186,7 @@ fn kind(path: &Utf8Path, file_type: FileType, known: &mut Known) -> anyhow::Resu
 struct Known(BTreeMap<Utf8PathBuf, Option<Utf8PathBuf>>);
 
 impl Known {
-    /// As `realpath` does; null where the path leads nowhere.
+    /// As `realpath` does; null if the path leads nowhere.
     fn resolve(&mut self, path: &Utf8Path) -> Option<Utf8PathBuf> {
         if let Some(known) = self.0.get(path) {
             return known.clone();

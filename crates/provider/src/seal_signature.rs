@@ -1,4 +1,4 @@
-//! The signature beside a seal, in the forms that `cosign sign-blob` and OpenSSL write.
+//! The signature next to a seal, in the forms that `cosign sign-blob` and OpenSSL write.
 //!
 //! - plain: the DER of an ECDSA signature in base64 (cosign before version 3, `openssl dgst -sign | base64`);
 //! - a Sigstore bundle: JSON with a `messageSignature` (cosign from version 3);

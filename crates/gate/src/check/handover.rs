@@ -1,4 +1,4 @@
-//! What was proven at `init` against what is here now, in another container and perhaps another image.
+//! What was proven at `init` against what is here now, maybe in another container and another image.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ pub struct Leg {
     /// `tofu 1.12.6`.
     pub engine: String,
     pub platform: String,
-    /// The digest of sealed mirrors; null where one is not sealed.
+    /// The digest of sealed mirrors; null if one is not sealed.
     pub mirror: Option<String>,
     /// By address.
     pub providers: BTreeMap<String, LegProvider>,
@@ -20,7 +20,7 @@ pub struct Leg {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LegProvider {
     pub version: String,
-    /// Empty where it could not be computed, which is a finding of its own.
+    /// Empty if it could not be computed, which is a finding of its own.
     pub h1: String,
     pub path: String,
     pub modified: i64,

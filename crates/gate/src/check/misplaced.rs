@@ -214,7 +214,7 @@ mod tests {
                 ),
             ),
             (format!("providers/{host}/hashicorp/null/{zip}"), "`--mirror M/providers`".to_owned()),
-            (format!("{host}/hashicorp/null/{zip}.part"), "a copy that did not end".to_owned()),
+            (format!("{host}/hashicorp/null/{zip}.part"), "an incomplete copy".to_owned()),
         ] {
             let helps = fixed(&path);
             assert!(helps.len() == 1 && helps[0].contains(&expected), "{path}: {helps:?}, expected {expected}");

@@ -4,7 +4,7 @@ use airtight_engine::predict::{Facts, Prediction};
 use airtight_finding::{Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
 
-/// Notes for what no reader could see, warnings for what ours could not read, and where there is nothing to read.
+/// Notes for what nobody can see here, warnings for what airtight could not read, and for missing inputs.
 pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
     let mut findings = Vec::new();
     for assumption in &prediction.assumptions {

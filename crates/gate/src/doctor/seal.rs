@@ -1,4 +1,4 @@
-//! The seals of the mirrors: whether each counts, and what it takes.
+//! The seals of the mirrors: whether each is used, and if not, how to fix it.
 
 use camino::Utf8Path;
 

@@ -100,7 +100,7 @@ pub enum Execute {
 pub struct Rule {
     pub level: Level,
     pub reason: Option<String>,
-    /// `YYYY-MM-DD`, the last day on which the rule counts.
+    /// `YYYY-MM-DD`, the last day on which the rule is used.
     pub until: Option<String>,
 }
 
@@ -169,7 +169,7 @@ pub struct Source {
 /// Reads one file; `None` where there is none.
 ///
 /// # Errors
-/// Names the file, the line where it is known, the reason and the fix.
+/// Names the file, the line if it is known, the reason and the fix.
 pub fn read(path: &Utf8Path) -> Result<Option<Settings>, SettingsError> {
     match text_file::read(path, LIMIT_BYTES) {
         Ok(text) => parse(path, &text).map(Some),
@@ -194,10 +194,10 @@ pub fn read_of_repository(repository: &Utf8Path) -> Result<Option<Settings>, Set
     }
 }
 
-/// Why the image's file does not count as the image's: somebody else can write it.
+/// Why the image's file is not used as the image's: somebody else can write it.
 ///
 /// # Errors
-/// Fails where its metadata cannot be read.
+/// Fails if its metadata cannot be read.
 pub fn why_not_of_image(path: &Utf8Path) -> std::io::Result<Option<&'static str>> {
     use std::os::unix::fs::MetadataExt as _;
     for path in [Some(path), path.parent()].into_iter().flatten() {

@@ -342,7 +342,7 @@ fn is_date(text: &str) -> bool {
     number(4, 0..=9999) && number(2, 1..=12) && number(2, 1..=31) && parts.next().is_none()
 }
 
-/// The known word that differs least, where it differs little.
+/// The most similar known word, if it is similar enough.
 fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     known
         .iter()

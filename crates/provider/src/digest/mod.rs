@@ -39,7 +39,7 @@ pub enum Content {
     WithoutLeftovers,
 }
 
-/// What macOS and Windows leave beside the files that they touch, at any level of a path.
+/// What macOS and Windows leave next to the files that they touch, at any level of a path.
 pub fn is_leftover(name: &[u8]) -> bool {
     name.split(|byte| *byte == b'/').any(|part| {
         part.starts_with(b"._") || [&b"__MACOSX"[..], b".DS_Store", b"Thumbs.db", b"desktop.ini"].contains(&part)

@@ -274,7 +274,7 @@ mod tests {
             (Apply, "apply {{ .Plan }}", Severity::Error, "can't evaluate field Plan: `apply` has no such variable"),
             (Apply, "apply {{ .PlanFileName", Severity::Error, "line 1: unclosed action. Spacelift loads"),
             (Init, "init {{ quote \"a\" }}", Severity::Error, "function \"quote\" not defined"),
-            (Init, "init {{ . }}", Severity::Warning, "Spacelift may well render it"),
+            (Init, "init {{ . }}", Severity::Warning, "Spacelift may be able to render it"),
         ] {
             let [finding] = &findings(&file, command, text)[..] else { panic!("{text}") };
             assert_eq!((finding.code, finding.severity), (Code::WorkflowCommandInvalid, severity));

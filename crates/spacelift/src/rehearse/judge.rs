@@ -115,7 +115,9 @@ fn undeclared_host(ended: &[Ended], times: &[(usize, &Asked)], known: &Known<'_>
         }
     };
     Finding::new(Code::HostUndeclared, Severity::Error, owner, summary)
-        .detail(format!("{how} It is not listed under `reachable` in the settings, so in production this fails or hangs."))
+        .detail(format!(
+            "{how} It is not listed under `reachable` in the settings, so in production this fails or hangs."
+        ))
         .help(help)
 }
 

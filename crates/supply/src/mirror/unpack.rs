@@ -40,7 +40,7 @@ pub struct Unpacked {
 /// Unpacks every archive of a mirror that is fit for it; one that is not stays, and says why.
 ///
 /// # Errors
-/// Fails where the mirror cannot be read or written; packages are never left half done.
+/// Fails if the mirror cannot be read or written; packages are never left half done.
 pub fn unpack(
     path: &Utf8Path,
     archives: Archives,

@@ -1,6 +1,6 @@
 //! Whether hosts can be reached from here, as the engines and providers would reach them; and if not, why.
 //!
-//! Each endpoint is tried on its own: its name, a TCP connection, the proxy where there is one, TLS with this machine's
+//! Each endpoint is tried on its own: its name, a TCP connection, the proxy if there is one, TLS with this machine's
 //! authorities. The first step that fails is what somebody must open. Nothing is sent but what these steps need.
 
 mod attempt;

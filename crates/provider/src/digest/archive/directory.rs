@@ -129,7 +129,7 @@ struct DirectoryEnd {
     records: u64,
     /// From `base`.
     directory_offset: i64,
-    /// What offsets count from; negative where they are too large.
+    /// What offsets count from; negative if they are too large.
     base: i64,
 }
 

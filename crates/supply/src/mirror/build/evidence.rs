@@ -14,7 +14,7 @@ use crate::registry::{Authenticity, Evidence};
 use crate::signature::{Keys, checksums as sums};
 use airtight_provider::{PackageId, Timestamp};
 
-/// What the evidence in a mirror says for a package there, where only these keys count; null where it speaks against it:
+/// What the evidence in a mirror says for a package there, where only these keys count; null if it speaks against it:
 /// others signed, or the signed list does not have the package.
 ///
 /// Of an unpacked package without its archive, only the record knows the archive's `zh:`, which proves nothing.
@@ -40,10 +40,10 @@ pub(super) fn voucher(
     is_listed.then_some(Voucher::Nobody)
 }
 
-/// Keeps the evidence of one package, beside that of the release's others. Not for several threads at once.
+/// Keeps the evidence of one package, next to that of the release's others. Not for several threads at once.
 ///
 /// # Errors
-/// Fails where it cannot be written.
+/// Fails if it cannot be written.
 pub(super) fn keep(
     hold: &Hold,
     id: &PackageId,

@@ -85,7 +85,7 @@ pub(super) struct Fetched {
 /// What a source says it has.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Offer {
-    /// Null where it does not tell.
+    /// Null if it does not tell.
     pub(super) size_bytes: Option<u64>,
     /// It equals the package that is already in its place.
     pub(super) is_in_place: bool,
@@ -96,7 +96,7 @@ pub(super) struct Offer {
 pub(super) enum NotFetched {
     /// It has none.
     Absent(String),
-    /// It has one that does not count, or cannot be asked.
+    /// Its package is not acceptable, or it cannot be asked.
     Failed(String),
     /// Our own disk: no other source helps.
     Disk(String),

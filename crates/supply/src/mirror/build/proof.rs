@@ -13,7 +13,7 @@ use airtight_provider::{Hash, HashScheme, Layout};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Hashes {
     pub(super) h1: Hash,
-    /// Of the archive; null where there is none.
+    /// Of the archive; null if there is none.
     pub(super) zh: Option<Hash>,
 }
 

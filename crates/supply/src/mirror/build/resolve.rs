@@ -107,7 +107,7 @@ pub fn resolve(
     anyhow::bail!("no source has {address}, which `{root_module}` needs")
 }
 
-/// Empty where the source does not know the provider.
+/// Empty if the source does not know the provider.
 fn versions(source: &Source, client: Option<&Client>, address: &ProviderAddress) -> anyhow::Result<Vec<ListedVersion>> {
     let found = match (source, client) {
         (Source::Directory(mirror), _) => {
@@ -126,7 +126,7 @@ fn versions(source: &Source, client: Option<&Client>, address: &ProviderAddress)
     }
 }
 
-/// Such sources do not name platforms beside versions.
+/// Such sources name versions without platforms.
 const fn unlisted(version: Version) -> ListedVersion {
     ListedVersion { version, platforms: Vec::new() }
 }

@@ -128,7 +128,7 @@ impl Work<'_> {
     /// The hashes of the files that are already in the package's place; null if they cannot be kept.
     ///
     /// What was recorded when it was put there proves nothing. An unpacked package that lock files do not know by `h1:`
-    /// is proven by its archive beside it.
+    /// is proven by its archive next to it.
     fn in_place(&self, id: &PackageId, needs: &[Need]) -> Option<Hashes> {
         let Options { mirror, layout, .. } = *self.options;
         let path = self.place(id);

@@ -26,10 +26,10 @@ pub struct Request<'a> {
     pub mirror: &'a Utf8Path,
     /// Lock files, or directories to look for them in.
     pub locks: &'a [Utf8PathBuf],
-    /// Those of lock files that count: packages of other platforms may be missing.
+    /// The platforms that the lock files need: packages of others may be missing.
     pub platform: &'a Platform,
     /// Keys that lists of sums have to be signed with; without any, signatures only have to fit the keys that are kept
-    /// beside them.
+    /// next to them.
     pub keys: &'a Keys,
     pub now: Timestamp,
     /// What must prove the seal; without it, a seal is only compared.
@@ -42,7 +42,7 @@ pub struct Verification {
     pub findings: Vec<Finding>,
     pub sources: Sources,
     pub packages: Vec<VerifiedPackage>,
-    /// The digest of the seal, where there is one and the mirror is as it says.
+    /// The digest of the seal, if there is one and the mirror is as it says.
     pub seal: Option<String>,
 }
 
@@ -59,7 +59,7 @@ pub struct VerifiedPackage {
 /// Verifies a mirror.
 ///
 /// # Errors
-/// Fails where lock files cannot be looked for.
+/// Fails if lock files cannot be looked for.
 pub fn verify(request: &Request<'_>) -> anyhow::Result<Verification> {
     let walked = mirror::walk(request.mirror, EngineName::Tofu);
     let mut verification = Verification::default();
