@@ -104,9 +104,13 @@ fn legacy_addresses_stop_the_engine_before_any_query() {
     let mut case = Case::null();
     case.need_in_state("registry.terraform.io/-/aws");
     let prediction = case.predict();
-    assert_eq!(prediction.failures[0].code, Code::ProviderAddressInvalid);
+    let address = address("registry.terraform.io/-/aws");
+    assert_eq!(prediction.failures[0].code, Code::StateInvalid);
+    assert_eq!(prediction.failures[0].cause, Some(Cause::LegacyInState(address)));
     assert!(prediction.failures[0].detail.contains("unqualified provider \"aws\""));
     assert!(!select(&case.facts).reaches_providers);
+    case.require("aws", Some("-/aws"), None);
+    assert_eq!(case.predict().failures[0].code, Code::ProviderAddressInvalid);
 }
 
 #[test]
