@@ -12,12 +12,11 @@
 //! Source: OpenTofu `internal/encryption/keyprovider/external`; OpenTofu and Terraform
 //! `internal/backend/remote-state/{kubernetes,s3}/backend.go`.
 
+use airtight_hcl::structure::{Attribute, Block, Body};
 use airtight_hcl::{NativeFile, Place};
 use airtight_provider::text_file;
 use camino::{Utf8Path, Utf8PathBuf};
-use hcl::edit::Span as _;
 use hcl::edit::expr::Expression;
-use hcl::edit::structure::{Block, Body};
 
 /// Larger files hold no configuration that somebody wrote.
 const LIMIT_BYTES: u64 = 4 * 1024 * 1024;
@@ -60,26 +59,25 @@ impl Finder<'_> {
             return;
         }
         let file = NativeFile::parse(text.as_bytes());
-        let Some(body) = &file.hcl_body() else { return };
-        for terraform in blocks(body, "terraform") {
-            for encryption in blocks(&terraform.body, "encryption") {
-                let providers = blocks(&encryption.body, "key_provider");
-                for provider in providers.filter(|block| label(block) == Some("external")) {
-                    self.push(InitCommandKind::ExternalKeyProvider, file.place(path, provider.ident.span()));
+        for terraform in blocks(&file, &file.body, "terraform") {
+            for encryption in blocks(&file, &terraform.body, "encryption") {
+                let providers = blocks(&file, &encryption.body, "key_provider");
+                for provider in providers.filter(|block| label(&file, block) == Some("external")) {
+                    self.push(InitCommandKind::ExternalKeyProvider, file.place(path, Some(provider.name.clone())));
                 }
             }
-            for backend in blocks(&terraform.body, "backend") {
-                match label(backend) {
+            for backend in blocks(&file, &terraform.body, "backend") {
+                match label(&file, backend) {
                     Some("kubernetes") => {
-                        for exec in blocks(&backend.body, "exec") {
-                            self.push(InitCommandKind::KubernetesExec, file.place(path, exec.ident.span()));
+                        for exec in blocks(&file, &backend.body, "exec") {
+                            self.push(InitCommandKind::KubernetesExec, file.place(path, Some(exec.name.clone())));
                         }
-                        let files = texts(&backend.body, &["config_path", "config_paths"]);
+                        let files = texts(&file, &backend.body, &["config_path", "config_paths"]);
                         self.files(InitCommandKind::KubernetesExec, &files, &["exec:", "\"exec\""]);
                     }
                     Some("s3") => {
                         let names = ["shared_config_files", "shared_credentials_files", "shared_credentials_file"];
-                        let files = texts(&backend.body, &names);
+                        let files = texts(&file, &backend.body, &names);
                         self.files(InitCommandKind::AwsCredentialProcess, &files, &["credential_process"]);
                     }
                     _ => {}
@@ -114,19 +112,22 @@ impl Finder<'_> {
     }
 }
 
-fn blocks<'a>(body: &'a Body, name: &'static str) -> impl Iterator<Item = &'a Block> {
-    body.blocks().filter(move |block| block.has_ident(name))
+fn blocks<'a>(file: &'a NativeFile, body: &'a Body, name: &'static str) -> impl Iterator<Item = &'a Block> {
+    body.blocks.iter().filter(move |block| file.text.get(block.name.clone()) == Some(name))
 }
 
-fn label(block: &Block) -> Option<&str> {
-    block.labels.first().map(|label| label.as_str())
+fn label<'a>(file: &'a NativeFile, block: &Block) -> Option<&'a str> {
+    file.text.get(block.labels.first()?.clone())
 }
 
 /// The constant texts of some attributes, in lists too.
-fn texts(body: &Body, names: &[&str]) -> Vec<String> {
+fn texts(file: &NativeFile, body: &Body, names: &[&str]) -> Vec<String> {
+    let is_named =
+        |attribute: &&Attribute| file.text.get(attribute.name.clone()).is_some_and(|name| names.contains(&name));
+    let values = body.attributes.iter().filter(is_named).filter_map(|attribute| file.expression(&attribute.value));
     let mut found = Vec::new();
-    for attribute in names.iter().filter_map(|name| body.get_attribute(name)) {
-        match &attribute.value {
+    for value in values {
+        match &value {
             Expression::Array(values) => {
                 found.extend(values.iter().filter_map(|value| value.as_str().map(str::to_owned)));
             }

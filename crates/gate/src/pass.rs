@@ -271,7 +271,7 @@ impl Pass<'_> {
 
     /// Whether something that the engine has to confirm would be refused.
     fn would_refuse(&self, judgement: &Judgement) -> bool {
-        let mut findings = judgement.requirements.clone();
+        let mut findings = judgement.to_be_confirmed();
         check::rules::apply(self.context.settings, &mut findings, self.today);
         findings.iter().any(|finding| finding.severity == Severity::Error)
     }
