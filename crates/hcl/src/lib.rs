@@ -47,7 +47,8 @@ pub struct SyntaxError {
     pub range: Range<usize>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// In the order of what they explain: a lost quote makes everything behind it wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SyntaxErrorKind {
     /// A byte order mark of UTF-16.
     Utf16,
@@ -104,7 +105,7 @@ impl NativeFile {
             errors = vec![SyntaxError { kind: SyntaxErrorKind::Utf16, range: 0..0 }];
         } else if !errors.is_empty() {
             errors.extend(merge_marker(&text));
-            errors.sort_by_key(|error| (error.kind != SyntaxErrorKind::MergeMarker, error.range.start));
+            errors.sort_by_key(|error| (error.kind, error.range.start));
         }
         Self { text, body, errors, tokens, comments, line_starts }
     }
@@ -122,6 +123,13 @@ impl NativeFile {
             readable.replace_range(comment.clone(), &" ".repeat(comment.len()));
         }
         hcl::edit::parser::parse_body(&readable).ok()
+    }
+
+    /// Where hcl-rs stops reading the text.
+    pub fn hcl_error(&self) -> Range<usize> {
+        let error = hcl::edit::parser::parse_body(&self.text).err();
+        let at = error.map_or(0, |error| error.location().offset()).min(self.text.len());
+        at..at
     }
 
     /// An expression as hcl-rs reads it; null where it cannot be read.
@@ -168,9 +176,11 @@ impl NativeFile {
             }
             SyntaxErrorKind::MergeMarker => ("Merge conflict", "A line of an unfinished `git merge` is here."),
             SyntaxErrorKind::Encoding => ("Invalid character encoding", "The engines read UTF-8 only."),
-            SyntaxErrorKind::Character => ("Syntax error", "No text in HCL has this character here."),
-            SyntaxErrorKind::Unexpected => ("Syntax error", "An argument, a block or the end of one is expected here."),
-            SyntaxErrorKind::Unclosed => ("Syntax error", "This block has no closing brace."),
+            SyntaxErrorKind::Character => ("Invalid character", "No text in HCL has this character here."),
+            SyntaxErrorKind::Unexpected => {
+                ("Argument or block definition required", "An argument, a block or the end of one is expected here.")
+            }
+            SyntaxErrorKind::Unclosed => ("Unclosed configuration block", "This block has no closing brace."),
             SyntaxErrorKind::TooDeep => ("Nested too deeply", "airtight reads at most 100 blocks in each other."),
         };
         let kind = if *kind == SyntaxErrorKind::TooDeep { ProblemKind::Limit } else { ProblemKind::Syntax };

@@ -217,7 +217,7 @@ impl Reader<'_> {
         let Some(body) = self.file.hcl_body() else {
             self.errors.extend(self.file.problem(self.path));
             if self.errors.is_empty() {
-                self.give_up("It is written in a way that airtight does not read.", 0..0);
+                self.give_up("It is not written in a way that airtight reads.", self.file.hcl_error());
             }
             return (locks, warnings);
         };
@@ -533,14 +533,18 @@ mod tests {
     #[test]
     fn every_fixture_has_exactly_the_findings_that_its_comments_state() {
         let directory = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/lock");
-        let mut count = 0;
+        let (mut count, mut differing) = (0, String::new());
         for entry in fs::read_dir(&directory).unwrap() {
             let path = Utf8PathBuf::from_path_buf(entry.unwrap().path()).unwrap();
             let bytes = fs::read(&path).unwrap();
             let lock_file = read_text(&bytes, EngineName::Terraform);
-            assert_eq!(found(&lock_file), stated(&String::from_utf8_lossy(&bytes)), "{path}");
+            let (found, stated) = (found(&lock_file), stated(&String::from_utf8_lossy(&bytes)));
+            if found != stated {
+                differing.push_str(&format!("{path}\n  found {found:?}\n stated {stated:?}\n"));
+            }
             count += 1;
         }
+        assert_eq!(differing, "");
         assert!(count > 20, "only {count} fixtures");
     }
 
