@@ -144,7 +144,7 @@ pub(super) fn parse(bytes: &[u8], forms: Forms) -> Result<Document, StateProblem
         Some(Some(format @ 5..)) => Err(StateProblemKind::Newer { format }),
         None if is_text(sniff.encryption_version.as_ref()) => Ok(Document::Encrypted),
         None if is_text(sniff.format_version.as_ref()) && forms == Forms::StateOrShown => parse_shown(bytes),
-        Some(_) | None => Err(StateProblemKind::NotAState),
+        None | Some(_) => Err(StateProblemKind::NotAState),
     }
 }
 
