@@ -146,7 +146,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
             let list = unlocked.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             return Err(anyhow::anyhow!(
                 "the state `{state}` needs {list}, of which no lock file has a version: `init` would fail offline; run \
-                 `{} init` with this state once where there is network and commit the lock file, or let --resolve choose",
+                 `{} init` with this state once on a machine with network access and commit the lock file, or let --resolve choose",
                 engine.name
             )
             .into());
