@@ -197,7 +197,7 @@ fn a_store_that_refuses_is_not_a_wrong_token() {
 }
 
 fn each_way_that_is_closed_is_named_with_what_opens_it() {
-    let (registry, _, workspace) = published(&["acme/dog"]);
+    let (registry, _, workspace) = published(&["acme/cat", "acme/cow", "acme/dog"]);
     let key = rcgen::KeyPair::generate().unwrap();
     let mut parameters = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap();
     parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -208,7 +208,7 @@ fn each_way_that_is_closed_is_named_with_what_opens_it() {
     assert!(said.contains(expected) && said.contains("SSL_CERT_FILE"), "{said}");
     let proxied = |proxy: &str| {
         let output = Isolated { offline: false, ..Isolated::new(airtight(), workspace.root()) }
-            .arguments(["mirror", "build", "--from", "from", "--tries", "1", "--timeout", "2"])
+            .arguments(["mirror", "build", "--from", "from", "--tries", "1", "--timeout", "2", "--jobs", "1"])
             .arguments(["--platform", PLATFORM, "--source", "https://mirror.example/", "out"])
             .environment("SSL_CERT_FILE", workspace.path("ca.pem"))
             .environment("HOME", workspace.root().as_str())
@@ -221,8 +221,11 @@ fn each_way_that_is_closed_is_named_with_what_opens_it() {
     assert!(said.contains("the proxy itself, 127.0.0.1:1: 127.0.0.1:1 refuses the connection"), "{said}");
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
+    let connections = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = connections.clone();
     std::thread::spawn(move || {
         for client in listener.incoming().map(Result::unwrap) {
+            count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             let mut buffer = [0; 4096];
             let _ = std::io::Read::read(&mut &client, &mut buffer);
             let answer = "HTTP/1.1 407 Who Are You\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n";
@@ -231,6 +234,9 @@ fn each_way_that_is_closed_is_named_with_what_opens_it() {
     });
     let said = proxied(&format!("http://{address}"));
     assert!(said.contains("answers 407") && said.contains("put user and password into the proxy"), "{said}");
+    // One try, and one to say what is closed: the other packages need not find it out again.
+    assert_eq!(said.matches("answers 407").count(), 3, "{said}");
+    assert_eq!(connections.load(std::sync::atomic::Ordering::Relaxed), 2);
     drop(registry);
 }
 

@@ -74,7 +74,7 @@ fn the_same_packages_have_the_same_seal_anywhere_and_others_another() {
 
 fn a_mirror_with_something_that_cannot_be_sealed_gets_no_seal() {
     for (path, reason) in [
-        ("mirror/README.md", "nothing counts at this depth"),
+        ("mirror/README.md", "the engine ignores everything at this directory level"),
         (
             "mirror/registry.opentofu.org/HashiCorp/dog/1.0/linux_amd64/terraform-provider-dog",
             "write `registry.opentofu.org/hashicorp/dog/1.0.0/linux_amd64`",

@@ -47,7 +47,7 @@ enum Runner {
     Reach,
     /// Nothing: a container builder needs base images from the network. What it is given is rendered by [`Self::Stack`].
     Builder,
-    /// This very run, whose number of random cases is a smaller one.
+    /// This very run, and the deep comparison, which `.ci/run` runs.
     Tests,
 }
 
@@ -55,7 +55,7 @@ fn runner(command: &str) -> Option<Runner> {
     match command {
         "examples/run" => Some(Runner::Example),
         "cargo test --locked" => Some(Runner::Tests),
-        _ if command.ends_with(" cargo test --locked --test it random_cases") => Some(Runner::Tests),
+        _ if command.contains("tests/deep") => Some(Runner::Tests),
         _ if command.starts_with(". /usr/local/share/airtight/hooks/") => Some(Runner::NativeHooks),
         "docker build -t runner ." => Some(Runner::Builder),
         _ if command.starts_with("airtight reach ") => Some(Runner::Reach),

@@ -94,7 +94,7 @@ pub fn read(
         }
     }
     if !init.plugin_dirs.is_empty() {
-        methods = init.plugin_dirs.iter().map(|path| filesystem_mirror(path.as_str())).collect();
+        methods = init.plugin_dirs.iter().map(|given| filesystem_mirror(given.value.as_str())).collect();
     }
     facts.sources.methods = methods
         .into_iter()
@@ -175,7 +175,7 @@ fn plugin_cache(config: &CliConfig, root_module: &Utf8Path, engine: EngineName) 
     let path = root_module.join(config.plugin_cache_dir.as_deref()?);
     let entries = installed::read_directory(&path, engine).unwrap_or_default();
     let directories = installed::directories(&path);
-    Some(PluginCache { path, may_break_lock: config.plugin_cache_may_break_lock, entries, directories })
+    Some(PluginCache { path, entries, directories })
 }
 
 /// The addresses that the variable names; its other content is the engine's business.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use airtight_engine::ask::{self, Answer, EngineDiagnostic, EnginePlace, Modules, PulledState, StateAnswer};
+use airtight_engine::ask::{
+    self, Answer, EngineDiagnostic, EnginePlace, LocalState, Modules, PulledState, StateAnswer,
+};
 use airtight_engine::predict;
 use airtight_finding::{Code, Finding, Loading, Owner, Severity};
 use airtight_hcl::{Place, Position};
@@ -63,6 +65,10 @@ fn with_question<T>(
         Some(module) => Modules::NeedNetwork { module },
         None => Modules::AtHand,
     };
+    let local_state = match gathered.facts.configuration.root.backend {
+        None => LocalState::Counts,
+        Some(_) => LocalState::Ignored,
+    };
     Some(ask(&ask::Question {
         program: &real(program),
         engine: context.engine,
@@ -71,6 +77,7 @@ fn with_question<T>(
         init: &gathered.facts.init,
         environment: std::env::vars_os().collect(),
         modules,
+        local_state,
         cli_blocks,
         temporary: &temporary(context),
         limit,
@@ -105,7 +112,7 @@ pub(crate) fn weigh(answer: &Answer, is_check: bool, gathered: &Gathered, judgem
         Answer::Refused(refused) => {
             judgement.engine.retain(|finding| !is_of_configuration(finding.code));
             judgement.engine.extend(refused.errors.iter().map(|error| reported(gathered, error)));
-            judgement.lower_requirements(
+            judgement.lower_all_about_providers(
                 "The engine does not accept the configuration, so `init` ends before it installs any provider.",
             );
         }

@@ -21,10 +21,13 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
     let Gathered { facts, prediction, digests, .. } = gathered;
     let mirrors = facts.sources.mirrors();
     let (mut requirements, mut engine) = check::failures::check(facts, prediction);
-    requirements.extend(check::proof::check(facts, prediction));
+    let unproven = check::proof::check(facts, prediction);
     requirements.extend(check::readonly::check(facts, prediction));
     engine.extend(check::unseen::check(facts, prediction));
+    engine.extend(check::arguments::check(facts));
     let mut measured = check::lock_file::check(facts, prediction);
+    measured.extend(check::state::check(facts));
+    measured.extend(check::packages::check(prediction, &gathered.contents));
     measured.extend(mirrors.iter().flat_map(|mirror| check::mirror_entries::check(mirror)));
     let is_installed_otherwise = |address: &ProviderAddress| context.has_further_method(address);
     measured.extend(check::installed::check(&facts.installed, &mirrors, digests, &is_installed_otherwise));
@@ -47,7 +50,7 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
         measured.extend(check::cli_config::check(facts, config, &gathered.source_facts.files));
     }
     measured.extend(gathered.findings.iter().cloned());
-    Judgement { measured, requirements, engine }
+    Judgement { measured, unproven, requirements, engine }
 }
 
 /// What the selected packages would run. One that cannot be looked into fails `init`, which is predicted.
@@ -56,6 +59,10 @@ fn executables(gathered: &Gathered) -> Vec<SelectedExecutable> {
     selected
         .filter_map(|selected| {
             let package = selected.package.as_ref()?;
+            let contents = gathered.contents.get(&package.path);
+            if contents.is_some_and(|contents| contents.problem.is_some()) {
+                return None;
+            }
             let address = selected.id.address.clone();
             let mut executable = executable::find(&package.path, package.layout, address.provider_type()).ok()??;
             if package.layout == Layout::Packed {

@@ -2,7 +2,7 @@
 //!
 //! Source: hashicorp/hcl v2 `hclsyntax/expression.go`, `gohcl/decode.go` with a null context.
 
-use hcl::edit::expr::{BinaryOperator, Expression, UnaryOperator};
+use hcl::edit::expr::Expression;
 use hcl::edit::template::Element;
 
 /// A value, as far as readers need it. Numbers are their text, as the engines convert them.
@@ -74,24 +74,6 @@ pub fn evaluate(expression: &Expression) -> Result<Constant, NotConstant> {
                 _ => Err(NotConstant::NotUnderstood),
             }
         }
-        Expression::UnaryOp(operation) => match (operation.operator.value(), evaluate(&operation.expr)?) {
-            (UnaryOperator::Not, Constant::Bool(value)) => Ok(Constant::Bool(!value)),
-            _ => Err(NotConstant::NotUnderstood),
-        },
-        Expression::BinaryOp(operation) => {
-            let (left, right) = (evaluate(&operation.lhs_expr)?, evaluate(&operation.rhs_expr)?);
-            match (*operation.operator.value(), left, right) {
-                (BinaryOperator::Eq, Constant::String(left), Constant::String(right)) => {
-                    Ok(Constant::Bool(left == right))
-                }
-                (BinaryOperator::NotEq, Constant::String(left), Constant::String(right)) => {
-                    Ok(Constant::Bool(left != right))
-                }
-                (BinaryOperator::And, Constant::Bool(left), Constant::Bool(right)) => Ok(Constant::Bool(left && right)),
-                (BinaryOperator::Or, Constant::Bool(left), Constant::Bool(right)) => Ok(Constant::Bool(left || right)),
-                _ => Err(NotConstant::NotUnderstood),
-            }
-        }
         Expression::Array(elements) => {
             elements.iter().try_for_each(|element| evaluate(element).map(drop))?;
             Ok(Constant::Tuple)
@@ -107,7 +89,9 @@ pub fn evaluate(expression: &Expression) -> Result<Constant, NotConstant> {
             Expression::FuncCall(_) => Err(NotConstant::Function),
             _ => Err(NotConstant::NotUnderstood),
         },
-        Expression::ForExpr(_) | Expression::HeredocTemplate(_) => Err(NotConstant::NotUnderstood),
+        Expression::UnaryOp(_) | Expression::BinaryOp(_) | Expression::ForExpr(_) | Expression::HeredocTemplate(_) => {
+            Err(NotConstant::NotUnderstood)
+        }
     }
 }
 

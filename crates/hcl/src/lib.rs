@@ -47,12 +47,15 @@ pub struct SyntaxError {
     pub range: Range<usize>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// In the order of what they explain: a lost quote makes everything behind it wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SyntaxErrorKind {
     /// A byte order mark of UTF-16.
     Utf16,
     /// A line that `git` leaves behind in a merge.
     MergeMarker,
+    /// A byte that is not UTF-8.
+    Encoding,
     /// A character that no text may hold there.
     Character,
     /// Neither an argument nor a block.
@@ -94,11 +97,15 @@ impl NativeFile {
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         let (tokens, comments) = scanner::scan(bytes);
         let (body, mut errors) = structure::read(&tokens);
+        let is_text = |error: &SyntaxError| std::str::from_utf8(&bytes[error.range.clone()]).is_ok();
+        for error in errors.iter_mut().filter(|error| error.kind == SyntaxErrorKind::Character && !is_text(error)) {
+            error.kind = SyntaxErrorKind::Encoding;
+        }
         if matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
             errors = vec![SyntaxError { kind: SyntaxErrorKind::Utf16, range: 0..0 }];
         } else if !errors.is_empty() {
             errors.extend(merge_marker(&text));
-            errors.sort_by_key(|error| (error.kind != SyntaxErrorKind::MergeMarker, error.range.start));
+            errors.sort_by_key(|error| (error.kind, error.range.start));
         }
         Self { text, body, errors, tokens, comments, line_starts }
     }
@@ -116,6 +123,13 @@ impl NativeFile {
             readable.replace_range(comment.clone(), &" ".repeat(comment.len()));
         }
         hcl::edit::parser::parse_body(&readable).ok()
+    }
+
+    /// Where hcl-rs stops reading the text.
+    pub fn hcl_error(&self) -> Range<usize> {
+        let error = hcl::edit::parser::parse_body(&self.text).err();
+        let at = error.map_or(0, |error| error.location().offset()).min(self.text.len());
+        at..at
     }
 
     /// An expression as hcl-rs reads it; null where it cannot be read.
@@ -161,9 +175,12 @@ impl NativeFile {
                 return Some(Problem::new(ProblemKind::Utf16, "The file is UTF-16", detail, Place::file(path)));
             }
             SyntaxErrorKind::MergeMarker => ("Merge conflict", "A line of an unfinished `git merge` is here."),
-            SyntaxErrorKind::Character => ("Syntax error", "No text in HCL has this character here."),
-            SyntaxErrorKind::Unexpected => ("Syntax error", "An argument, a block or the end of one is expected here."),
-            SyntaxErrorKind::Unclosed => ("Syntax error", "This block has no closing brace."),
+            SyntaxErrorKind::Encoding => ("Invalid character encoding", "The engines read UTF-8 only."),
+            SyntaxErrorKind::Character => ("Invalid character", "No text in HCL has this character here."),
+            SyntaxErrorKind::Unexpected => {
+                ("Argument or block definition required", "An argument, a block or the end of one is expected here.")
+            }
+            SyntaxErrorKind::Unclosed => ("Unclosed configuration block", "This block has no closing brace."),
             SyntaxErrorKind::TooDeep => ("Nested too deeply", "airtight reads at most 100 blocks in each other."),
         };
         let kind = if *kind == SyntaxErrorKind::TooDeep { ProblemKind::Limit } else { ProblemKind::Syntax };

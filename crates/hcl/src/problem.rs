@@ -28,16 +28,6 @@ pub enum ProblemKind {
     Unknown,
     /// A value that the engine refuses.
     Invalid,
-    /// A backend that the engine does not have.
-    BackendUnsupported,
-    /// A file of `-backend-config` that cannot be read.
-    BackendSettingsUnreadable,
-    /// Another backend than the one that an earlier `init` recorded.
-    BackendChanged,
-    /// TF_WORKSPACE holds no name of a workspace.
-    WorkspaceName,
-    /// The selected workspace does not exist.
-    WorkspaceMissing,
 }
 
 impl Problem {

@@ -112,11 +112,11 @@ impl Engine {
         }
     }
 
-    /// A provider's namespace may hold `_`.
+    /// A provider's namespace may hold `_`. OpenTofu after 1.12 is not known here, and may take it too.
     ///
     /// Source: Terraform's changelog of 1.16.
     pub fn takes_underscores_in_namespaces(&self) -> bool {
-        self.is_terraform_since(16, 0)
+        self.is_terraform_since(16, 0) || self.is_tofu_since(13)
     }
 
     /// State addresses at `registry.terraform.io` that the configuration does not name are read as
@@ -273,7 +273,7 @@ mod tests {
             Terraform::answers_init_in_json["1.9.0"],
             Tofu::counts_providers_of_tests["0.0.0"],
             Terraform::counts_providers_of_tests["0.0.0", "1.9.0"],
-            Tofu::takes_underscores_in_namespaces[],
+            Tofu::takes_underscores_in_namespaces["1.13.0"],
             Terraform::takes_underscores_in_namespaces["1.16.0"],
             Tofu::translates_state_addresses["0.0.0"],
             Terraform::translates_state_addresses[],

@@ -13,6 +13,7 @@ use hcl::edit::structure::{Block, Body};
 
 use super::outside;
 use super::text_file::{self, TextFileError};
+use super::unlikely_text::UnlikelyText;
 use crate::{EngineName, Hash, ProviderAddress, SourceAddress, Version, VersionConstraints};
 use airtight_hcl::NativeFile;
 use airtight_hcl::constant::{Constant, evaluate};
@@ -36,6 +37,10 @@ pub struct LockFile {
     /// Any one of these and the engine queries no provider at all.
     pub errors: Vec<Problem>,
     pub warnings: Vec<Problem>,
+    /// Something else that has got into the file's place: then it is the only error.
+    pub unlikely: Option<UnlikelyText>,
+    /// If there is no lock file: one that has lost its name on the way here. Engines do not look at it.
+    pub misnamed: Option<Utf8PathBuf>,
     /// What we cannot read and the engine perhaps can; such entries are not in `locks`.
     pub not_understood: Vec<Problem>,
     pub text: Arc<str>,
@@ -100,11 +105,32 @@ pub fn read(root_module: &Utf8Path, engine: EngineName, sources: &mut Sources) -
     }
     if exists {
         sources.insert(&path, lock_file.text.clone());
+    } else {
+        lock_file.misnamed = misnamed(root_module);
     }
     if let Some(said) = sources.withheld(&path) {
         lock_file.withhold(said);
     }
     lock_file
+}
+
+/// Uploads that leave out files beginning with a dot, editors and merges rename it; or it is one directory too high.
+fn misnamed(root_module: &Utf8Path) -> Option<Utf8PathBuf> {
+    const NAMES: [&str; 7] = [
+        "terraform.lock.hcl",
+        ".terraform.lock.hcl.txt",
+        ".terraform.lock.hcl.orig",
+        ".terraform.lock.hcl.bak",
+        ".terraform.lock",
+        ".terraform-lock.hcl",
+        "../.terraform.lock.hcl",
+    ];
+    let paths = NAMES.iter().map(|name| root_module.join(name));
+    let mut paths = paths.filter(|path| path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()));
+    paths.find(|path| {
+        let text = text_file::read(path, LIMIT_BYTES).unwrap_or_default();
+        text.lines().any(|line| line.trim_start().starts_with("provider \""))
+    })
 }
 
 /// What the engine would make of a text, were it the file's.
@@ -116,8 +142,26 @@ fn interpret(path: &Utf8Path, exists: bool, bytes: &[u8], engine: EngineName) ->
     let file = NativeFile::parse(bytes);
     let mut reader = Reader { engine, path, file, errors: Vec::new(), not_understood: Vec::new() };
     let (locks, warnings) = reader.read_body();
-    let Reader { file, errors, not_understood, .. } = reader;
-    LockFile { path: path.to_owned(), exists, locks, errors, warnings, not_understood, text: file.text }
+    let Reader { file, mut errors, not_understood, .. } = reader;
+    let unlikely = UnlikelyText::of(bytes).filter(|_| !errors.is_empty());
+    if let Some(unlikely) = unlikely {
+        errors.truncate(1);
+        errors[0].detail = format!("the lock file {unlikely}");
+        if !matches!(unlikely, UnlikelyText::MergeMarkers { .. }) {
+            errors[0].place = Place::file(path);
+        }
+    }
+    LockFile {
+        path: path.to_owned(),
+        exists,
+        locks,
+        errors,
+        warnings,
+        unlikely,
+        misnamed: None,
+        not_understood,
+        text: file.text,
+    }
 }
 
 /// Whether it is such a block, with its one label.
@@ -155,12 +199,16 @@ impl Reader<'_> {
         }
         for block in body.blocks().filter(|block| !is_one_of(block, blocks)) {
             let name = block.ident.as_str();
-            let (summary, detail) = if blocks.contains(&name) {
-                ("Wrong number of labels", format!("A {name} block has one label."))
+            let (summary, detail) = if !blocks.contains(&name) {
+                ("Unsupported block type".to_owned(), format!("Blocks of type \"{name}\" are not expected here."))
+            } else if block.labels.is_empty() {
+                let label = if name == "module" { "path" } else { "source_addr" };
+                (format!("Missing {label} for {name}"), format!("All {name} blocks must have 1 label ({label})."))
             } else {
-                ("Unsupported block type", format!("Blocks of type \"{name}\" are not expected here."))
+                (format!("Extraneous label for {name}"), format!("A {name} block has one label."))
             };
-            self.refuse(summary, detail, block.ident.span().unwrap_or_default());
+            let range = block.labels.get(1).and_then(Span::span).or(block.ident.span());
+            self.refuse(&summary, detail, range.unwrap_or_default());
         }
     }
 
@@ -169,7 +217,7 @@ impl Reader<'_> {
         let Some(body) = self.file.hcl_body() else {
             self.errors.extend(self.file.problem(self.path));
             if self.errors.is_empty() {
-                self.give_up("It is written in a way that airtight does not read.", 0..0);
+                self.give_up("It is not written in a way that airtight reads.", self.file.hcl_error());
             }
             return (locks, warnings);
         };
@@ -395,7 +443,7 @@ mod tests {
     fn stated(text: &str) -> Stated {
         let mut stated = Vec::new();
         for (index, line) in text.lines().enumerate() {
-            for marker in ["ERROR: ", "WARNING: "] {
+            for marker in ["ERROR: ", "WARNING: ", "NOT UNDERSTOOD: "] {
                 stated.extend(line.match_indices(marker).map(|(at, _)| {
                     let rest = &line[at + marker.len()..];
                     let end = rest.find(';').unwrap_or(rest.len());
@@ -421,6 +469,41 @@ mod tests {
         found.extend(lock_file.locks.iter().map(|lock| (line(&lock.place), "LOCK".to_owned())));
         found.sort();
         found
+    }
+
+    #[test]
+    fn something_else_in_its_place_is_the_only_error() {
+        use UnlikelyText::{GitLfsPointer, LinkAsText, MergeMarkers, Utf16};
+        let utf16 = "\u{feff}provider \"a/b\" {\r\n}\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+        let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
+        let merge = b"provider \"a/b\" {\n<<<<<<< HEAD\n=======\n>>>>>>> main\n}\n";
+        for (bytes, expected) in [
+            (&utf16[..], Utf16),
+            (pointer, GitLfsPointer),
+            (merge, MergeMarkers { line: 2 }),
+            (b"../../.terraform.lock.hcl", LinkAsText),
+        ] {
+            let lock_file = read_text(bytes, EngineName::Tofu);
+            assert_eq!((lock_file.unlikely, lock_file.errors.len()), (Some(expected), 1));
+        }
+    }
+
+    #[test]
+    fn a_lock_file_that_lost_its_name_is_found_beside() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap().join("source");
+        std::fs::create_dir(&root).unwrap();
+        let misnamed = || read(&root, EngineName::Tofu, &mut Sources::default()).misnamed;
+        assert_eq!(misnamed(), None);
+        let text = "provider \"registry.opentofu.org/a/b\" {\n}\n";
+        for name in ["../.terraform.lock.hcl", ".terraform.lock.hcl.txt", "terraform.lock.hcl"] {
+            std::fs::write(root.join(name), "nothing of the kind").unwrap();
+            let before = misnamed();
+            std::fs::write(root.join(name), text).unwrap();
+            assert_eq!(misnamed(), Some(root.join(name)), "{before:?}");
+        }
+        std::fs::write(root.join(FILE_NAME), text).unwrap();
+        assert_eq!(misnamed(), None);
     }
 
     #[test]
@@ -450,14 +533,18 @@ mod tests {
     #[test]
     fn every_fixture_has_exactly_the_findings_that_its_comments_state() {
         let directory = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/lock");
-        let mut count = 0;
+        let (mut count, mut differing) = (0, String::new());
         for entry in fs::read_dir(&directory).unwrap() {
             let path = Utf8PathBuf::from_path_buf(entry.unwrap().path()).unwrap();
             let bytes = fs::read(&path).unwrap();
             let lock_file = read_text(&bytes, EngineName::Terraform);
-            assert_eq!(found(&lock_file), stated(&String::from_utf8_lossy(&bytes)), "{path}");
+            let (found, stated) = (found(&lock_file), stated(&String::from_utf8_lossy(&bytes)));
+            if found != stated {
+                differing.push_str(&format!("{path}\n  found {found:?}\n stated {stated:?}\n"));
+            }
             count += 1;
         }
+        assert_eq!(differing, "");
         assert!(count > 20, "only {count} fixtures");
     }
 

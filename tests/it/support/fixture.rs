@@ -11,7 +11,7 @@ use super::outcome::Init;
 use super::tree::{Content, Entry, Tree};
 
 pub(crate) const FAMILIES: &[&str] =
-    &["cli-config", "configuration", "lock-file", "mirror", "module", "package", "state"];
+    &["archive", "cli-config", "configuration", "lock-file", "mirror", "module", "package", "state"];
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

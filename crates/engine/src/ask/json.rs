@@ -48,17 +48,16 @@ pub(super) fn read(stdout: &[u8], stderr: &[u8]) -> Transcript {
     let mut transcript = Transcript::default();
     let mut rest = String::new();
     for line in String::from_utf8_lossy(stdout).lines() {
-        match serde_json::from_str::<Line>(line) {
-            Ok(line) => match line.diagnostic {
-                Some(diagnostic) => transcript.diagnostics.push(diagnostic.into()),
-                // Before OpenTofu 1.12, errors about states are messages without a diagnostic.
-                None if line.level == "error" => plain::add(&mut transcript, &line.message),
-                None => transcript.lines.push(line.message),
-            },
-            Err(_) => {
-                rest += line;
-                rest.push('\n');
-            }
+        let Ok(line) = serde_json::from_str::<Line>(line) else {
+            rest += line;
+            rest.push('\n');
+            continue;
+        };
+        match line.diagnostic {
+            Some(diagnostic) => transcript.diagnostics.push(diagnostic.into()),
+            // Before OpenTofu 1.12, errors about states are messages without a diagnostic.
+            None if line.level == "error" => plain::add(&mut transcript, &line.message),
+            None => transcript.lines.push(line.message),
         }
     }
     plain::add(&mut transcript, &rest);

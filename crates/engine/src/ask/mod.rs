@@ -17,6 +17,7 @@
 //!     init: &InitArguments::default(),
 //!     environment: std::env::vars_os().collect(),
 //!     modules: ask::Modules::AtHand,
+//!     local_state: ask::LocalState::Counts,
 //!     cli_blocks: "",
 //!     temporary: "/tmp".into(),
 //!     limit: ask::LIMIT,
@@ -36,8 +37,8 @@
 //!   ([`EngineRequirement::from_lock`]), unless the locked version does not satisfy them.
 //! - **`-upgrade` is not passed on**: it would download the modules again. Without it, a locked version that does not
 //!   satisfy the constraints is a [`EngineRequirement::refusal`]; with the caller's `-upgrade` it is none.
-//! - **A local state file counts**, as for `init -backend=false`: providers that only `terraform.tfstate` in the root
-//!   module needs are among the requirements.
+//! - **A local state file may count**: providers that only `terraform.tfstate` in the root module needs are among the
+//!   requirements with [`LocalState::Counts`]. If the state is elsewhere, the file is a leftover: [`LocalState::Ignored`].
 //! - **A broken lock file** is a refusal too: its place is the lock file. The engine then asks for no provider.
 //!
 //! Only [`words`] knows the engines' texts. Everything else works on its types.
@@ -60,7 +61,7 @@ mod words;
 pub use answer::{
     Answer, EngineDiagnostic, EnginePlace, EngineRequirement, Failure, Loaded, NotAsked, Refused, Severity,
 };
-pub use question::{LIMIT, Modules, Question, STATE_LIMIT};
+pub use question::{LIMIT, LocalState, Modules, Question, STATE_LIMIT};
 pub use state::{PulledState, StateAnswer, ask_state};
 
 use std::time::{Duration, Instant};
@@ -85,6 +86,11 @@ pub fn ask(question: &Question<'_>) -> Answer {
     let mut arguments = question.init_arguments();
     arguments.push("-backend=false".to_owned());
     session(question, |scratch| {
+        if question.local_state == LocalState::Ignored
+            && let Err(failure) = scratch.hide_state(question)
+        {
+            return Ok(failure.into());
+        }
         let run = Run { network: Network::Closed, ..question.run(scratch, arguments, question.limit) };
         init(question, run)
     })

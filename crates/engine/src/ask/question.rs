@@ -16,7 +16,7 @@ use airtight_provider::Engine;
 pub const LIMIT: Duration = Duration::from_secs(30);
 
 /// How long [`super::ask_state`] waits for each of its steps: the backend may be slow.
-pub const STATE_LIMIT: Duration = Duration::from_secs(120);
+pub const STATE_LIMIT: Duration = Duration::from_mins(2);
 
 /// A question about one root module.
 #[derive(Clone, Debug)]
@@ -34,6 +34,7 @@ pub struct Question<'a> {
     /// What the engine would get. Variables that would change the question are left out.
     pub environment: Vec<(OsString, OsString)>,
     pub modules: Modules,
+    pub local_state: LocalState,
     /// Further blocks of the CLI configuration, such as `credentials` and `host`, as text. Only [`super::ask_state`] uses
     /// them; none may be `provider_installation`.
     pub cli_blocks: &'a str,
@@ -50,6 +51,15 @@ pub enum Modules {
     AtHand,
     /// `module`, such as `network.subnets`, would have to be downloaded.
     NeedNetwork { module: String },
+}
+
+/// Whether the providers of `terraform.tfstate` in the root module count. Only [`super::ask`] looks at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocalState {
+    /// The configuration has no backend, so `init` reads that file.
+    Counts,
+    /// The state is elsewhere, and a file there is a leftover that `init` does not read.
+    Ignored,
 }
 
 impl Question<'_> {

@@ -43,6 +43,19 @@ impl Scratch {
         Ok(())
     }
 
+    /// Records a local backend whose state does not exist, so that the engine reads no state file of the root module.
+    pub(super) fn hide_state(&self, question: &Question<'_>) -> Result<(), Failure> {
+        let path = self.path.join("none");
+        let record = serde_json::json!({
+            "version": 3, "serial": 1, "lineage": "00000000-0000-4000-8000-000000000000",
+            "backend": {
+                "type": "local", "config": {"path": path.join("terraform.tfstate"), "workspace_dir": path}, "hash": 0,
+            },
+        });
+        write(&self.data_dir().join("terraform.tfstate"), record.to_string().as_bytes())
+            .map_err(|error| no_scratch(question, &error))
+    }
+
     /// Copies the recorded backend, and adds the credentials that a backend may need.
     pub(super) fn allow_backend(&self, question: &Question<'_>) -> Result<(), Failure> {
         self.copy(question.data_dir, "terraform.tfstate")

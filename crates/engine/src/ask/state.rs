@@ -68,7 +68,7 @@ fn with_backend(question: &Question<'_>, scratch: &Scratch) -> Result<StateAnswe
     if question.init.reconfigure {
         arguments.push("-reconfigure".to_owned());
     }
-    arguments.extend(question.init.backend_config.iter().map(|value| format!("-backend-config={value}")));
+    arguments.extend(question.init.backend_config.iter().map(|value| format!("-backend-config={}", value.text())));
     let mut answer = init(question, question.run(scratch, arguments.clone(), question.limit))?;
     if let Answer::Loads(loaded) = &mut answer
         && question.engine.installs_state_providers_apart()

@@ -128,7 +128,7 @@ struct Diagnostics {
     warnings: Vec<EngineDiagnostic>,
 }
 
-/// Each diagnostic once. An error without detail and place that has others after it is their heading.
+/// Each diagnostic once, without the heading of others.
 fn sorted(diagnostics: Vec<EngineDiagnostic>) -> Diagnostics {
     let mut sorted = Diagnostics { errors: Vec::new(), warnings: Vec::new() };
     for diagnostic in diagnostics {
@@ -140,11 +140,8 @@ fn sorted(diagnostics: Vec<EngineDiagnostic>) -> Diagnostics {
             kind.push(diagnostic);
         }
     }
-    if let [first, _, ..] = &sorted.errors[..]
-        && first.place.is_none()
-        && (first.detail.is_empty() || first.summary.contains(PROBLEMS))
-    {
-        sorted.errors.remove(0);
+    if sorted.errors.len() > 1 {
+        sorted.errors.retain(|error| error.place.is_some() || !error.summary.contains(PROBLEMS));
     }
     sorted
 }

@@ -15,28 +15,30 @@ pub fn host_services(text: &str, engine: &Engine) -> Vec<HostServices> {
     let Ok(file) = syntax::parse(text, super::rules(engine)) else { return Vec::new() };
     let mut found = Vec::new();
     for item in file.items.iter().filter(|item| item.name() == "host") {
-        match &item.keys[1..] {
-            [host] => found.extend(services(&item.value).map(|services| (host.text.clone(), services))),
-            // JSON nests what native syntax writes as a label.
-            _ => found.extend(
-                fields(&item.value)
-                    .iter()
-                    .filter_map(|host| services(&host.value).map(|services| (host.name().to_owned(), services))),
-            ),
-        }
+        visit(item, &mut Vec::new(), &mut found);
     }
     found
 }
 
-fn services(block: &Value) -> Option<Vec<(String, String)>> {
-    let services = fields(block).into_iter().find(|field| field.name() == "services")?;
-    let named = |item: &&Item| match &item.value {
-        Value::Literal(literal) if literal.kind == LiteralKind::String => {
-            Some((item.name().to_owned(), literal.text.clone()))
+/// JSON puts the names of nested objects into an item's keys, where native syntax has labels and objects: whichever way the
+/// path `host`, HOST, `services`, SERVICE is written, it is followed.
+fn visit<'a>(item: &'a Item, path: &mut Vec<&'a str>, found: &mut Vec<HostServices>) {
+    let depth = path.len();
+    path.extend(item.keys.iter().map(|key| key.text.as_str()));
+    if let [_, host, "services", service @ ..] = path.as_slice() {
+        if found.last().is_none_or(|(last, _)| last != host) {
+            found.push(((*host).to_owned(), Vec::new()));
         }
-        _ => None,
-    };
-    Some(fields(&services.value).iter().filter_map(named).collect())
+        if let ([service], Value::Literal(literal), Some((_, services))) = (service, &item.value, found.last_mut())
+            && literal.kind == LiteralKind::String
+        {
+            services.push(((*service).to_owned(), literal.text.clone()));
+        }
+    }
+    for below in fields(&item.value) {
+        visit(below, path, found);
+    }
+    path.truncate(depth);
 }
 
 #[cfg(test)]
@@ -52,8 +54,12 @@ mod tests {
         let native = "host \"a.example\" {\n services = {\n  \"providers.v1\" = \"https://mirror.example/v1/\"\n  \
                       \"modules.v1\" = 1\n }\n}\nhost \"b.example\" {}\ncredentials \"c\" { token = \"z\" }\n";
         let json = r#"{"host": {"a.example": {"services": {"providers.v1": "https://mirror.example/v1/"}}}}"#;
+        let list = r#"{"host": [{"a.example": {"services": {"providers.v1": "https://mirror.example/v1/", "x": 1}}}]}"#;
         assert_eq!(host_services(native, &engine), expected, "native");
         assert_eq!(host_services(json, &engine), expected, "JSON");
+        assert_eq!(host_services(list, &engine), expected, "list");
+        let none = [("a.example".to_owned(), Vec::new())];
+        assert_eq!(host_services("host \"a.example\" {\n services = {}\n}\n", &engine), none);
         for text in ["", "host {", "host = 1"] {
             assert_eq!(host_services(text, &engine), [], "{text}");
         }

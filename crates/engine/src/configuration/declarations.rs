@@ -60,7 +60,6 @@ pub(super) struct ProviderDeclaration {
 #[derive(Clone, Debug)]
 pub(super) struct CallDeclaration {
     pub name: String,
-    pub place: Place,
     pub source: Option<PlacedText>,
     pub version: Option<PlacedText>,
 }
@@ -100,21 +99,23 @@ pub(super) struct ImportDeclaration {
 }
 
 /// Reads the declarations of one parsed file.
-pub(super) fn read(file: &ParsedFile, engine: &Engine) -> Declarations {
-    let mut reader = Reader { engine, file, found: Declarations::default() };
+pub(super) fn read(file: &ParsedFile) -> Declarations {
+    let mut reader = Reader { file, found: Declarations::default() };
     reader.file();
     reader.found
 }
 
 /// The blocks of a test file that matter: `provider` blocks, `mock_provider` blocks, and the modules of runs.
 pub(super) fn read_test(file: &ParsedFile, engine: &Engine) -> Declarations {
-    let mut reader = Reader { engine, file, found: Declarations::default() };
+    let mut reader = Reader { file, found: Declarations::default() };
     let (blocks, _) = file.root().blocks(&[("run", 1), ("provider", 1), ("mock_provider", 1)], &[]);
     for block in blocks {
         match block.kind {
             "run" => {
                 let (modules, _) = block.body.blocks(&[("module", 0)], &[]);
-                modules.first().map(|module| reader.module(block.labels[0], module));
+                if let Some(module) = modules.first() {
+                    reader.module(block.labels[0], module)
+                }
             }
             "provider" => reader.provider(&block),
             _ if engine.counts_mock_providers_of_tests() => reader.provider(&block),
@@ -125,7 +126,6 @@ pub(super) fn read_test(file: &ParsedFile, engine: &Engine) -> Declarations {
 }
 
 struct Reader<'a> {
-    engine: &'a Engine,
     file: &'a ParsedFile,
     found: Declarations,
 }
@@ -149,7 +149,9 @@ impl Reader<'_> {
                 "action" => self.resource("action", &block),
                 "check" => {
                     let (inner, _) = block.body.blocks(&[("data", 2)], &[]);
-                    inner.iter().for_each(|block| self.resource("data", block));
+                    for block in &inner {
+                        self.resource("data", block);
+                    }
                 }
                 "import" => self.import(&block),
                 _ => {}
@@ -294,7 +296,7 @@ impl Reader<'_> {
             Some(PlacedText { value: value.text(), place: value.place() })
         };
         let (source, version) = (text("source"), text("version"));
-        self.found.calls.push(CallDeclaration { name: name.to_owned(), place: block.place(), source, version });
+        self.found.calls.push(CallDeclaration { name: name.to_owned(), source, version });
     }
 
     /// Source: OpenTofu `internal/configs/resource.go`.
@@ -323,13 +325,12 @@ impl Reader<'_> {
 
     fn provider_argument(&mut self, body: &Body<'_>) -> ProviderArgument {
         let Some(attribute) = body.attribute("provider") else { return ProviderArgument::None };
-        match attribute.value.names().as_deref() {
-            Some([name] | [name, _]) => ProviderArgument::LocalName(name.clone()),
-            _ => {
-                let detail = "airtight cannot read the reference to a provider.";
-                self.give_up(ProblemKind::Unevaluated, "Provider not understood", detail, attribute.value.place());
-                ProviderArgument::NotUnderstood
-            }
+        if let Some([name] | [name, _]) = attribute.value.names().as_deref() {
+            ProviderArgument::LocalName(name.clone())
+        } else {
+            let detail = "airtight cannot read the reference to a provider.";
+            self.give_up(ProblemKind::Unevaluated, "Provider not understood", detail, attribute.value.place());
+            ProviderArgument::NotUnderstood
         }
     }
 }
@@ -345,7 +346,7 @@ fn target(address: &Expression<'_>) -> Option<(bool, [String; 2])> {
         (rest, is_in_module) = (after, true);
     }
     match rest {
-        [prefix, resource_type, name] if prefix == "resource" => {
+        [mode, resource_type, name] if ["resource", "data", "ephemeral"].contains(&mode.as_str()) => {
             Some((is_in_module, [resource_type.clone(), name.clone()]))
         }
         [resource_type, name] => Some((is_in_module, [resource_type.clone(), name.clone()])),

@@ -193,6 +193,8 @@ fn an_import_into_a_declared_resource_or_a_module_is_a_use_to_opentofu_alone() {
     ";
     assert_eq!(local_names(&read_text(text, &terraform())), ["terraform"]);
     assert_eq!(local_names(&read_text(text, &tofu())), ["terraform", "terraform", "foo"]);
+    let data = "import {\n  to = data.foo_bar.x\n  id = \"1\"\n}\n";
+    assert_eq!(local_names(&read_text(data, &tofu())), ["foo"]);
     let unread = read_text("import {\n  to = var.x ? a_b.c : a_b.d\n  id = \"1\"\n}\n", &tofu());
     assert_eq!(kinds(&unread.not_understood), [ProblemKind::Unevaluated]);
 }

@@ -1,5 +1,6 @@
 //! What stops `init`.
 
+use super::Cause;
 use airtight_finding::Code;
 use airtight_hcl::{Place, Problem, ProblemKind};
 use airtight_provider::ProviderAddress;
@@ -16,6 +17,8 @@ pub struct Failure {
     pub detail: String,
     pub providers: Vec<ProviderAddress>,
     pub places: Vec<Place>,
+    /// What exactly it comes from, for the fix.
+    pub cause: Option<Cause>,
 }
 
 /// How far `init` comes.
@@ -39,6 +42,7 @@ impl Failure {
             detail: detail.into(),
             providers: Vec::new(),
             places: Vec::new(),
+            cause: None,
         }
     }
 
@@ -51,6 +55,12 @@ impl Failure {
     #[must_use]
     pub(super) fn of(mut self, provider: &ProviderAddress) -> Self {
         self.providers.push(provider.clone());
+        self
+    }
+
+    #[must_use]
+    pub(super) fn because(mut self, cause: Cause) -> Self {
+        self.cause = Some(cause);
         self
     }
 

@@ -5,6 +5,7 @@
 //! of it.
 
 mod asked;
+mod cause;
 mod derivation;
 mod failure;
 mod installation;
@@ -18,6 +19,7 @@ mod testing;
 
 pub use airtight_finding::{Install, Outcome, Status};
 pub use asked::{Difference, differences};
+pub use cause::Cause;
 pub use derivation::derivation;
 pub use failure::{Failure, Stage};
 
@@ -90,7 +92,6 @@ pub struct ProviderSource {
 #[derive(Clone, Debug)]
 pub struct PluginCache {
     pub path: Utf8PathBuf,
-    pub may_break_lock: bool,
     /// Its packages, read like `.terraform/providers`.
     pub entries: Installed,
     /// The directories in it that a package can be put into, and whether the run's user can add to each. By their paths
@@ -314,8 +315,11 @@ pub fn predict(facts: &Facts, selection: &Selection, contents: &Contents, digest
     } else {
         Outcome::Unknown
     };
-    if init == Outcome::Failure {
+    // With requirements that were not all read, nothing certain can be said of the file.
+    if init != Outcome::Success {
         lock_after = None;
+    }
+    if init == Outcome::Failure {
         withholds_lock_changes = false;
     }
     Prediction { init, failures, assumptions, lock_after, withholds_lock_changes, providers }

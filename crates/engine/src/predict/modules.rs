@@ -2,10 +2,10 @@
 //!
 //! Source: OpenTofu `internal/command/init.go` `Run`, `internal/initwd/module_install.go`.
 
-use super::{Assumption, Facts, Failure, Stage};
+use super::{Assumption, Cause, Facts, Failure, Stage};
 use crate::configuration::{ChildModule, InstallationRecord, MissingModule, Module, ModuleSource, NetworkNeed};
 use airtight_finding::Code;
-use airtight_hcl::{Place, Problem, ProblemKind};
+use airtight_hcl::{Place, Problem};
 use airtight_provider::{CoreCheck, CoreConstraints, Quoted};
 
 /// What stops the engine, or what could not be seen, before it asks for providers.
@@ -48,7 +48,11 @@ pub(super) fn before_providers(facts: &Facts) -> Before {
     for (path, child) in &configuration.children {
         before.child(facts, path, child);
     }
-    before.problems(Code::LockFileInvalid, &facts.lock.errors);
+    let errors = facts.lock.errors.iter().map(|problem| {
+        let cause = facts.lock.unlikely.map(Cause::LockFile);
+        Failure { cause, ..Failure::of_problem(Code::LockFileInvalid, problem) }
+    });
+    before.failures.extend(errors);
     before.not_understood(&facts.lock.not_understood);
     before
 }
@@ -76,8 +80,8 @@ impl Before {
 
     fn arguments(&mut self, facts: &Facts) {
         const CODE: Code = Code::InitArgumentsInvalid;
-        for error in &facts.init.errors {
-            self.fail(CODE, error, "", None);
+        for remark in &facts.init.remarks {
+            self.assume(CODE, remark.to_string());
         }
         if !has_configuration(facts) {
             return;
@@ -120,20 +124,15 @@ impl Before {
     }
 
     fn state(&mut self, facts: &Facts) {
-        let state = &facts.state;
-        for problem in &state.backend_errors {
-            let code = match problem.kind {
-                ProblemKind::BackendUnsupported => Code::ConfigurationInvalid,
-                ProblemKind::BackendSettingsUnreadable => Code::InitArgumentsInvalid,
-                _ if problem.place.position.is_some() => Code::ConfigurationInvalid,
-                _ => Code::StateInvalid,
-            };
-            self.failures.push(Failure::of_problem(code, problem));
-        }
-        self.problems(Code::StateInvalid, &state.workspace_errors);
-        self.problems(Code::StateInvalid, &state.errors);
-        if let Some(reason) = &state.unseen {
-            self.assume(Code::StateUnseen, reason);
+        let failures = facts.state.problems.iter().map(|problem| {
+            let (summary, detail) = (problem.kind.engine_summary(), problem.kind.to_string());
+            Failure::new(Stage::Before, Code::StateInvalid, summary, detail)
+                .at(&problem.place)
+                .because(Cause::State(problem.kind.clone()))
+        });
+        self.failures.extend(failures);
+        if let Some(unseen) = &facts.state.unseen {
+            self.assume(Code::StateUnseen, unseen.to_string());
         }
         if facts.configuration.root.has_encryption && facts.init.backend {
             let text = "the `encryption` block's key provider is not evaluated, nor what it encrypts read";

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::modules::at;
-use super::{Assumption, Facts, Failure, Origin, Requirement, Stage};
+use super::{Assumption, Cause, Facts, Failure, Origin, Requirement, Stage};
 use crate::configuration::{Module, RequiredProvider};
 use airtight_finding::Code;
 use airtight_hcl::Place;
@@ -187,7 +187,9 @@ impl Collector<'_> {
         self.by_address.retain(|address, requirement| {
             let is_built_in = address.is_built_in_to(&facts.engine);
             let refusal = if address.is_legacy() {
-                Some((Stage::Before, Code::ProviderAddressInvalid, "Invalid legacy provider address", legacy(address)))
+                let is_of_state = requirement.origins.iter().all(|origin| matches!(origin, Origin::State { .. }));
+                let code = if is_of_state { Code::StateInvalid } else { Code::ProviderAddressInvalid };
+                Some((Stage::Before, code, "Invalid legacy provider address", legacy(address)))
             } else if is_built_in {
                 built_in(facts, requirement)
                     .map(|(code, detail)| (Stage::Providers, code, "Invalid dependency on built-in provider", detail))
@@ -200,6 +202,10 @@ impl Collector<'_> {
         for (requirement, (stage, code, summary, detail)) in found {
             let mut failure = Failure::new(stage, code, summary, detail).of(&requirement.address);
             failure.places = requirement.origins.iter().filter_map(Origin::place).cloned().collect();
+            if code == Code::StateInvalid {
+                failure.places = facts.state.path.iter().map(Place::file).collect();
+                failure.cause = Some(Cause::LegacyInState(requirement.address.clone()));
+            }
             if requirement.is_certain {
                 self.failures.push(failure);
             } else {

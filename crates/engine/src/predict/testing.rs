@@ -72,6 +72,8 @@ impl Case {
                 locks: Vec::new(),
                 errors: Vec::new(),
                 warnings: Vec::new(),
+                unlikely: None,
+                misnamed: None,
                 not_understood: Vec::new(),
                 text: Arc::from(""),
             },
@@ -180,8 +182,8 @@ impl Case {
     fn describe(&mut self, path: &Utf8Path, id: &PackageId, layout: Layout, h1: Result<&str, &str>) {
         let contents = PackageContents {
             executable: Some(format!("terraform-provider-{}", id.address.provider_type())),
-            error: None,
             extracts_to_same_hash: layout == Layout::Packed,
+            ..PackageContents::default()
         };
         self.contents.insert(path.to_owned(), contents);
         self.digest(path, layout, DigestKind::H1, h1);

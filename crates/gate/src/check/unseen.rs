@@ -9,7 +9,7 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
     let mut findings = Vec::new();
     for assumption in &prediction.assumptions {
         let finding = Finding::new(assumption.code, Severity::Note, Owner::Administrator, assumption.text.clone());
-        if assumption.code == Code::ConfigurationNotUnderstood {
+        if matches!(assumption.code, Code::ConfigurationNotUnderstood | Code::InitArgumentsInvalid) {
             continue;
         }
         findings.push(match assumption.code {

@@ -269,15 +269,12 @@ fn unescaped(text: &str) -> Utf8PathBuf {
     while let Some(at) = rest.find('\\') {
         path.push_str(&rest[..at]);
         let code = rest.get(at + 1..at + 4).and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        match code.filter(u8::is_ascii) {
-            Some(code) => {
-                path.push(char::from(code));
-                rest = &rest[at + 4..];
-            }
-            None => {
-                path.push('\\');
-                rest = &rest[at + 1..];
-            }
+        if let Some(code) = code.filter(u8::is_ascii) {
+            path.push(char::from(code));
+            rest = &rest[at + 4..];
+        } else {
+            path.push('\\');
+            rest = &rest[at + 1..];
         }
     }
     path.push_str(rest);

@@ -42,7 +42,7 @@ pub(super) const SCHEMA: &str = "airtight/evidence/1";
 const LIMIT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Where the release archive of an unpacked package is kept, below the mirror.
-pub fn archive_path(id: &PackageId) -> Utf8PathBuf {
+pub(crate) fn archive_path(id: &PackageId) -> Utf8PathBuf {
     Utf8Path::new(DIRECTORY).join("archives").join(id.packed_path())
 }
 
@@ -52,7 +52,7 @@ pub fn directory(address: &ProviderAddress, version: &Version) -> Utf8PathBuf {
 }
 
 /// Where a list of sums is kept that is for one platform alone, below the mirror.
-pub fn platform_directory(id: &PackageId) -> Utf8PathBuf {
+pub(crate) fn platform_directory(id: &PackageId) -> Utf8PathBuf {
     directory(&id.address, &id.version).join(id.platform.to_string())
 }
 
@@ -61,7 +61,7 @@ pub fn platform_directory(id: &PackageId) -> Utf8PathBuf {
 ///
 /// # Errors
 /// A link on the way to it, which is not followed.
-pub fn sums_directory(mirror: &Directory, id: &PackageId) -> std::io::Result<Utf8PathBuf> {
+pub(crate) fn sums_directory(mirror: &Directory, id: &PackageId) -> std::io::Result<Utf8PathBuf> {
     let own = platform_directory(id);
     Ok(if mirror.has_file(&own.join(SUMS))? { own } else { directory(&id.address, &id.version) })
 }
@@ -70,7 +70,7 @@ pub fn sums_directory(mirror: &Directory, id: &PackageId) -> std::io::Result<Utf
 ///
 /// # Errors
 /// A link on the way to them, which is not followed.
-pub fn signed_sums(mirror: &Directory, id: &PackageId) -> std::io::Result<[Utf8PathBuf; 2]> {
+pub(crate) fn signed_sums(mirror: &Directory, id: &PackageId) -> std::io::Result<[Utf8PathBuf; 2]> {
     let directory = sums_directory(mirror, id)?;
     Ok([directory.join(SUMS), directory.join(SIGNATURE)])
 }
@@ -181,7 +181,7 @@ impl Sums {
         self.archives.get(path.rsplit('/').next().unwrap_or_default())
     }
 
-    pub fn is_signed(&self) -> bool {
+    pub(crate) fn is_signed(&self) -> bool {
         self.signature.is_some()
     }
 

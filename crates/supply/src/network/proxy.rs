@@ -35,12 +35,12 @@ impl Proxies {
     }
 
     /// The proxy for `https://HOST:PORT`, as the variable has it; `None` where there is none, or the host is excepted.
-    pub fn for_https(&self, host: &str, port: u16) -> Option<&str> {
+    pub(crate) fn for_https(&self, host: &str, port: u16) -> Option<&str> {
         if goes_direct(&self.no_proxy, host, port) { None } else { self.https.as_deref() }
     }
 
     /// The same for `http://HOST:PORT`.
-    pub fn for_http(&self, host: &str, port: u16) -> Option<&str> {
+    pub(crate) fn for_http(&self, host: &str, port: u16) -> Option<&str> {
         if goes_direct(&self.no_proxy, host, port) { None } else { self.http.as_deref() }
     }
 }

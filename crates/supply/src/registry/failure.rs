@@ -90,7 +90,7 @@ const fn explained(status: u16, role: Role) -> &'static str {
 
 impl HttpError {
     /// Whether the server knows no such thing.
-    pub const fn is_not_found(&self) -> bool {
+    pub(super) const fn is_not_found(&self) -> bool {
         matches!(self, Self::Status { status: 404, .. })
     }
 

@@ -22,4 +22,5 @@ pub use network_mirror::{MirrorArchive, NetworkMirror};
 pub use protocol::{Announcement, ListedVersion, Registry, RegistryError};
 pub use proxy::ClientOptions;
 pub use services::HostServices;
-pub use signing::{Authenticity, Evidence, authenticate};
+pub(crate) use signing::authenticate;
+pub use signing::{Authenticity, Evidence};

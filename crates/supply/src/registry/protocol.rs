@@ -85,7 +85,7 @@ pub struct ListedVersion {
 
 impl ListedVersion {
     /// False only if the registry names other platforms.
-    pub fn may_have(&self, platform: &Platform) -> bool {
+    pub(crate) fn may_have(&self, platform: &Platform) -> bool {
         self.platforms.is_empty() || self.platforms.contains(platform)
     }
 }
@@ -152,7 +152,7 @@ impl<'a> Registry<'a> {
     }
 
     /// Where a package is, and what it must be.
-    pub fn announcement(&self, id: &PackageId) -> Result<Announcement, RegistryError> {
+    pub(crate) fn announcement(&self, id: &PackageId) -> Result<Announcement, RegistryError> {
         let PackageId { address, version, platform } = id;
         let host = address.host();
         let nonsense = |reason: String| RegistryError::Nonsense { host: host.to_owned(), reason };

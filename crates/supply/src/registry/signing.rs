@@ -28,7 +28,7 @@ pub enum Authenticity {
 ///
 /// # Errors
 /// Anything that does not match. A registry without keys is one where `allowed` is given.
-pub fn authenticate(
+pub(crate) fn authenticate(
     registry: &Registry<'_>,
     announcement: &Announcement,
     allowed: Option<&Keys>,

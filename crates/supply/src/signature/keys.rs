@@ -35,14 +35,6 @@ impl Keys {
         self.keys.is_empty()
     }
 
-    /// Only the keys that also stand in `allowed`, by the fingerprint of the primary key.
-    #[must_use]
-    pub fn allowed_by(mut self, allowed: &Self) -> Self {
-        let allowed = allowed.fingerprints();
-        self.keys.retain(|key| allowed.contains(&Fingerprint::of(key)));
-        self
-    }
-
     /// Only the key with this fingerprint, which may also be that of one of its subkeys.
     #[must_use]
     pub fn only(mut self, fingerprint: &Fingerprint) -> Self {

@@ -104,9 +104,13 @@ fn legacy_addresses_stop_the_engine_before_any_query() {
     let mut case = Case::null();
     case.need_in_state("registry.terraform.io/-/aws");
     let prediction = case.predict();
-    assert_eq!(prediction.failures[0].code, Code::ProviderAddressInvalid);
+    let address = address("registry.terraform.io/-/aws");
+    assert_eq!(prediction.failures[0].code, Code::StateInvalid);
+    assert_eq!(prediction.failures[0].cause, Some(Cause::LegacyInState(address)));
     assert!(prediction.failures[0].detail.contains("unqualified provider \"aws\""));
     assert!(!select(&case.facts).reaches_providers);
+    case.require("aws", Some("-/aws"), None);
+    assert_eq!(case.predict().failures[0].code, Code::ProviderAddressInvalid);
 }
 
 #[test]
@@ -192,6 +196,7 @@ fn terraform_from_1_15_leaves_overridden_providers_out() {
 
 mod modules {
     use super::*;
+    use crate::state::Unseen;
 
     fn registry() -> ModuleSource {
         ModuleSource::Registry { host: "registry.terraform.io".to_owned(), normalized: "x".to_owned() }
@@ -270,7 +275,7 @@ mod modules {
     #[test]
     fn an_unseen_state_is_an_assumption_behind_success_and_behind_failure() {
         let mut case = Case::null();
-        case.facts.state.unseen = Some("the backend `s3` is remote".to_owned());
+        case.facts.state.unseen = Some(Unseen::Backend { kind: "s3".to_owned() });
         assert_eq!(case.predict().init, Outcome::Failure);
         case.unpacked(NULL, "1.0.0", Ok(A));
         let prediction = case.predict();
@@ -280,12 +285,14 @@ mod modules {
     }
 
     #[test]
-    fn wrong_arguments_are_failures_and_upgrade_conflicts_with_readonly() {
-        let mut case = Case::null();
-        case.facts.init.errors.push("flag provided but not defined: -get-plugins".to_owned());
-        assert_eq!(case.predict().failures[0].summary, "flag provided but not defined: -get-plugins");
-        assert!(!select(&case.facts).reaches_providers);
-        case.facts.init.errors.clear();
+    fn odd_arguments_are_assumptions_and_upgrade_conflicts_with_readonly() {
+        let mut case = Case::null_locked("1.0.0", &[A]);
+        case.unpacked(NULL, "1.0.0", Ok(A));
+        case.facts.init = InitArguments::parse(None, None, &["-of-the-future".to_owned()]);
+        let prediction = case.predict();
+        assert_eq!((prediction.init, prediction.failures), (Outcome::Unknown, vec![]));
+        assert_eq!(prediction.assumptions[0].code, Code::InitArgumentsInvalid);
+        case.facts.init = InitArguments::default();
         case.facts.init.upgrade = true;
         case.facts.init.lockfile_readonly = true;
         let prediction = case.predict();

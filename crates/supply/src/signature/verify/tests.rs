@@ -132,7 +132,7 @@ fn other_bytes_other_keys_and_nonsense_are_told_apart() {
     for nonsense in [b"" as &[u8], b"nonsense", b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n"] {
         assert!(matches!(Keys::parse(nonsense), Err(SignatureError::NoKey(_))));
     }
-    assert!(public(&key).allowed_by(&public(&other)).is_empty());
+    assert!(public(&key).only(&Fingerprint::of(&other.primary_key)).is_empty());
     assert!(!public(&key).only(&Fingerprint::of(&key.primary_key)).is_empty());
 }
 
