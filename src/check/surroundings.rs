@@ -5,7 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::finding::{Code, Finding, Owner, Place, Severity};
 use crate::predict::Facts;
 
-/// Judges `-plugin-dir`, `TF_REATTACH_PROVIDERS`, the plugin cache and development overrides.
+/// Judges `-plugin-dir`, `TF_REATTACH_PROVIDERS` and the plugin cache.
 ///
 /// `trusted` are the mirrors of the settings, with their links resolved as far as they are there; `resolve` does the
 /// same for another path.
@@ -42,33 +42,25 @@ pub fn check(facts: &Facts, trusted: &[Utf8PathBuf], resolve: &dyn Fn(&Utf8Path)
             .help("Remove TF_REATTACH_PROVIDERS from the stack's environment."),
         );
     }
-    for address in &facts.sources.dev_overrides {
-        findings.push(
-            Finding::new(
-                Code::CliConfigDevOverrides,
-                Severity::Error,
-                Owner::Administrator,
-                format!("the CLI configuration overrides `{address}` by a development build"),
-            )
-            .detail("Later commands would run that build without looking at the lock file.")
-            .help("Remove `dev_overrides` from the CLI configuration."),
-        );
-    }
     if let Some(cache) = &facts.plugin_cache {
-        findings.push(
-            Finding::new(
-                Code::PluginCacheBesideMirror,
-                Severity::Warning,
-                Owner::Administrator,
-                format!("a plugin cache is set beside the mirror: `{}`", cache.path),
-            )
-            .detail(
-                "The engine puts links into the mirror there, or copies from it; whoever shares the cache later finds links \
-                 that lead nowhere, and whoever can write it can change what runs here.",
-            )
-            .help("Unset TF_PLUGIN_CACHE_DIR for this stack: with a mirror on disk it saves nothing.")
-            .at(Place::file(&cache.path), ""),
+        let finding = Finding::new(
+            Code::PluginCacheBesideMirror,
+            Severity::Warning,
+            Owner::Administrator,
+            format!("a plugin cache is set in addition to the mirror: `{}`", cache.path),
+        )
+        .detail(
+            "The engine puts links into the mirror there, or copies from it. If others share the cache, they later find links \
+             to nowhere; anyone who can write it can change what runs here.",
         );
+        findings.push(match &cache.setting {
+            Some(place) => finding
+                .help("Remove `plugin_cache_dir` from this file: with a mirror on disk it saves nothing.")
+                .at(place.clone(), ""),
+            None => finding
+                .help("Unset TF_PLUGIN_CACHE_DIR for this stack: with a mirror on disk it saves nothing.")
+                .at(Place::file(&cache.path), ""),
+        });
     }
     findings
 }

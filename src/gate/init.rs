@@ -35,7 +35,7 @@ pub fn judge(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<(
     ));
     findings.extend(check::surroundings::check(facts, &context.trusted_mirrors(), &|path: &Utf8Path| real(path)));
     if let Some(config) = &gathered.source_facts.config {
-        findings.extend(check::cli_config::check(facts, config, &gathered.source_facts.files));
+        findings.extend(check::cli_config::check(facts, prediction, config, &gathered.source_facts.files));
     }
     findings.extend(check::unseen::check(facts, prediction));
     findings.extend(gathered.findings.iter().cloned());

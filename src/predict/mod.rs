@@ -81,6 +81,8 @@ pub struct ProviderSource {
 #[derive(Clone, Debug)]
 pub struct PluginCache {
     pub path: Utf8PathBuf,
+    /// Where a CLI configuration sets it; null for `TF_PLUGIN_CACHE_DIR`.
+    pub setting: Option<Place>,
     pub may_break_lock: bool,
     /// Its packages, read like `.terraform/providers`.
     pub entries: Installed,

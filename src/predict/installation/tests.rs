@@ -343,6 +343,7 @@ mod through_a_plugin_cache {
             entries.entries.push(InstalledEntry { id, path, kind: InstalledKind::Directory });
         }
         case.facts.plugin_cache = Some(PluginCache {
+            setting: None,
             path: "/cache".into(),
             may_break_lock,
             entries,
