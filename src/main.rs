@@ -1,7 +1,136 @@
-//! The `airtight` binary; everything is in the library.
+//! The command line: arguments, one file per subcommand, streams and exit codes.
 
-use std::process::ExitCode;
+mod arguments;
+mod check;
+mod completions;
+mod doctor;
+mod exit_code;
+mod explain;
+mod hook;
+mod lock;
+mod mirror;
+mod output;
+mod progress;
+mod reach;
+#[cfg(target_os = "linux")]
+mod rehearse;
+mod rehearse_arguments;
+#[cfg(target_os = "linux")]
+mod rehearse_request;
+mod render;
+mod render_dockerfile;
+mod report;
+mod resolve;
+mod run;
+mod session;
+mod verify_archive;
+mod workflow_arguments;
 
-fn main() -> ExitCode {
-    airtight::cli::main()
+use clap::Parser as _;
+
+use arguments::{Arguments, Command};
+use exit_code::ExitCode;
+
+/// Everything that ends a command early.
+#[derive(Debug)]
+pub enum Stop {
+    /// 96, with what is wrong and what would be right.
+    Usage(String),
+    /// 100: something of ours cannot be done; never a reason to go on.
+    Failed(anyhow::Error),
+    Engine(airtight_gate::engine::EngineError),
+    Start(airtight_gate::exec::StartError),
+}
+
+impl From<anyhow::Error> for Stop {
+    fn from(error: anyhow::Error) -> Self {
+        if error.is::<airtight_gate::cli_sources::NamedFileError>() {
+            return Self::Usage(format!("{error:#}"));
+        }
+        Self::Failed(error)
+    }
+}
+
+/// Runs the process's own arguments.
+fn main() -> std::process::ExitCode {
+    report_bugs();
+    start_tracing();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are data; everything else is a usage error, whose code is not clap's own 2.
+            if !error.use_stderr() {
+                let _ = error.print();
+                return ExitCode::Cleared.into();
+            }
+            output::usage(&error.render().to_string());
+            return ExitCode::Usage.into();
+        }
+    };
+    let result = match arguments.command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Hook(arguments) => hook::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        #[cfg(target_os = "linux")]
+        Command::Rehearse(arguments) => rehearse::run(&arguments),
+        #[cfg(target_os = "linux")]
+        Command::RehearseInside { stage } => rehearse::inside(&stage),
+        #[cfg(not(target_os = "linux"))]
+        Command::Rehearse(_) | Command::RehearseInside { .. } => {
+            Err(Stop::Usage("a rehearsal needs the namespaces of Linux: run it in the image".to_owned()))
+        }
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Mirror(arguments) => mirror::run(&arguments),
+        Command::VerifyArchive(arguments) => verify_archive::run(&arguments),
+        Command::Reach(arguments) => reach::run(&arguments),
+        Command::Render(arguments) => render::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Lock(arguments) => lock::run(&arguments),
+        Command::Completions { shell } => completions::completions(shell),
+        Command::Man => completions::manual_page(),
+    };
+    result.unwrap_or_else(stop).into()
+}
+
+fn stop(stop: Stop) -> ExitCode {
+    use airtight_gate::engine::EngineError;
+    use airtight_gate::exec::StartError;
+    match stop {
+        Stop::Usage(text) => {
+            output::error_line(&text);
+            ExitCode::Usage
+        }
+        Stop::Failed(error) => {
+            output::error_line(&format!("{error:#}"));
+            ExitCode::Refused
+        }
+        Stop::Engine(error) => {
+            output::error_line(&error.to_string());
+            if matches!(error, EngineError::NotFound(_)) { ExitCode::NotFound } else { ExitCode::NotExecutable }
+        }
+        Stop::Start(error) => {
+            output::error_line(&error.to_string());
+            if matches!(error, StartError::NotFound { .. }) { ExitCode::NotFound } else { ExitCode::NotExecutable }
+        }
+    }
+}
+
+/// A panic is our bug: it says so, and ends with 70.
+fn report_bugs() {
+    std::panic::set_hook(Box::new(|info| {
+        output::error_line(&format!("this is a bug in airtight, please report it: {info}"));
+        #[expect(clippy::exit, reason = "a panic must not end with an exit code of the engine's")]
+        std::process::exit(70);
+    }));
+}
+
+fn start_tracing() {
+    let filter = std::env::var("AIRTIGHT_LOG").unwrap_or_default();
+    if filter.is_empty() {
+        return;
+    }
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .init();
 }

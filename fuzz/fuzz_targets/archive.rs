@@ -1,7 +1,7 @@
 #![no_main]
 
-use airtight::digest::{Content, Subject, archive::Archive, compute};
-use airtight::domain::Layout;
+use airtight_provider::digest::{Content, Subject, archive::Archive, compute};
+use airtight_provider::Layout;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

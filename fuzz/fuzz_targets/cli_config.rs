@@ -1,6 +1,6 @@
 #![no_main]
 
-use airtight::read::cli_config;
+use airtight_engine::cli_config;
 use camino::Utf8Path;
 use libfuzzer_sys::fuzz_target;
 

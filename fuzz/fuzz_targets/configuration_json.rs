@@ -1,7 +1,7 @@
 #![no_main]
 
-use airtight::finding::Sources;
-use airtight::read::configuration;
+use airtight_hcl::Sources;
+use airtight_engine::configuration;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -1,7 +1,7 @@
 #![no_main]
 
-use airtight::finding::Sources;
-use airtight::read::lock_file;
+use airtight_hcl::Sources;
+use airtight_provider::lock_file;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

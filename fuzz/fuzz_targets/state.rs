@@ -1,6 +1,6 @@
 #![no_main]
 
-use airtight::read::state;
+use airtight_engine::state;
 use camino::Utf8Path;
 use libfuzzer_sys::fuzz_target;
 

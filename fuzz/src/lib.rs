@@ -3,7 +3,7 @@
 use std::fs;
 use std::process;
 
-use airtight::domain::{Engine, EngineName};
+use airtight_provider::{Engine, EngineName};
 use camino::Utf8PathBuf;
 
 /// OpenTofu for even inputs, Terraform for odd ones, so that one corpus exercises the rules of both.

@@ -1,103 +1,98 @@
-//! What a mirror holds, without hashing.
+//! `airtight mirror list`.
 
-use camino::Utf8Path;
-use fs_err as fs;
+use std::fmt::Write as _;
 
-use super::evidence;
-use crate::domain::{EngineName, Layout, PackageId};
-use crate::read::executable::{self, ExecutableKind};
-use crate::read::mirror::{self, MirrorPackage};
+use clap::Args;
+use serde::Serialize;
 
-/// One package.
-#[derive(Clone, Debug)]
-pub struct Listed {
-    pub package: MirrorPackage,
-    pub size_bytes: u64,
-    /// What it would run, in a word: `amd64`, `static amd64`, `script`, or why there is nothing.
-    pub program: String,
-    /// Whether its release archive is kept.
-    pub has_archive: bool,
-    /// Whether the list of sums of its release is kept.
-    pub has_sums: bool,
-    /// A package of the same identity that the engines take instead.
-    pub is_shadowed: bool,
+use super::super::{ExitCode, Stop, output};
+use super::{MirrorFormat, OneMirror, json};
+use airtight_finding::escape;
+use airtight_supply::mirror::list;
+
+#[derive(Args, Debug)]
+pub(super) struct ListArguments {
+    #[command(flatten)]
+    mirror: OneMirror,
+    /// How the list is printed
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    format: MirrorFormat,
 }
 
-/// Lists a mirror in the order of addresses, versions and platforms.
-///
-/// # Errors
-/// Fails where the mirror cannot be read.
-pub fn list(path: &Utf8Path) -> anyhow::Result<Vec<Listed>> {
-    let walked = mirror::walk(path, EngineName::Tofu);
-    if let Some(error) = walked.error {
-        anyhow::bail!("{error}");
-    }
-    let mut listed: Vec<Listed> = Vec::with_capacity(walked.packages.len());
-    for package in walked.packages {
-        let is_shadowed = listed.iter().any(|earlier| earlier.package.id == package.id);
-        let directory = evidence::directory(&walked.base, &package.id.address, &package.id.version);
-        listed.push(Listed {
-            size_bytes: size(&package.path)?,
-            program: program(&package),
-            has_archive: evidence::archive_path(&walked.base, &package.id).exists(),
-            has_sums: directory.join("SHA256SUMS").exists(),
-            is_shadowed,
-            package,
-        });
-    }
-    let key = |id: &PackageId| (id.address.clone(), id.platform.clone());
-    listed.sort_by(|left, right| {
-        let (left, right) = (&left.package.id, &right.package.id);
-        left.address
-            .cmp(&right.address)
-            .then_with(|| left.version.cmp_precedence(&right.version))
-            .then_with(|| key(left).cmp(&key(right)))
+/// `airtight/mirror-list/1`.
+#[derive(Serialize)]
+struct ListReport {
+    schema: &'static str,
+    packages: Vec<ListedPackage>,
+}
+
+#[derive(Serialize)]
+struct ListedPackage {
+    address: String,
+    version: String,
+    platform: String,
+    layout: &'static str,
+    path: String,
+    size_bytes: u64,
+    program: String,
+    has_archive: bool,
+    has_sums: bool,
+    is_shadowed: bool,
+}
+
+pub(super) fn run(arguments: &ListArguments) -> Result<ExitCode, Stop> {
+    let listed = list::list(&arguments.mirror.path()?)?;
+    let packages: Vec<ListedPackage> = listed
+        .into_iter()
+        .map(|listed| ListedPackage {
+            address: listed.package.id.address.to_string(),
+            version: listed.package.id.version.to_string(),
+            platform: listed.package.id.platform.to_string(),
+            layout: listed.package.layout.as_str(),
+            path: listed.package.path.to_string(),
+            size_bytes: listed.size_bytes,
+            program: listed.program,
+            has_archive: listed.has_archive,
+            has_sums: listed.has_sums,
+            is_shadowed: listed.is_shadowed,
+        })
+        .collect();
+    output::data(&match arguments.format {
+        MirrorFormat::Human => table(&packages),
+        MirrorFormat::Json => json(&ListReport { schema: "airtight/mirror-list/1", packages })?,
+    })?;
+    Ok(ExitCode::Cleared)
+}
+
+fn table(packages: &[ListedPackage]) -> String {
+    let heading = ["provider", "version", "platform", "layout", "size", "program", "evidence"].map(str::to_owned);
+    let rows = packages.iter().map(|package| {
+        let mut evidence = Vec::new();
+        evidence.extend(package.has_sums.then_some("sums"));
+        evidence.extend(package.has_archive.then_some("archive"));
+        evidence.extend(package.is_shadowed.then_some("(not used: there twice)"));
+        let megabytes = format!("{}.{} MB", package.size_bytes / 1_000_000, package.size_bytes % 1_000_000 / 100_000);
+        [
+            escape::line(&package.address).into_owned(),
+            escape::line(&package.version).into_owned(),
+            escape::line(&package.platform).into_owned(),
+            package.layout.to_owned(),
+            megabytes,
+            package.program.clone(),
+            evidence.join(" "),
+        ]
     });
-    Ok(listed)
-}
-
-fn size(path: &Utf8Path) -> anyhow::Result<u64> {
-    let metadata = fs::metadata(path)?;
-    if !metadata.is_dir() {
-        return Ok(metadata.len());
-    }
-    let mut sum = 0;
-    for entry in path.read_dir_utf8()? {
-        let entry = entry?;
-        // Links within a package are counted as what the engines read; those to nowhere as nothing.
-        sum += if entry.path().exists() { size(entry.path())? } else { 0 };
-    }
-    Ok(sum)
-}
-
-fn program(package: &MirrorPackage) -> String {
-    const MACHINES: &[(u16, &str)] = &[
-        (3, "386"),
-        (21, "ppc64"),
-        (22, "s390x"),
-        (40, "arm"),
-        (62, "amd64"),
-        (183, "arm64"),
-        (243, "riscv64"),
-        (258, "loong64"),
-    ];
-    let found = executable::find(&package.path, package.layout, package.id.address.provider_type());
-    let executable = match found {
-        Ok(Some(executable)) => executable,
-        Ok(None) => return "no program".to_owned(),
-        Err(_) => return "unreadable".to_owned(),
-    };
-    let kind = match executable.kind {
-        ExecutableKind::Elf(elf) => {
-            let machine = MACHINES.iter().find(|(number, _)| *number == elf.machine);
-            let machine = machine.map_or_else(|| format!("machine {}", elf.machine), |(_, name)| (*name).to_owned());
-            if elf.interpreter.is_none() { format!("{machine}, static") } else { machine }
+    let rows: Vec<_> = std::iter::once(heading).chain(rows).collect();
+    let mut widths = [0; 7];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
         }
-        ExecutableKind::Script(_) => "script".to_owned(),
-        ExecutableKind::Empty => "empty".to_owned(),
-        ExecutableKind::Other => "no ELF file".to_owned(),
-        ExecutableKind::Unreadable(_) => "unreadable".to_owned(),
-    };
-    let is_ready = package.layout == Layout::Packed || executable.mode_allows;
-    if is_ready { kind } else { format!("{kind}, not executable") }
+    }
+    let mut text = String::new();
+    for row in &rows {
+        let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let _ = writeln!(text, "{}", cells.join("  ").trim_end());
+    }
+    text
 }

@@ -1,16 +1,146 @@
-//! The mirror's life on the image maintainer's machine, before the image is pushed.
+//! `airtight mirror`, one file per command.
 
-pub mod build;
-pub mod evidence;
-mod extract;
-pub mod list;
-pub mod locks;
-mod place;
-pub mod prune;
-pub mod sbom;
-pub mod seal;
-pub mod unpack;
-pub mod verify;
-mod vet;
+mod build;
+mod list;
+mod prune;
+mod sbom;
+mod seal;
+mod unpack;
+mod verify;
 
-pub use vet::Limits;
+use camino::Utf8PathBuf;
+use clap::{Args, Subcommand, ValueEnum};
+use fs_err as fs;
+use serde::Serialize;
+
+use super::{ExitCode, Stop};
+use airtight_finding::escape;
+use airtight_supply::signature::Keys;
+
+#[derive(Args, Debug)]
+pub(crate) struct MirrorArguments {
+    #[command(subcommand)]
+    what: MirrorWhat,
+}
+
+#[derive(Debug, Subcommand)]
+enum MirrorWhat {
+    /// Fetch the packages that the lock files of repositories need, each once, each checked
+    ///
+    /// Searches the directories for root modules with a lock file, and takes the union of what these lock. Each package
+    /// must match a hash of every lock file that needs it; what comes from a registry must also be in the release's
+    /// SHA256SUMS, whose OpenPGP signature is verified. Checksums, signature and keys are kept below OUT/.airtight, so
+    /// that `airtight mirror verify` verifies all of it again behind the gap.
+    ///
+    /// What is in OUT already and matches is kept; interrupted downloads are continued. A killed build leaves only whole
+    /// packages. Ends with 100 where a package could not be had.
+    #[command(after_help = build::HELP)]
+    Build(build::BuildArguments),
+    /// Turn packed packages into unpacked ones, with the same contents
+    ///
+    /// `init` links an unpacked package instead of extracting it, which is about nine times faster. Each package is
+    /// extracted beside, hashed again and put into its place at once; its `h1:` hash stays. The lock file then needs an
+    /// `h1:` hash for the runner's platform, because no engine verifies an unpacked package by `zh:` hashes: `airtight
+    /// lock complete` adds it, proven by the archive, which is kept below .airtight/archives.
+    ///
+    /// An archive that would not become plain files below its package's directory (absolute names, `..`, links, entries
+    /// for directories, a name twice, more than the limit) stays as it is, and the command ends with 100.
+    Unpack(unpack::UnpackArguments),
+    /// Check a mirror against its evidence, its seal and lock files
+    ///
+    /// Everything is hashed. Each package is compared with its release archive and SHA256SUMS below .airtight, with the
+    /// seal, with index.json and VERSION.json where the mirror has any, and with the lock files that --lock names. What
+    /// is missing, what nobody names, and what lies where no engine looks is found as well. Ends with 100 where there is
+    /// an error.
+    Verify(verify::VerifyArguments),
+    /// Measure a mirror and write its seal
+    ///
+    /// The seal, .airtight/seal.json, has every package with its files, sizes, permissions and hashes, the program's
+    /// machine and loader, and the evidence that is kept of it. The same packages have the same seal wherever they lie.
+    /// What is printed is its digest, which `sha256sum .airtight/seal.json` tells as well.
+    ///
+    /// Where the mirror belongs to root and the user of the run cannot write it, the gate then compares the lock file
+    /// with the seal and looks at sizes and permissions instead of hashing. It does not see a file of the same size that
+    /// root put there after sealing.
+    #[command(after_help = SEAL_HELP)]
+    Seal(seal::SealArguments),
+    /// Remove what no lock file needs
+    ///
+    /// Keeps each version that a lock file below the given directories locks, and says for which. Release archives and
+    /// evidence go with their packages. A lock file that cannot be read, or none at all, stops it before anything is
+    /// removed. A seal has to be made again afterwards.
+    Prune(prune::PruneArguments),
+    /// List a mirror's packages, without hashing
+    List(list::ListArguments),
+    /// Print a bill of materials (CycloneDX 1.6, JSON)
+    ///
+    /// Hashes every package. The same packages make the same document: it has no serial number and no time.
+    Sbom(sbom::SbomArguments),
+}
+
+const SEAL_HELP: &str = "\
+The image's /etc/airtight/settings.yml says what vouches for the seal. Either its digest:
+
+  seal:
+    digest: sha256:...
+
+or a public key (ECDSA P-256, PEM) that it is signed with:
+
+  seal:
+    public_key: /etc/airtight/seal.pem
+
+The signature is what this command makes, base64 of DER:
+
+  cosign sign-blob --key KEY --tlog-upload=false \\
+    --output-signature /providers/.airtight/seal.sig /providers/.airtight/seal.json";
+
+/// What every command of a mirror takes.
+#[derive(Args, Debug)]
+struct OneMirror {
+    /// The filesystem mirror (default: /providers)
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", hide_env_values = true)]
+    mirror: Option<String>,
+}
+
+impl OneMirror {
+    fn path(&self) -> Result<Utf8PathBuf, Stop> {
+        // An empty variable counts as unset.
+        let given = self.mirror.as_deref().filter(|text| !text.is_empty());
+        let mirror = Utf8PathBuf::from(given.unwrap_or("/providers"));
+        if mirror.is_dir() { Ok(mirror) } else { Err(Stop::Usage(format!("the mirror `{mirror}` is no directory"))) }
+    }
+}
+
+/// The OpenPGP keys of files that somebody names.
+pub(super) fn keys(files: &[Utf8PathBuf]) -> Result<Keys, Stop> {
+    let mut keys = Keys::default();
+    for path in files {
+        let bytes = fs::read(path).map_err(|error| Stop::Usage(error.to_string()))?;
+        keys.extend(Keys::parse(&bytes).map_err(|error| Stop::Usage(format!("`{path}`: {error}")))?);
+    }
+    Ok(keys)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum MirrorFormat {
+    Human,
+    Json,
+}
+
+pub(super) fn run(arguments: &MirrorArguments) -> Result<ExitCode, Stop> {
+    match &arguments.what {
+        MirrorWhat::Build(arguments) => build::run(arguments),
+        MirrorWhat::List(arguments) => list::run(arguments),
+        MirrorWhat::Prune(arguments) => prune::run(arguments),
+        MirrorWhat::Sbom(arguments) => sbom::run(arguments),
+        MirrorWhat::Seal(arguments) => seal::run(arguments),
+        MirrorWhat::Unpack(arguments) => unpack::run(arguments),
+        MirrorWhat::Verify(arguments) => verify::run(arguments),
+    }
+}
+
+/// One object, indented, harmless on a terminal.
+fn json(report: &impl Serialize) -> Result<String, Stop> {
+    let text = serde_json::to_string_pretty(report).map_err(anyhow::Error::new)?;
+    Ok(escape::json(&text) + "\n")
+}

@@ -1,121 +1,102 @@
-//! What of a mirror no lock file needs.
+//! `airtight mirror prune`.
 
-use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
-use camino::{Utf8Path, Utf8PathBuf};
-use fs_err as fs;
+use camino::Utf8PathBuf;
+use clap::Args;
+use serde::Serialize;
 
-use super::place::Hold;
-use super::{evidence, locks};
-use crate::domain::{EngineName, PackageId, Platform};
-use crate::finding::Sources;
-use crate::read::lock_file;
-use crate::read::mirror::{self, MirrorPackage};
+use super::super::{ExitCode, Stop, output};
+use super::{MirrorFormat, OneMirror, json};
+use airtight_finding::{escape, plural};
+use airtight_provider::Platform;
+use airtight_supply::mirror::prune;
 
-/// What is asked for.
-pub struct Request<'a> {
-    pub mirror: &'a Utf8Path,
-    /// Lock files, or directories to look for them in.
-    pub keep_for: &'a [Utf8PathBuf],
-    /// Platforms to keep; empty for all.
-    pub platforms: &'a [Platform],
-    /// Nothing is removed.
-    pub dry_run: bool,
+#[derive(Args, Debug)]
+pub(super) struct PruneArguments {
+    #[command(flatten)]
+    mirror: OneMirror,
+    /// A lock file, or a directory to look for lock files in (repeatable)
+    #[arg(long, value_name = "FILE|DIR", required = true)]
+    keep_for: Vec<Utf8PathBuf>,
+    /// Platform to keep (repeatable; default: every platform)
+    #[arg(long, value_name = "OS_ARCH")]
+    platform: Vec<Platform>,
+    /// Say what would be removed, and remove nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// How the result is printed
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    format: MirrorFormat,
 }
 
-/// One package and what becomes of it.
-#[derive(Clone, Debug)]
-pub struct Judged {
-    pub package: MirrorPackage,
-    /// The lock files that need it; empty for a package that goes.
-    pub kept_for: Vec<Utf8PathBuf>,
-    /// Its archive and the evidence that go with it.
-    pub evidence: Vec<Utf8PathBuf>,
+/// `airtight/mirror-prune/1`.
+#[derive(Serialize)]
+struct PruneReport {
+    schema: &'static str,
+    dry_run: bool,
+    packages: Vec<PrunedPackage>,
 }
 
-/// Judges every package, and removes those that no lock file needs, with their archives and evidence.
-///
-/// # Errors
-/// Fails without a lock file, with one that cannot be read, and where the mirror cannot be read or written: whatever is
-/// not understood might need anything.
-pub fn prune(request: &Request<'_>) -> anyhow::Result<Vec<Judged>> {
-    let hold = if request.dry_run { None } else { Some(Hold::take(request.mirror)?) };
-    let needed = needed(request.keep_for)?;
-    let walked = mirror::walk(request.mirror, EngineName::Tofu);
-    if let Some(error) = walked.error {
-        anyhow::bail!("{error}");
+#[derive(Serialize)]
+struct PrunedPackage {
+    address: String,
+    version: String,
+    platform: String,
+    path: String,
+    /// `kept` or `removed`.
+    outcome: &'static str,
+    /// The lock files that need it.
+    kept_for: Vec<String>,
+    /// What goes with it.
+    evidence: Vec<String>,
+}
+
+pub(super) fn run(arguments: &PruneArguments) -> Result<ExitCode, Stop> {
+    let mirror = arguments.mirror.path()?;
+    if let Some(path) = arguments.keep_for.iter().find(|path| !path.exists()) {
+        return Err(Stop::Usage(format!("--keep-for `{path}` does not exist")));
     }
-    let mut judged: Vec<Judged> = walked
-        .packages
+    let judged = prune::prune(&prune::Request {
+        mirror: &mirror,
+        keep_for: &arguments.keep_for,
+        platforms: &arguments.platform,
+        dry_run: arguments.dry_run,
+    })?;
+    let texts = |paths: &[Utf8PathBuf]| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let packages: Vec<PrunedPackage> = judged
         .iter()
-        .map(|package| {
-            let is_wanted = request.platforms.is_empty() || request.platforms.contains(&package.id.platform);
-            let key = (package.id.address.to_string(), package.id.version.to_string());
-            let kept_for = needed.get(&key).filter(|_| is_wanted).cloned().unwrap_or_default();
-            Judged { package: package.clone(), kept_for, evidence: Vec::new() }
+        .map(|judged| PrunedPackage {
+            address: judged.package.id.address.to_string(),
+            version: judged.package.id.version.to_string(),
+            platform: judged.package.id.platform.to_string(),
+            path: judged.package.path.to_string(),
+            outcome: if judged.kept_for.is_empty() { "removed" } else { "kept" },
+            kept_for: texts(&judged.kept_for),
+            evidence: texts(&judged.evidence),
         })
         .collect();
-    let kept: Vec<PackageId> =
-        judged.iter().filter(|judged| !judged.kept_for.is_empty()).map(|judged| judged.package.id.clone()).collect();
-    for judged in judged.iter_mut().filter(|judged| judged.kept_for.is_empty()) {
-        let id = &judged.package.id;
-        let directory = evidence::directory(&walked.base, &id.address, &id.version);
-        let has_sibling = kept.iter().any(|kept| kept.address == id.address && kept.version == id.version);
-        let archive = evidence::archive_path(&walked.base, id);
-        judged.evidence.extend(Some(archive).filter(|path| path.exists() && !kept.contains(id)));
-        judged.evidence.extend(Some(directory).filter(|path| path.exists() && !has_sibling));
-        if !request.dry_run {
-            remove(&walked.base, judged)?;
-        }
-    }
-    if let Some(hold) = hold {
-        hold.finish(true)?;
-    }
-    Ok(judged)
-}
-
-/// The lock files that need a version of a provider.
-fn needed(keep_for: &[Utf8PathBuf]) -> anyhow::Result<BTreeMap<(String, String), Vec<Utf8PathBuf>>> {
-    let root_modules = locks::find(keep_for)?;
-    if root_modules.is_empty() {
-        anyhow::bail!("there is no {} to keep anything for", lock_file::FILE_NAME);
-    }
-    let mut needed: BTreeMap<(String, String), Vec<Utf8PathBuf>> = BTreeMap::new();
-    for root_module in root_modules {
-        let lock_file = lock_file::read(&root_module, EngineName::Tofu, &mut Sources::default());
-        if let Some(problem) = lock_file.errors.iter().chain(&lock_file.not_understood).next() {
-            anyhow::bail!("`{}` cannot be read, so that nothing is removed: {}", lock_file.path, problem.summary);
-        }
-        for lock in lock_file.locks {
-            let mut addresses = vec![lock.address.clone()];
-            // OpenTofu takes the version of such an entry for its own registry's provider.
-            if lock.address.host() == EngineName::Terraform.default_registry_host() {
-                addresses.push(lock.address.on_host(EngineName::Tofu.default_registry_host()));
+    output::data(&match arguments.format {
+        MirrorFormat::Human => {
+            let mut text = String::new();
+            for package in &packages {
+                let why = match package.kept_for.as_slice() {
+                    [] => "no lock file needs it".to_owned(),
+                    [file] => format!("for {file}"),
+                    [file, more @ ..] => format!("for {file} and {} more", more.len()),
+                };
+                let line = format!("{}: {}: {why}", package.outcome, package.path);
+                let _ = writeln!(text, "{}", escape::line(&line));
             }
-            for address in addresses {
-                let key = (address.to_string(), lock.version.to_string());
-                needed.entry(key).or_default().push(lock_file.path.clone());
-            }
+            let removed = packages.iter().filter(|package| package.outcome == "removed").count();
+            let what = if arguments.dry_run { "would be removed" } else { "removed" };
+            let _ =
+                writeln!(text, "airtight: {} {what}, {} kept", plural(removed, "package"), packages.len() - removed);
+            text
         }
-    }
-    Ok(needed)
-}
-
-fn remove(base: &Utf8Path, judged: &Judged) -> anyhow::Result<()> {
-    for path in std::iter::once(&judged.package.path).chain(&judged.evidence) {
-        // Another package of this version may have taken shared evidence along. A link goes, not what it leads to.
-        match fs::symlink_metadata(path) {
-            Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path)?,
-            Ok(_) => fs::remove_file(path)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error.into()),
+        MirrorFormat::Json => {
+            json(&PruneReport { schema: "airtight/mirror-prune/1", dry_run: arguments.dry_run, packages })?
         }
-        // Directories that have become empty go as well; the first that has not ends it.
-        for above in path.ancestors().skip(1).take_while(|above| *above != base && above.starts_with(base)) {
-            if fs::remove_dir(above).is_err() {
-                break;
-            }
-        }
-    }
-    Ok(())
+    })?;
+    Ok(ExitCode::Cleared)
 }

@@ -1,140 +1,58 @@
-//! A bill of materials of a mirror, CycloneDX 1.6.
-//!
-//! Without a serial number and a time of day, so that the same packages make the same document.
-//!
-//! Providers have no package URL type of their own in the purl specification, so theirs is `pkg:generic` with the
-//! registry's address as `repository_url`.
-//!
-//! Source: CycloneDX `bom-1.6.schema.json`.
+//! `airtight mirror sbom`.
 
-use serde_json::{Value, json};
+use clap::Args;
 
-use crate::domain::Engine;
-use crate::read::seal::SealedPackage;
+use super::super::progress::Progress;
+use super::super::{ExitCode, Stop, output};
+use super::OneMirror;
+use airtight_gate::context::real;
+use airtight_gate::engine;
+use airtight_provider::digest::{Content, Subject, compute};
+use airtight_provider::mirror;
+use airtight_provider::seal::{Manifest, print};
+use airtight_provider::{EngineName, Layout};
+use airtight_supply::mirror::sbom;
+use airtight_supply::mirror::sbom::EngineComponent;
+use airtight_supply::mirror::seal;
 
-/// An engine beside the mirror.
-#[derive(Clone, Debug)]
-pub struct EngineComponent {
-    pub engine: Engine,
-    /// SHA-256 of its executable, hexadecimal.
-    pub sha256: String,
+#[derive(Args, Debug)]
+pub(super) struct SbomArguments {
+    #[command(flatten)]
+    mirror: OneMirror,
+    /// An engine to list as well: `tofu`, `terraform`, or the path of one
+    #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE", hide_env_values = true)]
+    engine: Option<String>,
 }
 
-/// The document, ended by a line break. Packages in the order of their paths.
-pub fn print(packages: &[SealedPackage], digest: &str, engine: Option<&EngineComponent>) -> serde_json::Result<String> {
-    let mut components: Vec<Value> = engine.map(engine_component).into_iter().collect();
-    components.extend(packages.iter().map(component));
-    let document = json!({
-        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
-        "bomFormat": "CycloneDX",
-        "specVersion": "1.6",
-        "version": 1,
-        "metadata": {
-            "tools": { "components": [{
-                "type": "application",
-                "name": "airtight",
-                "version": env!("CARGO_PKG_VERSION"),
-            }] },
-            "component": {
-                "type": "data",
-                "bom-ref": "mirror",
-                "name": "provider mirror",
-                "version": digest,
-                "properties": [property("airtight:mirror:digest", digest)],
-            },
-        },
-        "components": components,
-        "dependencies": [{
-            "ref": "mirror",
-            "dependsOn": packages.iter().map(|package| package.path.as_str()).collect::<Vec<_>>(),
-        }],
-    });
-    Ok(serde_json::to_string_pretty(&document)? + "\n")
-}
-
-fn engine_component(component: &EngineComponent) -> Value {
-    let EngineComponent { engine, sha256 } = component;
-    let version = engine.version.to_string();
-    json!({
-        "type": "application",
-        "bom-ref": format!("{}@{version}", engine.name),
-        "name": engine.name.title(),
-        "version": version,
-        "purl": format!("pkg:generic/{}@{}", engine.name, encoded(&version)),
-        "hashes": [{ "alg": "SHA-256", "content": sha256 }],
-    })
-}
-
-fn component(package: &SealedPackage) -> Value {
-    let parts: Vec<&str> = package.address.split('/').collect();
-    let (host, namespace, provider_type) = match parts.as_slice() {
-        [host, namespace, provider_type] => (*host, *namespace, *provider_type),
-        _ => ("", "", package.address.as_str()),
+pub(super) fn run(arguments: &SbomArguments) -> Result<ExitCode, Stop> {
+    let path = arguments.mirror.path()?;
+    let engine = match arguments.engine.as_deref().filter(|text| !text.is_empty()) {
+        Some(asked_for) => Some(engine_component(asked_for)?),
+        None => None,
     };
-    let mut properties = vec![
-        property("airtight:platform", &package.platform),
-        property("airtight:layout", &package.layout),
-        property("airtight:path", &package.path),
-        property("airtight:h1", &package.h1),
-    ];
-    properties.extend(package.zh.as_deref().map(|zh| property("airtight:zh", zh)));
-    if let Some(executable) = &package.executable {
-        properties.push(property("airtight:executable", &executable.name));
-        properties.extend(executable.machine.map(|machine| property("airtight:elf:machine", &machine.to_string())));
-        let interpreter = executable.interpreter.as_deref();
-        properties.extend(interpreter.map(|path| property("airtight:elf:interpreter", path)));
+    let walked = mirror::walk(&path, EngineName::Tofu);
+    let progress = Progress::new();
+    let (packages, mut problems) = seal::measure(&walked, &|count| progress.add(count));
+    progress.finish();
+    problems.extend(walked.error);
+    if !problems.is_empty() {
+        return Err(anyhow::anyhow!("the mirror cannot be listed as a whole:\n  {}", problems.join("\n  ")).into());
     }
-    for evidence in &package.evidence {
-        properties.push(property("airtight:evidence", &format!("{} sha256:{}", evidence.path, evidence.sha256)));
-    }
-    // Only an archive is one file with one digest; the hash of a directory is no digest that CycloneDX knows.
-    let zh = package.zh.as_deref().and_then(|zh| zh.strip_prefix("zh:"));
-    let digest = zh.or_else(|| package.kept_archive().map(|archive| archive.sha256.as_str()));
-    let hashes: Vec<Value> = digest.map(|digest| json!({ "alg": "SHA-256", "content": digest })).into_iter().collect();
-    json!({
-        "type": "application",
-        "bom-ref": package.path,
-        "supplier": { "name": namespace, "url": [format!("https://{host}/{namespace}")] },
-        "group": format!("{host}/{namespace}"),
-        "name": provider_type,
-        "version": package.version,
-        "hashes": hashes,
-        "purl": format!(
-            "pkg:generic/{}/terraform-provider-{}@{}?platform={}&repository_url={}",
-            encoded(namespace),
-            encoded(provider_type),
-            encoded(&package.version),
-            encoded(&package.platform),
-            encoded(host)
-        ),
-        "properties": properties,
-    })
+    let manifest = print(&packages).map_err(anyhow::Error::new)?;
+    let digest = Manifest::new(manifest).digest().to_owned();
+    let text = sbom::print(&packages, &digest, engine.as_ref()).map_err(anyhow::Error::new)?;
+    output::data(&text)?;
+    Ok(ExitCode::Cleared)
 }
 
-fn property(name: &str, value: &str) -> Value {
-    json!({ "name": name, "value": value })
-}
-
-/// Percent-encoded as the purl specification wants it.
-fn encoded(text: &str) -> String {
-    use std::fmt::Write as _;
-    text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
-        if byte.is_ascii_alphanumeric() || b".-_~:".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-        encoded
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::encoded;
-
-    #[test]
-    fn a_package_url_holds_only_what_it_may() {
-        assert_eq!(encoded("1.0.0+a b/ü"), "1.0.0%2Ba%20b%2F%C3%BC");
-        assert_eq!(encoded("registry.opentofu.org:8443"), "registry.opentofu.org:8443");
-    }
+fn engine_component(asked_for: &str) -> Result<EngineComponent, Stop> {
+    let path = std::env::var("PATH").ok();
+    // It is asked for its version from another directory.
+    let asked_for = if asked_for.contains('/') { real(asked_for.into()).into_string() } else { asked_for.to_owned() };
+    let found = engine::find(Some(&asked_for), path.as_deref(), None).map_err(Stop::Engine)?;
+    // A file's own digest is what `zh:` is of an archive.
+    let subject = Subject { path: found.program, layout: Layout::Packed, content: Content::Zh };
+    let hash = compute(&[subject], None, &|_| {}).pop().unwrap_or_else(|| Err("nothing was computed".to_owned()));
+    let hash = hash.map_err(|reason| anyhow::anyhow!("the engine cannot be hashed: {reason}"))?;
+    Ok(EngineComponent { engine: found.engine, sha256: hash.as_str().trim_start_matches("zh:").to_owned() })
 }

@@ -1,141 +1,90 @@
-//! From packed to unpacked: the same contents, nine times faster at `init`.
-//!
-//! A package changes its layout at once or not at all: it is extracted beside, hashed again from the disk, and renamed.
-//! The engines take the unpacked one where both stand side by side, so an interruption between the two renames does no
-//! harm, and the next call ends what was begun.
+//! `airtight mirror unpack`.
 
-use camino::{Utf8Path, Utf8PathBuf};
-use fs_err as fs;
+use std::fmt::Write as _;
 
-use super::evidence;
-use super::extract::{ExtractError, extract};
-use super::place::{Hold, put, remove};
-use super::vet::{Limits, vet};
-use crate::digest::archive::Archive;
-use crate::digest::{self, Content, Progress, Subject};
-use crate::domain::{EngineName, Hash, Layout, PackageId};
-use crate::read::mirror::{self, MirrorPackage};
+use clap::Args;
+use serde::Serialize;
 
-/// What becomes of an archive once its contents stand in the mirror.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Archives {
-    /// Moved to `.airtight/archives`, as evidence.
-    Kept,
-    Discarded,
+use super::super::progress::Progress;
+use super::super::{ExitCode, Stop, output};
+use super::{MirrorFormat, OneMirror, json};
+use airtight_finding::{escape, plural};
+use airtight_supply::mirror::Limits;
+use airtight_supply::mirror::unpack;
+use airtight_supply::mirror::unpack::Archives;
+
+#[derive(Args, Debug)]
+pub(super) struct UnpackArguments {
+    #[command(flatten)]
+    mirror: OneMirror,
+    /// Remove archives instead of keeping them as evidence
+    #[arg(long)]
+    discard_archives: bool,
+    /// Megabytes that one archive may unpack to
+    #[arg(long, value_name = "NUMBER", default_value_t = 4096)]
+    limit_mb: u64,
+    /// How the result is printed
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    format: MirrorFormat,
 }
 
-/// One archive of the mirror.
-#[derive(Clone, Debug)]
-pub struct Unpacked {
-    pub id: PackageId,
-    pub archive: Utf8PathBuf,
-    pub directory: Utf8PathBuf,
-    /// The hash that archive and directory share, or why the archive stays as it is.
-    pub outcome: Result<Hash, String>,
+/// `airtight/mirror-unpack/1`.
+#[derive(Serialize)]
+struct UnpackReport {
+    schema: &'static str,
+    packages: Vec<UnpackedPackage>,
 }
 
-/// Unpacks every archive of a mirror that is fit for it; one that is not stays, and says why.
-///
-/// # Errors
-/// Fails where the mirror cannot be read or written; packages are never left half done.
-pub fn unpack(
-    path: &Utf8Path,
-    archives: Archives,
-    limits: Limits,
-    progress: Progress<'_>,
-) -> anyhow::Result<Vec<Unpacked>> {
-    let hold = Hold::take(path)?;
-    let walked = mirror::walk(path, EngineName::Tofu);
-    if let Some(error) = walked.error {
-        anyhow::bail!("{error}");
-    }
-    let scratch = hold.scratch();
-    let packed = walked.packages.iter().filter(|package| package.layout == Layout::Packed);
-    let mut all = Vec::new();
-    for package in packed {
-        let directory = walked.base.join(package.id.unpacked_path());
-        let work = Work { base: &walked.base, scratch: &scratch, package, directory: &directory, limits, progress };
-        let outcome = work.run()?;
-        if outcome.is_ok() {
-            work.put_away(archives)?;
-        }
-        all.push(Unpacked { id: package.id.clone(), archive: package.path.clone(), directory, outcome });
-    }
-    hold.finish(true)?;
-    Ok(all)
+#[derive(Serialize)]
+struct UnpackedPackage {
+    address: String,
+    version: String,
+    platform: String,
+    archive: String,
+    directory: String,
+    h1: Option<String>,
+    /// Why the archive stays as it is.
+    reason: Option<String>,
 }
 
-/// One package on its way.
-struct Work<'a> {
-    base: &'a Utf8Path,
-    scratch: &'a Utf8Path,
-    package: &'a MirrorPackage,
-    directory: &'a Utf8Path,
-    limits: Limits,
-    progress: Progress<'a>,
-}
-
-impl Work<'_> {
-    /// The outer error is the disk's, the inner one the archive's.
-    fn run(&self) -> anyhow::Result<Result<Hash, String>> {
-        let path = &self.package.path;
-        if fs::symlink_metadata(path)?.is_symlink() {
-            return Ok(Err("it is a symbolic link; unpack where the archive itself is".to_owned()));
-        }
-        // Before its hash, which inflates everything.
-        let is_fit = Archive::open(path.as_std_path())
-            .map_err(|error| error.to_string())
-            .and_then(|archive| vet(&archive, self.limits).map(drop));
-        let expected = match is_fit.and_then(|()| self.hash(path, Layout::Packed)) {
-            Ok(hash) => hash,
-            Err(reason) => return Ok(Err(reason)),
-        };
-        if fs::symlink_metadata(self.directory).is_ok() {
-            return Ok(match self.hash(self.directory, Layout::Unpacked) {
-                Ok(found) if found == expected => Ok(expected),
-                Ok(found) => Err(format!(
-                    "`{}` is there already with other contents ({found}, the archive has {expected})",
-                    self.directory
-                )),
-                Err(reason) => Err(format!("`{}` is there already and cannot be hashed: {reason}", self.directory)),
-            });
-        }
-        let ready = self.scratch.join("ready");
-        remove(&ready)?;
-        match extract(path, self.package.id.address.provider_type(), self.limits, &ready) {
-            Ok(()) => {}
-            Err(ExtractError::Archive(reason)) => return Ok(Err(reason)),
-            Err(error @ ExtractError::Disk(_)) => {
-                return Err(anyhow::Error::new(error).context(format!("`{path}` cannot be unpacked")));
+pub(super) fn run(arguments: &UnpackArguments) -> Result<ExitCode, Stop> {
+    let mirror = arguments.mirror.path()?;
+    let archives = if arguments.discard_archives { Archives::Discarded } else { Archives::Kept };
+    let limits = Limits { size_bytes: arguments.limit_mb.saturating_mul(1_000_000), ..Limits::default() };
+    let progress = Progress::new();
+    let unpacked = unpack::unpack(&mirror, archives, limits, &|count| progress.add(count))?;
+    progress.finish();
+    let refused = unpacked.iter().filter(|package| package.outcome.is_err()).count();
+    let text = match arguments.format {
+        MirrorFormat::Human => {
+            let mut text = String::new();
+            for package in &unpacked {
+                let line = match &package.outcome {
+                    Ok(hash) => format!("unpacked: {} {hash}", package.id),
+                    Err(reason) => format!("refused: {}: `{}` stays as it is: {reason}", package.id, package.archive),
+                };
+                let _ = writeln!(text, "{}", escape::line(&line));
             }
+            let done = plural(unpacked.len() - refused, "package");
+            let _ = writeln!(text, "airtight: {done} unpacked, {refused} refused");
+            text
         }
-        match self.hash(&ready, Layout::Unpacked) {
-            Ok(found) if found == expected => {}
-            Ok(found) => return Ok(Err(format!("extracting it gives {found}, not the archive's own {expected}"))),
-            Err(reason) => return Ok(Err(reason)),
-        }
-        put(&ready, self.directory, &self.aside())?;
-        Ok(Ok(expected))
-    }
-
-    fn aside(&self) -> Utf8PathBuf {
-        self.scratch.join("aside")
-    }
-
-    fn hash(&self, path: &Utf8Path, layout: Layout) -> Result<Hash, String> {
-        let subject = Subject { path: path.to_owned(), layout, content: Content::H1 };
-        let mut results = digest::compute(&[subject], None, self.progress);
-        results.pop().unwrap_or_else(|| Err("nothing was computed".to_owned()))
-    }
-
-    fn put_away(&self, archives: Archives) -> anyhow::Result<()> {
-        let path = &self.package.path;
-        match archives {
-            Archives::Discarded => fs::remove_file(path)?,
-            Archives::Kept => {
-                put(path, &evidence::archive_path(self.base, &self.package.id), &self.aside())?;
-            }
-        }
-        Ok(())
-    }
+        MirrorFormat::Json => json(&UnpackReport {
+            schema: "airtight/mirror-unpack/1",
+            packages: unpacked
+                .iter()
+                .map(|package| UnpackedPackage {
+                    address: package.id.address.to_string(),
+                    version: package.id.version.to_string(),
+                    platform: package.id.platform.to_string(),
+                    archive: package.archive.to_string(),
+                    directory: package.directory.to_string(),
+                    h1: package.outcome.as_ref().ok().map(ToString::to_string),
+                    reason: package.outcome.as_ref().err().cloned(),
+                })
+                .collect(),
+        })?,
+    };
+    output::data(&text)?;
+    Ok(if refused == 0 { ExitCode::Cleared } else { ExitCode::Refused })
 }

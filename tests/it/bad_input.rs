@@ -24,7 +24,7 @@ pub(crate) struct Scene {
 pub(crate) const ADDRESS: &str = "example.com/acme/dog";
 
 pub(crate) fn package() -> Package {
-    Package::fake(ADDRESS, "1.0.0", &airtight::domain::Platform::current().to_string(), "")
+    Package::fake(ADDRESS, "1.0.0", &airtight_provider::Platform::current().to_string(), "")
 }
 
 pub(crate) fn lock() -> Lock {

@@ -48,7 +48,7 @@ fn real_providers_work_in_a_real_engine_without_network() {
                 engine.default_host(),
                 provider.name,
                 provider.version,
-                airtight::domain::Platform::current(),
+                airtight_provider::Platform::current(),
                 provider.executable.file_name().unwrap()
             ),
             provider.executable.as_str(),

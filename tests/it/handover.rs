@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use airtight::domain::Layout;
+use airtight_provider::Layout;
 use fs_err as fs;
 use serde_json::Value;
 

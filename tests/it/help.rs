@@ -90,7 +90,7 @@ fn every_code_has_a_page_that_is_found_by_name() {
     let list = run(&scene.airtight(["explain"])).stdout;
     let codes: Vec<_> =
         list.lines().filter(|line| !line.starts_with(' ')).filter_map(|line| line.split(' ').next()).collect();
-    assert_eq!(codes.len(), airtight::finding::Code::ALL.len());
+    assert_eq!(codes.len(), airtight_finding::Code::ALL.len());
     let done = run(&scene.airtight(["explain", codes[0]]));
     assert_eq!(done.code, Some(0));
     assert!(done.stdout.starts_with(&format!("# {}\n", codes[0])), "{done:?}");

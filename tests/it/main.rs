@@ -42,6 +42,7 @@
 #![expect(clippy::case_sensitive_file_extension_comparisons, reason = "the engines compare so")]
 #![expect(clippy::format_collect, reason = "texts of tests are short")]
 #![expect(clippy::print_stdout, reason = "what is ignored is said")]
+#![expect(unreachable_pub, reason = "a binary of tests, which shares its modules with the benchmarks")]
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod architecture;

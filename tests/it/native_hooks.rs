@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use airtight::domain::Layout;
+use airtight_provider::Layout;
 use fs_err as fs;
 
 use crate::support::stack::{CONFIGURATION, Stack, package, real_engines, stderr, stdout, succeeded};

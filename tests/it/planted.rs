@@ -1,6 +1,6 @@
 //! What the engines let pass and airtight refuses, each with the engine alone as the control.
 
-use airtight::domain::Layout;
+use airtight_provider::Layout;
 use fs_err as fs;
 
 use crate::support::engines::Engine;
@@ -100,7 +100,7 @@ fn plant(engine: &'static Engine, layout: Layout) -> Stack {
     let planted = crate::support::package::Package {
         address: victim.address(engine),
         version: victim.provider.version.clone(),
-        platform: airtight::domain::Platform::current().to_string(),
+        platform: airtight_provider::Platform::current().to_string(),
         files: [
             (name.to_owned(), TELLTALE.as_bytes().to_vec()),
             ("real".to_owned(), fs::read(&victim.provider.executable).unwrap()),

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use airtight::domain::Layout;
+use airtight_provider::Layout;
 use camino::Utf8Path;
 use fs_err as fs;
 

@@ -1,6 +1,6 @@
 //! Whole rehearsals with real engines and providers: what a worker would run, where nothing can be downloaded.
 
-use airtight::domain::Layout;
+use airtight_provider::Layout;
 use fs_err as fs;
 
 use crate::support::engines::{Engine, asking_provider};

@@ -3,7 +3,7 @@
 
 use std::process::{Command, Stdio};
 
-use airtight::domain::Layout;
+use airtight_provider::Layout;
 use camino::Utf8Path;
 use fs_err as fs;
 use serde_json::Value;

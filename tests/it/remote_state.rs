@@ -1,6 +1,6 @@
 //! A provider that only the state behind a remote backend needs: nothing in the repository names it.
 
-use airtight::domain::Layout;
+use airtight_provider::Layout;
 use fs_err as fs;
 
 use crate::support::engines::Engine;

@@ -4,7 +4,7 @@
 use std::process::{Child, Output};
 use std::time::{Duration, Instant};
 
-use airtight::domain::Layout;
+use airtight_provider::Layout;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::isolation::Isolated;

@@ -1,6 +1,6 @@
 //! What Spacelift reads back: both streams are the engine's own, byte for byte, whatever airtight has found.
 
-use airtight::domain::Layout;
+use airtight_provider::Layout;
 use fs_err as fs;
 
 use crate::support::engines::Engine;

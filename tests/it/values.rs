@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use airtight::domain::Layout;
+use airtight_provider::Layout;
 use fs_err as fs;
 
 use crate::support::engines::{Engine, engines};

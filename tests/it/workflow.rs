@@ -1,6 +1,6 @@
 //! The whole run of a stack by the rendered workflow's commands: a real engine, real providers, `sh`, no network.
 
-use airtight::domain::Layout;
+use airtight_provider::Layout;
 use fs_err as fs;
 
 use crate::support::engines::Engine;

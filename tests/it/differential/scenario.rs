@@ -145,7 +145,7 @@ fn versions() -> impl Strategy<Value = &'static str> {
 }
 
 fn placed(addresses: impl Strategy<Value = String>) -> impl Strategy<Value = Placed> {
-    let platform = airtight::domain::Platform::current().to_string();
+    let platform = airtight_provider::Platform::current().to_string();
     let platforms = prop_oneof![19 => Just(platform), 1 => Just("plan9_arm".to_owned())];
     let oddities = prop_oneof![
         15 => Just(Oddity::None),
@@ -416,7 +416,7 @@ impl Scenario {
     }
 
     fn lock(&self, planned: &PlannedLock) -> Lock {
-        let platform = airtight::domain::Platform::current().to_string();
+        let platform = airtight_provider::Platform::current().to_string();
         let packages: Vec<&Package> = (self.mirrors.iter().flatten())
             .map(|placed| &placed.package)
             .filter(|package| package.address == planned.address)

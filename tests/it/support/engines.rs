@@ -11,7 +11,7 @@ use super::report_ignored;
 
 /// A real engine.
 #[derive(Clone, Debug)]
-pub struct Engine {
+pub(crate) struct Engine {
     /// `tofu` or `terraform`.
     pub name: &'static str,
     pub path: Utf8PathBuf,
@@ -20,14 +20,14 @@ pub struct Engine {
 
 impl Engine {
     /// The host that an address without one means.
-    pub fn default_host(&self) -> &'static str {
+    pub(crate) fn default_host(&self) -> &'static str {
         if self.name == "tofu" { "registry.opentofu.org" } else { "registry.terraform.io" }
     }
 }
 
 /// A real provider's executable.
 #[derive(Clone, Debug)]
-pub struct Provider {
+pub(crate) struct Provider {
     /// Its type, in the namespace `hashicorp`.
     pub name: String,
     pub version: String,
@@ -35,7 +35,7 @@ pub struct Provider {
 }
 
 /// The engines that are here; `tofu` first.
-pub fn engines() -> &'static [Engine] {
+pub(crate) fn engines() -> &'static [Engine] {
     static ENGINES: LazyLock<Vec<Engine>> = LazyLock::new(|| {
         let tofu = find_on_path("tofu").or_else(|| Some(build("tofu")?.join("tofu")));
         let found = [("tofu", tofu), ("terraform", find_on_path("terraform"))];
@@ -45,7 +45,7 @@ pub fn engines() -> &'static [Engine] {
 }
 
 /// An engine for a test that cannot do without; none says that the test is ignored.
-pub fn engine_for(test: &str, name: &str) -> Option<&'static Engine> {
+pub(crate) fn engine_for(test: &str, name: &str) -> Option<&'static Engine> {
     let engine = engines().iter().find(|engine| engine.name == name);
     if engine.is_none() {
         report_ignored(test, &format!("no {name} is here"));
@@ -54,7 +54,7 @@ pub fn engine_for(test: &str, name: &str) -> Option<&'static Engine> {
 }
 
 /// The real providers, where they can be built.
-pub fn providers() -> &'static [Provider] {
+pub(crate) fn providers() -> &'static [Provider] {
     static PROVIDERS: LazyLock<Vec<Provider>> = LazyLock::new(|| {
         let Some(directory) = build("providers") else { return Vec::new() };
         let mut paths: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -70,7 +70,7 @@ pub fn providers() -> &'static [Provider] {
 }
 
 /// The provider of `tests/engines/asking`, which greets an address by TLS when it plans; where it can be built.
-pub fn asking_provider() -> Option<&'static Provider> {
+pub(crate) fn asking_provider() -> Option<&'static Provider> {
     static PROVIDER: LazyLock<Option<Provider>> = LazyLock::new(|| {
         find_on_path("go")?;
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engines");
@@ -98,7 +98,7 @@ fn find_on_path(program: &str) -> Option<Utf8PathBuf> {
 }
 
 /// Cargo's, which it tags; a named target's own directory is one below it.
-pub fn target_directory() -> &'static Utf8Path {
+pub(crate) fn target_directory() -> &'static Utf8Path {
     let temporary = Utf8Path::new(env!("CARGO_TARGET_TMPDIR"));
     temporary.ancestors().find(|path| path.join("CACHEDIR.TAG").is_file()).unwrap_or(temporary)
 }

@@ -11,14 +11,15 @@ use super::isolation::Isolated;
 use super::outcome::{Init, Installed, Outcome};
 use super::tree::{Content, Entry, Tree, Workspace};
 
-pub const FAMILIES: &[&str] = &["cli-config", "configuration", "lock-file", "mirror", "module", "package", "state"];
+pub(crate) const FAMILIES: &[&str] =
+    &["cli-config", "configuration", "lock-file", "mirror", "module", "package", "state"];
 
 /// The engine that the recordings were made with.
-pub const ENGINE: (&str, &str) = ("terraform", "1.11.4");
+pub(crate) const ENGINE: (&str, &str) = ("terraform", "1.11.4");
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Case {
+pub(crate) struct Case {
     pub name: String,
     pub skip: Option<String>,
     #[serde(default)]
@@ -71,7 +72,7 @@ struct Recorded {
 }
 
 /// Every case of a family.
-pub fn read(family: &str) -> Vec<Case> {
+pub(crate) fn read(family: &str) -> Vec<Case> {
     serde_yaml::from_str(&fs::read_to_string(directory().join(format!("{family}.yaml"))).unwrap())
         .unwrap_or_else(|error| panic!("{family}.yaml: {error}"))
 }
@@ -81,17 +82,17 @@ fn directory() -> &'static Utf8Path {
 }
 
 /// Contents that several cases share, by name.
-pub struct Contents(BTreeMap<String, Vec<u8>>);
+pub(crate) struct Contents(BTreeMap<String, Vec<u8>>);
 
 impl Contents {
-    pub fn read() -> Self {
+    pub(crate) fn read() -> Self {
         let text = fs::read_to_string(directory().join("shared/contents.yaml")).unwrap();
         let files: BTreeMap<String, File> = serde_yaml::from_str(&text).unwrap();
         let none = Self(BTreeMap::new());
         Self(files.into_iter().map(|(name, file)| (name, none.bytes(&file).unwrap())).collect())
     }
 
-    pub fn names(&self) -> BTreeSet<String> {
+    pub(crate) fn names(&self) -> BTreeSet<String> {
         self.0.keys().cloned().collect()
     }
 
@@ -111,28 +112,28 @@ impl Contents {
 
 impl Case {
     /// Whether only root can lay it out.
-    pub fn needs_root(&self) -> bool {
+    pub(crate) fn needs_root(&self) -> bool {
         self.unprivileged
     }
 
     /// Whether everything that decides stands in the files.
-    pub fn can_be_predicted(&self) -> bool {
+    pub(crate) fn can_be_predicted(&self) -> bool {
         self.prediction != Some(Init::Unknown)
     }
 
     /// Whether the engine's next command fails although `init` succeeds.
-    pub fn fails_later(&self) -> bool {
+    pub(crate) fn fails_later(&self) -> bool {
         self.engine.later == Some(Init::Failure)
     }
 
-    pub fn shared_names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn shared_names(&self) -> impl Iterator<Item = &str> {
         (self.files.values().chain(&self.engine.lock_after)).filter_map(|file| match file {
             File::Described(description) => description.is.as_deref(),
             File::Text(_) => None,
         })
     }
 
-    pub fn tree(&self, contents: &Contents) -> Tree {
+    pub(crate) fn tree(&self, contents: &Contents) -> Tree {
         let mut tree = Tree::default();
         for (path, file) in &self.files {
             let none = Description::default();
@@ -154,7 +155,7 @@ impl Case {
     }
 
     /// What the engine did.
-    pub fn recorded(&self, contents: &Contents) -> Outcome {
+    pub(crate) fn recorded(&self, contents: &Contents) -> Outcome {
         Outcome {
             init: self.engine.init,
             errors: self.engine.errors.clone(),
@@ -167,7 +168,7 @@ impl Case {
     }
 
     /// What is to be predicted.
-    pub fn predicted(&self, contents: &Contents) -> Outcome {
+    pub(crate) fn predicted(&self, contents: &Contents) -> Outcome {
         let recorded = self.recorded(contents);
         match self.prediction {
             Some(init) => Outcome { init, ..Outcome::nothing() },
@@ -176,7 +177,7 @@ impl Case {
     }
 
     /// The case's environment and directory for a program.
-    pub fn command(&self, program: &Utf8Path, workspace: &Workspace) -> Isolated {
+    pub(crate) fn command(&self, program: &Utf8Path, workspace: &Workspace) -> Isolated {
         let mut command = Isolated::new(program, &workspace.path(&self.directory))
             .environment("HOME", workspace.path("home").as_str())
             .environment("TF_CLI_CONFIG_FILE", workspace.path("tfrc").as_str());
@@ -194,12 +195,12 @@ impl Case {
         Isolated { unprivileged: self.unprivileged, ..command }
     }
 
-    pub fn arguments(&self, workspace: &Workspace) -> Vec<String> {
+    pub(crate) fn arguments(&self, workspace: &Workspace) -> Vec<String> {
         (self.arguments.iter()).map(|text| text.replace(super::tree::ROOT, workspace.root().as_str())).collect()
     }
 
     /// Where the lock file and the data directory are.
-    pub fn root_module(&self) -> String {
+    pub(crate) fn root_module(&self) -> String {
         let chdir = self.arguments.iter().find_map(|argument| argument.strip_prefix("-chdir="));
         match chdir {
             Some(directory) if self.directory == "." => directory.to_owned(),

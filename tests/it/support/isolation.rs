@@ -10,14 +10,14 @@ use fs_err as fs;
 use tempfile::TempDir;
 
 /// Spacelift's own.
-pub const UNPRIVILEGED_USER: u32 = 1983;
+pub(crate) const UNPRIVILEGED_USER: u32 = 1983;
 
-pub fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
 /// Whether this machine lets us make a network namespace.
-pub fn has_namespaces() -> bool {
+pub(crate) fn has_namespaces() -> bool {
     static ANSWER: LazyLock<bool> =
         LazyLock::new(|| namespace().arg("true").output().is_ok_and(|output| output.status.success()));
     *ANSWER
@@ -31,7 +31,7 @@ fn namespace() -> Command {
 }
 
 /// Whether a command can have an `/etc` of its own.
-pub fn has_own_etc() -> bool {
+pub(crate) fn has_own_etc() -> bool {
     static ANSWER: LazyLock<bool> = LazyLock::new(|| {
         let bind = ["sh", "-c", "mount --bind /tmp /etc"];
         is_root() && namespace().args(bind).output().is_ok_and(|output| output.status.success())
@@ -54,7 +54,7 @@ fn is_offline() -> bool {
 
 /// A command that sees nothing of the tests' own environment.
 #[derive(Clone, Debug)]
-pub struct Isolated {
+pub(crate) struct Isolated {
     pub program: Utf8PathBuf,
     pub arguments: Vec<String>,
     pub directory: Utf8PathBuf,
@@ -66,7 +66,7 @@ pub struct Isolated {
 }
 
 impl Isolated {
-    pub fn new(program: &Utf8Path, directory: &Utf8Path) -> Self {
+    pub(crate) fn new(program: &Utf8Path, directory: &Utf8Path) -> Self {
         Self {
             program: program.to_owned(),
             arguments: Vec::new(),
@@ -78,22 +78,22 @@ impl Isolated {
         }
     }
 
-    pub fn arguments<T: Into<String>>(mut self, arguments: impl IntoIterator<Item = T>) -> Self {
+    pub(crate) fn arguments<T: Into<String>>(mut self, arguments: impl IntoIterator<Item = T>) -> Self {
         self.arguments.extend(arguments.into_iter().map(Into::into));
         self
     }
 
-    pub fn environment(mut self, name: &str, value: impl Into<String>) -> Self {
+    pub(crate) fn environment(mut self, name: &str, value: impl Into<String>) -> Self {
         self.environment.insert(name.to_owned(), value.into());
         self
     }
 
-    pub fn run(&self) -> Output {
+    pub(crate) fn run(&self) -> Output {
         self.command().output().unwrap_or_else(|error| panic!("{}: {error}", self.program))
     }
 
     /// The same to be started by the test. Each program becomes the next one, so its process is the program's.
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let needs_namespace = self.before.is_some() || (self.offline && !is_offline());
         let mut command = if needs_namespace { namespace() } else { Command::new("env") };
         if let Some(before) = &self.before {
@@ -114,7 +114,7 @@ impl Isolated {
 }
 
 /// The program where the unprivileged user can reach it: a copy, where it lies behind a closed directory.
-pub fn reachable(program: &Utf8Path) -> Utf8PathBuf {
+pub(crate) fn reachable(program: &Utf8Path) -> Utf8PathBuf {
     static COPIES: LazyLock<Mutex<BTreeMap<Utf8PathBuf, (Utf8PathBuf, TempDir)>>> = LazyLock::new(Mutex::default);
     let is_open = |path: &Utf8Path| fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0);
     if program.ancestors().filter(|path| !path.as_str().is_empty()).all(is_open) {
@@ -135,7 +135,7 @@ pub fn reachable(program: &Utf8Path) -> Utf8PathBuf {
 }
 
 /// The binary under test: this build's, or the one that `AIRTIGHT_UNDER_TEST` names, such as a release.
-pub fn airtight() -> &'static Utf8Path {
+pub(crate) fn airtight() -> &'static Utf8Path {
     static PATH: LazyLock<Utf8PathBuf> = LazyLock::new(|| {
         std::env::var("AIRTIGHT_UNDER_TEST").unwrap_or_else(|_| env!("CARGO_BIN_EXE_airtight").to_owned()).into()
     });

@@ -2,7 +2,7 @@
 
 /// One entry.
 #[derive(Clone, Debug)]
-pub struct Lock {
+pub(crate) struct Lock {
     pub address: String,
     pub version: String,
     pub constraints: Option<String>,
@@ -10,7 +10,7 @@ pub struct Lock {
 }
 
 /// The text of a lock file.
-pub fn text(locks: &[Lock]) -> String {
+pub(crate) fn text(locks: &[Lock]) -> String {
     let mut text = String::from("# This file is maintained automatically by a test.\n");
     for lock in locks {
         text.push_str(&format!("\nprovider \"{}\" {{\n  version = \"{}\"\n", lock.address, lock.version));

@@ -16,23 +16,23 @@
 //! - [`publisher`]: OpenPGP keys of publishers
 //! - [`outcome`]: what `init` did or is predicted to do, in one form
 
-pub mod engines;
-pub mod fixture;
-pub mod isolation;
-pub mod lock_file;
-pub mod outcome;
-pub mod package;
-pub mod publisher;
-pub mod real_package;
-pub mod registry;
-pub mod rehearsal;
-pub mod stack;
-pub mod state_server;
-pub mod tree;
-pub mod workflow_file;
+pub(crate) mod engines;
+pub(crate) mod fixture;
+pub(crate) mod isolation;
+pub(crate) mod lock_file;
+pub(crate) mod outcome;
+pub(crate) mod package;
+pub(crate) mod publisher;
+pub(crate) mod real_package;
+pub(crate) mod registry;
+pub(crate) mod rehearsal;
+pub(crate) mod stack;
+pub(crate) mod state_server;
+pub(crate) mod tree;
+pub(crate) mod workflow_file;
 
 /// Says by name that a test did not run. Not captured, so that it is seen in every run.
-pub fn report_ignored(test: &str, reason: &str) {
+pub(crate) fn report_ignored(test: &str, reason: &str) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stderr(), "test {test} ... ignored: {reason}");
 }

@@ -13,7 +13,7 @@ use super::isolation::{Isolated, airtight};
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-pub enum Init {
+pub(crate) enum Init {
     Success,
     Failure,
     Unknown,
@@ -21,14 +21,14 @@ pub enum Init {
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
-pub struct Installed {
+pub(crate) struct Installed {
     pub version: String,
     /// `link`, `extract` or `reuse`; none where it is not to be compared.
     pub by: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     pub init: Init,
     /// The engine's errors, or how they begin, in its order. Only the first one is compared: which of a step's errors
     /// comes first is often left to chance, so it has to be any of those that are predicted.
@@ -44,7 +44,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub fn nothing() -> Self {
+    pub(crate) fn nothing() -> Self {
         Self {
             init: Init::Unknown,
             errors: Vec::new(),
@@ -56,7 +56,7 @@ impl Outcome {
     }
 
     /// What differs in a prediction, a line each.
-    pub fn differences(&self, prediction: &Self) -> Vec<String> {
+    pub(crate) fn differences(&self, prediction: &Self) -> Vec<String> {
         let mut lines = Vec::new();
         let mut compare = |what: &str, engine: String, predicted: String| {
             if engine != predicted {
@@ -112,7 +112,12 @@ fn is_same_error(engine: &str, predicted: &str) -> bool {
 }
 
 /// Runs the engine's `init`, and says what it did. The command has the engine's environment and directory.
-pub fn observe(engine: &Engine, command: Isolated, arguments: &[String], root_module: &Utf8Path) -> (Outcome, Output) {
+pub(crate) fn observe(
+    engine: &Engine,
+    command: Isolated,
+    arguments: &[String],
+    root_module: &Utf8Path,
+) -> (Outcome, Output) {
     let lock_file = root_module.join(".terraform.lock.hcl");
     let before = fs_err::read(&lock_file).ok();
     let (global, of_init): (Vec<_>, Vec<_>) = arguments.iter().partition(|text| text.starts_with("-chdir"));
@@ -186,8 +191,8 @@ fn links(packages: &Utf8Path) -> BTreeSet<(Utf8PathBuf, u64, i64, i64)> {
     links
 }
 
-fn airtight_platform() -> airtight::domain::Platform {
-    airtight::domain::Platform::current()
+fn airtight_platform() -> airtight_provider::Platform {
+    airtight_provider::Platform::current()
 }
 
 fn full_address(host: &str, address: &str) -> String {
@@ -253,7 +258,11 @@ fn installed(line: &str) -> Option<(&str, &str, bool)> {
 }
 
 /// Runs `airtight check`, and says what it predicts; and its verdict. The command has the engine's environment.
-pub fn predict(engine: (&str, &str), command: Isolated, arguments: &[String]) -> Result<(Outcome, Value), String> {
+pub(crate) fn predict(
+    engine: (&str, &str),
+    command: Isolated,
+    arguments: &[String],
+) -> Result<(Outcome, Value), String> {
     let mut command = Isolated { program: airtight().to_owned(), offline: false, ..command }.arguments([
         "check",
         "--engine",

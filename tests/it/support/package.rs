@@ -9,7 +9,7 @@ use zip::write::SimpleFileOptions;
 
 /// A provider's package, not yet in a layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Package {
+pub(crate) struct Package {
     /// `host/namespace/type`.
     pub address: String,
     pub version: String,
@@ -20,7 +20,7 @@ pub struct Package {
 
 impl Package {
     /// A package whose executable is a shell script; different flavours have different hashes.
-    pub fn fake(address: &str, version: &str, platform: &str, flavour: &str) -> Self {
+    pub(crate) fn fake(address: &str, version: &str, platform: &str, flavour: &str) -> Self {
         let provider_type = address.rsplit('/').next().unwrap();
         let script = format!("#!/bin/sh\n# {address} {version} {platform} {flavour}\nexit 1\n");
         Self {
@@ -31,27 +31,27 @@ impl Package {
         }
     }
 
-    pub fn provider_type(&self) -> &str {
+    pub(crate) fn provider_type(&self) -> &str {
         self.address.rsplit('/').next().unwrap()
     }
 
     /// Its directory in a mirror.
-    pub fn unpacked_path(&self) -> String {
+    pub(crate) fn unpacked_path(&self) -> String {
         format!("{}/{}/{}", self.address, self.version, self.platform)
     }
 
     /// Its archive in a mirror.
-    pub fn packed_path(&self) -> String {
+    pub(crate) fn packed_path(&self) -> String {
         format!("{}/terraform-provider-{}_{}_{}.zip", self.address, self.provider_type(), self.version, self.platform)
     }
 
     /// The archive's bytes, the same for the same files.
-    pub fn archive(&self) -> Vec<u8> {
+    pub(crate) fn archive(&self) -> Vec<u8> {
         self.archive_with(&[])
     }
 
     /// The same with an entry for a directory, which a release archive does not have.
-    pub fn archive_with_directory(&self, directory: &str) -> Vec<u8> {
+    pub(crate) fn archive_with_directory(&self, directory: &str) -> Vec<u8> {
         self.archive_with(&[directory])
     }
 
@@ -70,20 +70,20 @@ impl Package {
 
     /// `h1:` and the base64 of the SHA-256 over one line for each file, in the order of the names: its SHA-256, two
     /// blanks, its name.
-    pub fn h1(&self) -> String {
+    pub(crate) fn h1(&self) -> String {
         let lines = self.files.iter().map(|(name, bytes)| format!("{}  {name}\n", hexadecimal(&Sha256::digest(bytes))));
         let lines = lines.collect::<Vec<_>>().concat();
         format!("h1:{}", base64::engine::general_purpose::STANDARD.encode(Sha256::digest(lines)))
     }
 
     /// `zh:` and the SHA-256 of the archive.
-    pub fn zh(&self) -> String {
+    pub(crate) fn zh(&self) -> String {
         zh_of(&self.archive())
     }
 }
 
 /// `zh:` and the SHA-256 of an archive.
-pub fn zh_of(archive: &[u8]) -> String {
+pub(crate) fn zh_of(archive: &[u8]) -> String {
     format!("zh:{}", hexadecimal(&Sha256::digest(archive)))
 }
 

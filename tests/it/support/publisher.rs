@@ -10,13 +10,13 @@ use pgp::types::{Duration, KeyDetails as _, Password, Timestamp};
 use rand::thread_rng;
 
 /// A publisher's key.
-pub struct Publisher {
+pub(crate) struct Publisher {
     secret: SignedSecretKey,
 }
 
 impl Publisher {
     /// Made a hundred days ago.
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let created = Timestamp::from_secs(Timestamp::now().as_secs() - 100 * 86_400);
         let mut parameters = SecretKeyParamsBuilder::default();
         parameters
@@ -29,7 +29,7 @@ impl Publisher {
     }
 
     /// The same key, which has been expired for fifty days.
-    pub fn expired(mut self) -> Self {
+    pub(crate) fn expired(mut self) -> Self {
         let key = &self.secret.primary_key;
         let mut flags = KeyFlags::default();
         flags.set_sign(true);
@@ -46,17 +46,17 @@ impl Publisher {
         self
     }
 
-    pub fn fingerprint(&self) -> String {
+    pub(crate) fn fingerprint(&self) -> String {
         self.secret.primary_key.fingerprint().to_string().to_uppercase()
     }
 
     /// Armoured.
-    pub fn public_key(&self) -> String {
+    pub(crate) fn public_key(&self) -> String {
         SignedPublicKey::from(self.secret.clone()).to_armored_string(ArmorOptions::default()).unwrap()
     }
 
     /// Binary, made now.
-    pub fn sign(&self, data: &[u8]) -> Vec<u8> {
+    pub(crate) fn sign(&self, data: &[u8]) -> Vec<u8> {
         let key = &self.secret.primary_key;
         let signature =
             DetachedSignature::sign_binary_data(thread_rng(), key, &Password::empty(), HashAlgorithm::Sha256, data);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use airtight::domain::{Layout, Platform};
+use airtight_provider::{Layout, Platform};
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use sha2::{Digest as _, Sha256};
@@ -14,7 +14,7 @@ use super::package::Package;
 
 /// A real provider, packed and unpacked.
 #[derive(Debug)]
-pub struct RealPackage {
+pub(crate) struct RealPackage {
     pub provider: &'static Provider,
     pub h1: String,
     pub zh: String,
@@ -22,14 +22,14 @@ pub struct RealPackage {
 }
 
 /// The real providers' packages, where they can be built. Their archives are kept, as packing takes seconds.
-pub fn real_packages() -> &'static [RealPackage] {
+pub(crate) fn real_packages() -> &'static [RealPackage] {
     static PACKAGES: LazyLock<Vec<RealPackage>> = LazyLock::new(|| providers().iter().map(RealPackage::new).collect());
     &PACKAGES
 }
 
 impl RealPackage {
     /// Of an executable.
-    pub fn new(provider: &'static Provider) -> Self {
+    pub(crate) fn new(provider: &'static Provider) -> Self {
         let name = provider.executable.file_name().unwrap().to_owned();
         let package = Package {
             address: format!("example.com/hashicorp/{}", provider.name),
@@ -52,12 +52,12 @@ impl RealPackage {
     }
 
     /// `host/hashicorp/type`, as the engine means it.
-    pub fn address(&self, engine: &Engine) -> String {
+    pub(crate) fn address(&self, engine: &Engine) -> String {
         format!("{}/hashicorp/{}", engine.default_host(), self.provider.name)
     }
 
     /// The directory or the archive in a mirror.
-    pub fn path(&self, engine: &Engine, layout: Layout) -> String {
+    pub(crate) fn path(&self, engine: &Engine, layout: Layout) -> String {
         let (address, version, platform) = (self.address(engine), &self.provider.version, Platform::current());
         match layout {
             Layout::Packed => {
@@ -68,7 +68,7 @@ impl RealPackage {
     }
 
     /// The file that holds the bytes, in a mirror.
-    pub fn file(&self, engine: &Engine, layout: Layout) -> String {
+    pub(crate) fn file(&self, engine: &Engine, layout: Layout) -> String {
         let path = self.path(engine, layout);
         match layout {
             Layout::Packed => path,
@@ -77,7 +77,7 @@ impl RealPackage {
     }
 
     /// Lays it out in a mirror.
-    pub fn write_to(&self, mirror: &Utf8Path, engine: &Engine, layout: Layout) {
+    pub(crate) fn write_to(&self, mirror: &Utf8Path, engine: &Engine, layout: Layout) {
         let place = mirror.join(self.file(engine, layout));
         let source = match layout {
             Layout::Packed => &self.archive,
@@ -90,7 +90,7 @@ impl RealPackage {
     }
 
     /// Its entry in a lock file, with both hashes.
-    pub fn lock(&self, engine: &Engine) -> Lock {
+    pub(crate) fn lock(&self, engine: &Engine) -> Lock {
         Lock {
             address: self.address(engine),
             version: self.provider.version.clone(),

@@ -15,7 +15,7 @@ use super::publisher::Publisher;
 
 /// What a server says.
 #[derive(Clone, Debug, Default)]
-pub struct Answer {
+pub(crate) struct Answer {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
@@ -26,32 +26,32 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub fn ok(body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn ok(body: impl Into<Vec<u8>>) -> Self {
         Self { status: 200, body: body.into(), ..Self::default() }
     }
 
-    pub fn status(status: u16) -> Self {
+    pub(crate) fn status(status: u16) -> Self {
         Self { status, body: b"no".to_vec(), ..Self::default() }
     }
 
-    pub fn redirect(location: &str) -> Self {
+    pub(crate) fn redirect(location: &str) -> Self {
         Self { headers: vec![("Location".to_owned(), location.to_owned())], ..Self::status(302) }
     }
 }
 
 /// A request that came in.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub(crate) struct Request {
     pub path: String,
     /// By lower-case name.
     pub headers: BTreeMap<String, String>,
 }
 
 /// Decides over a request; null where the registry's own answer is right. The number counts requests of that path.
-pub type Interference = Box<dyn Fn(&Request, usize) -> Option<Answer> + Send + Sync>;
+pub(crate) type Interference = Box<dyn Fn(&Request, usize) -> Option<Answer> + Send + Sync>;
 
 /// The registry; it serves as long as the process lives.
-pub struct Registry {
+pub(crate) struct Registry {
     name: &'static str,
     pub port: u16,
     /// The certificate authority, PEM.
@@ -68,12 +68,12 @@ struct Shared {
 
 impl Registry {
     /// Begins to serve nothing but its discovery document.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::named("localhost")
     }
 
     /// The same under another name, which whoever asks must find for 127.0.0.1.
-    pub fn named(name: &'static str) -> Self {
+    pub(crate) fn named(name: &'static str) -> Self {
         let authority_key = rcgen::KeyPair::generate().unwrap();
         let mut parameters = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap();
         parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -111,30 +111,36 @@ impl Registry {
         registry
     }
 
-    pub fn host(&self) -> String {
+    pub(crate) fn host(&self) -> String {
         format!("{}:{}", self.name, self.port)
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("https://{}{path}", self.host())
     }
 
     /// `HOST/NAMESPACE/TYPE`
-    pub fn address(&self, provider: &str) -> String {
+    pub(crate) fn address(&self, provider: &str) -> String {
         format!("{}/{provider}", self.host())
     }
 
-    pub fn file(&self, path: &str, contents: impl Into<Vec<u8>>) {
+    pub(crate) fn file(&self, path: &str, contents: impl Into<Vec<u8>>) {
         self.shared.files.lock().unwrap().insert(path.to_owned(), contents.into());
     }
 
     /// Publishes the one package of a version; what was published before of it is replaced.
-    pub fn publish(&self, package: &Package, publisher: &Publisher, keys: &[&Publisher]) {
+    pub(crate) fn publish(&self, package: &Package, publisher: &Publisher, keys: &[&Publisher]) {
         self.publish_archive(package, &package.archive(), publisher, keys);
     }
 
     /// The same with an archive that need not be the package's.
-    pub fn publish_archive(&self, package: &Package, archive: &[u8], publisher: &Publisher, keys: &[&Publisher]) {
+    pub(crate) fn publish_archive(
+        &self,
+        package: &Package,
+        archive: &[u8],
+        publisher: &Publisher,
+        keys: &[&Publisher],
+    ) {
         let provider = package.address.split_once('/').unwrap().1;
         let version = &package.version;
         let (os, arch) = package.platform.split_once('_').unwrap();
@@ -163,17 +169,17 @@ impl Registry {
     }
 
     /// Serves what another one serves.
-    pub fn take_over(&self, from: &Self) {
+    pub(crate) fn take_over(&self, from: &Self) {
         self.shared.files.lock().unwrap().extend(from.shared.files.lock().unwrap().clone());
     }
 
     /// Lets something go wrong from now on.
-    pub fn interfere(&self, with: impl Fn(&Request, usize) -> Option<Answer> + Send + Sync + 'static) {
+    pub(crate) fn interfere(&self, with: impl Fn(&Request, usize) -> Option<Answer> + Send + Sync + 'static) {
         *self.shared.interference.lock().unwrap() = Some(Box::new(with));
     }
 
     /// What was asked for since the last call.
-    pub fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         std::mem::take(&mut *self.shared.log.lock().unwrap())
     }
 }
@@ -254,7 +260,7 @@ fn own_answer(request: &Request, shared: &Shared) -> Answer {
 }
 
 /// A proxy on loopback that connects to loopback, whatever is asked for; its address, and what was asked for.
-pub fn start_proxy() -> (String, Arc<Mutex<Vec<String>>>) {
+pub(crate) fn start_proxy() -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let asked = Arc::new(Mutex::new(Vec::new()));

@@ -8,7 +8,7 @@ use super::stack::{Stack, stderr, stdout};
 use super::tree::Workspace;
 
 /// What a rehearsal came to.
-pub struct Rehearsed {
+pub(crate) struct Rehearsed {
     pub code: i32,
     pub report: Value,
     pub stderr: String,
@@ -17,7 +17,7 @@ pub struct Rehearsed {
 impl Rehearsed {
     /// Runs a rehearsal that prints JSON.
     #[track_caller]
-    pub fn of(command: &Isolated) -> Self {
+    pub(crate) fn of(command: &Isolated) -> Self {
         let output = command.run();
         let (text, stderr) = (stdout(&output), stderr(&output));
         let report = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}\n{stderr}"));
@@ -26,20 +26,20 @@ impl Rehearsed {
 
     /// The first phase of that name.
     #[track_caller]
-    pub fn phase(&self, name: &str) -> &Value {
+    pub(crate) fn phase(&self, name: &str) -> &Value {
         let mut phases = self.report["phases"].as_array().unwrap().iter();
         phases.find(|phase| phase["name"] == name).unwrap_or_else(|| panic!("no phase {name}: {}", self.report))
     }
 
     /// `init passed 1`, with the leg.
-    pub fn timeline(&self) -> Vec<String> {
+    pub(crate) fn timeline(&self) -> Vec<String> {
         let phases = self.report["phases"].as_array().unwrap().iter();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         phases.map(|phase| format!("{} {} {}", text(&phase["name"]), text(&phase["status"]), phase["leg"])).collect()
     }
 
     /// The codes of all findings, errors alone.
-    pub fn errors(&self) -> Vec<&str> {
+    pub(crate) fn errors(&self) -> Vec<&str> {
         let phases = self.report["phases"].as_array().unwrap().iter();
         let findings = phases.flat_map(|phase| phase["findings"].as_array().unwrap());
         findings
@@ -50,17 +50,17 @@ impl Rehearsed {
 }
 
 /// A test of this binary as a shell's command.
-pub fn client(test: &str) -> String {
+pub(crate) fn client(test: &str) -> String {
     let program = reachable(Utf8Path::from_path(&std::env::current_exe().unwrap()).unwrap());
     format!("{program} --exact {test} --nocapture")
 }
 
 /// A directory to rehearse in, without an engine.
-pub struct BareStack {
+pub(crate) struct BareStack {
     workspace: Workspace,
 }
 
-pub fn bare_stack() -> BareStack {
+pub(crate) fn bare_stack() -> BareStack {
     let workspace = Workspace::new();
     fs_err::create_dir_all(workspace.path("stack")).unwrap();
     fs_err::create_dir_all(workspace.path("home")).unwrap();
@@ -71,11 +71,11 @@ pub fn bare_stack() -> BareStack {
 }
 
 impl BareStack {
-    pub fn path(&self, path: &str) -> camino::Utf8PathBuf {
+    pub(crate) fn path(&self, path: &str) -> camino::Utf8PathBuf {
         self.workspace.path(path)
     }
 
-    pub fn rehearse<'a>(&self, options: impl IntoIterator<Item = &'a str>) -> Isolated {
+    pub(crate) fn rehearse<'a>(&self, options: impl IntoIterator<Item = &'a str>) -> Isolated {
         // What the tests themselves start must be seen inside, wherever it lies.
         let client = client("");
         let own = Utf8Path::new(client.split(' ').next().unwrap()).parent().unwrap();
@@ -89,7 +89,7 @@ impl BareStack {
 }
 
 /// A rehearsal of a stack with a real engine.
-pub fn rehearse<'a>(stack: &Stack, options: impl IntoIterator<Item = &'a str>) -> Isolated {
+pub(crate) fn rehearse<'a>(stack: &Stack, options: impl IntoIterator<Item = &'a str>) -> Isolated {
     let command = stack.airtight(["rehearse", "--format", "json"].into_iter().chain(options));
     Isolated { offline: false, ..command }
 }

@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use airtight::domain::Layout;
+use airtight_provider::Layout;
 use camino::Utf8PathBuf;
 use fs_err as fs;
 
@@ -15,7 +15,7 @@ use super::tree::Workspace;
 use super::workflow_file::{Values, WorkflowFile};
 
 /// Two providers, an output.
-pub const CONFIGURATION: &str = r#"
+pub(crate) const CONFIGURATION: &str = r#"
 resource "random_pet" "name" {}
 
 resource "null_resource" "one" {
@@ -27,16 +27,16 @@ output "name" {
 }
 "#;
 
-pub const LAYOUTS: [Layout; 2] = [Layout::Packed, Layout::Unpacked];
+pub(crate) const LAYOUTS: [Layout; 2] = [Layout::Packed, Layout::Unpacked];
 
-pub struct Stack {
+pub(crate) struct Stack {
     pub workspace: Workspace,
     pub engine: &'static Engine,
     pub layout: Layout,
 }
 
 /// Every engine that is here, where real providers and namespaces are too; else the test is reported as ignored.
-pub fn real_engines(test: &str) -> &'static [Engine] {
+pub(crate) fn real_engines(test: &str) -> &'static [Engine] {
     let missing = if super::engines::engines().is_empty() {
         "no engine is here"
     } else if real_packages().is_empty() {
@@ -51,13 +51,13 @@ pub fn real_engines(test: &str) -> &'static [Engine] {
 }
 
 /// The package of a provider that is surely built.
-pub fn package(name: &str) -> &'static RealPackage {
+pub(crate) fn package(name: &str) -> &'static RealPackage {
     real_packages().iter().find(|package| package.provider.name == name).unwrap()
 }
 
 impl Stack {
     /// A stack whose mirror has every real provider, and whose lock file proves all of them.
-    pub fn new(engine: &'static Engine, layout: Layout, configuration: &str) -> Self {
+    pub(crate) fn new(engine: &'static Engine, layout: Layout, configuration: &str) -> Self {
         let stack = Self::empty(engine, layout, configuration);
         for package in real_packages() {
             package.write_to(&stack.path("mirror"), engine, layout);
@@ -67,7 +67,7 @@ impl Stack {
     }
 
     /// A stack without packages and lock file.
-    pub fn empty(engine: &'static Engine, layout: Layout, configuration: &str) -> Self {
+    pub(crate) fn empty(engine: &'static Engine, layout: Layout, configuration: &str) -> Self {
         let stack = Self { workspace: Workspace::new(), engine, layout };
         for directory in ["bin", "mirror", "stack", "home", "run"] {
             fs::create_dir(stack.path(directory)).unwrap();
@@ -88,12 +88,12 @@ impl Stack {
         stack
     }
 
-    pub fn path(&self, path: &str) -> Utf8PathBuf {
+    pub(crate) fn path(&self, path: &str) -> Utf8PathBuf {
         self.workspace.path(path)
     }
 
     /// Writes a file; one outside the mirror and `bin` belongs to the run's user.
-    pub fn write(&self, path: &str, text: &str) {
+    pub(crate) fn write(&self, path: &str, text: &str) {
         let place = self.path(path);
         fs::create_dir_all(place.parent().unwrap()).unwrap();
         if place.exists() {
@@ -105,16 +105,16 @@ impl Stack {
         }
     }
 
-    pub fn read(&self, path: &str) -> String {
+    pub(crate) fn read(&self, path: &str) -> String {
         fs::read_to_string(self.path(path)).unwrap()
     }
 
-    pub fn lock(&self, locks: &[Lock]) {
+    pub(crate) fn lock(&self, locks: &[Lock]) {
         self.write("stack/.terraform.lock.hcl", &lock_file::text(locks));
     }
 
     /// Makes a path, and what is below it, the run's user's.
-    pub fn give(&self, path: &str) {
+    pub(crate) fn give(&self, path: &str) {
         if !is_root() {
             return;
         }
@@ -132,7 +132,7 @@ impl Stack {
     }
 
     /// Replaces a package's bytes by others, as somebody who can write the mirror could; it still runs.
-    pub fn tamper(&self, package: &RealPackage) {
+    pub(crate) fn tamper(&self, package: &RealPackage) {
         let place = self.path("mirror").join(package.file(self.engine, self.layout));
         let tampered = match self.layout {
             Layout::Unpacked => {
@@ -147,7 +147,7 @@ impl Stack {
                 super::package::Package {
                     address: package.address(self.engine),
                     version: package.provider.version.clone(),
-                    platform: airtight::domain::Platform::current().to_string(),
+                    platform: airtight_provider::Platform::current().to_string(),
                     files: [(name, bytes)].into(),
                 }
                 .archive()
@@ -160,7 +160,7 @@ impl Stack {
     }
 
     /// A program in the run's environment, as the run's user.
-    pub fn command(&self, program: &camino::Utf8Path) -> Isolated {
+    pub(crate) fn command(&self, program: &camino::Utf8Path) -> Isolated {
         let path = |name: &str| self.path(name).into_string();
         let mut command = Isolated::new(program, &self.path("stack"))
             .environment("PATH", format!("{}:/usr/bin:/bin", path("bin")))
@@ -175,7 +175,7 @@ impl Stack {
     }
 
     /// Seals the mirror, as the image's build does, and has the image's own settings pin the seal.
-    pub fn seal(&self) -> String {
+    pub(crate) fn seal(&self) -> String {
         let (mirror, settings) = (self.path("mirror"), self.path("etc/airtight/settings.yml"));
         let seal = Isolated::new(airtight(), self.workspace.root());
         let digest = succeeded(&seal.arguments(["mirror", "seal", "--mirror", mirror.as_str()]).run());
@@ -185,7 +185,7 @@ impl Stack {
     }
 
     /// A new container: what was not in the workspace is gone.
-    pub fn renew_container(&self) {
+    pub(crate) fn renew_container(&self) {
         for directory in ["home", "run"] {
             fs::remove_dir_all(self.path(directory)).unwrap();
             fs::create_dir(self.path(directory)).unwrap();
@@ -194,7 +194,7 @@ impl Stack {
     }
 
     /// A new image, with the same packages in other files.
-    pub fn renew_mirror(&self) {
+    pub(crate) fn renew_mirror(&self) {
         fs::remove_dir_all(self.path("mirror")).unwrap();
         for package in real_packages() {
             let place = self.path("mirror").join(package.file(self.engine, self.layout));
@@ -206,12 +206,12 @@ impl Stack {
         }
     }
 
-    pub fn airtight<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Isolated {
+    pub(crate) fn airtight<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Isolated {
         self.command(airtight()).arguments(arguments)
     }
 
     /// The engine without airtight, with a CLI configuration that names the mirror alone.
-    pub fn engine_alone<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Isolated {
+    pub(crate) fn engine_alone<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Isolated {
         self.command(&self.engine.path)
             .arguments(arguments)
             .environment("TF_CLI_CONFIG_FILE", self.path("tfrc").as_str())
@@ -219,45 +219,45 @@ impl Stack {
             .environment("TF_IN_AUTOMATION", "1")
     }
 
-    pub fn shell(&self, script: &str) -> Isolated {
+    pub(crate) fn shell(&self, script: &str) -> Isolated {
         self.command("/bin/sh".into()).arguments(["-c", script])
     }
 
     /// The workflow file that `airtight render workflow` makes.
-    pub fn workflow(&self, options: &[&str]) -> WorkflowFile {
+    pub(crate) fn workflow(&self, options: &[&str]) -> WorkflowFile {
         let output = self.airtight(["render", "workflow"].into_iter().chain(options.iter().copied())).run();
         WorkflowFile::parse(&succeeded(&output))
     }
 
     /// One of its commands, as the worker runs it.
-    pub fn phase(&self, workflow: &WorkflowFile, name: &str, values: &Values) -> Isolated {
+    pub(crate) fn phase(&self, workflow: &WorkflowFile, name: &str, values: &Values) -> Isolated {
         self.shell(&workflow.command(name, values))
     }
 
     /// Runs the rendered workflow's command with the usual values.
-    pub fn run(&self, name: &str) -> Output {
+    pub(crate) fn run(&self, name: &str) -> Output {
         self.phase(&self.workflow(&[]), name, &Values::default()).run()
     }
 }
 
-pub fn stdout(output: &Output) -> String {
+pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-pub fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// Its stdout.
 #[track_caller]
-pub fn succeeded(output: &Output) -> String {
+pub(crate) fn succeeded(output: &Output) -> String {
     assert!(output.status.success(), "{}\n{}\n{}", output.status, stdout(output), stderr(output));
     stdout(output)
 }
 
 /// Its stderr, where airtight refused.
 #[track_caller]
-pub fn refused(output: &Output) -> String {
+pub(crate) fn refused(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(100), "{}\n{}", stdout(output), stderr(output));
     stderr(output)
 }

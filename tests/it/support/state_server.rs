@@ -17,7 +17,7 @@ const PORT: u16 = 8099;
 const JOB: &str = "AIRTIGHT_TEST_STATE_SERVER";
 
 /// The block of the configuration.
-pub fn backend() -> String {
+pub(crate) fn backend() -> String {
     format!("terraform {{\n  backend \"http\" {{\n    address = \"http://127.0.0.1:{PORT}/state\"\n  }}\n}}\n")
 }
 
@@ -25,7 +25,7 @@ pub fn backend() -> String {
 ///
 /// `state` is the state, none for an empty one; `delay`, in milliseconds, is how long an answer takes; `asked` appears
 /// with the first question.
-pub fn serving(command: Isolated, directory: &Utf8Path) -> Isolated {
+pub(crate) fn serving(command: Isolated, directory: &Utf8Path) -> Isolated {
     let program = std::env::current_exe().unwrap();
     let before = format!(
         "ip link set lo up && {{ {JOB}={directory} {} --exact support::state_server::serves_a_state >/dev/null 2>&1 & }} \
@@ -38,7 +38,7 @@ pub fn serving(command: Isolated, directory: &Utf8Path) -> Isolated {
 }
 
 /// Whether a loopback can be started in a namespace.
-pub fn can_serve() -> bool {
+pub(crate) fn can_serve() -> bool {
     let command = Isolated::new("true".into(), "/".into());
     Isolated { before: Some("ip link set lo up".to_owned()), ..command }.run().status.success()
 }

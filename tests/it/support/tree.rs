@@ -10,16 +10,16 @@ use tempfile::TempDir;
 use super::isolation::UNPRIVILEGED_USER;
 
 /// What stands for the directory that a tree lies in, in texts and in links.
-pub const ROOT: &str = "$ROOT";
+pub(crate) const ROOT: &str = "$ROOT";
 
 /// Files by their paths; a path that ends with `/` is a directory, which is only needed where it is empty or special.
 #[derive(Clone, Debug, Default)]
-pub struct Tree {
+pub(crate) struct Tree {
     entries: BTreeMap<String, Entry>,
 }
 
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub(crate) struct Entry {
     pub content: Content,
     /// Without one, 755 for directories and providers, else 644.
     pub mode: Option<u32>,
@@ -28,48 +28,48 @@ pub struct Entry {
 }
 
 #[derive(Clone, Debug)]
-pub enum Content {
+pub(crate) enum Content {
     Directory,
     Bytes(Vec<u8>),
     Link(String),
 }
 
 impl Tree {
-    pub fn insert(&mut self, path: impl Into<String>, entry: Entry) -> &mut Self {
+    pub(crate) fn insert(&mut self, path: impl Into<String>, entry: Entry) -> &mut Self {
         self.entries.insert(path.into(), entry);
         self
     }
 
-    pub fn file(&mut self, path: impl Into<String>, bytes: impl Into<Vec<u8>>) -> &mut Self {
+    pub(crate) fn file(&mut self, path: impl Into<String>, bytes: impl Into<Vec<u8>>) -> &mut Self {
         self.insert(path, Entry { content: Content::Bytes(bytes.into()), mode: None, is_roots: false })
     }
 
-    pub fn link(&mut self, path: impl Into<String>, target: impl Into<String>) -> &mut Self {
+    pub(crate) fn link(&mut self, path: impl Into<String>, target: impl Into<String>) -> &mut Self {
         self.insert(path, Entry { content: Content::Link(target.into()), mode: None, is_roots: false })
     }
 
-    pub fn directory(&mut self, path: impl Into<String>) -> &mut Self {
+    pub(crate) fn directory(&mut self, path: impl Into<String>) -> &mut Self {
         self.insert(path, Entry { content: Content::Directory, mode: None, is_roots: false })
     }
 
     /// The same tree without what lies below a path.
-    pub fn without(mut self, prefix: &str) -> Self {
+    pub(crate) fn without(mut self, prefix: &str) -> Self {
         self.entries.retain(|path, _| !path.starts_with(prefix));
         self
     }
 
-    pub fn contains(&self, path: &str) -> bool {
+    pub(crate) fn contains(&self, path: &str) -> bool {
         self.entries.contains_key(path)
     }
 
     /// Whether something lies below a path.
-    pub fn holds_below(&self, path: &str) -> bool {
+    pub(crate) fn holds_below(&self, path: &str) -> bool {
         let below = format!("{path}/");
         self.entries.keys().any(|entry| entry.starts_with(&below) && entry.len() > below.len())
     }
 
     /// Changes the bytes of every file whose name ends in `.zip`.
-    pub fn change_archives(&mut self, change: impl Fn(&mut Vec<u8>)) {
+    pub(crate) fn change_archives(&mut self, change: impl Fn(&mut Vec<u8>)) {
         for (path, entry) in &mut self.entries {
             if let Content::Bytes(bytes) = &mut entry.content
                 && path.ends_with(".zip")
@@ -80,7 +80,7 @@ impl Tree {
     }
 
     /// Every text that the tree holds, with its path.
-    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
         self.entries.iter().filter_map(|(path, entry)| match &entry.content {
             Content::Bytes(bytes) => Some((path.as_str(), std::str::from_utf8(bytes).ok()?)),
             _ => None,
@@ -88,7 +88,7 @@ impl Tree {
     }
 
     /// The same tree with a text replaced everywhere: in paths, contents and links.
-    pub fn replace(&self, from: &str, to: &str) -> Self {
+    pub(crate) fn replace(&self, from: &str, to: &str) -> Self {
         let entries = self.entries.iter().map(|(path, entry)| {
             let content = match &entry.content {
                 Content::Directory => Content::Directory,
@@ -104,7 +104,7 @@ impl Tree {
     }
 
     /// Writes everything below a directory. Modes of directories come last, so that closed ones can be filled.
-    pub fn write_to(&self, root: &Utf8Path, unprivileged: bool) {
+    pub(crate) fn write_to(&self, root: &Utf8Path, unprivileged: bool) {
         for (path, entry) in &self.entries {
             let place = root.join(path.trim_end_matches('/'));
             fs::create_dir_all(place.parent().unwrap()).unwrap();
@@ -154,30 +154,30 @@ impl Tree {
 }
 
 /// A temporary directory that every user may enter.
-pub struct Workspace {
+pub(crate) struct Workspace {
     root: Utf8PathBuf,
     _directory: TempDir,
 }
 
 impl Workspace {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = tempfile::Builder::new().prefix("airtight-test-").tempdir().unwrap();
         fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755)).unwrap();
         let root = Utf8PathBuf::try_from(directory.path().canonicalize().unwrap()).unwrap();
         Self { root, _directory: directory }
     }
 
-    pub fn holding(tree: &Tree, unprivileged: bool) -> Self {
+    pub(crate) fn holding(tree: &Tree, unprivileged: bool) -> Self {
         let workspace = Self::new();
         tree.write_to(&workspace.root, unprivileged);
         workspace
     }
 
-    pub fn root(&self) -> &Utf8Path {
+    pub(crate) fn root(&self) -> &Utf8Path {
         &self.root
     }
 
-    pub fn path(&self, path: &str) -> Utf8PathBuf {
+    pub(crate) fn path(&self, path: &str) -> Utf8PathBuf {
         self.root.join(path)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// What Spacelift fills in.
 #[derive(Clone, Debug)]
-pub struct Values {
+pub(crate) struct Values {
     pub workspace_name: String,
     pub lock: bool,
     pub refresh: bool,
@@ -25,19 +25,19 @@ impl Default for Values {
 }
 
 /// The commands by their names.
-pub struct WorkflowFile(BTreeMap<String, String>);
+pub(crate) struct WorkflowFile(BTreeMap<String, String>);
 
 impl WorkflowFile {
-    pub fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         Self(serde_yaml::from_str(text).unwrap())
     }
 
-    pub fn names(&self) -> Vec<&str> {
+    pub(crate) fn names(&self) -> Vec<&str> {
         self.0.keys().map(String::as_str).collect()
     }
 
     /// The shell's command.
-    pub fn command(&self, name: &str, values: &Values) -> String {
+    pub(crate) fn command(&self, name: &str, values: &Values) -> String {
         fill(&self.0[name], values)
     }
 }

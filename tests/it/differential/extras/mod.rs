@@ -172,7 +172,7 @@ impl Extra {
 }
 
 fn plant(tree: &mut Tree, host: &str, name: &str, version: &str, flavour: &str, how: How) {
-    let platform = airtight::domain::Platform::current().to_string();
+    let platform = airtight_provider::Platform::current().to_string();
     let package = Package::fake(&format!("{host}/{name}"), version, &platform, flavour);
     let below = package.unpacked_path();
     let mut place = format!("stack/.terraform/providers/{below}");

@@ -1,0 +1,146 @@
+//! The files of a module: which count, and in which order.
+//!
+//! Source: OpenTofu `internal/configs/parser_config_dir.go` `dirFiles`.
+
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+
+use super::body::{ParsedFile, Problems};
+use airtight_hcl::{Place, Sources};
+use airtight_provider::Engine;
+use airtight_provider::text_file;
+
+/// A larger file is not read, so that a planted one cannot fill the memory.
+const LIMIT_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Files in byte order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ModuleFiles {
+    pub primary: Vec<Utf8PathBuf>,
+    pub overrides: Vec<Utf8PathBuf>,
+    pub tests: Vec<Utf8PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Configuration,
+    Test,
+}
+
+/// Suffixes, with their kind; those of OpenTofu alone come after [`TOFU_SUFFIXES_FROM`].
+const SUFFIXES: &[(&str, Kind)] = &[
+    (".tf", Kind::Configuration),
+    (".tf.json", Kind::Configuration),
+    (".tftest.hcl", Kind::Test),
+    (".tftest.json", Kind::Test),
+    (".tofu", Kind::Configuration),
+    (".tofu.json", Kind::Configuration),
+    (".tofutest.hcl", Kind::Test),
+    (".tofutest.json", Kind::Test),
+];
+
+const TOFU_SUFFIXES_FROM: usize = 4;
+
+/// Lists a module's directory and, where one is named, its directory of tests. Symbolic links count as files.
+pub(super) fn list(
+    directory: &Utf8Path,
+    test_directory: Option<&str>,
+    engine: &Engine,
+    problems: &mut Problems,
+) -> ModuleFiles {
+    let mut files = ModuleFiles::default();
+    if let Some(test_directory) = test_directory {
+        let path = directory.join(test_directory);
+        match names(&path) {
+            Ok(names) => {
+                files.tests.extend(names.iter().filter(|n| kind(n, engine) == Some(Kind::Test)).map(|n| path.join(n)));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(_) => {
+                let detail = format!("Test directory {path} could not be read.");
+                problems.refuse("Failed to read test directory", detail, Place::file(path));
+                return files;
+            }
+        }
+    }
+    let Ok(names) = names(directory) else {
+        let detail = format!("Module directory {directory} does not exist or cannot be read.");
+        problems.refuse("Failed to read module directory", detail, Place::file(directory));
+        return files;
+    };
+    for name in names {
+        let path = directory.join(&name);
+        match kind(&name, engine) {
+            Some(Kind::Test) if test_directory.is_some() => files.tests.push(path),
+            Some(Kind::Configuration) if is_override(&name) => files.overrides.push(path),
+            Some(Kind::Configuration) => files.primary.push(path),
+            Some(Kind::Test) | None => {}
+        }
+    }
+    for paths in [&mut files.primary, &mut files.overrides, &mut files.tests] {
+        hide_alternatives(paths);
+    }
+    files
+}
+
+/// The names in a directory but those of directories, in byte order. Names that are no text count for no engine here.
+fn names(directory: &Utf8Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if let (false, Ok(name)) = (entry.file_type()?.is_dir(), entry.file_name().into_string()) {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn suffix(name: &str, engine: &Engine) -> Option<(&'static str, Kind)> {
+    let known = if engine.reads_tofu_files() { SUFFIXES } else { &SUFFIXES[..TOFU_SUFFIXES_FROM] };
+    known.iter().copied().find(|(suffix, _)| name.ends_with(suffix))
+}
+
+fn kind(name: &str, engine: &Engine) -> Option<Kind> {
+    let is_ignored = name.starts_with('.') || name.ends_with('~') || (name.starts_with('#') && name.ends_with('#'));
+    suffix(name, engine).filter(|_| !is_ignored).map(|(_, kind)| kind)
+}
+
+fn is_override(name: &str) -> bool {
+    let stem = SUFFIXES.iter().find_map(|(suffix, _)| name.strip_suffix(suffix)).unwrap_or(name);
+    stem == "override" || stem.ends_with("_override")
+}
+
+/// Drops `.tf` files beside which an alternative of the same stem stands for OpenTofu.
+fn hide_alternatives(paths: &mut Vec<Utf8PathBuf>) {
+    let all = paths.clone();
+    paths.retain(|path| {
+        let alternative = SUFFIXES[..TOFU_SUFFIXES_FROM].iter().find_map(|(suffix, _)| {
+            let stem = path.as_str().strip_suffix(suffix)?;
+            Some(format!("{stem}{}", suffix.replace(".tf", ".tofu")))
+        });
+        alternative.is_none_or(|alternative| !all.contains(&Utf8PathBuf::from(alternative)))
+    });
+}
+
+/// Reads and parses one file.
+pub(super) fn parse(path: &Utf8Path, sources: &mut Sources, problems: &mut Problems) -> Option<ParsedFile> {
+    let bytes = match text_file::read_bytes(path, LIMIT_BYTES) {
+        Ok(bytes) => bytes,
+        Err(error) if error.is_ours() => {
+            let detail = format!("airtight does not read it: {error}. The engine perhaps does.");
+            problems.give_up("File not read", &detail, Place::file(path));
+            return None;
+        }
+        Err(_) => {
+            let detail = format!("The file \"{path}\" could not be read.");
+            problems.refuse("Failed to read file", detail, Place::file(path));
+            return None;
+        }
+    };
+    let (text, file) = ParsedFile::parse(path, &bytes, problems);
+    sources.insert(path, text);
+    file
+}

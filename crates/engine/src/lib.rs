@@ -1,0 +1,13 @@
+//! What OpenTofu and Terraform do ("the engine": the `tofu` or `terraform` binary).
+//!
+//! - Reading what they read: [`configuration`], [`cli_config`], [`state`], [`init_arguments`], [`modules_manifest`],
+//!   [`environment`]
+//! - [`predict`]: what `init` installs from it, as pure functions
+
+pub mod cli_config;
+pub mod configuration;
+pub mod environment;
+pub mod init_arguments;
+pub mod modules_manifest;
+pub mod predict;
+pub mod state;

@@ -1,0 +1,113 @@
+//! The one line that says it all: the verdict, the counts, the time and the next step.
+
+use super::escape;
+use super::prose::plural;
+use super::report::{Counts, Report};
+use airtight_provider::EngineName;
+
+/// The last line of a report; the only one where nothing was found. Never starts with text from outside.
+///
+/// `airtight: cleared: 3 providers proven, init would succeed (OpenTofu 1.12.6, linux_amd64) in 12 ms`, or
+/// `airtight: refused: 3 errors, 1 warning in 41 ms; next: airtight explain provider-not-locked`.
+pub fn closing(report: &Report) -> String {
+    let mut parts = Vec::new();
+    if report.is_cleared() {
+        parts.push(proven(report));
+        parts.push(match report.phase {
+            Some(phase) => format!("{phase} may run ({})", engine(report)),
+            None => format!("{} ({})", outcome(report), engine(report)),
+        });
+    }
+    parts.extend(counts(report.counts));
+    let next = next_code(report).map_or_else(String::new, |code| format!("; next: airtight explain {code}"));
+    format!("airtight: {}: {} in {}{next}", report.verdict, parts.join(", "), elapsed(report.elapsed_ms))
+}
+
+/// What the engine's `init` would do.
+pub fn outcome(report: &Report) -> &'static str {
+    match report.prediction.init {
+        "success" => "init would succeed",
+        "failure" => "init would fail",
+        _ => "init cannot be predicted",
+    }
+}
+
+/// `OpenTofu 1.12.6, linux_amd64`.
+pub fn engine(report: &Report) -> String {
+    let name = report.engine.name.parse::<EngineName>();
+    let name = name.as_ref().map_or(report.engine.name.as_str(), |name| name.title());
+    escape::line(&format!("{name} {}, {}", report.engine.version, report.platform)).into_owned()
+}
+
+/// `3 errors`, `1 warning`; nothing for what there is none of.
+pub fn counts(counts: Counts) -> Vec<String> {
+    [(counts.errors, "error"), (counts.warnings, "warning"), (counts.notes, "note")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, noun)| plural(count, noun))
+        .collect()
+}
+
+fn proven(report: &Report) -> String {
+    let all = report.providers.len();
+    let proven = report.providers.iter().filter(|provider| provider.status == "proven").count();
+    match all {
+        0 => "no providers needed".to_owned(),
+        _ if proven == all => format!("{} proven", plural(all, "provider")),
+        _ => format!("{proven} of {} proven", plural(all, "provider")),
+    }
+}
+
+/// The code of the first of the worst findings.
+fn next_code(report: &Report) -> Option<&str> {
+    ["error", "warning", "note"]
+        .into_iter()
+        .find_map(|severity| report.findings.iter().find(|finding| finding.severity == severity))
+        .map(|finding| finding.code.as_str())
+}
+
+fn elapsed(milliseconds: u64) -> String {
+    if milliseconds < 1000 {
+        format!("{milliseconds} ms")
+    } else {
+        format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn a_cleared_run_is_one_line() {
+        assert_eq!(
+            closing(&sample::cleared()),
+            "airtight: cleared: 3 providers proven, init would succeed (OpenTofu 1.12.6, linux_amd64) in 12 ms"
+        );
+    }
+
+    #[test]
+    fn a_refused_run_counts_and_names_the_next_step() {
+        let mut report = sample::refused().report;
+        report.elapsed_ms = 12_345;
+        assert_eq!(
+            closing(&report),
+            "airtight: refused: 3 errors, 1 warning, 1 note in 12.3 s; next: airtight explain mirror-missing"
+        );
+    }
+
+    #[test]
+    fn what_is_not_proven_or_not_predicted_is_said() {
+        let mut report = sample::cleared();
+        report.providers[0].status = "unproven";
+        report.prediction.init = "unknown";
+        assert_eq!(
+            closing(&report),
+            "airtight: cleared: 2 of 3 providers proven, init cannot be predicted (OpenTofu 1.12.6, linux_amd64) in \
+             12 ms"
+        );
+        report.providers.clear();
+        assert!(closing(&report).starts_with("airtight: cleared: no providers needed, "));
+    }
+}

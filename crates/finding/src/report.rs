@@ -1,0 +1,277 @@
+//! The report, `airtight/report/1`: the one value that every output format prints. Its field names are an interface:
+//! more may follow, none of these goes.
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Code, Finding, Severity};
+use airtight_provider::{Engine, Platform};
+
+/// The schema's name.
+pub const SCHEMA: &str = "airtight/report/1";
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    pub schema: &'static str,
+    pub engine: ReportEngine,
+    pub platform: String,
+    /// `cleared` or `refused`.
+    pub verdict: &'static str,
+    pub counts: Counts,
+    pub elapsed_ms: u64,
+    pub prediction: ReportPrediction,
+    pub providers: Vec<ReportProvider>,
+    pub findings: Vec<ReportFinding>,
+    /// The phase that is checked, where nothing is predicted: `init` is over.
+    #[serde(skip)]
+    pub phase: Option<&'static str>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ReportEngine {
+    pub name: String,
+    pub version: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Counts {
+    pub errors: usize,
+    pub warnings: usize,
+    pub notes: usize,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ReportPrediction {
+    /// `success`, `failure` or `unknown`.
+    pub init: &'static str,
+    /// Order of no meaning.
+    pub reasons: Vec<ReportReason>,
+    /// What was not seen.
+    pub assumptions: Vec<ReportAssumption>,
+    /// The lock file's text afterwards; null on failure and where its bytes stay.
+    pub lock_after: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ReportReason {
+    pub code: String,
+    pub summary: String,
+    /// The engine's own text.
+    pub detail: String,
+    /// The engine stops before it comes to this.
+    pub hidden: bool,
+    pub providers: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ReportAssumption {
+    pub code: String,
+    pub text: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ReportProvider {
+    /// Always `host/namespace/type`.
+    pub address: String,
+    pub version: Option<String>,
+    pub constraints: Vec<ReportConstraint>,
+    /// `configuration`, `lock`, `state`.
+    pub needed_by: Vec<&'static str>,
+    pub package: Option<ReportPackage>,
+    /// `link`, `extract`, `reuse` or null.
+    pub install: Option<&'static str>,
+    pub proven_by: Option<String>,
+    /// `proven`, `unproven`, `mismatch`, `missing` or `unknown`.
+    pub status: &'static str,
+    /// How the prediction comes about, in sentences; empty where nothing is predicted.
+    pub derivation: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ReportConstraint {
+    pub from: String,
+    pub text: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ReportPackage {
+    /// `packed` or `unpacked`.
+    pub layout: &'static str,
+    pub path: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ReportFinding {
+    pub code: String,
+    pub severity: &'static str,
+    pub summary: String,
+    pub detail: String,
+    pub locations: Vec<ReportLocation>,
+    pub help: String,
+    /// `repository`, `image` or `administrator`.
+    pub owner: &'static str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ReportLocation {
+    pub path: String,
+    /// From 1, or null.
+    pub line: Option<u32>,
+    pub column: Option<u32>,
+}
+
+impl Report {
+    /// Puts the findings in order, counts them and judges: refused with at least one error.
+    pub fn new(
+        engine: &Engine,
+        platform: &Platform,
+        prediction: ReportPrediction,
+        providers: Vec<ReportProvider>,
+        found: &[Finding],
+        elapsed: Duration,
+    ) -> Self {
+        let counts = Counts::of(found);
+        Self {
+            schema: SCHEMA,
+            engine: ReportEngine { name: engine.name.program().to_owned(), version: engine.version.to_string() },
+            platform: platform.to_string(),
+            verdict: if counts.errors == 0 { "cleared" } else { "refused" },
+            counts,
+            elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            prediction,
+            providers,
+            findings: findings(found),
+            phase: None,
+        }
+    }
+
+    pub fn is_cleared(&self) -> bool {
+        self.verdict == "cleared"
+    }
+}
+
+impl Counts {
+    /// Counts findings, the same one once.
+    pub fn of(found: &[Finding]) -> Self {
+        let mut counts = Self::default();
+        for finding in sorted(found) {
+            match finding.severity {
+                Severity::Error => counts.errors += 1,
+                Severity::Warning => counts.warnings += 1,
+                Severity::Note => counts.notes += 1,
+            }
+        }
+        counts
+    }
+}
+
+/// A mirror that is not there first, as the rest may follow from it; then by path, line, column and code of their first
+/// place, those without a place first; equal ones once.
+///
+/// The order has no other meaning, and does not depend on the order in which they were found.
+pub fn sorted(found: &[Finding]) -> Vec<&Finding> {
+    let mut sorted: Vec<&Finding> = found.iter().collect();
+    sorted.sort_by_key(|finding| {
+        let place = finding.places.first().map(|label| &label.place);
+        let position = place.and_then(|place| place.position.as_ref());
+        (
+            !matches!(finding.code, Code::MirrorMissing | Code::MirrorUnreadable),
+            place.map(|place| place.path.as_str()),
+            position.map(|position| (position.line, position.column)),
+            finding.code.as_str(),
+            finding.severity,
+            &finding.summary,
+            &finding.detail,
+            // Whoever names more places comes first; only what no reader could tell apart keeps the order it came in.
+            Reverse(finding.places.len()),
+        )
+    });
+    sorted.dedup();
+    sorted
+}
+
+/// The findings as the report holds them, in the order of [`sorted`].
+pub fn findings(found: &[Finding]) -> Vec<ReportFinding> {
+    sorted(found).into_iter().map(ReportFinding::from).collect()
+}
+
+impl From<&Finding> for ReportFinding {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            code: finding.code.to_string(),
+            severity: finding.severity.as_str(),
+            summary: finding.summary.clone(),
+            detail: finding.detail.clone(),
+            locations: finding
+                .places
+                .iter()
+                .map(|label| {
+                    let position = label.place.position.as_ref();
+                    ReportLocation {
+                        path: label.place.path.to_string(),
+                        line: position.map(|position| position.line),
+                        column: position.map(|position| position.column),
+                    }
+                })
+                .collect(),
+            help: finding.help.clone(),
+            owner: finding.owner.as_str(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Code, Owner};
+    use airtight_hcl::Place;
+
+    fn finding(code: Code, place: Option<Place>) -> Finding {
+        let finding = Finding::new(code, Severity::Error, Owner::Repository, "wrong");
+        match place {
+            Some(place) => finding.at(place, "here"),
+            None => finding,
+        }
+    }
+
+    fn in_text(path: &str, offset: usize) -> Place {
+        Place::in_text(path.into(), "one\ntwo\nthree\n", offset..offset + 1)
+    }
+
+    #[test]
+    fn findings_are_ordered_by_path_line_column_and_code() {
+        let ordered = [
+            finding(Code::MirrorMissing, Some(in_text("b.tf", 0))),
+            finding(Code::SettingRefused, None),
+            finding(Code::StateInvalid, Some(Place::file("a.tf"))),
+            finding(Code::ModuleInvalid, Some(in_text("a.tf", 0))),
+            finding(Code::ConstraintInvalid, Some(in_text("a.tf", 2))),
+            finding(Code::ModuleInvalid, Some(in_text("a.tf", 2))),
+            finding(Code::ConstraintInvalid, Some(in_text("a.tf", 4))),
+            finding(Code::ConstraintInvalid, Some(in_text("b.tf", 0))),
+        ];
+        let mut shuffled: Vec<Finding> = ordered.iter().rev().cloned().collect();
+        shuffled.extend(ordered.iter().cloned());
+        assert_eq!(sorted(&shuffled), ordered.iter().collect::<Vec<_>>());
+        assert_eq!(Counts::of(&shuffled).errors, ordered.len());
+        assert_eq!(findings(&shuffled).len(), ordered.len());
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_found_in_does_not_matter(
+            found in proptest::collection::vec((0..Code::ALL.len(), proptest::option::of(0..14_usize)), 0..12)
+        ) {
+            let found: Vec<Finding> = found
+                .into_iter()
+                .map(|(code, offset)| finding(Code::ALL[code], offset.map(|offset| in_text("a.tf", offset))))
+                .collect();
+            let reversed: Vec<Finding> = found.iter().rev().cloned().collect();
+            prop_assert_eq!(sorted(&found), sorted(&reversed));
+        }
+    }
+}

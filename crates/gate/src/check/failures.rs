@@ -1,0 +1,279 @@
+//! What the engine would fail on, as findings: each with who can mend it and how.
+
+use camino::Utf8PathBuf;
+
+use airtight_engine::predict::{Facts, Failure, Origin, Prediction, Step};
+use airtight_finding::{Code, Finding, Owner, Severity, plural};
+use airtight_provider::{EngineName, ProviderAddress};
+
+/// One error for each failure of the prediction, in its order. A mirror that cannot be searched fails every provider
+/// alike, and is said once.
+pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
+    let mut failures: Vec<Failure> = Vec::new();
+    for failure in &prediction.failures {
+        let is_of_mirror = matches!(failure.code, Code::MirrorMissing | Code::MirrorUnreadable);
+        match failures.iter_mut().find(|earlier| is_of_mirror && earlier.code == failure.code) {
+            Some(earlier) => earlier.providers.extend(failure.providers.iter().cloned()),
+            None => failures.push(failure.clone()),
+        }
+    }
+    failures.iter().map(|failure| finding(facts, prediction, failure)).collect()
+}
+
+fn finding(facts: &Facts, prediction: &Prediction, failure: &Failure) -> Finding {
+    let (owner, help) = mend(facts, prediction, failure);
+    let program = facts.engine.name;
+    let would = if failure.hidden {
+        format!("Behind the errors that `{program} init` would stop at first")
+    } else {
+        format!("`{program} init` would fail")
+    };
+    let said = [failure.summary.trim_end(), failure.detail.trim_end()];
+    let said = said.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ");
+    let mut finding = Finding::new(failure.code, Severity::Error, owner, summary(facts, failure))
+        .detail(format!("{would}: {said}"))
+        .help(help);
+    for place in &failure.places {
+        finding = finding.at(place.clone(), "");
+    }
+    for address in &failure.providers {
+        for origin in origins(prediction, address) {
+            let verb = if matches!(origin, Origin::Lock { .. }) { "locked" } else { "required" };
+            if let Some(place) = origin.place().filter(|place| !failure.places.contains(place)) {
+                let label = match failure.providers.as_slice() {
+                    [_] => format!("{verb} here"),
+                    _ => format!("`{}` is {verb} here", address.for_display(program)),
+                };
+                finding = finding.at(place.clone(), label);
+            }
+        }
+    }
+    finding
+}
+
+fn origins<'a>(prediction: &'a Prediction, address: &ProviderAddress) -> &'a [Origin] {
+    prediction
+        .providers
+        .iter()
+        .find(|provider| provider.requirement.address == *address)
+        .map_or(&[], |provider| &provider.requirement.origins)
+}
+
+fn summary(facts: &Facts, failure: &Failure) -> String {
+    let names = failure.providers.iter().map(|address| format!("`{address}`")).collect::<Vec<_>>().join(", ");
+    let what = match failure.code {
+        Code::MirrorMissing | Code::MirrorUnreadable => {
+            let paths = unsearchable(facts).into_iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");
+            return format!("the mirror {paths} cannot be searched, so no provider can be installed");
+        }
+        Code::ProviderMissing => "is not in the mirror",
+        Code::ProviderVersionMissing => "is in the mirror, but in no version that is wanted here",
+        Code::ProviderPlatformMissing => return format!("{names} is not in the mirror for {}", facts.platform),
+        Code::ProviderVersionUnlocked => "is locked at a version that the configuration does not accept any more",
+        Code::PackageMismatch => "matches none of the hashes that the lock file holds",
+        Code::PackageUnreadable => "has a package that cannot be read",
+        Code::PackageExecutableMissing => "has a package without an executable",
+        Code::CliConfigReachesOut if !names.is_empty() => {
+            return format!("the engine would ask the network for {names}");
+        }
+        Code::ModuleNeedsNetwork => return "`init` would fetch this module from the network".to_owned(),
+        _ => return failure.summary.clone(),
+    };
+    if names.is_empty() { failure.summary.clone() } else { format!("{names} {what}") }
+}
+
+/// Who can mend a failure, and with what.
+fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, String) {
+    let program = facts.engine.name;
+    let platform = &facts.platform;
+    let names = failure.providers.iter().map(|address| address.for_display(program)).collect::<Vec<_>>().join(" ");
+    match failure.code {
+        Code::ProviderMissing if only_state(prediction, failure) => {
+            (Owner::Repository, only_in_state(facts, prediction, failure))
+        }
+        Code::ProviderMissing => (Owner::Image, missing_provider(facts, failure)),
+        Code::ProviderVersionMissing | Code::ProviderPlatformMissing => (
+            Owner::Image,
+            format!(
+                "Where there is network, run `{program} providers mirror -platform={platform} DIR` in this root module \
+                 and add DIR to the image's mirror; or lock a version that the mirror has for {platform}."
+            ),
+        ),
+        Code::ProviderVersionUnlocked => (
+            Owner::Repository,
+            format!("Run `{program} init -upgrade` where the wanted version can be had, and commit the lock file."),
+        ),
+        Code::PackageMismatch => (
+            Owner::Repository,
+            format!(
+                "If the lock file was written on another platform, run `{program} providers lock \
+                 -platform={platform} {names}` where there is network, and commit it. If it holds this platform's \
+                 hashes, the package in the mirror is not the one that was locked: rebuild the mirror from its origin."
+            ),
+        ),
+        Code::PackageUnreadable | Code::PackageExecutableMissing => {
+            (Owner::Image, "Replace the package in the mirror by a fresh copy from its origin registry.".to_owned())
+        }
+        Code::MirrorMissing => (
+            Owner::Image,
+            "Put the mirror into the image, or name the directory where it is: `--mirror DIR`, AIRTIGHT_MIRROR, or \
+             `mirror` in /etc/airtight/settings.yml."
+                .to_owned(),
+        ),
+        Code::MirrorUnreadable => (
+            Owner::Image,
+            format!(
+                "Make the whole mirror readable for the run's user (1983 in Spacelift), in the image's build: `chmod -R \
+                 a+rX {}`",
+                unsearchable(facts).first().map_or("/providers", |path| path.as_str())
+            ),
+        ),
+        Code::ModuleNeedsNetwork => (
+            Owner::Repository,
+            "Put the module into the repository and call it by a local path such as `./modules/NAME`; if this air gap \
+             lets its host through, have the image's settings name it under `reachable`."
+                .to_owned(),
+        ),
+        Code::CliConfigReachesOut => (
+            Owner::Administrator,
+            "Leave `direct` and network methods out of `provider_installation`, or have the image's settings name \
+             the hosts under `reachable` and the method under `also`."
+                .to_owned(),
+        ),
+        Code::LockFileReadonly => (
+            Owner::Repository,
+            format!("Run `{program} init` once without `-lockfile=readonly`, and commit the lock file."),
+        ),
+        Code::EngineVersionRefused => (
+            Owner::Repository,
+            format!("Change the version constraint, or use an image with another {}.", program.title()),
+        ),
+        Code::LockFileInvalid => (
+            Owner::Repository,
+            format!(
+                "Correct the lock file, or remove it and run `{program} providers lock -platform={platform}` where \
+                 there is network; then commit it."
+            ),
+        ),
+        Code::InitArgumentsInvalid => (
+            Owner::Administrator,
+            "Correct the arguments of `init`, or TF_CLI_ARGS and TF_CLI_ARGS_init in the stack's environment.".to_owned(),
+        ),
+        Code::StateInvalid if failure.summary.contains("TF_WORKSPACE") => (
+            Owner::Administrator,
+            "Unset TF_WORKSPACE in the stack's environment, or name a workspace there: letters, digits and any of \
+             `-_.~$&+:=@`."
+                .to_owned(),
+        ),
+        Code::StateInvalid if failure.step == Step::Backend => (
+            Owner::Repository,
+            "Remove what an earlier `init` left in the data directory (usually `.terraform`), also from the repository, \
+             or add `-reconfigure` to the arguments of `init`; `-migrate-state` copies states from one backend to the \
+             other."
+                .to_owned(),
+        ),
+        Code::StateInvalid => (
+            Owner::Administrator,
+            format!(
+                "Look at the state where it can be reached, `{program} state pull`, and mend it or restore an earlier \
+                 version before the run."
+            ),
+        ),
+        Code::ConstraintInvalid => (
+            Owner::Repository,
+            "Write a constraint such as `~> 1.2` or `>= 1.2, < 2.0` there, and commit it.".to_owned(),
+        ),
+        Code::ProviderAddressInvalid => (
+            Owner::Repository,
+            "Name the provider by `source = \"NAMESPACE/TYPE\"` or `\"HOST/NAMESPACE/TYPE\"` in `required_providers`."
+                .to_owned(),
+        ),
+        Code::PackageCacheConflict => (
+            Owner::Administrator,
+            "Unset TF_PLUGIN_CACHE_DIR for this stack: with a mirror on disk the cache saves nothing. Else remove what \
+             stands in the cache for this provider."
+                .to_owned(),
+        ),
+        Code::PluginCacheBesideMirror => {
+            (Owner::Administrator, "Unset TF_PLUGIN_CACHE_DIR for this stack.".to_owned())
+        }
+        Code::PackagePlanted => (
+            Owner::Repository,
+            "Remove what stands below the data directory, also from the repository: `rm -rf .terraform/providers`"
+                .to_owned(),
+        ),
+        Code::CliConfigMethodDropped => (
+            Owner::Administrator,
+            "Correct the installation method; `airtight render cli-config` writes a file that both engines take.".to_owned(),
+        ),
+        Code::ConfigurationInvalid | Code::ModuleInvalid => (
+            Owner::Repository,
+            format!("Correct the configuration; `{program} validate` says the same without a run."),
+        ),
+        code => (Owner::Repository, format!("Read what it takes: `airtight explain {code}`")),
+    }
+}
+
+/// The mirrors that cannot be searched, as configured.
+fn unsearchable(facts: &Facts) -> Vec<&Utf8PathBuf> {
+    let mirrors = facts.sources.mirrors().into_iter().filter(|mirror| mirror.error.is_some());
+    mirrors.map(|mirror| &mirror.path).collect()
+}
+
+fn only_state(prediction: &Prediction, failure: &Failure) -> bool {
+    let mut origins = failure.providers.iter().flat_map(|address| origins(prediction, address)).peekable();
+    origins.peek().is_some() && origins.all(|origin| matches!(origin, Origin::State { .. }))
+}
+
+fn only_in_state(facts: &Facts, prediction: &Prediction, failure: &Failure) -> String {
+    /// Resources are named up to this number.
+    const SHOWN: usize = 5;
+    let (program, platform) = (facts.engine.name, &facts.platform);
+    let declarations = failure.providers.iter().map(|address| {
+        let name = address.provider_type().replace('.', "-");
+        format!("`{name} = {{ source = \"{}\" }}`", address.for_display(program))
+    });
+    let resources = failure.providers.iter().flat_map(|address| origins(prediction, address));
+    let resources = resources.filter_map(|origin| match origin {
+        Origin::State { resource } => Some(format!("`{resource}`")),
+        _ => None,
+    });
+    let mut resources = resources.collect::<Vec<_>>();
+    if resources.len() > SHOWN {
+        let more = resources.len() - SHOWN;
+        resources.truncate(SHOWN);
+        resources.push(plural(more, "more resource"));
+    }
+    format!(
+        "Only the state needs it, for {}. Declare it in `required_providers` ({}), then, where there is network, run \
+         `{program} providers lock -platform={platform}` and `{program} providers mirror -platform={platform} DIR`, and \
+         add DIR to the image's mirror; or remove the resources from the state.",
+        resources.join(", "),
+        declarations.collect::<Vec<_>>().join(", ")
+    )
+}
+
+fn missing_provider(facts: &Facts, failure: &Failure) -> String {
+    let (program, platform) = (facts.engine.name, &facts.platform);
+    let other = match program {
+        EngineName::Tofu => EngineName::Terraform,
+        EngineName::Terraform => EngineName::Tofu,
+    }
+    .default_registry_host();
+    let mirrors = facts.sources.mirrors();
+    let has = |address: &ProviderAddress| {
+        mirrors.iter().any(|mirror| mirror.packages.iter().any(|package| package.id.address == *address))
+    };
+    let elsewhere = failure.providers.iter().map(|address| address.on_host(other)).find(has);
+    let hint = elsewhere.map_or_else(String::new, |address| {
+        format!(
+            " The mirror has it under `{other}`, which {} does not look at for this source address; `source = \
+             \"{address}\"` asks for that one.",
+            program.title()
+        )
+    });
+    format!(
+        "Where there is network, run `{program} providers mirror -platform={platform} DIR` in this root module, and \
+         add DIR to the image's mirror.{hint}"
+    )
+}

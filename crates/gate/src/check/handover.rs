@@ -1,0 +1,98 @@
+//! What was proven at `init` against what is here now, in another container and perhaps another image.
+
+use std::collections::BTreeMap;
+
+use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_hcl::Place;
+
+/// One side of the comparison: what was, or what is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leg {
+    /// `tofu 1.12.6`.
+    pub engine: String,
+    pub platform: String,
+    /// The digest of sealed mirrors; null where one is not sealed.
+    pub mirror: Option<String>,
+    /// By address.
+    pub providers: BTreeMap<String, LegProvider>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LegProvider {
+    pub version: String,
+    /// Empty where it could not be computed, which is a finding of its own.
+    pub h1: String,
+    pub path: String,
+    pub modified: i64,
+}
+
+/// Compares the leg of `init` with this one; `place` is the handover's file.
+pub fn check(before: &Leg, now: &Leg, place: &Place) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if before.engine != now.engine || before.platform != now.platform {
+        findings.push(
+            Finding::new(
+                Code::HandoverEngineDiffers,
+                Severity::Error,
+                Owner::Image,
+                format!(
+                    "`init` ran with {} ({}), this is {} ({})",
+                    before.engine, before.platform, now.engine, now.platform
+                ),
+            )
+            .detail("What was approved was planned by another engine. The runner image changed while the run waited.")
+            .help("Pin the runner image by digest, and trigger the run again.")
+            .at(place.clone(), ""),
+        );
+    }
+    let addresses = before.providers.keys().chain(now.providers.keys()).collect::<std::collections::BTreeSet<_>>();
+    for address in addresses {
+        let difference = match (before.providers.get(address), now.providers.get(address)) {
+            (Some(before), Some(now)) if before.version == now.version && before.h1 == now.h1 => continue,
+            (Some(before), Some(now)) => format!(
+                "`{address}` was {} ({}) at `init` and is {} ({}) now",
+                before.version, before.h1, now.version, now.h1
+            ),
+            (Some(before), None) => format!("`{address}` {} ({}) of `init` is not here now", before.version, before.h1),
+            (None, Some(now)) => format!("`{address}` {} ({}) was not there at `init`", now.version, now.h1),
+            (None, None) => continue,
+        };
+        findings.push(
+            Finding::new(Code::HandoverPackageDiffers, Severity::Error, Owner::Image, difference)
+                .detail(
+                    "What was approved was planned with other packages. The image or the lock file changed in between.",
+                )
+                .help("Pin the runner image by digest, and trigger the run again.")
+                .at(place.clone(), ""),
+        );
+    }
+    let is_resealed = before.mirror.is_some() && now.mirror.is_some() && before.mirror != now.mirror;
+    let moved = before.providers.iter().any(|(address, before)| {
+        now.providers.get(address).is_some_and(|now| (&before.path, before.modified) != (&now.path, now.modified))
+    });
+    if findings.is_empty() && (moved || is_resealed) {
+        findings.push(
+            Finding::new(
+                Code::HandoverImageDiffers,
+                Severity::Note,
+                Owner::Image,
+                "the mirror is another one than at `init`, with the same packages",
+            )
+            .detail("Images are rebuilt while runs wait for approval; every package is what was proven.")
+            .at(place.clone(), ""),
+        );
+    }
+    findings
+}
+
+/// Nothing was handed over: a task, a destroy, a skipped `init`. Everything is proven anew, so this is only told.
+pub fn missing(place: Place, why: &str) -> Finding {
+    Finding::new(
+        Code::HandoverMissing,
+        Severity::Note,
+        Owner::Administrator,
+        format!("nothing tells what `init` proved in this run: {why}"),
+    )
+    .detail("Usual for tasks, for a destroy and for a skipped `init`. What is installed was proven again here.")
+    .at(place, "")
+}

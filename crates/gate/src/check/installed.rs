@@ -1,0 +1,249 @@
+//! Nothing planted runs: what stands under the data directory's `providers` is a link into the mirror, or equals the
+//! package that the mirror has.
+//!
+//! A repository can commit `.terraform/providers`, and an engine uses what stands there when it matches any locked
+//! hash, the attacker's included.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8Path;
+
+use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_hcl::Place;
+use airtight_provider::installed::{Installed, InstalledEntry, InstalledKind};
+use airtight_provider::lock_file::{LockFile, ProviderLock};
+use airtight_provider::mirror::{Mirror, MirrorPackage};
+use airtight_provider::{DigestKind, DigestRequest, Digests};
+use airtight_provider::{Hash, HashScheme, Layout, PackageId, Platform, ProviderAddress};
+
+/// The package that the engine takes for an identity: the first mirror that has it, there the first of equal ones.
+pub fn package_for<'a>(mirrors: &'a [&'a Mirror], id: &PackageId) -> Option<&'a MirrorPackage> {
+    mirrors.iter().find_map(|mirror| mirror.packages.iter().find(|package| package.id == *id))
+}
+
+/// Whether an installed entry is a link to the very directory of the mirror.
+fn is_link_to(entry: &InstalledEntry, package: &MirrorPackage) -> bool {
+    match &entry.kind {
+        // A platform directory of the mirror may itself be a link; the engine links to it, not to where it leads.
+        InstalledKind::Link { target, resolved: Some(resolved) } => {
+            package.layout == Layout::Unpacked && (*target == package.path || *resolved == package.path)
+        }
+        _ => false,
+    }
+}
+
+/// The hashes that [`check`] needs: of copies and of the packages that they should equal. Links need none.
+pub fn wanted_digests(installed: &Installed, mirrors: &[&Mirror]) -> Vec<DigestRequest> {
+    let mut wanted = Vec::new();
+    for entry in &installed.entries {
+        let Some(package) = package_for(mirrors, &entry.id) else { continue };
+        if !is_link_to(entry, package) && can_be_hashed(entry) {
+            wanted.push(contents(&entry.path, Layout::Unpacked));
+            wanted.push(contents(&package.path, package.layout));
+        }
+    }
+    wanted
+}
+
+fn can_be_hashed(entry: &InstalledEntry) -> bool {
+    match &entry.kind {
+        InstalledKind::Directory => true,
+        InstalledKind::Link { resolved, .. } => resolved.is_some(),
+        InstalledKind::Other => false,
+    }
+}
+
+/// The `h1:` of what a package holds once it is installed, however it is stored.
+pub fn contents(path: &Utf8Path, layout: Layout) -> DigestRequest {
+    let kind = match layout {
+        Layout::Packed => DigestKind::Extracted { over: None },
+        Layout::Unpacked => DigestKind::H1,
+    };
+    DigestRequest { path: path.to_owned(), layout, kind }
+}
+
+/// One `package-planted` for each entry that is neither a link into the mirror nor equal to its package.
+pub fn check(installed: &Installed, mirrors: &[&Mirror], digests: &Digests) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for path in &installed.strange {
+        findings.push(planted(path, "it stands where an engine installs nothing"));
+    }
+    for entry in &installed.entries {
+        if let Some(why) = why_planted(entry, mirrors, digests) {
+            findings.push(planted(&entry.path, &why));
+        }
+    }
+    findings
+}
+
+fn why_planted(entry: &InstalledEntry, mirrors: &[&Mirror], digests: &Digests) -> Option<String> {
+    let Some(package) = package_for(mirrors, &entry.id) else {
+        return Some(format!("the mirror has no package of {}", entry.id));
+    };
+    if is_link_to(entry, package) {
+        return None;
+    }
+    match &entry.kind {
+        InstalledKind::Other => return Some("it is neither a directory nor a link to one".to_owned()),
+        InstalledKind::Link { target, resolved: None } => {
+            return Some(format!("it is a link to `{target}`, which is not there"));
+        }
+        _ => {}
+    }
+    let ours = digests.get(&contents(&entry.path, Layout::Unpacked));
+    let mirrored = digests.get(&contents(&package.path, package.layout));
+    match (ours, mirrored) {
+        (Some(Ok(ours)), Some(Ok(mirrored))) if ours == mirrored => None,
+        (Some(Ok(ours)), Some(Ok(mirrored))) => {
+            Some(format!("its contents are {ours}, those of the mirror's `{}` are {mirrored}", package.path))
+        }
+        (Some(Err(reason)), _) => Some(format!("it cannot be hashed: {reason}")),
+        (_, Some(Err(reason))) => Some(format!("the mirror's `{}` cannot be hashed: {reason}", package.path)),
+        _ => Some("it was not compared with the mirror".to_owned()),
+    }
+}
+
+fn planted(path: &Utf8Path, why: &str) -> Finding {
+    Finding::new(
+        Code::PackagePlanted,
+        Severity::Error,
+        Owner::Repository,
+        format!("this installed provider does not come from the mirror: {why}"),
+    )
+    .detail(
+        "The engine would run what stands here when it matches any hash of the lock file, the one of whoever put it here \
+         included.",
+    )
+    .help(
+        "Remove the data directory's `providers` (usually `.terraform/providers`), also from the repository, and run \
+         `init` again.",
+    )
+    .at(Place::file(path), "")
+}
+
+/// Whether a locked hash proves a package, by the engines' rules for its layout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    By(Hash),
+    /// No hash that says anything about this layout.
+    NoUsableHash,
+    Mismatch,
+    /// It could not be computed; the text is the reason.
+    Unreadable(String),
+}
+
+/// Hashes that [`prove`] needs.
+pub fn proof_digests(lock: &ProviderLock, package: &MirrorPackage) -> Vec<DigestRequest> {
+    let has = |scheme: &HashScheme| lock.hashes.iter().any(|hash| hash.scheme() == *scheme);
+    let h1 = has(&HashScheme::H1).then_some(DigestKind::H1);
+    let zh = (package.layout == Layout::Packed && has(&HashScheme::Zh)).then_some(DigestKind::Zh);
+    // The archive's own hash is far cheaper than that of its contents.
+    zh.into_iter()
+        .chain(h1)
+        .map(|kind| DigestRequest { path: package.path.clone(), layout: package.layout, kind })
+        .collect()
+}
+
+/// The first locked hash that the package matches.
+pub fn prove(lock: &ProviderLock, package: &MirrorPackage, digests: &Digests) -> Proof {
+    let mut result = Proof::NoUsableHash;
+    for request in proof_digests(lock, package) {
+        match digests.get(&request) {
+            Some(Ok(hash)) if lock.hashes.contains(hash) => return Proof::By(hash.clone()),
+            Some(Ok(_)) => result = Proof::Mismatch,
+            Some(Err(reason)) => result = Proof::Unreadable(reason.clone()),
+            None => result = Proof::Unreadable("it was not read".to_owned()),
+        }
+    }
+    result
+}
+
+/// What every later command will use, judged by the lock file as it was before `init`: each entry of the lock file as
+/// it is now must be installed, and proven by what was locked then. `resources` names what of the state needs a provider,
+/// where that is known.
+pub fn check_locked(
+    now: &LockFile,
+    before: &LockFile,
+    installed: &Installed,
+    mirrors: &[&Mirror],
+    digests: &Digests,
+    platform: &Platform,
+    resources: &BTreeMap<ProviderAddress, Vec<String>>,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for lock in &now.locks {
+        let id = PackageId { address: lock.address.clone(), version: lock.version.clone(), platform: platform.clone() };
+        if !installed.entries.iter().any(|entry| entry.id == id) {
+            findings.push(not_installed(lock, &id));
+            continue;
+        }
+        // Without a package in the mirror it is planted, which is said already.
+        let Some(package) = package_for(mirrors, &id) else { continue };
+        let proof = match before.lock_for(&lock.address) {
+            Some(earlier) if earlier.version == lock.version => prove(earlier, package, digests),
+            _ => Proof::NoUsableHash,
+        };
+        let Some(mut finding) = unproven(lock, before, package, &proof) else { continue };
+        if let Some(resources) = resources.get(&lock.address) {
+            let shown = resources.iter().take(8).map(|resource| format!("`{resource}`")).collect::<Vec<_>>().join(", ");
+            finding.detail.push_str(&format!(" The state needs it for {shown}."));
+        }
+        findings.push(finding);
+    }
+    findings
+}
+
+fn not_installed(lock: &ProviderLock, id: &PackageId) -> Finding {
+    Finding::new(
+        Code::PackageNotInstalled,
+        Severity::Error,
+        Owner::Administrator,
+        format!("{id} is locked and not installed"),
+    )
+    .detail("The engine would stop: there is no package for it cached in the data directory's `providers`.")
+    .help("Let `init` run in this run, before this phase.")
+    .at(lock.place.clone(), "locked here")
+}
+
+fn unproven(lock: &ProviderLock, before: &LockFile, package: &MirrorPackage, proof: &Proof) -> Option<Finding> {
+    let path = &package.path;
+    let finding = match proof {
+        Proof::By(_) => return None,
+        Proof::NoUsableHash if before.lock_for(&lock.address).is_none() => Finding::new(
+            Code::ProviderNotLocked,
+            Severity::Error,
+            Owner::Repository,
+            format!("`{}` was installed, and the lock file of the repository does not name it", lock.address),
+        )
+        .detail(
+            "`init` found that the configuration or the state needs it, and took it from the mirror without any proof.",
+        ),
+        Proof::NoUsableHash => Finding::new(
+            Code::ProviderNotLocked,
+            Severity::Error,
+            Owner::Repository,
+            format!("`{}` is installed, and no hash of the repository's lock file can prove it", lock.address),
+        )
+        .detail(format!("The package `{path}` is {}; a `zh:` hash proves only an archive.", package.layout.as_str())),
+        Proof::Mismatch => Finding::new(
+            Code::PackageMismatch,
+            Severity::Error,
+            Owner::Image,
+            format!("`{path}` matches none of the hashes that the lock file holds for `{}`", lock.address),
+        ),
+        Proof::Unreadable(reason) => Finding::new(
+            Code::PackageUnreadable,
+            Severity::Error,
+            Owner::Image,
+            format!("`{path}` cannot be read: {reason}"),
+        ),
+    };
+    Some(
+        finding
+            .help(
+                "Where there is network, add the provider to `required_providers`, run `providers lock` for the \
+                 runner's platform, and commit the lock file; rebuild the mirror where a package differs.",
+            )
+            .at(lock.place.clone(), ""),
+    )
+}

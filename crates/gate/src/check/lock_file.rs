@@ -1,0 +1,76 @@
+//! The lock file against what is required.
+
+use airtight_engine::configuration::Module;
+use airtight_engine::predict::{Facts, Prediction, ProviderPrediction};
+use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_hcl::Problem;
+use airtight_provider::lock_file::LockFile;
+
+/// Entries that nothing requires, and what is not read of the file.
+pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let is_unused = |provider: &&ProviderPrediction| !provider.requirement.is_needed && is_read_fully(facts);
+    for provider in prediction.providers.iter().filter(is_unused) {
+        let Some(lock) = facts.lock.lock_for(&provider.requirement.address) else { continue };
+        // With `-lockfile=readonly` the engine fails on it, which the prediction says.
+        if facts.init.lockfile_readonly {
+            continue;
+        }
+        let unseen = facts.state.unseen.is_some();
+        let finding = Finding::new(
+            Code::LockEntryUnused,
+            Severity::Warning,
+            Owner::Repository,
+            format!("nothing requires `{}`", lock.address),
+        );
+        findings.push(
+            finding
+                .detail(if unseen {
+                    "Neither the configuration nor what is seen of the state needs it; `init` would remove the entry \
+                     unless the state behind the backend does."
+                } else {
+                    "`init` would remove the entry from the lock file."
+                })
+                .help(format!("Run `{} init` where there is network, and commit the lock file.", facts.engine.name))
+                .at(lock.place.clone(), ""),
+        );
+    }
+    for warning in &facts.lock.warnings {
+        findings.push(
+            Finding::new(Code::LockFileInvalid, Severity::Warning, Owner::Repository, warning.summary.clone())
+                .detail(warning.detail.clone())
+                .at(warning.place.clone(), ""),
+        );
+    }
+    findings.extend(not_understood(&facts.lock));
+    findings
+}
+
+/// Whether everything that could require a provider was read.
+fn is_read_fully(facts: &Facts) -> bool {
+    let root = &facts.configuration.root;
+    let children = facts.configuration.children.values();
+    let is_read = |module: &Module| module.errors.is_empty() && module.not_understood.is_empty();
+    let tests = &facts.configuration.tests;
+    is_read(root)
+        && !root.files.is_empty()
+        && tests.errors.is_empty()
+        && tests.not_understood.is_empty()
+        && children.map(|child| child.module.as_ref()).all(|module| module.is_some_and(is_read))
+}
+
+/// What is not read of a lock file proves nothing, so it refuses although the engine may go on.
+pub fn not_understood(lock: &LockFile) -> Vec<Finding> {
+    let finding = |problem: &Problem| {
+        Finding::new(
+            Code::LockFileInvalid,
+            Severity::Error,
+            Owner::Repository,
+            format!("this lock file cannot prove anything here: {}", problem.summary),
+        )
+        .detail(problem.detail.clone())
+        .help("Let `init` or `providers lock` of the engine write the lock file, and commit it as they leave it.")
+        .at(problem.place.clone(), "")
+    };
+    lock.not_understood.iter().map(finding).collect()
+}

@@ -1,0 +1,54 @@
+//! Reports what the engine only ignores: an entry of a mirror that it skips without a word.
+
+use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_hcl::Place;
+use airtight_provider::mirror::{Ignored, Mirror};
+
+/// One warning for each ignored entry: what it takes to be seen.
+pub fn check(mirror: &Mirror) -> Vec<Finding> {
+    mirror
+        .ignored
+        .iter()
+        .map(|entry| {
+            let (why, help) = words(&entry.why);
+            let (code, subject) = match entry.why {
+                Ignored::MirrorIsNoDirectory => (Code::MirrorMissing, "mirror"),
+                _ => (Code::MirrorEntryIgnored, "entry"),
+            };
+            let summary = format!("the engine does not see this {subject}: {why}");
+            Finding::new(code, Severity::Warning, Owner::Image, summary).help(help).at(Place::file(&entry.path), "")
+        })
+        .collect()
+}
+
+fn words(why: &Ignored) -> (String, String) {
+    match why {
+        Ignored::InvalidName { level, reason } => (
+            format!("its name is no {level}: {reason}"),
+            format!("Name the directory as the {level} of a provider address."),
+        ),
+        Ignored::SymbolicLink => (
+            "it is a symbolic link above the platform directory".to_owned(),
+            "Link the mirror's base or the platform directory instead, or copy.".to_owned(),
+        ),
+        Ignored::ArchiveName(reason) => (
+            format!("its name is not that of a package archive: {reason}"),
+            "Name it `terraform-provider-TYPE_VERSION_OS_ARCH.zip`, the version without `v`.".to_owned(),
+        ),
+        Ignored::DirectoryName(reason) => (
+            format!("its name is no version or platform: {reason}"),
+            "Name version directories like `1.2.3`, platform directories like `linux_amd64`.".to_owned(),
+        ),
+        Ignored::Misplaced => (
+            "nothing counts at this depth".to_owned(),
+            "Put archives into HOST/NAMESPACE/TYPE/, directories at HOST/NAMESPACE/TYPE/VERSION/OS_ARCH/.".to_owned(),
+        ),
+        Ignored::MirrorIsNoDirectory => (
+            "it is no directory, or a link that leads nowhere".to_owned(),
+            "Put the mirror's directory there, or name the right one by --mirror.".to_owned(),
+        ),
+        Ignored::Unreadable(reason) => {
+            (reason.clone(), "Make it readable for the run's user, or remove it.".to_owned())
+        }
+    }
+}

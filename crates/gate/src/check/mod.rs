@@ -1,0 +1,20 @@
+//! Our rules, one file each: facts and a prediction in, findings out. Pure.
+//!
+//! A prediction says what the engine will do; a verdict is ours, and stricter: what an engine would let pass
+//! unverified, we refuse.
+
+pub mod cli_config;
+pub mod executables;
+pub mod failures;
+pub mod handover;
+pub mod installed;
+pub mod lock_file;
+pub mod mirror_entries;
+pub mod proof;
+pub mod readonly;
+pub mod rules;
+pub mod surroundings;
+pub mod unseen;
+pub mod verdict;
+
+pub use verdict::{Cleared, Verdict};

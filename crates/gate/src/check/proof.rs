@@ -1,0 +1,118 @@
+//! Every provider that `init` would install is proven by a hash of the lock file: stricter than the engines.
+
+use airtight_engine::predict::{Facts, Origin, Prediction, ProviderPrediction, Status};
+use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_hcl::Place;
+use airtight_provider::lock_file::ProviderLock;
+use airtight_provider::{EngineName, Hash, HashScheme, Layout};
+
+/// One error for each selected provider that nothing proves. A mismatch is a predicted failure, and said there; a lock
+/// file that cannot be read is an error by itself.
+pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
+    let is_lock_read = facts.lock.not_understood.is_empty() && facts.lock.errors.is_empty();
+    let unproven: Vec<_> = prediction
+        .providers
+        .iter()
+        .filter(|provider| provider.requirement.is_needed && provider.status == Status::Unproven)
+        .filter(|provider| is_lock_read || facts.lock.lock_for(&provider.requirement.address).is_some())
+        .collect();
+    unproven.iter().map(|provider| finding(facts, provider, unproven.len() > 1)).collect()
+}
+
+/// `is_one_of_many`: one command for all of them mends it.
+fn finding(facts: &Facts, provider: &ProviderPrediction, is_one_of_many: bool) -> Finding {
+    let address = &provider.requirement.address;
+    let selected = provider.selected.as_ref();
+    let package = selected.and_then(|selected| selected.package.as_ref());
+    let package = package.map_or_else(|| "its package".to_owned(), |package| format!("`{}`", package.path));
+    let lock =
+        facts.lock.lock_for(address).filter(|lock| selected.is_none_or(|selected| selected.id.version == lock.version));
+    let predecessor = (facts.engine.name == EngineName::Tofu)
+        .then(|| facts.lock.lock_for(&address.on_host(EngineName::Terraform.default_registry_host())))
+        .flatten();
+    let finding = match (lock, predecessor) {
+        (Some(lock), _) => without_usable_hash(lock, provider, &package),
+        (None, Some(predecessor)) => from_predecessor(provider, predecessor),
+        (None, None) => without_entry(facts, provider, &package),
+    };
+    let place = lock.map(|lock| lock.place.clone()).or_else(|| required_at(provider));
+    let finding = match place {
+        Some(place) if finding.places.is_empty() => finding.at(place, ""),
+        _ => finding,
+    };
+    finding.help(lock_command(facts, provider, is_one_of_many))
+}
+
+fn required_at(provider: &ProviderPrediction) -> Option<Place> {
+    provider.requirement.origins.iter().find_map(|origin| match origin {
+        Origin::Configuration { place, .. } | Origin::Lock { place } | Origin::Test { place } => Some(place.clone()),
+        Origin::State { .. } => None,
+    })
+}
+
+fn without_usable_hash(lock: &ProviderLock, provider: &ProviderPrediction, package: &str) -> Finding {
+    let selected = provider.selected.as_ref().and_then(|selected| selected.package.as_ref());
+    let layout = selected.map_or(Layout::Unpacked, |package| package.layout);
+    let only_zh = lock.hashes.iter().any(|hash| hash.scheme() == HashScheme::Zh);
+    let detail = if only_zh && layout == Layout::Unpacked {
+        format!(
+            "{package} is unpacked, and the lock file holds only `zh:` hashes, which prove archives. The engine would \
+             install it without any check, whatever stands there, and write its hash into the lock file."
+        )
+    } else if lock.hashes.iter().any(Hash::is_preferred) {
+        format!("None of the locked hashes says anything about {package}, which is {}.", layout.as_str())
+    } else {
+        format!("The lock file holds no hash that the engine knows, so it would install {package} without any check.")
+    };
+    Finding::new(
+        Code::ProviderNotLocked,
+        Severity::Error,
+        Owner::Repository,
+        format!("`{}` {} is locked without a hash that can prove its package", lock.address, lock.version),
+    )
+    .detail(detail)
+    .at(lock.hashes_place.clone().unwrap_or_else(|| lock.place.clone()), "no usable hash here")
+}
+
+fn from_predecessor(provider: &ProviderPrediction, predecessor: &ProviderLock) -> Finding {
+    let address = &provider.requirement.address;
+    Finding::new(
+        Code::LockEntryPredecessor,
+        Severity::Error,
+        Owner::Repository,
+        format!("`{address}` is locked only as `{}`, whose hashes do not count", predecessor.address),
+    )
+    .detail(
+        "The two registries' packages are not the same bytes. OpenTofu takes at most the version from such an entry, \
+         drops its hashes and would install the package without any check.",
+    )
+    .at(predecessor.place.clone(), "written by Terraform")
+}
+
+fn without_entry(facts: &Facts, provider: &ProviderPrediction, package: &str) -> Finding {
+    let address = &provider.requirement.address;
+    let why = if facts.lock.exists { "the lock file does not name it" } else { "there is no lock file" };
+    let version = provider.selected.as_ref().map(|selected| format!(" {}", selected.id.version)).unwrap_or_default();
+    Finding::new(
+        Code::ProviderNotLocked,
+        Severity::Error,
+        Owner::Repository,
+        format!("`{address}`{version} would be installed without proof: {why}"),
+    )
+    .detail(format!("The engine would take {package} as it is and write its hash into the lock file."))
+}
+
+fn lock_command(facts: &Facts, provider: &ProviderPrediction, is_one_of_many: bool) -> String {
+    let program = facts.engine.name;
+    let only_state = !provider.requirement.origins.is_empty()
+        && provider.requirement.origins.iter().all(|origin| matches!(origin, Origin::State { .. }));
+    let first =
+        if only_state { "Only the state needs it: declare it in `required_providers`. Then, where" } else { "Where" };
+    let address = provider.requirement.address.for_display(program);
+    let address = if is_one_of_many { String::new() } else { format!(" {address}") };
+    format!(
+        "{first} there is network, run `{program} providers lock -platform={}{address}` in this root module, and commit \
+         `.terraform.lock.hcl`. Do not use `-fs-mirror`: it accepts whatever the mirror holds.",
+        facts.platform
+    )
+}

@@ -1,0 +1,44 @@
+//! A lock file that stays as it is although what `init` installs needs a hash more.
+
+use airtight_engine::predict::{Facts, Prediction};
+use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_provider::HashScheme;
+
+/// One error for each provider that `init` installs with no more than a warning, and that the next command refuses:
+/// an installed package is a directory, which only a locked `h1:` can match.
+///
+/// Source: OpenTofu `internal/command/meta_providers.go` `providerFactories`.
+pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
+    if !prediction.withholds_lock_changes {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    for provider in &prediction.providers {
+        let address = &provider.requirement.address;
+        let (Some(h1), Some(lock)) = (&provider.h1, facts.lock.lock_for(address)) else { continue };
+        let is_checked = lock.hashes.iter().any(airtight_provider::Hash::is_preferred);
+        if !is_checked || lock.hashes.contains(h1) {
+            continue;
+        }
+        let holds_h1 = lock.hashes.iter().any(|hash| hash.scheme() == HashScheme::H1);
+        let held = if holds_h1 { "no `h1:` hash of this package" } else { "no `h1:` hash" };
+        findings.push(
+            Finding::new(
+                Code::LockFileReadonly,
+                Severity::Error,
+                Owner::Repository,
+                format!("`{address}` {} is locked with {held}, and `-lockfile=readonly` keeps it out", lock.version),
+            )
+            .detail(
+                "`init` would succeed with the warning `Provider lock file not updated`, and the next command would \
+                 fail: the installed package does not match any of the checksums recorded in the lock file.",
+            )
+            .help(
+                "Add the hash with `airtight lock complete` or, where there is network, with the engine's `providers \
+                 lock`, and commit the lock file.",
+            )
+            .at(lock.hashes_place.clone().unwrap_or_else(|| lock.place.clone()), format!("`{h1}` is not here")),
+        );
+    }
+    findings
+}

@@ -1,0 +1,133 @@
+//! The settings' rules, applied to findings; and what the settings themselves give rise to.
+
+use crate::settings::{Effective, Level, Rule};
+use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_hcl::Place;
+
+/// Applies each rule to the findings with its code. `today` is `YYYY-MM-DD`.
+///
+/// A rule that has expired, or that lowers something and matched nothing, is told by `rule-unmatched`, so that
+/// exceptions do not outlive their reason.
+pub fn apply(settings: &Effective, findings: &mut Vec<Finding>, today: &str) {
+    let mut told = Vec::new();
+    for (code, effective) in &settings.rules {
+        if let Some((rule, from)) = &effective.rule {
+            if is_expired(rule, today) {
+                told.push(unmatched(*code, rule, from, "has expired"));
+            } else {
+                let matched = set(findings, *code, rule);
+                if !matched && rule.level != Level::Deny {
+                    told.push(unmatched(*code, rule, from, "matched no finding here"));
+                }
+            }
+        }
+        if let Some((rule, _)) = effective.at_least.as_ref().filter(|(rule, _)| !is_expired(rule, today)) {
+            for finding in findings.iter_mut().filter(|finding| finding.code == *code) {
+                // `Severity` is ordered strongest first.
+                finding.severity = finding.severity.min(rule.level.severity());
+            }
+        }
+    }
+    findings.append(&mut told);
+}
+
+fn is_expired(rule: &Rule, today: &str) -> bool {
+    rule.until.as_deref().is_some_and(|until| until < today)
+}
+
+fn set(findings: &mut [Finding], code: Code, rule: &Rule) -> bool {
+    let mut matched = false;
+    for finding in findings.iter_mut().filter(|finding| finding.code == code) {
+        finding.severity = rule.level.severity();
+        matched = true;
+        if let Some(reason) = &rule.reason {
+            let space = if finding.detail.is_empty() { "" } else { " " };
+            finding.detail.push_str(&format!("{space}The settings say `{}`: {reason}.", rule.level.as_str()));
+        }
+    }
+    matched
+}
+
+fn unmatched(code: Code, rule: &Rule, from: &str, why: &str) -> Finding {
+    Finding::new(
+        Code::RuleUnmatched,
+        Severity::Note,
+        Owner::Image,
+        format!("the rule `{code}: {}` {why}", rule.level.as_str()),
+    )
+    .help("Remove the rule, or give it a later `until`.")
+    .at(Place::file(from), "")
+}
+
+/// One warning for each value that a weaker rank wanted and did not get.
+pub fn refused(settings: &Effective) -> Vec<Finding> {
+    settings
+        .refused
+        .iter()
+        .map(|refused| {
+            Finding::new(
+                Code::SettingRefused,
+                Severity::Warning,
+                Owner::Administrator,
+                format!("{} cannot set `{}`", refused.from, refused.key),
+            )
+            .detail(format!("It wanted {}. What counts: {}.", refused.offered, refused.kept))
+            .help(format!("Remove `{}` from {}, or change it in the image.", refused.key, refused.from))
+            .at(Place::file(&refused.from), "")
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::EffectiveRule;
+
+    fn settings(code: Code, rule: Option<Rule>, at_least: Option<Rule>) -> Effective {
+        let named = |rule: Option<Rule>| rule.map(|rule| (rule, "settings.yml".to_owned()));
+        let rule = EffectiveRule { rule: named(rule), at_least: named(at_least) };
+        Effective { rules: [(code, rule)].into(), ..Effective::default() }
+    }
+
+    fn rule(level: Level, until: Option<&str>) -> Rule {
+        Rule { level, reason: Some("agreed".to_owned()), until: until.map(str::to_owned) }
+    }
+
+    fn severities(settings: &Effective) -> Vec<(Code, Severity)> {
+        let mut findings = vec![Finding::new(Code::LockEntryUnused, Severity::Warning, Owner::Repository, "x")];
+        apply(settings, &mut findings, "2026-06-15");
+        findings.iter().map(|finding| (finding.code, finding.severity)).collect()
+    }
+
+    #[test]
+    fn a_rule_sets_the_severity_until_its_day_is_over() {
+        let code = Code::LockEntryUnused;
+        for (until, expected) in [(None, Severity::Note), (Some("2026-06-15"), Severity::Note)] {
+            assert_eq!(severities(&settings(code, Some(rule(Level::Allow, until)), None)), [(code, expected)]);
+        }
+        assert_eq!(
+            severities(&settings(code, Some(rule(Level::Allow, Some("2026-06-14"))), None)),
+            [(code, Severity::Warning), (Code::RuleUnmatched, Severity::Note)]
+        );
+    }
+
+    #[test]
+    fn a_lowering_rule_that_matches_nothing_is_told() {
+        let unmatched = settings(Code::PackageMismatch, Some(rule(Level::Allow, None)), None);
+        assert_eq!(
+            severities(&unmatched),
+            [(Code::LockEntryUnused, Severity::Warning), (Code::RuleUnmatched, Severity::Note)]
+        );
+        let denied = settings(Code::PackageMismatch, Some(rule(Level::Deny, None)), None);
+        assert_eq!(severities(&denied), [(Code::LockEntryUnused, Severity::Warning)]);
+    }
+
+    #[test]
+    fn a_repository_raises_above_what_the_image_allows() {
+        let code = Code::LockEntryUnused;
+        let raised = settings(code, Some(rule(Level::Allow, None)), Some(rule(Level::Deny, None)));
+        assert_eq!(severities(&raised), [(code, Severity::Error)]);
+        let not_lowered = settings(code, Some(rule(Level::Deny, None)), Some(rule(Level::Warn, None)));
+        assert_eq!(severities(&not_lowered), [(code, Severity::Error)]);
+    }
+}

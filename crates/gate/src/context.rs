@@ -1,0 +1,39 @@
+//! What every gate needs: who asks, where, with which settings and which engine.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::runtime_directory::{RuntimeDirectory, RuntimeDirectoryError};
+use crate::settings::Effective;
+use airtight_engine::environment::Environment;
+use airtight_provider::digest::Progress;
+use airtight_provider::{Engine, Platform};
+
+pub struct Context<'a> {
+    pub environment: &'a Environment,
+    pub settings: &'a Effective,
+    pub engine: &'a Engine,
+    pub platform: &'a Platform,
+    /// Where the engine is started: the root module.
+    pub launch_directory: &'a Utf8Path,
+    /// The root of the checked-out source.
+    pub repository: &'a Utf8Path,
+    pub runtime: &'a Result<RuntimeDirectory, RuntimeDirectoryError>,
+    pub progress: Progress<'a>,
+}
+
+impl Context<'_> {
+    /// Where the engine keeps what is `.terraform` by default.
+    pub fn data_dir(&self) -> Utf8PathBuf {
+        super::gather::data_dir(self.environment, self.launch_directory)
+    }
+
+    /// The mirrors of the settings, links resolved as far as they are there.
+    pub fn trusted_mirrors(&self) -> Vec<Utf8PathBuf> {
+        self.settings.mirror.iter().map(|path| real(path)).collect()
+    }
+}
+
+/// The path without symbolic links, or as it is where it is not there.
+pub fn real(path: &Utf8Path) -> Utf8PathBuf {
+    path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned())
+}

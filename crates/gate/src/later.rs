@@ -1,0 +1,258 @@
+//! The gate before every phase after `init`: what stands installed is what the lock file proves, and what was handed
+//! over.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::context::Context;
+use super::handover::{self, Found, Handover, HandoverEngine, HandoverProvider};
+use super::init;
+use super::seal::Seals;
+use crate::check;
+use crate::check::handover::{Leg, LegProvider};
+use crate::check::installed;
+use crate::check::installed::Proof;
+use crate::runtime_directory::RuntimeDirectory;
+use airtight_finding::report::{ReportPackage, ReportProvider};
+use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_hcl::{Place, Sources};
+use airtight_provider::Digests;
+use airtight_provider::hashing::Hasher;
+use airtight_provider::installed::Installed;
+use airtight_provider::lock_file;
+use airtight_provider::lock_file::LockFile;
+use airtight_provider::mirror;
+use airtight_provider::mirror::Mirror;
+use airtight_provider::{PackageId, ProviderAddress};
+
+/// Whether the phase has to find everything installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Demand {
+    /// A plan, an apply, a destroy: they use providers.
+    Installed,
+    /// A task may do anything, also mend what `init` fails on.
+    Whatever,
+}
+
+/// What was found before a later phase.
+#[derive(Debug)]
+pub struct Later {
+    pub findings: Vec<Finding>,
+    pub sources: Sources,
+    pub providers: Vec<ReportProvider>,
+    leg: Leg,
+    found: Found,
+}
+
+/// What this phase sees.
+struct Seen {
+    now: LockFile,
+    before: LockFile,
+    installed: Installed,
+    mirrors: Vec<Mirror>,
+    digests: Digests,
+    /// The digest of mirrors that are as they were sealed, all of them.
+    seal: Option<String>,
+    findings: Vec<Finding>,
+}
+
+/// What an `init` that has just ended knows.
+pub struct AfterInit<'a> {
+    /// The lock file as it was before.
+    pub lock: &'a LockFile,
+    /// Asks the engine which resources of the state need which provider.
+    pub resources: &'a dyn Fn() -> BTreeMap<ProviderAddress, Vec<String>>,
+}
+
+/// Judges what stands installed, with what an `init` of this very command knows.
+///
+/// # Errors
+/// Fails where the data directory cannot be read.
+pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: Demand) -> anyhow::Result<Later> {
+    let mut sources = Sources::default();
+    let mut seen = see(context, after_init.map(|after| after.lock), &mut sources)?;
+    let mut findings = std::mem::take(&mut seen.findings);
+    let mirrors = seen.mirrors.iter().collect::<Vec<_>>();
+    findings.extend(installed::check(&seen.installed, &mirrors, &seen.digests));
+    let is_new = seen.now.locks.iter().any(|lock| seen.before.lock_for(&lock.address).is_none());
+    let resources = after_init.filter(|_| is_new).map(|after| (after.resources)()).unwrap_or_default();
+    let mut locked = installed::check_locked(
+        &seen.now,
+        &seen.before,
+        &seen.installed,
+        &mirrors,
+        &seen.digests,
+        context.platform,
+        &resources,
+    );
+    if demand == Demand::Whatever {
+        for finding in locked.iter_mut().filter(|finding| finding.code == Code::PackageNotInstalled) {
+            finding.severity = Severity::Note;
+        }
+    }
+    findings.extend(locked);
+    findings.extend(seen.now.errors.iter().map(|problem| {
+        Finding::new(Code::LockFileInvalid, Severity::Error, Owner::Repository, problem.summary.clone())
+            .detail(problem.detail.clone())
+            .help(format!("Correct the lock file, and check with `{} init`.", context.engine.name))
+            .at(problem.place.clone(), "")
+    }));
+    findings.extend(check::lock_file::not_understood(&seen.now));
+    for mirror in &seen.mirrors {
+        if let Some(error) = &mirror.error {
+            let help = "Make the whole mirror readable for the run's user, or mount it.";
+            let finding = Finding::new(Code::MirrorUnreadable, Severity::Error, Owner::Image, error.clone());
+            findings.push(finding.help(help).at(Place::file(&mirror.path), ""));
+        }
+    }
+    let (leg, providers) = leg(context, &seen, &mirrors);
+    let data_dir = context.data_dir();
+    let place = Place::file(handover::path(&data_dir));
+    let found = if after_init.is_some() { Found::Missing } else { handover::read(&data_dir) };
+    match &found {
+        Found::Read(handover) => findings.extend(check::handover::check(&leg_of(handover), &leg, &place)),
+        Found::Missing if after_init.is_some() || init::kept_lock_file(context).is_some() => {}
+        Found::Missing => findings.push(check::handover::missing(place, "there is no handover")),
+        Found::Unreadable(why) => findings.push(check::handover::missing(place, why)),
+    }
+    Ok(Later { findings, sources, providers, leg, found })
+}
+
+fn see(context: &Context<'_>, before: Option<&LockFile>, sources: &mut Sources) -> anyhow::Result<Seen> {
+    let name = context.engine.name;
+    let now = lock_file::read(context.launch_directory, name, sources);
+    let before = before.cloned().or_else(|| init::kept_lock_file(context)).unwrap_or_else(|| now.clone());
+    let installed = airtight_provider::installed::read(&context.data_dir(), name)?;
+    let locked = now.locks.iter().map(|lock| PackageId {
+        address: lock.address.clone(),
+        version: lock.version.clone(),
+        platform: context.platform.clone(),
+    });
+    let ids = locked.chain(installed.entries.iter().map(|entry| entry.id.clone())).collect::<BTreeSet<_>>();
+    let seals = Seals::open(context);
+    let (mut mirrors, mut digests) = (Vec::new(), Digests::new());
+    let mut findings = seals.findings.clone();
+    for path in &context.settings.mirror {
+        match seals.of(path).map(|seal| seal.view_packages(&ids)) {
+            Some(Ok((mirror, sealed))) => {
+                mirrors.push(mirror);
+                digests.extend(sealed);
+                continue;
+            }
+            Some(Err(finding)) => findings.push(*finding),
+            None => {}
+        }
+        mirrors.push(mirror::walk(path, name));
+    }
+    let seal = if findings.is_empty() { seals.digest() } else { None };
+    let borrowed = mirrors.iter().collect::<Vec<_>>();
+    let mut wanted = installed::wanted_digests(&installed, &borrowed);
+    for lock in &now.locks {
+        let id = PackageId {
+            address: lock.address.clone(),
+            version: lock.version.clone(),
+            platform: context.platform.clone(),
+        };
+        let Some(package) = installed::package_for(&borrowed, &id) else { continue };
+        wanted.extend(
+            before.lock_for(&lock.address).iter().flat_map(|earlier| installed::proof_digests(earlier, package)),
+        );
+        wanted.push(installed::contents(&package.path, package.layout));
+    }
+    wanted.sort();
+    wanted.dedup();
+    wanted.retain(|request| !digests.contains_key(request));
+    if !wanted.is_empty() {
+        let hasher = Hasher::new(context.runtime.as_ref().ok().map(RuntimeDirectory::path), context.progress);
+        hasher.compute(&wanted, &mut digests);
+        hasher.finish();
+    }
+    Ok(Seen { now, before, installed, mirrors, digests, seal, findings })
+}
+
+/// What this leg uses, and the same for the report.
+fn leg(context: &Context<'_>, seen: &Seen, mirrors: &[&Mirror]) -> (Leg, Vec<ReportProvider>) {
+    use std::os::unix::fs::MetadataExt as _;
+    let mut leg = Leg {
+        engine: format!("{} {}", context.engine.name, context.engine.version),
+        platform: context.platform.to_string(),
+        mirror: seen.seal.clone(),
+        providers: BTreeMap::new(),
+    };
+    let mut providers = Vec::new();
+    for lock in &seen.now.locks {
+        let address = lock.address.clone();
+        let id = PackageId { address, version: lock.version.clone(), platform: context.platform.clone() };
+        let mut reported = ReportProvider {
+            address: lock.address.to_string(),
+            version: Some(lock.version.to_string()),
+            constraints: Vec::new(),
+            needed_by: vec!["lock"],
+            package: None,
+            install: None,
+            proven_by: None,
+            status: "missing",
+            derivation: String::new(),
+        };
+        if let Some(package) = installed::package_for(mirrors, &id) {
+            let contents = installed::contents(&package.path, package.layout);
+            let h1 = seen.digests.get(&contents).and_then(|result| result.as_ref().ok());
+            let metadata = fs_err::metadata(&package.path).ok();
+            leg.providers.insert(
+                lock.address.to_string(),
+                LegProvider {
+                    version: lock.version.to_string(),
+                    h1: h1.map(ToString::to_string).unwrap_or_default(),
+                    path: package.path.to_string(),
+                    modified: metadata.map_or(0, |metadata| metadata.mtime() * 1_000_000_000 + metadata.mtime_nsec()),
+                },
+            );
+            let earlier = seen.before.lock_for(&lock.address).filter(|earlier| earlier.version == lock.version);
+            let proof =
+                earlier.map_or(Proof::NoUsableHash, |earlier| installed::prove(earlier, package, &seen.digests));
+            reported.package = Some(ReportPackage { layout: package.layout.as_str(), path: package.path.to_string() });
+            (reported.status, reported.proven_by) = match proof {
+                Proof::By(hash) => ("proven", Some(hash.to_string())),
+                Proof::NoUsableHash => ("unproven", None),
+                Proof::Mismatch => ("mismatch", None),
+                Proof::Unreadable(_) => ("unknown", None),
+            };
+        }
+        providers.push(reported);
+    }
+    (leg, providers)
+}
+
+fn leg_of(handover: &Handover) -> Leg {
+    let providers = handover.providers.iter().map(|(address, provider)| {
+        let HandoverProvider { version, h1, path, modified } = provider.clone();
+        (address.clone(), LegProvider { version, h1, path, modified })
+    });
+    Leg {
+        engine: format!("{} {}", handover.engine.name, handover.engine.version),
+        platform: handover.platform.clone(),
+        mirror: handover.mirror.clone(),
+        providers: providers.collect(),
+    }
+}
+
+impl Later {
+    /// Whether this leg is the first to know what was proven: after an `init` that was gated in this container.
+    pub fn should_hand_over(&self, context: &Context<'_>) -> bool {
+        self.found == Found::Missing && init::kept_lock_file(context).is_some()
+    }
+
+    /// Hands over what was proven here.
+    ///
+    /// # Errors
+    /// Fails where the data directory cannot be written.
+    pub fn hand_over(&self, context: &Context<'_>, _cleared: &check::Cleared) -> anyhow::Result<()> {
+        let engine =
+            HandoverEngine { name: context.engine.name.to_string(), version: context.engine.version.to_string() };
+        let providers = self.leg.providers.iter().map(|(address, provider)| {
+            let LegProvider { version, h1, path, modified } = provider.clone();
+            (address.clone(), HandoverProvider { version, h1, path, modified })
+        });
+        let mirror = self.leg.mirror.clone();
+        Handover::new(engine, context.platform.to_string(), providers.collect(), mirror).write(&context.data_dir())
+    }
+}

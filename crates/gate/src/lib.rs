@@ -1,0 +1,26 @@
+//! What happens before each phase, and becoming the engine.
+//!
+//! - [`settings`]: who may decide what
+//! - [`check`]: our rules, pure; `Cleared` is the proof that none failed
+//! - [`gather`], [`init`], [`later`], [`handover`]: reading, judging, handing over
+//! - [`cli_configuration`], [`render`]: what the engine is given
+//! - [`exec`]: becoming the engine, or running and explaining its `init`
+//! - [`doctor`]: whether an image is fit, as a checklist
+
+pub mod check;
+pub mod cli_configuration;
+pub mod cli_sources;
+pub mod context;
+pub mod doctor;
+pub mod engine;
+pub mod exec;
+pub mod gather;
+pub mod handover;
+pub mod init;
+pub mod later;
+pub mod prepared;
+pub mod render;
+pub mod runtime_directory;
+pub mod seal;
+pub mod settings;
+pub mod yaml_document;

@@ -1,0 +1,260 @@
+//! The fast path behind a seal: what is sealed was hashed when the image was built, so that here a `stat` is enough.
+//!
+//! It is taken only where all of this holds, and everything is hashed as without a seal where it does not:
+//!
+//! 1. The image's own settings pin the seal's digest, or name a public key and the seal is signed with its private key.
+//! 2. The mirror, its parents, its seal and the key belong to root, are no symbolic links, and can be written neither by
+//!    others (of parents a sticky `/tmp` may) nor by the user that asks: for root itself only on a read-only mount.
+//! 3. Each package that matters lists the sealed files and nothing else, these have the sealed sizes and permissions, and
+//!    they and the directories on the way belong to root, and others cannot write them. Before `init`, which selects, the
+//!    directories on the way list what is sealed as well, and nothing else but names that no engine looks at.
+//!
+//! What a `stat` does not see: a file of the same size that root put there after sealing, or a damaged disk. Whoever can
+//! do the former can replace airtight as well. The rest of the mirror is not looked at.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+
+use super::context::{Context, real};
+use crate::settings::Seal;
+use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_hcl::Place;
+use airtight_provider::PackageId;
+use airtight_provider::mirror;
+use airtight_provider::mirror::{Mirror, MirrorPackage};
+use airtight_provider::seal::{MANIFEST, Manifest, SIGNATURE, SealedPackage};
+use airtight_provider::sealed_files::{Listings, Ownership, differences, why_writable};
+use airtight_provider::{DigestKind, DigestRequest, Digests};
+
+/// The seals of the settings' mirrors.
+#[derive(Debug, Default)]
+pub struct Seals {
+    trusted: Vec<TrustedSeal>,
+    /// Why a seal does not count.
+    pub findings: Vec<Finding>,
+}
+
+/// A seal that stands for its mirror.
+#[derive(Debug)]
+pub struct TrustedSeal {
+    path: Utf8PathBuf,
+    base: Utf8PathBuf,
+    manifest: Manifest,
+}
+
+impl Seals {
+    /// Reads the seals, where the settings ask for one.
+    pub fn open(context: &Context<'_>) -> Self {
+        let mut seals = Self::default();
+        let Some(setting) = &context.settings.seal else { return seals };
+        for path in &context.settings.mirror {
+            match open(path, setting) {
+                Ok(seal) => seals.trusted.push(seal),
+                Err(finding) => seals.findings.push(*finding),
+            }
+        }
+        seals
+    }
+
+    /// The seal of a mirror, by the path that the settings or the CLI configuration have for it.
+    pub fn of(&self, path: &Utf8Path) -> Option<&TrustedSeal> {
+        let base = (!self.trusted.is_empty()).then(|| real(path))?;
+        self.trusted.iter().find(|seal| seal.base == base)
+    }
+
+    pub fn trusted(&self) -> &[TrustedSeal] {
+        &self.trusted
+    }
+
+    /// What the handover tells of sealed mirrors.
+    pub fn digest(&self) -> Option<String> {
+        let digests: Vec<&str> = self.trusted.iter().map(|seal| seal.manifest.digest()).collect();
+        (!digests.is_empty()).then(|| digests.join(","))
+    }
+}
+
+/// The seal of a mirror, if the settings vouch for it.
+fn vouched(path: &Utf8Path, setting: &Seal) -> Result<Manifest, Box<Finding>> {
+    let invalid = |reason: &str| Box::new(invalid(path, reason));
+    let manifest = Manifest::read(path).map_err(|error| invalid(&format!("{error:#}")))?;
+    let manifest = manifest.ok_or_else(|| invalid("the settings demand a seal, and the mirror has none"))?;
+    match setting {
+        Seal::Digests(pinned) => manifest.check_digest(pinned).map_err(|reason| invalid(&reason))?,
+        Seal::PublicKey(key) => manifest.check_signature(path, key).map_err(|reason| invalid(&reason))?,
+    }
+    Ok(manifest)
+}
+
+/// Looks at a whole mirror, for whoever builds an image: whether the settings vouch for its seal, and it is as it was
+/// sealed. Who could write it is not asked.
+///
+/// # Errors
+/// The finding that the gate would have.
+pub fn examine(path: &Utf8Path, setting: &Seal) -> Result<Manifest, Box<Finding>> {
+    let manifest = vouched(path, setting)?;
+    let packages = manifest.packages(|_| true);
+    let (all, packages) = packages.map_err(|error| Box::new(invalid(path, &format!("{error:#}"))))?;
+    let addresses = all.iter().map(ToString::to_string).collect();
+    let listings = Listings::Complete { all: &all, addresses: &addresses };
+    let differences = differences(&real(path), &packages, &listings, Ownership::Anybodys);
+    if differences.is_empty() { Ok(manifest) } else { Err(Box::new(differs(path, &differences))) }
+}
+
+fn open(path: &Utf8Path, setting: &Seal) -> Result<TrustedSeal, Box<Finding>> {
+    let manifest = vouched(path, setting)?;
+    // By the names of the settings: a link on the way could lead elsewhere once the engine follows it.
+    let mut evidence = vec![path.join(MANIFEST)];
+    if let Seal::PublicKey(key) = setting {
+        evidence.extend([path.join(SIGNATURE), key.clone()]);
+    }
+    match evidence.iter().find_map(|place| why_unprotected(place, path)) {
+        Some(why) => Err(Box::new(unprotected(path, &why))),
+        None => Ok(TrustedSeal { path: path.to_owned(), base: real(path), manifest }),
+    }
+}
+
+/// Why the run's user could have put something else at an absolute path.
+fn why_unprotected(path: &Utf8Path, mirror: &Utf8Path) -> Option<String> {
+    const STICKY: u32 = 0o1000;
+    for place in path.ancestors() {
+        let metadata = match fs::symlink_metadata(place) {
+            Ok(metadata) => metadata,
+            Err(error) => return Some(format!("`{place}`: {error}")),
+        };
+        // In a sticky directory above the mirror nobody but root replaces what belongs to root.
+        let is_above = place != mirror && mirror.starts_with(place);
+        let is_sticky = is_above && metadata.mode() & STICKY != 0 && metadata.uid() == 0;
+        if !is_sticky && let Some(why) = why_writable(place, &metadata).or_else(|| why_writable_here(place)) {
+            return Some(why);
+        }
+    }
+    None
+}
+
+/// Whether the system lets this very user write a place of root's, as it lets root itself.
+pub fn why_writable_here(path: &Utf8Path) -> Option<String> {
+    let may_write = accessat(CWD, path.as_std_path(), Access::WRITE_OK, AtFlags::EACCESS).is_ok();
+    may_write.then(|| format!("`{path}` can be written by the user of this run"))
+}
+
+impl TrustedSeal {
+    /// The mirror as it was sealed, in the engine's order; nothing of it is looked at.
+    ///
+    /// # Errors
+    /// Fails where the manifest was not written by airtight.
+    pub fn mirror(&self) -> anyhow::Result<Mirror> {
+        self.mirror_of(self.manifest.all()?)
+    }
+
+    fn mirror_of(&self, packages: Vec<SealedPackage>) -> anyhow::Result<Mirror> {
+        let packages = packages.into_iter().map(|package| {
+            Ok(MirrorPackage { id: package.id()?, layout: package.layout(), path: self.base.join(&package.path) })
+        });
+        let mut packages = packages.collect::<anyhow::Result<Vec<_>>>()?;
+        mirror::sort(&mut packages);
+        Ok(Mirror { path: self.path.clone(), base: self.base.clone(), packages, ..Mirror::default() })
+    }
+
+    /// The packages of some providers and their hashes, once what lies there is what was sealed.
+    ///
+    /// # Errors
+    /// A finding that says what differs.
+    pub fn view(&self, addresses: &BTreeSet<String>) -> Result<(Mirror, Digests), Box<Finding>> {
+        let packages = self.manifest.packages(|address| addresses.contains(address));
+        let (all, packages) = packages.map_err(|error| Box::new(self.broken(&error)))?;
+        let listings = Listings::Complete { all: &all, addresses };
+        self.seen(packages, &listings)
+    }
+
+    /// The same of single packages; what else there is of their providers is not looked at.
+    ///
+    /// # Errors
+    /// A finding that says what differs.
+    pub fn view_packages(&self, ids: &BTreeSet<PackageId>) -> Result<(Mirror, Digests), Box<Finding>> {
+        let packages = self.manifest.packages_of(ids);
+        self.seen(packages.map_err(|error| Box::new(self.broken(&error)))?, &Listings::OfPackages)
+    }
+
+    fn seen(&self, packages: Vec<SealedPackage>, listings: &Listings<'_>) -> Result<(Mirror, Digests), Box<Finding>> {
+        let differences = differences(&self.base, &packages, listings, Ownership::Roots);
+        if !differences.is_empty() {
+            return Err(Box::new(differs(&self.path, &differences)));
+        }
+        let digests = digests(&self.base, &packages).map_err(|error| Box::new(self.broken(&error)))?;
+        Ok((self.mirror_of(packages).map_err(|error| Box::new(self.broken(&error)))?, digests))
+    }
+
+    fn broken(&self, error: &anyhow::Error) -> Finding {
+        invalid(&self.path, &format!("{error:#}"))
+    }
+}
+
+fn digests(base: &Utf8Path, packages: &[SealedPackage]) -> anyhow::Result<Digests> {
+    let mut digests = Digests::new();
+    for package in packages {
+        let (path, layout) = (base.join(&package.path), package.layout());
+        let mut insert = |kind, hash: &str| -> anyhow::Result<()> {
+            digests.insert(DigestRequest { path: path.clone(), layout, kind }, Ok(hash.parse()?));
+            Ok(())
+        };
+        insert(DigestKind::H1, &package.h1)?;
+        if let Some(zh) = &package.zh {
+            insert(DigestKind::Zh, zh)?;
+        }
+        if let Some(extracted) = &package.extracted {
+            insert(DigestKind::Extracted { over: None }, extracted)?;
+        }
+    }
+    Ok(digests)
+}
+
+/// The seal does not vouch for this mirror.
+pub fn invalid(path: &Utf8Path, reason: &str) -> Finding {
+    Finding::new(
+        Code::SealInvalid,
+        Severity::Error,
+        Owner::Image,
+        format!("the mirror's seal does not count: {reason}"),
+    )
+    .detail("The image's settings say which seal its mirror has; this is another one, or none.")
+    .help(format!(
+        "In the image's build, after the last change of the mirror, run `airtight mirror seal --mirror {path}` and pin \
+             the digest that it prints in /etc/airtight/settings.yml, or sign the seal again."
+    ))
+    .at(Place::file(path.join(MANIFEST)), "")
+}
+
+fn unprotected(path: &Utf8Path, why: &str) -> Finding {
+    Finding::new(
+        Code::SealUnprotected,
+        Severity::Warning,
+        Owner::Image,
+        format!("the mirror is sealed, and everything is hashed all the same: {why}"),
+    )
+    .detail("A seal replaces hashing only where nobody but root could have changed the mirror since.")
+    .help(format!(
+        "In the image's build, as root: `chown -R root:root {path} && chmod -R go-w {path}`, and \
+         neither may anybody else write the directories above it; run as another user."
+    ))
+    .at(Place::file(path), "")
+}
+
+/// What lies in the mirror is not what was sealed.
+pub fn differs(path: &Utf8Path, differences: &[String]) -> Finding {
+    const MOST_SHOWN: usize = 8;
+    let mut detail = differences.iter().take(MOST_SHOWN).cloned().collect::<Vec<_>>().join("; ");
+    if differences.len() > MOST_SHOWN {
+        detail.push_str(&format!("; and {} more", differences.len() - MOST_SHOWN));
+    }
+    Finding::new(Code::SealDiffers, Severity::Error, Owner::Image, "the mirror is not as it was sealed")
+        .detail(format!("{detail}."))
+        .help(format!(
+            "Find out who changed the mirror after it was sealed; where it was you, run `airtight mirror seal --mirror \
+             {path}` after the last change, and pin or sign the new seal."
+        ))
+        .at(Place::file(path), "")
+}

@@ -1,0 +1,268 @@
+//! What counts after all ranks have spoken.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+
+use super::{AlsoMethod, Level, Policy, Rank, Rule, Seal, Source};
+use airtight_finding::Code;
+
+/// The settings that count.
+#[derive(Clone, Debug, Default)]
+pub struct Effective {
+    /// Never empty: `/providers` where nobody says otherwise.
+    pub mirror: Vec<Utf8PathBuf>,
+    pub engine: Option<String>,
+    pub templates: Option<Utf8PathBuf>,
+    pub policy: Policy,
+    pub rules: BTreeMap<Code, EffectiveRule>,
+    pub reachable: Vec<String>,
+    pub also: Vec<AlsoMethod>,
+    pub state: Option<Utf8PathBuf>,
+    /// The image's; nobody else's makes hashing superfluous.
+    pub seal: Option<Seal>,
+    /// What a weaker rank wanted otherwise, and did not get.
+    pub refused: Vec<RefusedSetting>,
+}
+
+/// A rule with its source; the repository's part is a floor under the others'.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EffectiveRule {
+    pub rule: Option<(Rule, String)>,
+    /// The level that the repository raises to.
+    pub at_least: Option<(Rule, String)>,
+}
+
+/// A value that does not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedSetting {
+    pub key: String,
+    /// The source that wanted it.
+    pub from: String,
+    pub offered: String,
+    /// The value that counts, with its source, or why this source may not set the key.
+    pub kept: String,
+}
+
+const DEFAULT_MIRROR: &str = "/providers";
+
+/// A key's value with the source that set it.
+struct Open<T> {
+    value: Option<(T, Rank, String)>,
+}
+
+impl<T> Default for Open<T> {
+    fn default() -> Self {
+        Self { value: None }
+    }
+}
+
+impl<T: PartialEq + std::fmt::Debug> Open<T> {
+    /// The first source of the strongest rank wins; a stronger rank's different value is told.
+    fn offer(&mut self, key: &str, value: Option<T>, source: &Source, refused: &mut Vec<RefusedSetting>) {
+        let Some(value) = value else { return };
+        match &self.value {
+            None => self.value = Some((value, source.rank, source.name.clone())),
+            Some((kept, _, _)) if *kept == value => {}
+            Some((kept, rank, name)) if *rank < source.rank => refused.push(RefusedSetting {
+                key: key.to_owned(),
+                from: source.name.clone(),
+                offered: format!("{value:?}"),
+                kept: format!("{kept:?} of {name}"),
+            }),
+            Some(_) => {}
+        }
+    }
+
+    fn into_value(self) -> Option<T> {
+        self.value.map(|(value, _, _)| value)
+    }
+}
+
+impl Effective {
+    /// Merges sources that are given strongest first; of one rank, the earlier one wins.
+    pub fn merge(sources: Vec<Source>) -> Self {
+        let mut refused = Vec::new();
+        let (mut mirror, mut engine, mut templates, mut state) =
+            (Open::default(), Open::default(), Open::default(), Open::default());
+        let (mut policy, mut reachable, mut also) = (Open::default(), Open::default(), Open::default());
+        let mut seal = None;
+        let mut rules: BTreeMap<Code, (Open<Rule>, Option<(Rule, String)>)> = BTreeMap::new();
+        for source in sources {
+            if source.rank == Rank::Repository {
+                tighten(source, &mut rules, &mut refused);
+                continue;
+            }
+            let settings = source.settings.clone();
+            mirror.offer("mirror", settings.mirror, &source, &mut refused);
+            engine.offer("engine", settings.engine, &source, &mut refused);
+            templates.offer("templates", settings.templates, &source, &mut refused);
+            state.offer("state", settings.state, &source, &mut refused);
+            reachable.offer("reachable", settings.reachable, &source, &mut refused);
+            also.offer("also", settings.also, &source, &mut refused);
+            if settings.seal.is_some() && source.rank != Rank::Image {
+                refused.push(RefusedSetting {
+                    key: "seal".to_owned(),
+                    from: source.name.clone(),
+                    offered: "a value".to_owned(),
+                    kept: "only the image's settings can trust a seal".to_owned(),
+                });
+            } else {
+                seal = seal.or(settings.seal);
+            }
+            if settings.policy == Some(Policy::Observe) && source.rank != Rank::Image {
+                refused.push(RefusedSetting {
+                    key: "policy".to_owned(),
+                    from: source.name.clone(),
+                    offered: "observe".to_owned(),
+                    kept: "only the image's settings can say `observe`".to_owned(),
+                });
+            } else {
+                policy.offer("policy", settings.policy, &source, &mut refused);
+            }
+            for (code, rule) in settings.rules {
+                rules.entry(code).or_default().0.offer(&format!("rules.{code}"), Some(rule), &source, &mut refused);
+            }
+        }
+        Self {
+            mirror: mirror.into_value().unwrap_or_else(|| vec![Utf8PathBuf::from(DEFAULT_MIRROR)]),
+            engine: engine.into_value(),
+            templates: templates.into_value(),
+            policy: policy.into_value().unwrap_or_default(),
+            rules: rules
+                .into_iter()
+                .map(|(code, (rule, at_least))| {
+                    let rule = rule.value.map(|(rule, _, name)| (rule, name));
+                    (code, EffectiveRule { rule, at_least })
+                })
+                .collect(),
+            reachable: reachable.into_value().unwrap_or_default(),
+            also: also.into_value().unwrap_or_default(),
+            state: state.into_value(),
+            seal,
+            refused,
+        }
+    }
+}
+
+/// Takes what a repository may say, which is to raise a rule, and refuses the rest.
+fn tighten(
+    source: Source,
+    rules: &mut BTreeMap<Code, (Open<Rule>, Option<(Rule, String)>)>,
+    refused: &mut Vec<RefusedSetting>,
+) {
+    let settings = source.settings;
+    let keys = [
+        ("also", settings.also.is_some()),
+        ("engine", settings.engine.is_some()),
+        ("mirror", settings.mirror.is_some()),
+        ("policy", settings.policy.is_some()),
+        ("reachable", settings.reachable.is_some()),
+        ("seal", settings.seal.is_some()),
+        ("state", settings.state.is_some()),
+        ("templates", settings.templates.is_some()),
+    ];
+    for (key, _) in keys.into_iter().filter(|(_, is_set)| *is_set) {
+        refused.push(RefusedSetting {
+            key: key.to_owned(),
+            from: source.name.clone(),
+            offered: "a value".to_owned(),
+            kept: "a repository can only raise `rules`".to_owned(),
+        });
+    }
+    for (code, rule) in settings.rules {
+        if rule.level == Level::Allow {
+            refused.push(RefusedSetting {
+                key: format!("rules.{code}"),
+                from: source.name.clone(),
+                offered: "allow".to_owned(),
+                kept: "a repository can only raise a rule".to_owned(),
+            });
+        } else {
+            rules.entry(code).or_default().1 = Some((rule, source.name.clone()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Settings;
+    use super::*;
+
+    fn source(rank: Rank, name: &str, settings: Settings) -> Source {
+        Source { rank, name: name.to_owned(), settings }
+    }
+
+    fn with_mirror(path: &str) -> Settings {
+        Settings { mirror: Some(vec![path.into()]), ..Settings::default() }
+    }
+
+    #[test]
+    fn what_the_image_sets_is_fixed_and_the_rest_can_be_filled() {
+        let administrator = Settings { engine: Some("tofu".to_owned()), ..with_mirror("/other") };
+        let effective = Effective::merge(vec![
+            source(Rank::Image, "image", with_mirror("/providers")),
+            source(Rank::Administrator, "--mirror", administrator),
+        ]);
+        assert_eq!(effective.mirror, ["/providers"]);
+        assert_eq!(effective.engine.as_deref(), Some("tofu"));
+        let [refused] = effective.refused.as_slice() else { panic!("{:?}", effective.refused) };
+        assert_eq!((refused.key.as_str(), refused.from.as_str()), ("mirror", "--mirror"));
+        assert!(refused.kept.contains("/providers") && refused.offered.contains("/other"));
+    }
+
+    #[test]
+    fn the_same_value_again_is_no_conflict() {
+        let effective = Effective::merge(vec![
+            source(Rank::Image, "image", with_mirror("/providers")),
+            source(Rank::Administrator, "--mirror", with_mirror("/providers")),
+        ]);
+        assert_eq!(effective.refused, []);
+    }
+
+    #[test]
+    fn an_option_wins_over_the_administrators_file_without_a_word() {
+        let effective = Effective::merge(vec![
+            source(Rank::Administrator, "--mirror", with_mirror("/a")),
+            source(Rank::Administrator, "file", with_mirror("/b")),
+        ]);
+        assert_eq!(effective.mirror, ["/a"]);
+        assert_eq!(effective.refused, []);
+    }
+
+    #[test]
+    fn only_the_image_can_observe() {
+        let observe = Settings { policy: Some(Policy::Observe), ..Settings::default() };
+        let effective = Effective::merge(vec![source(Rank::Administrator, "file", observe.clone())]);
+        assert_eq!((effective.policy, effective.refused.len()), (Policy::Enforce, 1));
+        assert_eq!(Effective::merge(vec![source(Rank::Image, "image", observe)]).policy, Policy::Observe);
+    }
+
+    #[test]
+    fn only_the_image_can_trust_a_seal() {
+        let seal = Some(Seal::Digests(vec!["sha256:0".to_owned()]));
+        let settings = Settings { seal: seal.clone(), ..Settings::default() };
+        for (rank, expected, refused) in
+            [(Rank::Image, seal, 0), (Rank::Administrator, None, 1), (Rank::Repository, None, 1)]
+        {
+            let effective = Effective::merge(vec![source(rank, "file", settings.clone())]);
+            assert_eq!((effective.seal, effective.refused.len()), (expected, refused));
+        }
+    }
+
+    #[test]
+    fn a_repository_only_raises_rules() {
+        let rule = |level| Rule { level, reason: Some("x".to_owned()), until: None };
+        let settings = Settings {
+            engine: Some("tofu".to_owned()),
+            rules: [(Code::LockEntryUnused, rule(Level::Deny)), (Code::PackageMismatch, rule(Level::Allow))].into(),
+            ..with_mirror("/mine")
+        };
+        let effective = Effective::merge(vec![source(Rank::Repository, ".spacelift/airtight.yml", settings)]);
+        assert_eq!(effective.mirror, ["/providers"]);
+        assert_eq!(effective.engine, None);
+        assert_eq!(effective.rules[&Code::LockEntryUnused].at_least.as_ref().unwrap().0.level, Level::Deny);
+        let keys = effective.refused.iter().map(|refused| refused.key.as_str()).collect::<Vec<_>>();
+        assert_eq!(keys, ["engine", "mirror", "rules.package-mismatch"]);
+    }
+}

@@ -1,0 +1,235 @@
+//! A YAML file of Spacelift's: its values, the line that each key stands on, and what is wrong with it.
+//!
+//! Anchors, aliases and merge keys (`<<`) count, as Spacelift documents for its runtime configuration.
+
+use std::cell::RefCell;
+
+use camino::Utf8Path;
+use serde_yaml::{Mapping, Value};
+
+use airtight_hcl::Place;
+use airtight_hcl::Problem;
+
+/// Larger files are none: Spacelift mounts no file above 2 MB.
+pub const LIMIT_BYTES: u64 = 2 * 1024 * 1024;
+
+/// A parsed text, and the problems that its readers meet.
+pub struct Document<'a> {
+    path: &'a Utf8Path,
+    text: &'a str,
+    /// What stands first in every problem: `The runtime configuration is not valid`.
+    summary: &'static str,
+    problems: RefCell<Vec<Problem>>,
+}
+
+impl<'a> Document<'a> {
+    pub fn new(path: &'a Utf8Path, text: &'a str, summary: &'static str) -> Self {
+        Self { path, text, summary, problems: RefCell::default() }
+    }
+
+    /// The top level. An empty file is an empty mapping.
+    ///
+    /// # Errors
+    /// The text is no YAML, has a key twice, or is no mapping.
+    pub fn mapping(&self) -> Result<Mapping, Problem> {
+        let invalid = |error: &serde_yaml::Error| {
+            let place = error.location().map_or_else(
+                || Place::file(self.path),
+                |location| Place::in_text(self.path, self.text, location.index()..location.index()),
+            );
+            self.problem_at(place, format!("It is not valid YAML: {error}."))
+        };
+        let mut value: Value = serde_yaml::from_str(self.text).map_err(|error| invalid(&error))?;
+        value.apply_merge().map_err(|error| invalid(&error))?;
+        match value {
+            Value::Mapping(mapping) => Ok(mapping),
+            Value::Null => Ok(Mapping::new()),
+            _ => Err(self.problem_at(Place::file(self.path), "Its top level must be keys with values.".to_owned())),
+        }
+    }
+
+    /// Takes a key's problem down; reading goes on.
+    pub fn report(&self, key: &[&str], detail: impl AsRef<str>) {
+        let detail = format!("`{}`: {}", key.join("."), detail.as_ref());
+        let problem = self.problem_at(self.place(key), detail);
+        self.problems.borrow_mut().push(problem);
+    }
+
+    pub fn into_problems(self) -> Vec<Problem> {
+        self.problems.into_inner()
+    }
+
+    /// Reports every key that is not among those known. Keys that begin with `x-` or `.` hold anchors.
+    pub fn known_keys(&self, parents: &[&str], mapping: &Mapping, known: &[&str]) {
+        for key in mapping.keys() {
+            let name = key_text(key);
+            if known.contains(&name.as_str()) || name.starts_with("x-") || name.starts_with('.') {
+                continue;
+            }
+            self.report(&[parents, &[&name]].concat(), format!("it is no key here (known: {}).", known.join(", ")));
+        }
+    }
+
+    /// The mapping behind a key; empty where there is none, or something else, which is reported.
+    pub fn mapping_of(&self, key: &[&str], value: Option<&Value>) -> Mapping {
+        match value {
+            None | Some(Value::Null) => Mapping::new(),
+            Some(Value::Mapping(mapping)) => mapping.clone(),
+            Some(_) => {
+                self.report(key, "expected keys with values.");
+                Mapping::new()
+            }
+        }
+    }
+
+    /// A list of mappings.
+    pub fn mappings_of(&self, key: &[&str], value: Option<&Value>) -> Vec<Mapping> {
+        match value {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Sequence(items)) => items.iter().map(|item| self.mapping_of(key, Some(item))).collect(),
+            Some(_) => {
+                self.report(key, "expected a list.");
+                Vec::new()
+            }
+        }
+    }
+
+    /// A text. Numbers and truth values count as they stand in the file; whatever else there is, is reported.
+    pub fn text_of(&self, key: &[&str], value: Option<&Value>) -> Option<String> {
+        match value? {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            Value::Bool(value) => Some(value.to_string()),
+            Value::Number(number) => Some(self.as_written(key, &number.to_string())),
+            _ => {
+                self.report(key, "expected a text.");
+                None
+            }
+        }
+    }
+
+    /// A truth value; `false` where there is none.
+    pub fn truth_of(&self, key: &[&str], value: Option<&Value>) -> bool {
+        match value {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(value)) => *value,
+            Some(_) => {
+                self.report(key, "expected true or false.");
+                false
+            }
+        }
+    }
+
+    /// A list of texts; `None` where the key is absent or has no value, so that it overrides nothing.
+    pub fn texts_of(&self, key: &[&str], value: Option<&Value>) -> Option<Vec<String>> {
+        match value? {
+            Value::Null => None,
+            Value::Sequence(items) => Some(items.iter().filter_map(|item| self.text_of(key, Some(item))).collect()),
+            _ => {
+                self.report(key, "expected a list of texts.");
+                None
+            }
+        }
+    }
+
+    /// Where a key stands: its line, or the nearest parent's that can be told.
+    pub fn place(&self, key: &[&str]) -> Place {
+        match self.range_of(key) {
+            Some(range) => Place::in_text(self.path, self.text, range),
+            None => Place::file(self.path),
+        }
+    }
+
+    pub fn problem_at(&self, place: Place, detail: String) -> Problem {
+        Problem { summary: self.summary.to_owned(), detail, place }
+    }
+
+    /// The bytes of a key in block style, each part searched for below the one before.
+    fn range_of(&self, key: &[&str]) -> Option<std::ops::Range<usize>> {
+        let mut offset = 0;
+        let lines = self.text.split_inclusive('\n').map(|line| {
+            offset += line.len();
+            (offset - line.len(), line)
+        });
+        let mut lines = lines.filter(|(_, line)| !matches!(line.trim_start().bytes().next(), None | Some(b'#')));
+        let mut found = None;
+        let mut parent_indent = None;
+        for part in key {
+            let mut indent = None;
+            let mut next = None;
+            for (start, line) in lines.by_ref() {
+                let content = line.trim_start_matches([' ', '-']);
+                let own = line.len() - content.len();
+                if parent_indent.is_some_and(|parent| own <= parent) {
+                    break;
+                }
+                if own > *indent.get_or_insert(own) {
+                    continue;
+                }
+                let name = content.trim_start_matches(['"', '\'']);
+                let rest = name.strip_prefix(part).map(|rest| rest.trim_start_matches(['"', '\'']).trim_start());
+                if rest.is_some_and(|rest| rest.starts_with(':')) {
+                    let at = start + own + (content.len() - name.len());
+                    next = Some((at..at + part.len(), own));
+                    break;
+                }
+            }
+            match next {
+                Some((range, own)) => {
+                    found = Some(range);
+                    parent_indent = Some(own);
+                }
+                None => break,
+            }
+        }
+        found
+    }
+
+    /// A number as the file has it: `1.10` is not `1.1`.
+    fn as_written(&self, key: &[&str], number: &str) -> String {
+        let written = self.range_of(key).and_then(|range| {
+            let value = self.text[range.end..].lines().next()?.split_once(':')?.1;
+            let value = value.split(" #").next()?.trim();
+            value.parse::<f64>().is_ok_and(|written| number.parse() == Ok(written)).then(|| value.to_owned())
+        });
+        written.unwrap_or_else(|| number.to_owned())
+    }
+}
+
+/// A key as text; a number or a truth value as YAML writes it.
+pub fn key_text(key: &Value) -> String {
+    match key {
+        Value::String(text) => text.clone(),
+        other => serde_yaml::to_string(other).unwrap_or_default().trim_end().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_the_line_of_a_nested_key() {
+        let text = "version: 2\nstacks:\n  a:\n    environment:\n      b: 1\n    # b: no\n  \"b\":\n    before_init:\n    - x\n";
+        let document = Document::new("config.yml".into(), text, "x");
+        for (key, expected) in [
+            (&["version"][..], Some((1, 1))),
+            (&["stacks", "b"], Some((7, 4))),
+            (&["stacks", "b", "before_init"], Some((8, 5))),
+            (&["stacks", "a", "environment", "b"], Some((5, 7))),
+            (&["stacks", "a", "before_init"], Some((3, 3))),
+            (&["other"], None),
+        ] {
+            let position = document.place(key).position.map(|position| (position.line, position.column));
+            assert_eq!(position, expected, "{key:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_stay_as_they_are_written() {
+        let document = Document::new("config.yml".into(), "a: 1.10 # x\nb: 0x1F\nc: 7\n", "x");
+        let mapping = document.mapping().unwrap();
+        let read = |key: &str| document.text_of(&[key], mapping.get(key)).unwrap();
+        assert_eq!([read("a"), read("b"), read("c")], ["1.10", "31", "7"]);
+    }
+}

@@ -1,0 +1,57 @@
+//! What is asked of packages, and what was seen in them.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+
+use crate::{Hash, Layout};
+
+/// A package to look into.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ContentsRequest {
+    pub path: Utf8PathBuf,
+    pub layout: Layout,
+    /// Of the provider, for the name of its executable.
+    pub provider_type: String,
+}
+
+/// What installing a package depends on, apart from its hashes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PackageContents {
+    /// The first entry of the package's root, in byte order, that the engine takes for the executable.
+    ///
+    /// Source: OpenTofu `internal/providercache/cached_provider.go` `ExecutableFile`.
+    pub executable: Option<String>,
+    /// Why the directory cannot be listed or the archive cannot be extracted, in the engine's words, such as
+    /// `zip: not a valid zip file`, `empty archive: PATH`, `entry contains '..': NAME`.
+    pub error: Option<String>,
+    /// Of an archive: extracting it gives a tree with the archive's own `h1:`. Not so with entries for directories,
+    /// with a name twice, with absolute names.
+    pub extracts_to_same_hash: bool,
+}
+
+/// What was seen in packages, by their paths.
+pub type Contents = BTreeMap<Utf8PathBuf, PackageContents>;
+
+/// A hash to compute.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DigestRequest {
+    /// Of the directory or the archive.
+    pub path: Utf8PathBuf,
+    pub layout: Layout,
+    pub kind: DigestKind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DigestKind {
+    /// `h1:` of a directory, or of an archive's entries.
+    H1,
+    /// `zh:` of an archive.
+    Zh,
+    /// `h1:` of the directory that extracting the archive leaves behind; over the files of an existing directory where
+    /// one is named.
+    Extracted { over: Option<Utf8PathBuf> },
+}
+
+/// Computed hashes; the error is the engine's text for the same failure.
+pub type Digests = BTreeMap<DigestRequest, Result<Hash, String>>;

@@ -1,0 +1,309 @@
+//! What differs between engines and their versions, in one place: a method of `Engine` for each difference.
+//!
+//! Source: the engines' changelogs and sources; each method names its own.
+
+use super::engine::{Engine, EngineName};
+
+impl Engine {
+    /// OpenTofu, from this minor version of 1 on.
+    fn is_tofu_since(&self, minor: u64) -> bool {
+        self.name == EngineName::Tofu && self.is_at_least(1, minor, 0)
+    }
+
+    /// Terraform, from this minor and patch version of 1 on.
+    fn is_terraform_since(&self, minor: u64, patch: u64) -> bool {
+        self.name == EngineName::Terraform && self.is_at_least(1, minor, patch)
+    }
+}
+
+/// Reading the configuration.
+impl Engine {
+    /// `.tofu` files count, and hide `.tf` files of the same stem.
+    ///
+    /// Source: OpenTofu `internal/configs/parser_config_dir.go` `filterTfPathsWithTofuAlternatives`.
+    pub fn reads_tofu_files(&self) -> bool {
+        self.is_tofu_since(8)
+    }
+
+    /// `required_version` in `.tf` files is checked; from OpenTofu 1.12 only in `.tofu` files.
+    ///
+    /// Source: OpenTofu `internal/configs/diagnostics.go` `checkVersionRequirements`.
+    pub fn checks_required_version_in_tf_files(&self) -> bool {
+        !self.is_tofu_since(12)
+    }
+
+    /// Sources and versions of modules may refer to variables and locals: to any in OpenTofu, to `const` ones in
+    /// Terraform.
+    ///
+    /// Source: OpenTofu `internal/configs/module_call.go`; Terraform's changelog of 1.15.
+    pub fn evaluates_module_sources(&self) -> bool {
+        self.is_tofu_since(8) || self.is_terraform_since(15, 0)
+    }
+
+    /// Test files are read with the root module.
+    ///
+    /// Source: Terraform's changelog of 1.6.
+    pub fn reads_test_files(&self) -> bool {
+        self.name == EngineName::Tofu || self.is_terraform_since(6, 0)
+    }
+
+    /// A directory with nothing but test files holds a configuration.
+    ///
+    /// Source: OpenTofu and Terraform `internal/configs/parser_config_dir.go` `IsEmptyDir`.
+    pub fn counts_test_files_as_configuration(&self) -> bool {
+        self.is_terraform_since(12, 0)
+    }
+
+    /// A module source `bitbucket.org/…` asks that host's API while it is parsed, even for an installed module.
+    ///
+    /// Source: OpenTofu `internal/getmodules/getter.go` `goGetterDetectors`; Terraform's changelog of 1.9.
+    pub fn asks_bitbucket_while_parsing(&self) -> bool {
+        !self.is_terraform_since(9, 0)
+    }
+}
+
+/// Collecting requirements.
+impl Engine {
+    /// `provider` blocks of test files are requirements; in Terraform before 1.9 `mock_provider` blocks as well.
+    ///
+    /// Source: OpenTofu and Terraform `internal/configs/config.go` `addProviderRequirements`.
+    pub fn counts_providers_of_tests(&self) -> bool {
+        self.name == EngineName::Tofu || !self.is_terraform_since(9, 0)
+    }
+
+    /// State addresses at `registry.terraform.io` that the configuration does not name are read as
+    /// `registry.opentofu.org`.
+    ///
+    /// Source: OpenTofu `internal/tofumigrate/tofumigrate.go` `MigrateStateProviderAddresses`.
+    pub fn translates_state_addresses(&self) -> bool {
+        self.name == EngineName::Tofu
+    }
+
+    /// A provider string in the state that does not parse is an error, not a resource without a provider.
+    ///
+    /// Source: `internal/states/statefile/version4.go` `prepareStateV4` of both.
+    pub fn refuses_unreadable_state_providers(&self) -> bool {
+        self.is_tofu_since(9)
+    }
+
+    /// `opentofu.org/builtin/TYPE` is built in, beside `terraform.io/builtin/TYPE`.
+    ///
+    /// Source: opentofu/registry-address `Provider.IsBuiltIn`, which OpenTofu uses from 1.11 on.
+    pub fn reserves_own_built_in_host(&self) -> bool {
+        self.is_tofu_since(11)
+    }
+
+    /// Lock entries of `registry.terraform.io/hashicorp/*` also select (without their hashes) the same provider of
+    /// `registry.opentofu.org`.
+    ///
+    /// Source: OpenTofu `internal/depsfile/locks.go` `UpgradeFromPredecessorProject`.
+    pub fn adopts_predecessor_locks(&self) -> bool {
+        self.is_tofu_since(10)
+    }
+
+    /// `init` ends with the root module's errors before it opens the backend.
+    pub fn refuses_root_module_first(&self) -> bool {
+        self.name == EngineName::Tofu && self.is_at_least(1, 12, 0)
+    }
+
+    /// `init` compares the arguments of module calls with the modules' variables, as it walks them to evaluate sources.
+    ///
+    /// Source: Terraform `internal/terraform/node_module_install.go`.
+    pub fn checks_module_arguments(&self) -> bool {
+        self.name == EngineName::Terraform && self.is_at_least(1, 15, 0)
+    }
+
+    /// What the names of providers mean to calls and test files is left alone where a module cannot be loaded.
+    ///
+    /// Source: OpenTofu `internal/configs/config_build.go` `BuildConfig`.
+    pub fn checks_providers_of_whole_trees_only(&self) -> bool {
+        self.name == EngineName::Tofu && self.is_at_least(1, 12, 0)
+    }
+
+    /// Its error about a second `backend` block.
+    ///
+    /// Source: `internal/configs/module.go`.
+    pub fn says_backend_is_repeated(&self) -> &'static str {
+        match self.name {
+            EngineName::Terraform if self.is_at_least(1, 13, 0) => "Duplicate 'backend' configuration block",
+            EngineName::Terraform | EngineName::Tofu => "Duplicate backend configuration",
+        }
+    }
+
+    /// Its error about a second `cloud` block.
+    ///
+    /// Source: `internal/configs/module.go`.
+    pub fn says_cloud_is_repeated(&self) -> &'static str {
+        match self.name {
+            EngineName::Tofu => "Duplicate cloud configurations",
+            EngineName::Terraform if self.is_at_least(1, 8, 0) => "Duplicate HCP Terraform configurations",
+            EngineName::Terraform => "Duplicate Terraform Cloud configurations",
+        }
+    }
+
+    /// Its error about a `cloud` block beside a `backend` block.
+    ///
+    /// Source: `internal/configs/module.go`.
+    pub fn says_backend_and_cloud(&self) -> &'static str {
+        match self.name {
+            EngineName::Tofu => "Both a backend and a cloud configuration are present",
+            EngineName::Terraform if self.is_at_least(1, 13, 0) => {
+                "Conflicting 'cloud' and 'backend' configuration blocks are present"
+            }
+            EngineName::Terraform if self.is_at_least(1, 8, 0) => "Both a backend and cloud configuration are present",
+            EngineName::Terraform => "Both a backend and Terraform Cloud configuration are present",
+        }
+    }
+
+    /// `init` neither selects nor installs what `dev_overrides` names.
+    ///
+    /// Source: Terraform's changelog of 1.15.
+    pub fn skips_overridden_providers(&self) -> bool {
+        self.is_terraform_since(15, 0)
+    }
+
+    /// `init` keeps the lock entries of what `dev_overrides` names, though it may not install it.
+    ///
+    /// Source: Terraform's changelogs of 1.15 and 1.16.
+    pub fn keeps_locks_of_overridden_providers(&self) -> bool {
+        !self.skips_overridden_providers() || self.is_terraform_since(16, 0)
+    }
+}
+
+/// Selecting versions.
+impl Engine {
+    /// A constraint's exact pre-release term admits that version whatever the other terms say.
+    ///
+    /// Source: go-versions 1.0.1 `MeetingConstraints`, which both engines use before 1.9.
+    pub fn exact_prerelease_ignores_other_terms(&self) -> bool {
+        !self.is_at_least(1, 9, 0)
+    }
+
+    /// A constraint that names 0.0.0 has an error of its own, instead of no matching release.
+    ///
+    /// Source: OpenTofu `internal/providercache/installer.go` `checkUnspecifiedVersion`.
+    pub fn explains_unspecified_version(&self) -> bool {
+        self.is_tofu_since(9)
+    }
+
+    /// A locked version that the plugin cache holds is not asked for at any source.
+    ///
+    /// Source: OpenTofu `internal/providercache/installer.go` `ensureProviderVersionsNeed`.
+    pub fn trusts_plugin_cache_without_query(&self) -> bool {
+        self.is_tofu_since(12)
+    }
+
+    /// Providers of the configuration are installed before the backend is opened, those of the state after it.
+    ///
+    /// Source: Terraform's changelogs of 1.15.0 and 1.15.8.
+    pub fn installs_state_providers_apart(&self) -> bool {
+        self.is_terraform_since(15, 0) && !self.is_at_least(1, 15, 8)
+    }
+}
+
+/// Installing packages.
+impl Engine {
+    /// One procedure installs into the plugin cache and the data directory alike, under a lock file beside the package,
+    /// and refreshes the lock entry even of a package that is there already.
+    ///
+    /// Source: OpenTofu `internal/providercache/dir_modify.go`, `installer.go`.
+    pub fn installs_one_directory_at_a_time(&self) -> bool {
+        self.is_tofu_since(10)
+    }
+
+    /// An archive is not extracted where a symbolic link stands.
+    ///
+    /// Source: Terraform's changelog of 1.15.4.
+    pub fn refuses_linked_target(&self) -> bool {
+        self.is_terraform_since(15, 4)
+    }
+
+    /// An installed package that differs from the archive to be extracted is refused, not overwritten.
+    ///
+    /// Source: OpenTofu `internal/getproviders/package_location_local_archive.go`; changelogs of 1.10.10 and 1.11.7.
+    pub fn refuses_differing_target(&self) -> bool {
+        self.is_tofu_since(12)
+            || (self.is_tofu_since(11) && self.is_at_least(1, 11, 7))
+            || (self.is_tofu_since(10) && !self.is_tofu_since(11) && self.is_at_least(1, 10, 10))
+    }
+}
+
+/// Planning.
+impl Engine {
+    /// Every lock entry's hash is checked before `plan`; from OpenTofu 1.12 only when a provider is first used.
+    /// Every engine checks for every entry that its package is there.
+    ///
+    /// Source: OpenTofu `internal/command/meta_providers.go` `providerFactories`.
+    pub fn checks_unused_locks_at_plan(&self) -> bool {
+        !self.is_tofu_since(12)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Rule = fn(&Engine) -> bool;
+
+    macro_rules! rules {
+        ($($engine:ident::$rule:ident [$($change:literal),*]),+ $(,)?) => {
+            [$((stringify!($rule), Engine::$rule as Rule, EngineName::$engine, &[$($change),*] as &[&str])),+]
+        };
+    }
+
+    #[test]
+    fn each_rule_changes_with_the_version_that_changed_it() {
+        // Versions at which the rule begins to hold, ceases to, and so on; 0.0.0 is from the beginning.
+        let table = rules![
+            Tofu::reads_tofu_files["1.8.0"],
+            Terraform::reads_tofu_files[],
+            Tofu::checks_required_version_in_tf_files["0.0.0", "1.12.0"],
+            Terraform::checks_required_version_in_tf_files["0.0.0"],
+            Tofu::evaluates_module_sources["1.8.0"],
+            Terraform::evaluates_module_sources["1.15.0"],
+            Tofu::asks_bitbucket_while_parsing["0.0.0"],
+            Terraform::asks_bitbucket_while_parsing["0.0.0", "1.9.0"],
+            Tofu::reads_test_files["0.0.0"],
+            Terraform::reads_test_files["1.6.0"],
+            Tofu::counts_test_files_as_configuration[],
+            Terraform::counts_test_files_as_configuration["1.12.0"],
+            Tofu::counts_providers_of_tests["0.0.0"],
+            Terraform::counts_providers_of_tests["0.0.0", "1.9.0"],
+            Tofu::translates_state_addresses["0.0.0"],
+            Terraform::translates_state_addresses[],
+            Tofu::refuses_unreadable_state_providers["1.9.0"],
+            Terraform::refuses_unreadable_state_providers[],
+            Tofu::reserves_own_built_in_host["1.11.0"],
+            Terraform::reserves_own_built_in_host[],
+            Tofu::adopts_predecessor_locks["1.10.0"],
+            Terraform::adopts_predecessor_locks[],
+            Tofu::skips_overridden_providers[],
+            Terraform::skips_overridden_providers["1.15.0"],
+            Tofu::keeps_locks_of_overridden_providers["0.0.0"],
+            Terraform::keeps_locks_of_overridden_providers["0.0.0", "1.15.0", "1.16.0"],
+            Tofu::exact_prerelease_ignores_other_terms["0.0.0", "1.9.0"],
+            Terraform::exact_prerelease_ignores_other_terms["0.0.0", "1.9.0"],
+            Tofu::explains_unspecified_version["1.9.0"],
+            Terraform::explains_unspecified_version[],
+            Tofu::trusts_plugin_cache_without_query["1.12.0"],
+            Terraform::trusts_plugin_cache_without_query[],
+            Tofu::installs_state_providers_apart[],
+            Terraform::installs_state_providers_apart["1.15.0", "1.15.8"],
+            Tofu::installs_one_directory_at_a_time["1.10.0"],
+            Terraform::installs_one_directory_at_a_time[],
+            Tofu::refuses_linked_target[],
+            Terraform::refuses_linked_target["1.15.4"],
+            Tofu::refuses_differing_target["1.10.10", "1.11.0", "1.11.7"],
+            Terraform::refuses_differing_target[],
+            Tofu::checks_unused_locks_at_plan["0.0.0", "1.12.0"],
+            Terraform::checks_unused_locks_at_plan["0.0.0"],
+        ];
+        for (name, rule, engine, changes) in table {
+            for (minor, patch) in (5..=17).flat_map(|minor| (0..=14).map(move |patch| (minor, patch))) {
+                let engine = Engine::new(engine, crate::Version::release(1, minor, patch));
+                let reached = changes.iter().filter(|change| engine.version >= change.parse().unwrap()).count();
+                assert_eq!(rule(&engine), reached % 2 == 1, "{name} of {engine}");
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Values, and what is on the disk. It knows no findings: its readers return typed problems.
+//!
+//! - Values, parsed once at the edge, without files, environment or clock: [`address`], [`version`] and its constraints,
+//!   [`platform`], [`hash`], [`package`], [`engine`]. Each prints its canonical text; `x.to_string().parse() == x`.
+//! - Readers: [`lock_file`], [`mirror`], [`seal`], [`installed`], [`executable`]
+//! - Measuring: [`digest`], [`hashing`], [`sealed_files`]
+//! - Files: [`text_file`], [`atomic_file`]
+
+pub mod address;
+mod address_parts;
+pub mod address_pattern;
+pub mod atomic_file;
+mod contents;
+pub mod core_constraints;
+pub mod digest;
+pub mod engine;
+pub mod engine_rules;
+pub mod executable;
+pub mod hash;
+pub mod hashing;
+pub mod installed;
+mod json;
+pub mod lock_file;
+pub mod mirror;
+pub mod package;
+pub mod phase;
+pub mod platform;
+pub mod quoted;
+pub mod seal;
+pub mod sealed_files;
+pub mod source_address;
+pub mod text_file;
+pub mod timestamp;
+pub mod version;
+pub mod version_constraints;
+mod version_scan;
+
+pub use address::{AddressError, ProviderAddress};
+pub use address_pattern::AddressPattern;
+pub use contents::{Contents, ContentsRequest, DigestKind, DigestRequest, Digests, PackageContents};
+pub use core_constraints::{CoreCheck, CoreConstraints};
+pub use engine::{Engine, EngineName};
+pub use hash::{Hash, HashScheme};
+pub use json::json_error;
+pub use package::{Layout, PackageId};
+pub use phase::{HookPoint, WorkflowCommand};
+pub use platform::Platform;
+pub use quoted::Quoted;
+pub use source_address::SourceAddress;
+pub use timestamp::Timestamp;
+pub use version::Version;
+pub use version_constraints::{ConstraintError, VersionConstraints};

@@ -1,0 +1,499 @@
+//! The dependency lock file, `.terraform.lock.hcl`.
+//!
+//! Source: OpenTofu `internal/depsfile/locks_file.go`.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use hcl::edit::Span;
+use hcl::edit::expr::Expression;
+use hcl::edit::structure::Block;
+
+use super::text_file::{self, TextFileError};
+use crate::{EngineName, Hash, ProviderAddress, SourceAddress, Version, VersionConstraints};
+use airtight_hcl::NativeFile;
+use airtight_hcl::Problem;
+use airtight_hcl::constant::{Constant, evaluate};
+use airtight_hcl::schema::{BodySchema, Unknown};
+use airtight_hcl::{Place, Sources};
+
+pub const FILE_NAME: &str = ".terraform.lock.hcl";
+
+/// A larger lock file is refused, so that a planted one cannot fill the memory. Real ones have kilobytes.
+const LIMIT_BYTES: u64 = 2 * 1024 * 1024;
+
+const ROOT: BodySchema<'static> =
+    BodySchema { required: &[], optional: &[], blocks: &[("provider", &["source_addr"]), ("module", &["path"])] };
+
+const PROVIDER: BodySchema<'static> =
+    BodySchema { required: &["version"], optional: &["constraints", "hashes"], blocks: &[] };
+
+/// What the engine makes of the file. Missing and empty files are the same to it: no locks.
+#[derive(Clone, Debug)]
+pub struct LockFile {
+    pub path: Utf8PathBuf,
+    pub exists: bool,
+    /// In the file's order; only sound entries.
+    pub locks: Vec<ProviderLock>,
+    /// Any one of these and the engine queries no provider at all.
+    pub errors: Vec<Problem>,
+    pub warnings: Vec<Problem>,
+    /// What we cannot read and the engine perhaps can; such entries are not in `locks`.
+    pub not_understood: Vec<Problem>,
+    pub text: Arc<str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderLock {
+    pub address: ProviderAddress,
+    pub version: Version,
+    /// Canonical text; empty where there is none.
+    pub constraints: String,
+    /// Sorted and deduplicated, as the engine's installer holds them; unknown schemes included.
+    pub hashes: Vec<Hash>,
+    /// The file has them so too; else `init` takes the entry for changed, and writes the file.
+    pub hashes_are_sorted: bool,
+    /// The block's label.
+    pub place: Place,
+    pub version_place: Place,
+    /// The `hashes` attribute, where there is one.
+    pub hashes_place: Option<Place>,
+}
+
+impl LockFile {
+    pub fn lock_for(&self, address: &ProviderAddress) -> Option<&ProviderLock> {
+        self.locks.iter().find(|lock| lock.address == *address)
+    }
+}
+
+/// Reads `.terraform.lock.hcl` of a root module. A file that cannot be read is a problem in `errors`, as for the engine;
+/// one that only we refuse is in `not_understood`.
+pub fn read(root_module: &Utf8Path, engine: EngineName, sources: &mut Sources) -> LockFile {
+    let path = root_module.join(FILE_NAME);
+    let content = text_file::read_bytes(&path, LIMIT_BYTES);
+    let exists = !matches!(content, Err(TextFileError::Missing));
+    let bytes = content.as_deref().unwrap_or_default();
+    let mut lock_file = interpret(&path, exists, bytes, engine);
+    match content {
+        Ok(_) | Err(TextFileError::Missing) => {}
+        Err(error) if error.is_ours() => lock_file.not_understood.push(Problem {
+            summary: "Dependency lock file not read".to_owned(),
+            detail: format!("airtight does not read it: {error}. The engine perhaps does."),
+            place: Place::file(&path),
+        }),
+        Err(_) => lock_file.errors.push(Problem {
+            summary: "Failed to read file".to_owned(),
+            detail: format!("The configuration file \"{FILE_NAME}\" could not be read."),
+            place: Place::file(&path),
+        }),
+    }
+    if exists {
+        sources.insert(&path, lock_file.text.clone());
+    }
+    lock_file
+}
+
+/// What the engine would make of a text, were it the file's.
+pub fn parse(path: &Utf8Path, text: &str, engine: EngineName) -> LockFile {
+    interpret(path, true, text.as_bytes(), engine)
+}
+
+fn interpret(path: &Utf8Path, exists: bool, bytes: &[u8], engine: EngineName) -> LockFile {
+    let file = NativeFile::parse(bytes);
+    let mut reader = Reader { engine, path, file, errors: Vec::new(), not_understood: Vec::new() };
+    let (locks, warnings) = reader.read_body();
+    let Reader { file, errors, not_understood, .. } = reader;
+    LockFile { path: path.to_owned(), exists, locks, errors, warnings, not_understood, text: file.text }
+}
+
+struct Reader<'a> {
+    engine: EngineName,
+    path: &'a Utf8Path,
+    file: NativeFile,
+    errors: Vec<Problem>,
+    not_understood: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn problem(&self, summary: &str, detail: impl Into<String>, range: Range<usize>) -> Problem {
+        let place = self.file.place(self.path, Some(range));
+        Problem { summary: summary.to_owned(), detail: detail.into(), place }
+    }
+
+    fn refuse(&mut self, summary: &str, detail: impl Into<String>, range: Range<usize>) {
+        self.errors.push(self.problem(summary, detail, range));
+    }
+
+    fn give_up(&mut self, detail: &str, range: Range<usize>) {
+        self.not_understood.push(self.problem("Dependency lock file not understood", detail, range));
+    }
+
+    fn check_schema(&mut self, schema: &BodySchema<'_>, body: &hcl::edit::structure::Body, range: Range<usize>) {
+        for error in schema.check(body, range, Unknown::Refused) {
+            self.errors.push(self.file.problem(self.path, error));
+        }
+    }
+
+    fn read_body(&mut self) -> (Vec<ProviderLock>, Vec<Problem>) {
+        let (mut locks, mut warnings) = (Vec::new(), Vec::new());
+        let Some(body) = self.file.body.take().filter(|_| self.file.errors.is_empty()) else {
+            for error in std::mem::take(&mut self.file.errors) {
+                self.errors.push(self.file.problem(self.path, error));
+            }
+            if self.errors.is_empty() {
+                self.give_up("It is nested too deeply to be read.", 0..0);
+            }
+            return (locks, warnings);
+        };
+        self.check_schema(&ROOT, &body, 0..0);
+        let mut seen = BTreeMap::new();
+        for block in body.blocks().filter(|block| ROOT.accepts(block)) {
+            let range = block.ident.span().unwrap_or_default();
+            if block.has_ident("module") {
+                if warnings.is_empty() {
+                    warnings.push(self.problem(
+                        "Dependency locks for modules are not yet supported",
+                        "Only dependency locks for providers are supported, not for modules.",
+                        range,
+                    ));
+                }
+                continue;
+            }
+            let problems_before = self.errors.len() + self.not_understood.len();
+            let Some((address, lock)) = self.read_lock(block) else { continue };
+            let line = self.file.place(self.path, Some(range.clone())).position.map_or(0, |place| place.line);
+            if let Some(first_line) = seen.get(&address) {
+                let detail = format!(
+                    "This lockfile already declared a lock for provider {address} at {FILE_NAME}:{first_line}."
+                );
+                self.refuse("Duplicate provider lock", detail, range);
+                continue;
+            }
+            seen.insert(address, line);
+            if self.errors.len() + self.not_understood.len() == problems_before {
+                locks.extend(lock);
+            }
+        }
+        (locks, warnings)
+    }
+
+    /// The address, if it can be locked, and the lock, if its version is one.
+    fn read_lock(&mut self, block: &Block) -> Option<(ProviderAddress, Option<ProviderLock>)> {
+        const INVALID_ADDRESS: &str = "Invalid provider source address";
+        let label = block.labels.first()?;
+        let range = label.span().unwrap_or_default();
+        let Ok(source) = SourceAddress::parse(label.as_str(), self.engine) else {
+            self.refuse(
+                INVALID_ADDRESS,
+                "The provider source address for a provider lock must be a valid, fully-qualified address of the form \
+                 \"hostname/namespace/type\".",
+                range,
+            );
+            return None;
+        };
+        let address = source.resolve(self.engine);
+        if address.is_built_in() {
+            let title = self.engine.title();
+            let detail = format!(
+                "Cannot lock a version for built-in provider {address}. Built-in providers are bundled inside {title} \
+                 itself, so you can't select a version for them independently of the {title} release you are currently \
+                 running."
+            );
+            self.refuse(INVALID_ADDRESS, detail, range);
+            return None;
+        }
+        if address.is_legacy() {
+            let detail = format!(
+                "Provider source address {address} is a special provider that is not eligible for dependency locking."
+            );
+            self.refuse(INVALID_ADDRESS, detail, range);
+            return None;
+        }
+        if address.to_string() != label.as_str() {
+            let detail = format!(
+                "The provider source address for this provider lock must be written as \"{address}\", the \
+                 fully-qualified and normalized form."
+            );
+            self.refuse("Non-normalized provider source address", detail, range);
+            return None;
+        }
+        self.check_schema(&PROVIDER, &block.body, block.ident.span().unwrap_or_default());
+        let version = block.body.get_attribute("version").and_then(|a| self.read_version(&address, &a.value));
+        let constraints = block.body.get_attribute("constraints").map_or_else(String::new, |attribute| {
+            self.read_constraints(&address, &attribute.value).unwrap_or_default()
+        });
+        let hashes = block.body.get_attribute("hashes");
+        let hashes_place = hashes.map(|attribute| self.file.place(self.path, attribute.span()));
+        let mut hashes = hashes.map_or_else(Vec::new, |attribute| self.read_hashes(&attribute.value));
+        let hashes_are_sorted = hashes.windows(2).all(|pair| pair[0] < pair[1]);
+        hashes.sort();
+        hashes.dedup();
+        let lock = version.map(|(version, version_range)| ProviderLock {
+            address: address.clone(),
+            version,
+            constraints,
+            hashes,
+            hashes_are_sorted,
+            place: self.file.place(self.path, Some(range)),
+            version_place: self.file.place(self.path, Some(version_range)),
+            hashes_place,
+        });
+        Some((address, lock))
+    }
+
+    /// A constant string; `Ok(None)` is null. What it is not has become an error.
+    fn read_string(&mut self, expression: &Expression) -> Result<Option<String>, ()> {
+        let range = expression.span().unwrap_or_default();
+        if self.file.is_unread(&range) {
+            self.give_up("This expression could not be read.", range);
+            return Err(());
+        }
+        match evaluate(expression).map(Constant::into_string) {
+            Ok(Ok(text)) => return Ok(text),
+            Ok(Err(reason)) => self.refuse("Unsuitable value type", format!("Unsuitable value: {reason}"), range),
+            Err(reason) => match reason.refusal() {
+                Some((summary, detail)) => self.refuse(summary, detail, range),
+                None => self.give_up("This expression could not be evaluated.", range),
+            },
+        }
+        Err(())
+    }
+
+    fn read_version(&mut self, address: &ProviderAddress, expression: &Expression) -> Option<(Version, Range<usize>)> {
+        const SUMMARY: &str = "Invalid provider version number";
+        let range = expression.span().unwrap_or_default();
+        let Some(text) = self.read_string(expression).ok()? else {
+            self.refuse(
+                "Missing required argument",
+                "A provider lock block must contain a \"version\" argument.",
+                range,
+            );
+            return None;
+        };
+        let version = match text.parse::<Version>() {
+            Ok(version) => version,
+            Err(reason) => {
+                let detail = format!("The selected version number for provider {address} is invalid: {reason}.");
+                self.refuse(SUMMARY, detail, range);
+                return None;
+            }
+        };
+        let canonical = version.to_string();
+        if canonical != text {
+            let detail = format!(
+                "The selected version number for provider {address} must be written in normalized form: \
+                 \"{canonical}\"."
+            );
+            self.refuse(SUMMARY, detail, range.clone());
+        }
+        Some((version, range))
+    }
+
+    fn read_constraints(&mut self, address: &ProviderAddress, expression: &Expression) -> Option<String> {
+        const SUMMARY: &str = "Invalid provider version constraints";
+        let range = expression.span().unwrap_or_default();
+        let Some(text) = self.read_string(expression).ok()? else {
+            self.refuse("Unsuitable value type", "Unsuitable value: null value is not allowed", range);
+            return None;
+        };
+        let canonical = match VersionConstraints::parse_locked(&text) {
+            Ok(constraints) => constraints.to_string(),
+            Err(reason) => {
+                let detail = format!("The recorded version constraints for provider {address} are invalid: {reason}.");
+                self.refuse(SUMMARY, detail, range);
+                return None;
+            }
+        };
+        if canonical != text {
+            let detail = format!(
+                "The recorded version constraints for provider {address} must be written in normalized form: \
+                 \"{canonical}\"."
+            );
+            self.refuse(SUMMARY, detail, range);
+        }
+        Some(canonical)
+    }
+
+    /// In the file's order.
+    fn read_hashes(&mut self, expression: &Expression) -> Vec<Hash> {
+        let range = expression.span().unwrap_or_default();
+        let Expression::Array(elements) = expression else {
+            if self.file.is_unread(&range) {
+                self.give_up("This expression could not be read.", range);
+            } else {
+                self.refuse("Invalid expression", "A static list expression is required.", range);
+            }
+            return Vec::new();
+        };
+        if elements.is_empty() {
+            self.refuse(
+                "Invalid provider hash set",
+                "The \"hashes\" argument must either be omitted or contain at least one hash value.",
+                range,
+            );
+        }
+        let mut hashes = Vec::new();
+        for element in elements {
+            let element_range = element.span().unwrap_or_default();
+            let Ok(text) = self.read_string(element) else { continue };
+            let Some(text) = text else {
+                self.refuse("Unsuitable value type", "Unsuitable value: null value is not allowed", element_range);
+                continue;
+            };
+            match text.parse::<Hash>() {
+                Ok(hash) => hashes.push(hash),
+                Err(reason) => {
+                    let detail = format!("Cannot interpret \"{text}\" as a provider hash: {reason}.");
+                    self.refuse("Invalid provider hash string", detail, element_range);
+                }
+            }
+        }
+        hashes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fs_err as fs;
+    use proptest::prelude::*;
+
+    /// Findings by line, as the fixtures state them.
+    type Stated = Vec<(usize, String)>;
+
+    fn read_text(bytes: &[u8], engine: EngineName) -> LockFile {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = Utf8Path::from_path(directory.path()).unwrap();
+        fs::write(directory.join(FILE_NAME), bytes).unwrap();
+        read(directory, engine, &mut Sources::default())
+    }
+
+    fn stated(text: &str) -> Stated {
+        let mut stated = Vec::new();
+        for (index, line) in text.lines().enumerate() {
+            for marker in ["ERROR: ", "WARNING: "] {
+                stated.extend(line.match_indices(marker).map(|(at, _)| {
+                    let rest = &line[at + marker.len()..];
+                    let end = rest.find(';').unwrap_or(rest.len());
+                    (index + 1, format!("{marker}{}", rest[..end].trim_end()))
+                }));
+            }
+            if line.contains("# LOCK") {
+                stated.push((index + 1, "LOCK".to_owned()));
+            }
+        }
+        stated.sort();
+        stated
+    }
+
+    fn found(lock_file: &LockFile) -> Stated {
+        let line = |place: &Place| place.position.as_ref().map_or(0, |position| position.line as usize);
+        let of = |marker: &str, problems: &[Problem]| -> Stated {
+            problems.iter().map(|problem| (line(&problem.place), format!("{marker}{}", problem.summary))).collect()
+        };
+        let mut found = of("ERROR: ", &lock_file.errors);
+        found.extend(of("WARNING: ", &lock_file.warnings));
+        found.extend(of("NOT UNDERSTOOD: ", &lock_file.not_understood));
+        found.extend(lock_file.locks.iter().map(|lock| (line(&lock.place), "LOCK".to_owned())));
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn every_fixture_has_exactly_the_findings_that_its_comments_state() {
+        let directory = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/lock");
+        let mut count = 0;
+        for entry in fs::read_dir(&directory).unwrap() {
+            let path = Utf8PathBuf::from_path_buf(entry.unwrap().path()).unwrap();
+            let bytes = fs::read(&path).unwrap();
+            let lock_file = read_text(&bytes, EngineName::Terraform);
+            assert_eq!(found(&lock_file), stated(&String::from_utf8_lossy(&bytes)), "{path}");
+            count += 1;
+        }
+        assert!(count > 20, "only {count} fixtures");
+    }
+
+    #[test]
+    fn byte_order_marks_and_windows_line_ends_change_nothing() {
+        let text = "provider \"example.com/a/b\" {\n  version = \"1.2.3\"\n  hashes = [\n    \"zh:1\",\n  ]\n}\n";
+        for text in [text.to_owned(), format!("\u{feff}{text}"), text.replace('\n', "\r\n")] {
+            let lock_file = read_text(text.as_bytes(), EngineName::Tofu);
+            assert_eq!(lock_file.errors, []);
+            assert_eq!(lock_file.locks[0].version, Version::release(1, 2, 3));
+            assert_eq!(lock_file.locks[0].hashes[0].as_str(), "zh:1");
+            assert_eq!(lock_file.locks[0].place.position.as_ref().unwrap().line, 1);
+        }
+    }
+
+    #[test]
+    fn hashes_are_held_sorted_and_once() {
+        let text = "provider \"example.com/a/b\" {\n version = \"1.0.0\"\n hashes = [\"zh:2\", \"x:1\", \"h1:3\", \"zh:2\"]\n}";
+        let lock_file = read_text(text.as_bytes(), EngineName::Tofu);
+        let hashes: Vec<_> = lock_file.locks[0].hashes.iter().map(Hash::as_str).collect();
+        assert_eq!(hashes, ["h1:3", "x:1", "zh:2"]);
+    }
+
+    #[test]
+    fn the_default_host_is_the_engines() {
+        let text = "provider \"registry.opentofu.org/hashicorp/null\" {\n version = \"1.0.0\"\n}\n";
+        assert_eq!(read_text(text.as_bytes(), EngineName::Tofu).errors, []);
+        assert_eq!(read_text(text.as_bytes(), EngineName::Terraform).errors, []);
+        let short = text.replace("registry.opentofu.org/", "");
+        let detail = |engine| read_text(short.as_bytes(), engine).errors[0].detail.clone();
+        assert!(detail(EngineName::Tofu).contains("\"registry.opentofu.org/hashicorp/null\""));
+        assert!(detail(EngineName::Terraform).contains("\"registry.terraform.io/hashicorp/null\""));
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_an_error_only_outside_comments() {
+        let sound = b"# \xff\nprovider \"example.com/a/b\" {\n version = \"1.0.0\"\n}\n";
+        assert_eq!(read_text(sound, EngineName::Tofu).errors, []);
+        let broken = b"provider \"example.com/a/b\" {\n version = \"1.0.0\xff\"\n}\n";
+        assert_eq!(read_text(broken, EngineName::Tofu).errors[0].summary, "Invalid character encoding");
+    }
+
+    #[test]
+    fn a_missing_or_dangling_file_holds_no_locks_and_a_directory_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = Utf8Path::from_path(directory.path()).unwrap();
+        let sources = &mut Sources::default();
+        let missing = read(directory, EngineName::Tofu, sources);
+        assert!(!missing.exists && missing.errors.is_empty());
+        std::os::unix::fs::symlink("nowhere", directory.join(FILE_NAME)).unwrap();
+        assert!(!read(directory, EngineName::Tofu, sources).exists);
+        fs::remove_file(directory.join(FILE_NAME)).unwrap();
+        fs::create_dir(directory.join(FILE_NAME)).unwrap();
+        let found = read(directory, EngineName::Tofu, sources);
+        assert_eq!(found.errors[0].summary, "Failed to read file");
+    }
+
+    #[test]
+    fn a_huge_file_is_not_read_and_no_error_of_the_engine() {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = Utf8Path::from_path(directory.path()).unwrap();
+        fs::File::create(directory.join(FILE_NAME)).unwrap().set_len(LIMIT_BYTES + 1).unwrap();
+        let lock_file = read(directory, EngineName::Tofu, &mut Sources::default());
+        assert_eq!(lock_file.errors, []);
+        assert!(lock_file.not_understood[0].detail.contains("it is larger than 2 MiB"), "{lock_file:?}");
+        assert!(lock_file.exists && lock_file.text.is_empty());
+    }
+
+    const SOUND: &str = "provider \"example.com/a/b\" {\n  version     = \"1.2.3\"\n  constraints = \">= 1.0.0\"\n  hashes = [\n    \"h1:x\",\n  ]\n}\n";
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            read_text(&bytes, EngineName::Tofu);
+        }
+
+        #[test]
+        fn no_mutation_makes_the_reader_panic(at in 0..SOUND.len(), count in 0..20_usize, insert in "[\"${}%\\[\\]<E\n\\\\=é]{0,6}") {
+            let mut bytes = SOUND.as_bytes().to_vec();
+            let end = (at + count).min(bytes.len());
+            bytes.splice(at..end, insert.into_bytes());
+            read_text(&bytes, EngineName::Tofu);
+        }
+    }
+}

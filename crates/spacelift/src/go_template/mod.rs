@@ -1,0 +1,83 @@
+//! The template language of workflow files: Go's `text/template`, rendered as Go does.
+//!
+//! Everything that the language has is here but named templates (`define`, `template`, `block`), imaginary numbers and
+//! a few verbs of `printf`: those are refused by name, never rendered in another way. `tests/fixtures/go_template` holds
+//! what Go itself printed.
+//!
+//! Source: Go 1.26, `text/template`, its documentation and `parse`. Documented by Spacelift: the variables of each
+//! command. Inferred: that `.Targets` is a list of texts; that no functions are added to Go's own; that a variable which
+//! is not documented for a command is not there.
+
+mod execute;
+mod format;
+mod functions;
+mod lexer;
+mod literal;
+mod parser;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use airtight_provider::WorkflowCommand;
+
+/// What Spacelift puts into a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Values<'a> {
+    /// Whether the state is to be locked.
+    pub lock: bool,
+    pub refresh: bool,
+    /// The plan file's name, below the project root.
+    pub plan_file_name: &'a str,
+    /// Addresses; those of a targeted replan, else none.
+    pub targets: &'a [String],
+    pub workspace_name: &'a str,
+}
+
+/// Why a template cannot be rendered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {message}")]
+pub struct TemplateError {
+    pub stage: Stage,
+    /// From 1, within the template.
+    pub line: usize,
+    /// A fragment, in Go's words where Go has one.
+    pub message: String,
+}
+
+/// When the error comes up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Go refuses the template itself.
+    Parse,
+    /// Go fails with these values.
+    Execute,
+    /// Go renders it; this program does not, or the outcome depends on what Spacelift does not document.
+    Unsupported,
+}
+
+/// The variables that Spacelift documents for a command.
+pub const fn variables(command: WorkflowCommand) -> &'static [&'static str] {
+    match command {
+        WorkflowCommand::Plan => &["Lock", "PlanFileName", "Refresh", "Targets"],
+        WorkflowCommand::WorkspaceSelect | WorkflowCommand::WorkspaceNew => &["WorkspaceName"],
+        WorkflowCommand::ShowPlan | WorkflowCommand::Apply => &["PlanFileName"],
+        WorkflowCommand::Init | WorkflowCommand::ShowState | WorkflowCommand::GetOutputs | WorkflowCommand::Destroy => {
+            &[]
+        }
+    }
+}
+
+/// Renders a command's text.
+///
+/// # Errors
+/// Go would refuse the template, or fail to execute it, or this program does not know what Go would print.
+pub fn render(command: WorkflowCommand, text: &str, values: &Values<'_>) -> Result<String, TemplateError> {
+    let nodes = parser::parse(text)?;
+    execute::execute(&nodes, &execute::Root { command, values })
+}
+
+impl TemplateError {
+    fn new(stage: Stage, line: usize, message: impl Into<String>) -> Self {
+        Self { stage, line, message: message.into() }
+    }
+}

@@ -1,0 +1,16 @@
+//! Spacelift's files, and a rehearsal of its runs.
+//!
+//! - Reading: [`workflow`], [`runtime_configuration`], [`plugin_manifest`], [`hooks`], [`go_template`]
+//! - [`check`]: what is wrong with them
+//! - [`render_workflow`]: the workflow file
+//! - [`rehearse`]: a whole run, here and without network
+
+pub mod check;
+pub mod go_template;
+pub mod hooks;
+pub mod plugin_manifest;
+#[cfg(target_os = "linux")]
+pub mod rehearse;
+pub mod render_workflow;
+pub mod runtime_configuration;
+pub mod workflow;

@@ -1,0 +1,93 @@
+//! A mirror against everything that speaks of it: its evidence, its seal, its index files, lock files. Both ways: what
+//! is missing, what is there and nobody names, what lies where no engine looks.
+
+mod against_evidence;
+mod against_index;
+mod against_locks;
+mod against_seal;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::seal;
+use crate::signature::Keys;
+use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_gate::check::mirror_entries;
+use airtight_gate::settings::Seal;
+use airtight_hcl::{Place, Sources};
+use airtight_provider::digest::Progress;
+use airtight_provider::mirror;
+use airtight_provider::mirror::Mirror;
+use airtight_provider::seal::SealedPackage;
+use airtight_provider::{EngineName, PackageId, Platform, Timestamp};
+
+/// What is asked for.
+pub struct Request<'a> {
+    pub mirror: &'a Utf8Path,
+    /// Lock files, or directories to look for them in.
+    pub locks: &'a [Utf8PathBuf],
+    /// Those of lock files that count: packages of other platforms may be missing.
+    pub platform: &'a Platform,
+    /// Keys that lists of sums have to be signed with; without any, signatures only have to fit the keys that are kept
+    /// beside them.
+    pub keys: &'a Keys,
+    pub now: Timestamp,
+    /// What has to vouch for the seal; without it, a seal is only compared.
+    pub seal: Option<&'a Seal>,
+    pub progress: Progress<'a>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Verification {
+    pub findings: Vec<Finding>,
+    pub sources: Sources,
+    pub packages: Vec<VerifiedPackage>,
+    /// The digest of the seal, where there is one and the mirror is as it says.
+    pub seal: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct VerifiedPackage {
+    pub id: PackageId,
+    pub package: SealedPackage,
+    /// In words: a signed list, a seal that is vouched for, a lock file.
+    pub proven_by: Vec<String>,
+}
+
+/// Verifies a mirror.
+///
+/// # Errors
+/// Fails where lock files cannot be looked for.
+pub fn verify(request: &Request<'_>) -> anyhow::Result<Verification> {
+    let walked = mirror::walk(request.mirror, EngineName::Tofu);
+    let mut verification = Verification::default();
+    let findings = &mut verification.findings;
+    if let Some(error) = &walked.error {
+        let finding = Finding::new(Code::MirrorUnreadable, Severity::Error, Owner::Image, error.clone());
+        findings.push(finding.help("Make the whole mirror readable.").at(Place::file(&walked.path), ""));
+    }
+    findings.extend(
+        mirror_entries::check(&walked).into_iter().map(|ignored| Finding { severity: Severity::Error, ..ignored }),
+    );
+    let (packages, problems) = seal::measure(&walked, request.progress);
+    findings.extend(problems.into_iter().map(|problem| {
+        Finding::new(Code::PackageUnreadable, Severity::Error, Owner::Image, problem)
+            .help("Give the package the name that the engines write, out of plain files.")
+            .at(Place::file(&walked.path), "")
+    }));
+    for package in packages {
+        let id = package.id()?;
+        verification.packages.push(VerifiedPackage { id, package, proven_by: Vec::new() });
+    }
+    against_evidence::check(request, &walked, &mut verification);
+    against_seal::check(request, &walked, &mut verification);
+    against_index::check(&walked, &mut verification);
+    against_locks::check(request, &walked, &mut verification)?;
+    Ok(verification)
+}
+
+/// A package that differs from what somebody says of it.
+fn mismatch(mirror: &Mirror, package: &SealedPackage, summary: String) -> Finding {
+    Finding::new(Code::PackageMismatch, Severity::Error, Owner::Image, summary)
+        .help("Where there is network, fetch the package from its origin registry again, and find out what changed it.")
+        .at(Place::file(mirror.base.join(&package.path)), "")
+}

@@ -1,0 +1,192 @@
+//! The provider registry protocol: discovery, versions, where a package is.
+//!
+//! Source: OpenTofu `website/docs/internals/provider-registry-protocol`, `internal/getproviders/registry_client.go`.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use serde::Deserialize;
+use url::Url;
+
+use super::http::{Client, HttpError};
+use crate::signature::checksums;
+use airtight_provider::{Hash, PackageId, ProviderAddress, Version};
+
+/// Why a registry did not give what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RegistryError {
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    #[error("{host} is no provider registry: {reason}")]
+    NoRegistry { host: String, reason: String },
+    /// The provider, the version or the platform.
+    #[error("{host} has no {what}")]
+    Unknown { host: String, what: String },
+    #[error("{host}: {reason}")]
+    Nonsense { host: String, reason: String },
+    #[error("{0}")]
+    NotAuthentic(String),
+}
+
+/// What a registry says about a package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    /// The archive's name in the checksum file.
+    pub file_name: String,
+    pub archive: Url,
+    /// SHA-256 of the archive.
+    pub zh: Hash,
+    pub checksums: Url,
+    pub signature: Url,
+    /// Armoured, as the registry gave them; empty where it has none for this publisher.
+    pub keys: Vec<String>,
+}
+
+/// Registries, found by the hosts of addresses.
+#[derive(Debug)]
+pub struct Registry<'a> {
+    pub(super) client: &'a Client,
+    services: Mutex<BTreeMap<String, Url>>,
+}
+
+#[derive(Deserialize)]
+struct Services {
+    #[serde(rename = "providers.v1")]
+    providers: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Versions {
+    #[serde(default)]
+    versions: Option<Vec<VersionEntry>>,
+}
+
+#[derive(Deserialize)]
+struct VersionEntry {
+    version: String,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    os: String,
+    arch: String,
+    filename: String,
+    download_url: String,
+    shasum: String,
+    shasums_url: String,
+    shasums_signature_url: String,
+    #[serde(default)]
+    signing_keys: SigningKeys,
+}
+
+#[derive(Default, Deserialize)]
+struct SigningKeys {
+    #[serde(default)]
+    gpg_public_keys: Option<Vec<SigningKey>>,
+}
+
+#[derive(Deserialize)]
+struct SigningKey {
+    ascii_armor: String,
+}
+
+impl<'a> Registry<'a> {
+    pub fn new(client: &'a Client) -> Self {
+        Self { client, services: Mutex::default() }
+    }
+
+    /// Every version of a provider. Texts that are no version do not count, as for the engines.
+    pub fn versions(&self, address: &ProviderAddress) -> Result<Vec<Version>, RegistryError> {
+        let host = address.host();
+        let path = format!("{}/{}/versions", address.namespace(), address.provider_type());
+        let unknown = || RegistryError::Unknown { host: host.to_owned(), what: format!("provider {address}") };
+        let (bytes, _) = self.ask(host, &path, unknown)?;
+        let Versions { versions } = parse(host, &bytes)?;
+        Ok(versions.unwrap_or_default().into_iter().filter_map(|entry| entry.version.parse().ok()).collect())
+    }
+
+    /// Where a package is, and what it must be.
+    pub fn announcement(&self, id: &PackageId) -> Result<Announcement, RegistryError> {
+        let PackageId { address, version, platform } = id;
+        let host = address.host();
+        let nonsense = |reason: String| RegistryError::Nonsense { host: host.to_owned(), reason };
+        let path = format!(
+            "{}/{}/{version}/download/{}/{}",
+            address.namespace(),
+            address.provider_type(),
+            platform.os(),
+            platform.arch()
+        );
+        let unknown = || RegistryError::Unknown { host: host.to_owned(), what: id.to_string() };
+        let (bytes, url) = self.ask(host, &path, unknown)?;
+        let package: Package = parse(host, &bytes)?;
+        if package.os != platform.os() || package.arch != platform.arch() {
+            return Err(nonsense(format!("asked for {platform}, it answered for {}_{}", package.os, package.arch)));
+        }
+        if package.filename.is_empty() || package.filename.contains(['/', '\\']) || package.filename.starts_with('.') {
+            return Err(nonsense("the archive's file name is none".to_owned()));
+        }
+        let zh = checksums::find(&format!("{}  x", package.shasum), "x")
+            .ok_or_else(|| nonsense("`shasum` is no SHA-256".to_owned()))?;
+        let join = |name: &str, text: &str| url.join(text).map_err(|_| nonsense(format!("`{name}` is no URL")));
+        Ok(Announcement {
+            file_name: package.filename,
+            archive: join("download_url", &package.download_url)?,
+            zh,
+            checksums: join("shasums_url", &package.shasums_url)?,
+            signature: join("shasums_signature_url", &package.shasums_signature_url)?,
+            keys: package
+                .signing_keys
+                .gpg_public_keys
+                .unwrap_or_default()
+                .into_iter()
+                .map(|key| key.ascii_armor)
+                .collect(),
+        })
+    }
+
+    fn ask(
+        &self,
+        host: &str,
+        path: &str,
+        unknown: impl FnOnce() -> RegistryError,
+    ) -> Result<(Vec<u8>, Url), RegistryError> {
+        let service = self.service(host)?;
+        let url = service
+            .join(path)
+            .map_err(|error| RegistryError::NoRegistry { host: host.to_owned(), reason: error.to_string() })?;
+        self.client
+            .document(&url, Some(host))
+            .map_err(|error| if error.is_not_found() { unknown() } else { error.into() })
+    }
+
+    /// The base of a registry's addresses, asked for once.
+    fn service(&self, host: &str) -> Result<Url, RegistryError> {
+        // Held while asking, so that many threads ask once.
+        let mut services = self.services.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(service) = services.get(host) {
+            return Ok(service.clone());
+        }
+        let none = |reason: &str| RegistryError::NoRegistry { host: host.to_owned(), reason: reason.to_owned() };
+        let url = Url::parse(&format!("https://{host}/.well-known/terraform.json"))
+            .map_err(|_| none("the host is not one of a URL"))?;
+        let (bytes, url) = self.client.document(&url, Some(host)).map_err(|error| {
+            if error.is_not_found() { none("it has no /.well-known/terraform.json") } else { error.into() }
+        })?;
+        let Services { providers } = parse(host, &bytes)?;
+        let mut base = providers.ok_or_else(|| none("its discovery document names no `providers.v1`"))?;
+        if !base.ends_with('/') {
+            base.push('/');
+        }
+        let service = url.join(&base).map_err(|_| none("its `providers.v1` is no URL"))?;
+        services.insert(host.to_owned(), service.clone());
+        Ok(service)
+    }
+}
+
+pub(super) fn parse<'de, T: Deserialize<'de>>(host: &str, bytes: &'de [u8]) -> Result<T, RegistryError> {
+    serde_json::from_slice(bytes).map_err(|error| RegistryError::Nonsense {
+        host: host.to_owned(),
+        reason: format!("its answer is not as the protocol has it: {error}"),
+    })
+}

@@ -1,0 +1,358 @@
+//! `airtight mirror build`.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::{Args, ValueEnum};
+
+use crate::progress::Progress;
+use crate::{ExitCode, Stop, output};
+use airtight_engine::environment::Environment;
+use airtight_finding::{escape, plural};
+use airtight_provider::{
+    Engine, EngineName, Layout, Platform, ProviderAddress, Timestamp, Version, VersionConstraints,
+};
+use airtight_supply::mirror::build;
+use airtight_supply::mirror::build::{Demand, Options, Outcome, PackageResult, Source, Unlocked, resolve};
+use airtight_supply::registry::{Client, ClientOptions, Credentials};
+
+pub(super) const HELP: &str = "\
+Sources are asked in the order given; each is one of
+  origin            each provider's own registry (the default, and the only one that is signed)
+  https://HOST/DIR  a network mirror
+  DIR               another mirror, packed or unpacked
+
+  airtight mirror build --from repositories --platform linux_amd64 providers
+  airtight mirror build --from stack-a --from stack-b --source /usb --source origin providers
+
+The network is used by `origin` and network mirrors alone: HTTPS_PROXY and NO_PROXY, SSL_CERT_FILE, \
+`credentials` of the engine's CLI configuration and TF_TOKEN_* count; credentials helpers do not run. \
+Names are resolved by /etc/hosts and /etc/resolv.conf. Every host that was asked is named in the end.
+
+From an unpacked mirror `init` links packages, about nine times faster than it extracts archives; but \
+engines verify an unpacked package by h1: hashes alone. Lock files that lack them are named, with the \
+command that mends them. A package is never put beside the same one of the other layout: of both, \
+engines take the unpacked one, and never fall back.
+
+Exit codes: 0 everything is there; 100 a package could not be had; 96 usage.";
+
+#[derive(Args, Debug)]
+pub(super) struct BuildArguments {
+    /// Directory to search for root modules with lock files (repeatable)
+    #[arg(long, value_name = "DIR", required = true)]
+    from: Vec<Utf8PathBuf>,
+    /// Platform of the packages (repeatable; default: this machine's)
+    #[arg(long, value_name = "OS_ARCH", env = "AIRTIGHT_PLATFORM", hide_env_values = true, value_delimiter = ',')]
+    platform: Vec<String>,
+    /// Where packages may come from (repeatable; default: origin)
+    #[arg(long, value_name = "origin|URL|DIR")]
+    source: Vec<String>,
+    /// Choose the newest versions that the configuration accepts, where a DIR of --from is a root module without a lock
+    /// file; and those of providers that only a state needs
+    #[arg(long)]
+    resolve: bool,
+    /// State whose providers must be locked too: a state file, or the output of `show -json` (repeatable)
+    #[arg(long, value_name = "FILE")]
+    state: Vec<Utf8PathBuf>,
+    /// How packages lie in the mirror
+    #[arg(long, value_enum, default_value = "unpacked")]
+    layout: LayoutArgument,
+    /// Keep every release archive below OUT/.airtight/archives; without it, those that `lock complete` needs
+    #[arg(long)]
+    keep_archives: bool,
+    /// Count only signatures of the OpenPGP keys in this file, instead of those that registries name (repeatable). What a
+    /// mirror has no signature of is proven by lock files alone
+    #[arg(long, value_name = "FILE")]
+    allow_key: Vec<Utf8PathBuf>,
+    /// Say what would be fetched, from where and how much, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Packages at a time
+    #[arg(long, value_name = "NUMBER", default_value_t = 4)]
+    jobs: usize,
+    /// Seconds to wait for a connection, an answer, or the next bytes
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    timeout: u64,
+    /// Whose CLI configuration has the credentials, and whose default registry and rules --resolve goes by
+    #[arg(
+        long,
+        value_name = "tofu|terraform",
+        env = "AIRTIGHT_ENGINE",
+        hide_env_values = true,
+        default_value = "tofu"
+    )]
+    engine: String,
+    /// The mirror to build or to complete
+    #[arg(value_name = "OUT")]
+    mirror: Utf8PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LayoutArgument {
+    Packed,
+    Unpacked,
+}
+
+pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
+    let usage = |error: String| Stop::Usage(error);
+    let engine = engine(&arguments.engine)?;
+    let platforms = platforms(&arguments.platform)?;
+    let sources: Vec<Source> = match arguments.source.as_slice() {
+        [] => vec![Source::Origin],
+        texts => texts.iter().map(|text| Source::parse(text)).collect::<Result<_, _>>().map_err(usage)?,
+    };
+    if let Some(directory) = arguments.from.iter().find(|directory| !directory.is_dir()) {
+        return Err(Stop::Usage(format!("`{directory}` is no directory")));
+    }
+    if arguments.mirror.exists() && !arguments.mirror.is_dir() {
+        return Err(Stop::Usage(format!("the mirror to build, `{}`, is there and is no directory", arguments.mirror)));
+    }
+    let keys = super::keys(&arguments.allow_key)?;
+    let allowed = (!keys.is_empty()).then_some(keys);
+    let (mut demand, without) = Demand::of_directories(&arguments.from, engine.name)?;
+    for unlocked in &without {
+        judge(unlocked, arguments.resolve, engine.name)?;
+    }
+    let mut unlocked_of_states = Vec::new();
+    for state in &arguments.state {
+        let unlocked = demand.unlocked_of_state(state, &engine)?;
+        if arguments.resolve {
+            unlocked_of_states.extend(unlocked.into_iter().map(|address| (state, address)));
+        } else if !unlocked.is_empty() {
+            let list = unlocked.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            return Err(anyhow::anyhow!(
+                "the state `{state}` needs {list}, of which no lock file has a version: `init` would fail offline; run \
+                 `{} init` with this state once where there is network and commit the lock file, or let --resolve choose",
+                engine.name
+            )
+            .into());
+        }
+    }
+    let client = if sources.iter().any(Source::needs_network) {
+        let environment = Environment::from_process().map_err(|error| Stop::Usage(error.to_string()))?;
+        let options = ClientOptions::new(&environment, Duration::from_secs(arguments.timeout.max(1)))
+            .map_err(|error| Stop::Usage(error.to_string()))?;
+        let credentials = Credentials::collect(&environment, &engine, ".".into());
+        Some(Client::new(options, credentials).map_err(anyhow::Error::new)?)
+    } else {
+        None
+    };
+    let unlocked = without.iter().filter(|unlocked| unlocked.has_configuration && arguments.resolve);
+    for root_module in unlocked.map(|unlocked| &unlocked.directory) {
+        for requirement in resolve::requirements(root_module, &engine)? {
+            choose(&mut demand, &requirement, root_module, &sources, client.as_ref(), &engine)?;
+        }
+    }
+    for (state, address) in unlocked_of_states {
+        let requirement = (address, VersionConstraints::default());
+        choose(&mut demand, &requirement, state, &sources, client.as_ref(), &engine)?;
+    }
+    let progress = Progress::of("fetching and checking packages");
+    let options = Options {
+        mirror: &arguments.mirror,
+        platforms: &platforms,
+        layout: layout(arguments.layout),
+        keep_archives: arguments.keep_archives,
+        sources: &sources,
+        client: client.as_ref(),
+        allowed: allowed.as_ref(),
+        dry_run: arguments.dry_run,
+        jobs: arguments.jobs,
+        now: Timestamp::from(SystemTime::now()),
+        progress: &|count| progress.add(count),
+    };
+    let results = progress.during(|| build::build(&demand, &options))?;
+    progress.finish();
+    output::data(&told(&results))?;
+    warn(&results, arguments);
+    if let Some(hosts) = client.map(|client| client.asked_hosts()).filter(|hosts| !hosts.is_empty()) {
+        output::error_line(&format!("asked {}", hosts.join(", ")));
+    }
+    let has_failed = results.iter().any(|result| matches!(result.outcome, Outcome::Failed(_)));
+    Ok(if has_failed { ExitCode::Refused } else { ExitCode::Cleared })
+}
+
+/// A lock file that is missing stops, or is told where others count all the same.
+fn judge(unlocked: &Unlocked, resolve: bool, engine: EngineName) -> Result<(), Stop> {
+    let Unlocked { directory, has_configuration, has_locks_below } = unlocked;
+    match (resolve, has_configuration, has_locks_below) {
+        (true, true, _) => Ok(()),
+        (true, false, _) => Err(anyhow::anyhow!(
+            "`{directory}` has neither a lock file below it nor a configuration to choose versions for; name each root \
+             module by a --from of its own"
+        )
+        .into()),
+        (false, _, false) => Err(anyhow::anyhow!(
+            "no .terraform.lock.hcl below `{directory}`; make one by `{engine} providers lock` in each root module, or let \
+             --resolve choose versions"
+        )
+        .into()),
+        (false, _, true) => {
+            output::error_line(&format!(
+                "warning: `{directory}` has a configuration and no lock file of its own: what only it needs will not be in \
+                 the mirror; lock it by `{engine} providers lock`, or let --resolve choose versions"
+            ));
+            Ok(())
+        }
+    }
+}
+
+/// Chooses a version where nothing is locked, and says so.
+fn choose(
+    demand: &mut Demand,
+    requirement: &(ProviderAddress, VersionConstraints),
+    who: &Utf8Path,
+    sources: &[Source],
+    client: Option<&Client>,
+    engine: &Engine,
+) -> Result<(), Stop> {
+    let version = resolve::resolve(demand, requirement, who, sources, client, engine)?;
+    output::error_line(&format!(
+        "chose {} {version} for `{who}`, which locks none; only a lock file makes a run use it",
+        requirement.0
+    ));
+    Ok(())
+}
+
+const fn layout(argument: LayoutArgument) -> Layout {
+    match argument {
+        LayoutArgument::Packed => Layout::Packed,
+        LayoutArgument::Unpacked => Layout::Unpacked,
+    }
+}
+
+/// The engine whose files are read; its version matters to none of what is read here.
+fn engine(text: &str) -> Result<Engine, Stop> {
+    let text = if text.is_empty() { "tofu" } else { text.rsplit('/').next().unwrap_or(text) };
+    let name: EngineName = text.parse().map_err(|error| Stop::Usage(format!("--engine `{text}`: {error}")))?;
+    let version = match name {
+        EngineName::Tofu => Version::release(1, 12, 0),
+        EngineName::Terraform => Version::release(1, 11, 0),
+    };
+    Ok(Engine::new(name, version))
+}
+
+fn platforms(texts: &[String]) -> Result<Vec<Platform>, Stop> {
+    let given = texts.iter().filter(|text| !text.is_empty());
+    let mut platforms = given
+        .map(|text| text.parse::<Platform>().map_err(|error| Stop::Usage(format!("--platform `{text}`: {error}"))))
+        .collect::<Result<Vec<_>, _>>()?;
+    if platforms.is_empty() {
+        platforms.push(Platform::current());
+    }
+    platforms.sort();
+    platforms.dedup();
+    Ok(platforms)
+}
+
+/// A line for each package, and one for all.
+fn told(results: &[PackageResult]) -> String {
+    let mut text = String::new();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let (mut missing_bytes, mut unknown_sizes) = (0, 0);
+    for result in results {
+        let (word, more, reasons) = match &result.outcome {
+            Outcome::Kept => ("kept", String::new(), &[][..]),
+            Outcome::Fetched { source, signed } => {
+                let signed = signed.as_ref().map(|signed| {
+                    let expired = signed.key_expired.map(|at| format!(", which has expired since, on {}", at.date()));
+                    format!(", signed by {}{}", signed.fingerprint, expired.unwrap_or_default())
+                });
+                ("fetched", format!(" from {source}{}", signed.unwrap_or_default()), &[][..])
+            }
+            Outcome::WouldFetch { source, size_bytes } => {
+                missing_bytes += size_bytes.unwrap_or_default();
+                unknown_sizes += usize::from(size_bytes.is_none());
+                let size = size_bytes.map_or(", of unknown size".to_owned(), |size| format!(", {size} bytes"));
+                ("missing", format!(", to be fetched from {source}{size}"), &[][..])
+            }
+            Outcome::Failed(reasons) => ("FAILED", String::new(), reasons.as_slice()),
+        };
+        *counts.entry(word).or_default() += 1;
+        let line = format!("{word:<8}{}{more}; needed by {}", result.id, needed_by(&result.needed_by));
+        text += &format!("{}\n", escape::line(&line));
+        for reason in reasons {
+            text += &format!("          {}\n", escape::line(reason));
+        }
+    }
+    let mut all: Vec<String> = counts.iter().map(|(word, count)| format!("{count} {}", word.to_lowercase())).collect();
+    if missing_bytes > 0 {
+        all.push(format!("{missing_bytes} bytes to be fetched"));
+    }
+    if unknown_sizes > 0 {
+        all.push(format!("{unknown_sizes} of unknown size"));
+    }
+    let separator = if all.is_empty() { "" } else { ": " };
+    text + &format!("{}{separator}{}\n", plural(results.len(), "package"), all.join(", "))
+}
+
+/// The first few of whoever needs a package.
+fn needed_by(root_modules: &[Utf8PathBuf]) -> String {
+    const SHOWN: usize = 3;
+    let mut shown: Vec<String> = root_modules.iter().take(SHOWN).map(|path| format!("`{path}`")).collect();
+    if root_modules.len() > SHOWN {
+        shown.push(format!("{} more", root_modules.len() - SHOWN));
+    }
+    shown.join(", ")
+}
+
+/// What is to be said besides: suspicious copies, and lock files that an unpacked mirror does not satisfy.
+fn warn(results: &[PackageResult], arguments: &BuildArguments) {
+    let mut incomplete: BTreeMap<&Utf8PathBuf, Vec<String>> = BTreeMap::new();
+    for result in results {
+        for reason in &result.passed_over {
+            output::error_line(&format!("warning: {} was passed over: {}", result.id, escape::line(reason)));
+        }
+        for root_module in &result.without_h1 {
+            incomplete.entry(root_module).or_default().push(result.id.to_string());
+        }
+    }
+    if arguments.layout == LayoutArgument::Packed {
+        return;
+    }
+    for (root_module, packages) in incomplete {
+        let platforms = arguments.platform.iter().filter(|platform| !platform.is_empty());
+        let options: Vec<String> = platforms.map(|platform| format!(" --platform {platform}")).collect();
+        output::error_line(&format!(
+            "warning: the lock file of `{root_module}` has no h1: hash of {}: over an unpacked mirror no engine can verify \
+             it, and airtight refuses it. Mend the lock file by `airtight lock complete{} --mirror {} {}`, or build with \
+             `--layout packed`, where its zh: hashes count",
+            packages.join(", "),
+            options.concat(),
+            shell_word(arguments.mirror.as_str()),
+            shell_word(root_module.as_str()),
+        ));
+    }
+}
+
+/// As it can be pasted into a shell.
+fn shell_word(text: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+:@,=".contains(letter);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_can_be_pasted() {
+        for (text, expected) in
+            [("a/b-c_1", "a/b-c_1"), ("a b", "'a b'"), ("a'b", "'a'\\''b'"), ("", "''"), ("$x", "'$x'")]
+        {
+            assert_eq!(shell_word(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_thousand_repositories_are_not_a_thousand_names() {
+        let paths = |count: usize| (0..count).map(|number| Utf8PathBuf::from(number.to_string())).collect::<Vec<_>>();
+        assert_eq!(needed_by(&paths(3)), "`0`, `1`, `2`");
+        assert_eq!(needed_by(&paths(1000)), "`0`, `1`, `2`, 997 more");
+    }
+}

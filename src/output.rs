@@ -1,0 +1,37 @@
+//! The two streams: stdout is data, stderr is for people.
+
+use std::io::{self, Write};
+
+use super::Stop;
+use airtight_finding::escape;
+
+/// Writes data to stdout. A reader that has gone away is no error.
+pub(super) fn data(text: &str) -> Result<(), Stop> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(anyhow::Error::new(error).context("stdout cannot be written").into()),
+    }
+}
+
+/// Writes to stderr; where that fails there is nobody left to tell.
+pub(super) fn people(text: &str) {
+    let mut stderr = io::stderr().lock();
+    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+}
+
+/// On stderr, behind our name: further lines are indented, so that none starts with text from outside.
+pub(super) fn error_line(text: &str) {
+    let (first, rest) = text.trim_end().split_once('\n').unwrap_or((text.trim_end(), ""));
+    people(&format!("airtight: {}\n{}", escape::line(first.trim_end_matches('\r')), escape::indented(rest, "  ")));
+}
+
+/// What the parser of the command line says, which quotes what was typed.
+pub(super) fn usage(text: &str) {
+    let line = |line: &str| {
+        let space = if line.starts_with(':') { " " } else { "" };
+        format!("{space}{}\n", escape::line(line))
+    };
+    people(&text.lines().map(line).collect::<String>());
+}

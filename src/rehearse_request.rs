@@ -1,0 +1,351 @@
+//! What the options of `airtight rehearse` mean here.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+
+use super::Stop;
+use super::rehearse::Variables;
+use super::rehearse_arguments::RehearseArguments;
+use super::resolve::Resolved;
+use airtight_engine::configuration;
+use airtight_gate::engine::FoundEngine;
+use airtight_hcl::Problem;
+use airtight_hcl::Sources;
+use airtight_provider::text_file;
+use airtight_provider::{Engine, EngineName, Version};
+use airtight_spacelift::hooks::{Context, Hooks, MountedFile};
+use airtight_spacelift::rehearse::leg::ServedState;
+use airtight_spacelift::rehearse::namespaces;
+use airtight_spacelift::rehearse::namespaces::RUN_USER;
+use airtight_spacelift::rehearse::preparing;
+use airtight_spacelift::rehearse::preparing::{Prepared, Request};
+use airtight_spacelift::rehearse::run::{Phase, Run, RunType};
+use airtight_spacelift::rehearse::script::Joining;
+use airtight_spacelift::runtime_configuration::StackSettings;
+use airtight_spacelift::{plugin_manifest, workflow};
+
+/// Of a state that a rehearsal starts with.
+const STATE_LIMIT_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Of a CLI configuration, whose mirrors are kept.
+const CLI_CONFIG_LIMIT_BYTES: u64 = 1024 * 1024;
+
+/// What is this machine's own, and no container's.
+const NOT_PASSED_ON: [&str; 14] = [
+    "AIRTIGHT_FORMAT",
+    "AIRTIGHT_REPORT",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "OLDPWD",
+    "PWD",
+    "SHLVL",
+    "SSH_AUTH_SOCK",
+    "TMPDIR",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_RUNTIME_DIR",
+    "XDG_STATE_HOME",
+    "_",
+];
+
+/// The options, read.
+pub(super) struct Asked {
+    pub request: Request,
+    /// Without what only preparing tells.
+    pub run: Run,
+    /// Whose the state's backend is, where it was said.
+    pub is_managed: Option<bool>,
+    pub grace_milliseconds: u64,
+}
+
+pub(super) fn read(
+    arguments: &RehearseArguments,
+    resolved: &Resolved,
+    engine: Option<&FoundEngine>,
+) -> Result<Asked, Stop> {
+    let run_type = one_of(RunType::ALL, |kind| kind.as_str(), "--type", &arguments.run_type)?;
+    let until = match &arguments.until {
+        Some(text) => {
+            let phase = one_of(run_type.phases(), |phase| phase.as_str(), "--until", text)?;
+            Some(phase)
+        }
+        None => run_type.phases().last().copied(),
+    };
+    if (run_type == RunType::Task) != arguments.task.is_some() {
+        return Err(Stop::Usage("--task COMMAND and --type task belong together".to_owned()));
+    }
+    if arguments.pause && run_type != RunType::Tracked {
+        return Err(Stop::Usage("--pause: only a tracked run waits for a confirmation".to_owned()));
+    }
+    if !(0.0..=600.0).contains(&arguments.grace) {
+        return Err(Stop::Usage(format!("--grace {}: expected seconds from 0 to 600", arguments.grace)));
+    }
+    let joining = one_of(
+        &[Joining::Braced, Joining::Bare],
+        |joining| if *joining == Joining::Bare { "bare" } else { "braced" },
+        "--hooks",
+        &arguments.hooks,
+    )?;
+    let is_managed = match arguments.state_backend.as_deref() {
+        None => None,
+        Some(text) => Some(one_of(
+            &[true, false],
+            |managed| if *managed { "managed" } else { "declared" },
+            "--state-backend",
+            text,
+        )?),
+    };
+    if arguments.workspace.is_some() && is_managed == Some(true) {
+        return Err(Stop::Usage("--workspace: only a backend of the configuration's own has workspaces".to_owned()));
+    }
+    let contexts = contexts(arguments)?;
+    let project_root = real(&resolved.launch_directory);
+    let repository = real(&resolved.repository);
+    let project_root = project_root.strip_prefix(&repository).map(Utf8Path::to_owned).unwrap_or_default();
+    let request = Request {
+        stack_settings: StackSettings {
+            hooks: hooks(&arguments.hook)?,
+            environment: pairs("--env", &arguments.env)?,
+            ..StackSettings::default()
+        },
+        repository,
+        project_root,
+        contexts,
+        mounted_files: mounted_files(arguments)?,
+        stack: arguments.stack.clone(),
+        ignores_runtime_configuration: arguments.ignore_runtime_configuration,
+        workspace_name: arguments.workspace.clone().unwrap_or_else(|| "default".to_owned()),
+        native_engine: engine.map(|engine| program(resolved, engine)),
+        owner: namespaces::is_root().then_some((RUN_USER, RUN_USER)),
+    };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
+    let grace_milliseconds = (arguments.grace * 1000.0) as u64;
+    let run = Run {
+        run_type,
+        until: until.unwrap_or(Phase::Preparing),
+        pauses: arguments.pause,
+        skips_init: arguments.skip_init,
+        task: arguments.task.clone().unwrap_or_default(),
+        has_workspace: false,
+        joining,
+        commands: BTreeMap::new(),
+        contexts: Vec::new(),
+        hooks: Hooks::new(),
+    };
+    Ok(Asked { request, run, is_managed, grace_milliseconds })
+}
+
+fn one_of<T: Copy>(all: &[T], name: impl Fn(&T) -> &'static str, option: &str, text: &str) -> Result<T, Stop> {
+    all.iter().find(|value| name(value) == text).copied().ok_or_else(|| {
+        let known: Vec<&str> = all.iter().map(&name).collect();
+        Stop::Usage(format!("{option} `{text}`: expected one of {}", known.join(", ")))
+    })
+}
+
+fn real(path: &Utf8Path) -> Utf8PathBuf {
+    path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned())
+}
+
+/// As the commands of a stack without a workflow file call it.
+fn program(resolved: &Resolved, engine: &FoundEngine) -> String {
+    let name = engine.program.file_name().unwrap_or_default();
+    let path = resolved.environment.path.as_deref().unwrap_or_default();
+    let first = path.split(':').map(|directory| Utf8Path::new(directory).join(name)).find(|program| program.is_file());
+    if first.as_ref() == Some(&engine.program) { name.to_owned() } else { engine.program.to_string() }
+}
+
+fn pairs(option: &str, texts: &[String]) -> Result<BTreeMap<String, String>, Stop> {
+    let pair = |text: &String| {
+        let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty())?;
+        Some((name.to_owned(), value.to_owned()))
+    };
+    let wrong = |text: &String| Stop::Usage(format!("{option} `{text}`: expected NAME=VALUE"));
+    texts.iter().map(|text| pair(text).ok_or_else(|| wrong(text))).collect()
+}
+
+fn hooks(texts: &[String]) -> Result<Hooks, Stop> {
+    let mut hooks = Hooks::new();
+    for text in texts {
+        let (point, command) =
+            preparing::parse_hook(text).map_err(|error| Stop::Usage(format!("--hook `{text}`: {error}")))?;
+        hooks.entry(point).or_default().push(command);
+    }
+    Ok(hooks)
+}
+
+fn contexts(arguments: &RehearseArguments) -> Result<Vec<Context>, Stop> {
+    let wrong = |path: &Utf8Path, problem: &Problem| {
+        let line = problem.place.position.as_ref().map(|position| format!(":{}", position.line)).unwrap_or_default();
+        Stop::Usage(format!("`{path}{line}`: {}: {}", problem.summary, problem.detail))
+    };
+    let text = |path: &Utf8Path| {
+        text_file::read(path, plugin_manifest::LIMIT_BYTES)
+            .map_err(|error| Stop::Usage(format!("`{path}` cannot be read: {error}")))
+    };
+    let mut contexts = Vec::new();
+    let parameters = pairs("--parameter", &arguments.parameter)?;
+    let mut manifests = Vec::new();
+    for path in &arguments.plugin {
+        let manifest = plugin_manifest::parse(path, &text(path)?).map_err(|problem| wrong(path, &problem))?;
+        if let Some(problem) = manifest.problems.first() {
+            return Err(wrong(path, problem));
+        }
+        manifests.push(manifest);
+    }
+    for manifest in &manifests {
+        // A value goes to every plugin that has the parameter; where none has it, the only one says which it has.
+        let has = |name: &str| manifest.parameters.iter().any(|known| known.id == name || known.name == name);
+        let values = parameters.iter().filter(|(name, _)| manifests.len() == 1 || has(name));
+        let values = values.map(|(name, value)| (name.clone(), value.clone())).collect();
+        contexts.extend(manifest.install(&values).map_err(|error| Stop::Usage(error.to_string()))?);
+    }
+    for path in &arguments.context {
+        let (context, problems) =
+            plugin_manifest::parse_context(path, &text(path)?).map_err(|problem| wrong(path, &problem))?;
+        if let Some(problem) = problems.first() {
+            return Err(wrong(path, problem));
+        }
+        contexts.push(context);
+    }
+    Ok(contexts)
+}
+
+fn mounted_files(arguments: &RehearseArguments) -> Result<Vec<MountedFile>, Stop> {
+    let read = |place: Utf8PathBuf, path: &Utf8Path| {
+        text_file::read(path, workflow::LIMIT_BYTES)
+            .map(|content| MountedFile { path: place, content, is_sensitive: false })
+            .map_err(|error| Stop::Usage(format!("`{path}` cannot be mounted: {error}")))
+    };
+    let mut files = Vec::new();
+    for (place, path) in pairs("--mount", &arguments.mount)? {
+        files.push(read(place.into(), path.as_str().into())?);
+    }
+    if let Some(path) = &arguments.workflow {
+        files.push(read(Utf8Path::new("source").join(workflow::PATH), path)?);
+    }
+    Ok(files)
+}
+
+/// Whether the root module says itself where its state is.
+pub(super) fn declares_backend(project: &Utf8Path, engine: Option<&Engine>) -> bool {
+    // Which engine reads it matters little for one block.
+    let version: Version = "1.12.0".parse().expect("a version");
+    let fallback = Engine::new(EngineName::Tofu, version);
+    let engine = engine.unwrap_or(&fallback);
+    let mut sources = Sources::default();
+    let read = configuration::read(project, &project.join(".terraform"), "tests", engine, &mut sources);
+    read.root.backend.is_some()
+}
+
+/// The state behind the worker's backend: the one given, else none yet.
+pub(super) fn served_state(resolved: &Resolved, port: u16, notes: &mut Vec<String>) -> Result<ServedState, Stop> {
+    let mut text = String::new();
+    if let Some(path) = &resolved.settings.state {
+        text = text_file::read(path, STATE_LIMIT_BYTES)
+            .map_err(|error| Stop::Usage(format!("the state `{path}` cannot be read: {error}")))?;
+        let is_state = serde_json::from_str::<serde_json::Value>(&text)
+            .is_ok_and(|state| state.get("serial").is_some() && state.get("lineage").is_some());
+        if !is_state {
+            notes.push(format!("`{path}` is no state file, so the rehearsal starts without a state"));
+            text.clear();
+        }
+    }
+    let random = fs::read_to_string("/proc/sys/kernel/random/uuid").map_err(anyhow::Error::new)?;
+    Ok(ServedState { text, port, password: random.trim().to_owned() })
+}
+
+/// The run's user's home in this image, else this user's.
+pub(super) fn home(resolved: &Resolved) -> Utf8PathBuf {
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let of_run_user = passwd.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        (fields.get(2)? == &"1983").then(|| Utf8PathBuf::from(*fields.get(5).unwrap_or(&"")))
+    });
+    let is_usable = |home: &Utf8PathBuf| home.is_dir() && home != "/";
+    let own = resolved.environment.home.clone();
+    of_run_user.filter(is_usable).or(own.filter(is_usable)).unwrap_or_else(|| "/tmp/home".into())
+}
+
+/// Everything that a phase sees of the environment: this process's, what Spacelift computes, then the stack's own.
+pub(super) fn environment(
+    resolved: &Resolved,
+    asked: &Asked,
+    prepared: &Prepared,
+    workspace_root: &Utf8Path,
+    home: &Utf8Path,
+) -> Variables {
+    let own = &resolved.environment.variables;
+    let mut variables: Variables = own
+        .names()
+        .filter(|name| !NOT_PASSED_ON.contains(name))
+        .filter_map(|name| Some((name.to_owned(), own.get(name)?.to_owned())))
+        .collect();
+    variables
+        .entry("PATH".to_owned())
+        .or_insert_with(|| "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned());
+    variables.insert("HOME".to_owned(), home.to_string());
+    for name in ["USER", "LOGNAME"] {
+        variables.insert(name.to_owned(), "spacelift".to_owned());
+    }
+    // What options say of the image counts inside as well; relative paths are seen from another directory there.
+    for (name, value) in given(resolved) {
+        variables.insert(name.to_owned(), value);
+    }
+    let run_type = asked.run.run_type;
+    variables.extend(preparing::computed_variables(&asked.request, run_type, &prepared.project_root, workspace_root));
+    variables.extend(prepared.variables.iter().map(|(name, variable)| (name.clone(), variable.value.clone())));
+    variables
+}
+
+fn given(resolved: &Resolved) -> Vec<(&'static str, String)> {
+    let mut given = Vec::new();
+    let options = &resolved.given;
+    if !options.mirror.is_empty() {
+        given.push((
+            "AIRTIGHT_MIRROR",
+            resolved.settings.mirror.iter().map(|path| path.as_str()).collect::<Vec<_>>().join(":"),
+        ));
+    }
+    if let (Some(_), Some(engine)) = (&options.engine, &resolved.settings.engine) {
+        given.push(("AIRTIGHT_ENGINE", engine.clone()));
+    }
+    if let Some(path) = &options.settings {
+        given.push(("AIRTIGHT_SETTINGS", real(Utf8Path::new(path)).into_string()));
+    }
+    if let (Some(_), Some(path)) = (&options.state, &resolved.settings.state) {
+        given.push(("AIRTIGHT_STATE", path.to_string()));
+    }
+    given
+}
+
+/// What the phases need, wherever it lies.
+pub(super) fn kept(resolved: &Resolved, engine: Option<&FoundEngine>, environment: &Variables) -> Vec<Utf8PathBuf> {
+    let settings = &resolved.settings;
+    let mut kept: Vec<Utf8PathBuf> = settings.mirror.clone();
+    kept.extend(engine.map(|engine| engine.program.clone()));
+    kept.extend(settings.templates.clone());
+    kept.extend(settings.state.clone());
+    let path = environment.get("PATH").map(String::as_str).unwrap_or_default();
+    kept.extend(path.split(':').map(Utf8PathBuf::from));
+    for name in ["AIRTIGHT_SETTINGS", "TF_CLI_CONFIG_FILE", "TERRAFORM_CONFIG", "TF_PLUGIN_CACHE_DIR"] {
+        kept.extend(environment.get(name).map(Utf8PathBuf::from));
+    }
+    for name in ["TF_CLI_CONFIG_FILE", "TERRAFORM_CONFIG"] {
+        let text =
+            environment.get(name).and_then(|path| text_file::read(Utf8Path::new(path), CLI_CONFIG_LIMIT_BYTES).ok());
+        kept.extend(
+            text.iter().flat_map(|text| text.split('"')).filter(|text| text.starts_with('/')).map(Utf8PathBuf::from),
+        );
+    }
+    // Links lead elsewhere, such as from a directory of programs to where each is.
+    let mut targets = Vec::new();
+    for path in kept.iter().filter(|path| path.is_absolute()) {
+        targets.push(real(path));
+        let entries = path.read_dir_utf8().into_iter().flatten().flatten();
+        targets.extend(entries.filter(|entry| entry.path().is_symlink()).map(|entry| real(entry.path())));
+    }
+    kept.extend(targets);
+    kept
+}
