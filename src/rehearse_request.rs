@@ -9,7 +9,7 @@ use super::Stop;
 use super::rehearse::Variables;
 use super::rehearse_arguments::RehearseArguments;
 use super::resolve::Resolved;
-use airtight_engine::configuration;
+use airtight_engine::{cli_config, configuration};
 use airtight_gate::engine::FoundEngine;
 use airtight_hcl::Problem;
 use airtight_hcl::Sources;
@@ -28,9 +28,6 @@ use airtight_spacelift::{plugin_manifest, workflow};
 
 /// Of a state that a rehearsal starts with.
 const STATE_LIMIT_BYTES: u64 = 256 * 1024 * 1024;
-
-/// Of a CLI configuration, whose mirrors are kept.
-const CLI_CONFIG_LIMIT_BYTES: u64 = 1024 * 1024;
 
 /// What is this machine's own, and no container's.
 const NOT_PASSED_ON: [&str; 14] = [
@@ -332,12 +329,11 @@ pub(super) fn kept(resolved: &Resolved, engine: Option<&FoundEngine>, environmen
     for name in ["AIRTIGHT_SETTINGS", "TF_CLI_CONFIG_FILE", "TERRAFORM_CONFIG", "TF_PLUGIN_CACHE_DIR"] {
         kept.extend(environment.get(name).map(Utf8PathBuf::from));
     }
-    for name in ["TF_CLI_CONFIG_FILE", "TERRAFORM_CONFIG"] {
-        let text =
-            environment.get(name).and_then(|path| text_file::read(Utf8Path::new(path), CLI_CONFIG_LIMIT_BYTES).ok());
-        kept.extend(
-            text.iter().flat_map(|text| text.split('"')).filter(|text| text.starts_with('/')).map(Utf8PathBuf::from),
-        );
+    if let Some(engine) = engine {
+        for path in ["TF_CLI_CONFIG_FILE", "TERRAFORM_CONFIG"].into_iter().filter_map(|name| environment.get(name)) {
+            let (config, _) = cli_config::read_file(Utf8Path::new(path), &engine.engine);
+            kept.extend(config.directories().map(Utf8PathBuf::from).filter(|path| path.is_absolute()));
+        }
     }
     // Links lead elsewhere, such as from a directory of programs to where each is.
     let mut targets = Vec::new();

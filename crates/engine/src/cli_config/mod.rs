@@ -97,6 +97,17 @@ impl CliConfig {
         Self { path: Some(path.to_owned()), ..Self::default() }
     }
 
+    /// The directories that it names: mirrors, the plugin cache, development builds.
+    pub fn directories(&self) -> impl Iterator<Item = &str> {
+        let installation = self.installation.iter();
+        let mirrors = installation.clone().flat_map(|installation| &installation.methods).filter_map(|method| {
+            if let MethodKind::FilesystemMirror { path } = &method.kind { Some(path.as_str()) } else { None }
+        });
+        let overrides = installation.flat_map(|installation| &installation.dev_overrides);
+        let cache = self.plugin_cache.iter().map(|cache| cache.directory.as_str());
+        mirrors.chain(cache).chain(overrides.map(|entry| entry.directory.as_str()))
+    }
+
     /// Applies the environment as the engines do after reading: `$VAR` in the file's plugin cache directory is expanded,
     /// `TF_PLUGIN_CACHE_DIR` wins as it is, and the flag for the lock file is on if either sets it.
     pub fn apply_environment(&mut self, environment: &Environment) {
