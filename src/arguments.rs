@@ -5,6 +5,8 @@
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::typed::{Given, GivenParser, Point};
+
 /// OpenTofu and Terraform runs that work, provably, where nothing can be downloaded.
 ///
 /// airtight predicts what `init` will do without network, refuses what is not proven by the dependency lock file,
@@ -16,7 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     max_term_width = 100,
     after_help = "Exit codes: 0 cleared; 100 refused, or failure predicted; 96 usage or settings; 126, 127 engine not \
                   executable, not found; 70 a bug of ours. After `run` has started the engine, the code is the \
-                  engine's.\n\nEvery option has its variable; an empty variable counts as unset. AIRTIGHT_LOG=debug \
+                  engine's.\n\nAn option with `[env: ...]` can be set with that variable; an empty variable counts as unset. AIRTIGHT_LOG=debug \
                   shows on stderr what airtight itself did."
 )]
 pub(crate) struct Arguments {
@@ -45,12 +47,14 @@ pub(crate) enum Command {
     /// prove. Needs no network and changes nothing. What stands after `--` is for `init`.
     #[command(after_help = CHECK_HELP)]
     Check(CheckArguments),
+    #[cfg(feature = "full")]
     /// Run what Spacelift's worker would run, here and without network
     ///
     /// Lays out the workspace as the worker does, then runs every phase with its hooks, in namespaces where nothing leads
     /// out. Names each host that was asked for, by which phase and process. Changes nothing outside: it works on a copy.
     #[command(after_help = super::rehearse_arguments::REHEARSE_HELP)]
     Rehearse(Box<super::rehearse_arguments::RehearseArguments>),
+    #[cfg(feature = "full")]
     #[command(hide = true)]
     RehearseInside { stage: String },
     /// Say whether this image is fit to run jobs offline
@@ -60,16 +64,20 @@ pub(crate) enum Command {
     /// should run. Permissions are judged for user 1983, whoever asks, so that it works as the last step of an image's
     /// build: `RUN airtight doctor`. Ends with 100 where a check fails.
     Doctor(DoctorArguments),
+    #[cfg(feature = "full")]
     /// Build the filesystem mirror that an image holds, and look after it
     Mirror(super::mirror::MirrorArguments),
+    #[cfg(feature = "full")]
     /// Complete a dependency lock file
     Lock(super::lock::LockArguments),
+    #[cfg(feature = "full")]
     /// Verify an archive by its OpenPGP signature
     ///
     /// For the engine's own release, where the image is built: the signature is over the archive, or, with
     /// `--checksums`, over a checksum file that names it. Needs no key ring, no agent and no network.
     #[command(after_help = VERIFY_ARCHIVE_HELP)]
     VerifyArchive(VerifyArchiveArguments),
+    #[cfg(feature = "full")]
     /// Try from here the hosts that this air gap lets through
     ///
     /// For partial air gaps, in the runner itself: names, connections, the proxy and TLS, each endpoint at once, and for
@@ -131,6 +139,7 @@ Examples:
 
 Exit codes: 0 cleared; 100 refused, or failure predicted; 96 usage or settings.";
 
+#[cfg(feature = "full")]
 const VERIFY_ARCHIVE_HELP: &str = "\
 OpenTofu signs its archives:
   airtight verify-archive tofu_1.12.6_linux_amd64.zip \\
@@ -170,8 +179,15 @@ pub(crate) struct CommonArguments {
     pub state: Option<String>,
     /// How findings are printed: human (default), concise, json, sarif, junit or markdown; `run` and `hook` report on
     /// stderr, and only human or concise
-    #[arg(long, value_name = "FORMAT", env = "AIRTIGHT_FORMAT", hide_env_values = true)]
-    pub format: Option<String>,
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "AIRTIGHT_FORMAT",
+        hide_env_values = true,
+        hide_possible_values = true,
+        value_parser = GivenParser::<Format>::new()
+    )]
+    pub format: Option<Given<Format>>,
     /// Write the JSON report to this file as well
     #[arg(long, value_name = "FILE", env = "AIRTIGHT_REPORT", hide_env_values = true)]
     pub report: Option<String>,
@@ -193,8 +209,9 @@ pub(crate) struct RunArguments {
 pub(crate) struct HookArguments {
     #[command(flatten)]
     pub common: CommonArguments,
-    /// Spacelift's name of the point: before_init, after_init, before_plan, ...
-    pub point: String,
+    /// Spacelift's name of the point
+    #[arg(value_enum)]
+    pub point: Point,
 }
 
 #[derive(Args, Debug)]
@@ -205,6 +222,21 @@ pub(crate) struct CheckArguments {
     /// itself (`inherited`), or a file
     #[arg(long, value_name = "generated|inherited|FILE", env = "AIRTIGHT_CLI_CONFIG", hide_env_values = true)]
     pub cli_config: Option<String>,
+    /// Whether to ask the engine if the configuration loads, and which providers it needs: `auto` asks, if an engine of
+    /// the predicted version is on this machine and no module has to be downloaded
+    #[arg(
+        long,
+        value_name = "auto|never",
+        env = "AIRTIGHT_ASK",
+        hide_env_values = true,
+        hide_possible_values = true,
+        value_parser = GivenParser::<Ask>::new()
+    )]
+    pub ask: Option<Given<Ask>>,
+    /// Have the engine read the state from its backend, with its own code and credentials, and check the providers that
+    /// only the state needs
+    #[arg(long, env = "AIRTIGHT_PULL_STATE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub pull_state: bool,
     /// The root module (default: the working directory)
     #[arg(value_name = "DIR")]
     pub directory: Option<Utf8PathBuf>,
@@ -247,6 +279,7 @@ pub(crate) enum DoctorFormat {
     Json,
 }
 
+#[cfg(feature = "full")]
 #[derive(Args, Debug)]
 pub(crate) struct VerifyArchiveArguments {
     /// The archive to verify
@@ -323,6 +356,14 @@ pub(crate) enum RenderWhat {
 pub(crate) struct ExplainArguments {
     /// A code, or a part of an engine's error text
     pub code: Vec<String>,
+}
+
+/// Whether `check` asks the engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Ask {
+    #[default]
+    Auto,
+    Never,
 }
 
 /// An output format.

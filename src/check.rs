@@ -1,19 +1,18 @@
 //! `airtight check`: predicts and judges `init` for one root module. The report is the data: stdout.
 
+use airtight_finding::human::HumanOptions;
+use airtight_finding::{concise, human, json, junit, markdown, sarif};
+use airtight_gate::check::Verdict;
+use airtight_gate::cli_sources::CliConfigChoice;
+use airtight_gate::gather::Question;
+use airtight_gate::pass::Asking;
 use camino::Utf8PathBuf;
 
-use super::arguments::{CheckArguments, Format};
+use super::arguments::{Ask, CheckArguments, Format};
 use super::progress::Progress;
 use super::resolve::Resolved;
 use super::session;
 use super::{ExitCode, Stop, output};
-use airtight_engine::predict::Outcome;
-use airtight_finding::human::HumanOptions;
-use airtight_finding::{Code, concise, human, json, junit, markdown, sarif};
-use airtight_gate::check::Verdict;
-use airtight_gate::cli_sources::CliConfigChoice;
-use airtight_gate::gather::Question;
-use airtight_gate::{init, prepared};
 
 pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Stop> {
     let resolved = Resolved::new(&arguments.common, arguments.directory.as_deref())?;
@@ -25,33 +24,29 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Stop> {
     };
     let progress = Progress::new();
     let add = |count| progress.add(count);
-    let context = session::context(&resolved, &engine, &add);
+    let program = resolved.program_of(&engine);
+    let pass = session::pass(&resolved, &engine, program.as_deref(), &add);
     let question = Question { cli_config: &cli_config, init_arguments: &arguments.init_arguments };
-    let (gathered, mut findings) = init::judge(&context, &question)?;
+    let ask = arguments.ask.and_then(|ask| ask.0).unwrap_or_default();
+    let asking = if ask == Ask::Auto { Asking::Always } else { Asking::Never };
+    let judged = pass.init(&question, asking)?;
     progress.finish();
-    if cli_config == CliConfigChoice::Generated {
-        // Nothing is written here, so it does not matter whether it could be.
-        let found = prepared::collect(&context).1;
-        findings.extend(found.into_iter().filter(|finding| finding.code != Code::CliConfigUnwritable));
-    }
-    let verdict = session::decide(&resolved, &mut findings);
-    let report = session::report_on(&resolved, &gathered, &findings);
-    session::save(&resolved, &report)?;
+    session::save(&resolved, &judged.report)?;
+    let report = &judged.report;
     let text = match resolved.format.unwrap_or(Format::Human) {
         Format::Human => {
             let options = HumanOptions { color: resolved.colors(&std::io::stdout()), width: 100 };
-            human::render(&findings, &report, &gathered.sources, options)
+            human::render(&judged.findings, report, &judged.sources, options)
         }
-        Format::Concise => concise::render(&report),
-        Format::Json => json::render(&report).map_err(anyhow::Error::new)?,
-        Format::Sarif => sarif::render(&report).map_err(anyhow::Error::new)?,
-        Format::Junit => junit::render(&report),
-        Format::Markdown => markdown::render(&report),
+        Format::Concise => concise::render(report),
+        Format::Json => json::render(report).map_err(anyhow::Error::new)?,
+        Format::Sarif => sarif::render(report).map_err(anyhow::Error::new)?,
+        Format::Junit => junit::render(report),
+        Format::Markdown => markdown::render(report),
     };
     output::data(&text)?;
-    let fails = gathered.prediction.init == Outcome::Failure;
-    Ok(match verdict {
-        Verdict::Cleared(_) if !fails => ExitCode::Cleared,
+    Ok(match &judged.verdict {
+        Verdict::Cleared(_) if !judged.fails() => ExitCode::Cleared,
         _ => ExitCode::Refused,
     })
 }

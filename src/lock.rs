@@ -1,19 +1,16 @@
 //! `airtight lock`.
 
 use std::fmt::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::time::SystemTime;
 
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
-use fs_err as fs;
 use serde::Serialize;
 
 use super::progress::Progress;
 use super::{ExitCode, Stop, output};
 use airtight_finding::{escape, plural};
-use airtight_provider::atomic_file;
 use airtight_provider::{Hash, Platform};
 use airtight_supply::lock;
 use airtight_supply::lock::{Completion, Outcome, Proof, Request};
@@ -128,7 +125,7 @@ fn complete(arguments: &CompleteArguments) -> Result<ExitCode, Stop> {
     progress.finish();
     let is_written = !arguments.diff && completion.after != *completion.before;
     if is_written {
-        write(&completion)?;
+        completion.write().with_context(|| format!("`{}` cannot be written", completion.path))?;
     }
     let is_complete = !completion.answers.iter().any(|answer| matches!(answer.outcome, Outcome::Refused(_)));
     let text = match arguments.format {
@@ -162,14 +159,6 @@ fn platforms(texts: &[String]) -> Result<Vec<Platform>, Stop> {
         platforms.push(Platform::current());
     }
     Ok(platforms)
-}
-
-/// Replaces the file behind a symbolic link, not the link.
-fn write(completion: &Completion) -> anyhow::Result<()> {
-    let path = completion.path.canonicalize_utf8()?;
-    let mode = fs::metadata(&path)?.permissions().mode() & 0o7777;
-    atomic_file::write(&path, completion.after.as_bytes(), mode)
-        .with_context(|| format!("`{}` cannot be written", completion.path))
 }
 
 fn difference(completion: &Completion) -> String {
@@ -215,6 +204,7 @@ fn human(completion: &Completion, is_only_shown: bool) -> String {
             _ => 2,
         }] += 1;
         let LockProvider { address, version, platform, outcome, hashes, reason } = answer;
+        let outcome = if is_only_shown && outcome == "added" { "would add" } else { outcome };
         let line = format!("{outcome}: {address} {version} ({platform}): {reason}");
         let _ = writeln!(text, "{}", escape::line(&line));
         for hash in hashes {

@@ -7,22 +7,27 @@ mod doctor;
 mod exit_code;
 mod explain;
 mod hook;
+#[cfg(feature = "full")]
 mod lock;
+#[cfg(feature = "full")]
 mod mirror;
 mod output;
 mod progress;
+#[cfg(feature = "full")]
 mod reach;
-#[cfg(target_os = "linux")]
+#[cfg(feature = "full")]
 mod rehearse;
+#[cfg(feature = "full")]
 mod rehearse_arguments;
-#[cfg(target_os = "linux")]
+#[cfg(feature = "full")]
 mod rehearse_request;
 mod render;
 mod render_dockerfile;
-mod report;
 mod resolve;
 mod run;
 mod session;
+mod typed;
+#[cfg(feature = "full")]
 mod verify_archive;
 mod workflow_arguments;
 
@@ -53,6 +58,13 @@ impl From<anyhow::Error> for Stop {
 
 /// Runs the process's own arguments.
 fn main() -> std::process::ExitCode {
+    if let Some(code) = airtight_gate::exec::bound::become_program(std::env::args_os()) {
+        return code;
+    }
+    #[cfg(target_os = "linux")]
+    if let Some(code) = airtight_spacelift::rehearse::executions::become_traced(std::env::args_os()) {
+        return code;
+    }
     report_bugs();
     start_tracing();
     let arguments = match Arguments::try_parse() {
@@ -71,20 +83,20 @@ fn main() -> std::process::ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Hook(arguments) => hook::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
-        #[cfg(target_os = "linux")]
+        #[cfg(feature = "full")]
         Command::Rehearse(arguments) => rehearse::run(&arguments),
-        #[cfg(target_os = "linux")]
+        #[cfg(feature = "full")]
         Command::RehearseInside { stage } => rehearse::inside(&stage),
-        #[cfg(not(target_os = "linux"))]
-        Command::Rehearse(_) | Command::RehearseInside { .. } => {
-            Err(Stop::Usage("a rehearsal needs the namespaces of Linux: run it in the image".to_owned()))
-        }
         Command::Doctor(arguments) => doctor::run(&arguments),
+        #[cfg(feature = "full")]
         Command::Mirror(arguments) => mirror::run(&arguments),
+        #[cfg(feature = "full")]
         Command::VerifyArchive(arguments) => verify_archive::run(&arguments),
+        #[cfg(feature = "full")]
         Command::Reach(arguments) => reach::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        #[cfg(feature = "full")]
         Command::Lock(arguments) => lock::run(&arguments),
         Command::Completions { shell } => completions::completions(shell),
         Command::Man => completions::manual_page(),
@@ -132,5 +144,6 @@ fn start_tracing() {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
         .with_writer(std::io::stderr)
+        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::CLOSE)
         .init();
 }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::Stop;
 use airtight_finding::escape;
+use airtight_finding::secrets::without_credentials;
 
 /// Writes data to stdout. A reader that has gone away is no error.
 pub(super) fn data(text: &str) -> Result<(), Stop> {
@@ -21,8 +22,10 @@ pub(super) fn people(text: &str) {
     let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
 }
 
-/// On stderr, behind our name: further lines are indented, so that none starts with text from outside.
+/// On stderr, behind our name, without the credentials of addresses. Further lines start with a mark, so that none
+/// starts with text from outside.
 pub(super) fn error_line(text: &str) {
+    let text = &without_credentials(text.to_owned());
     let (first, rest) = text.trim_end().split_once('\n').unwrap_or((text.trim_end(), ""));
     people(&format!("airtight: {}\n{}", escape::line(first.trim_end_matches('\r')), escape::indented(rest, "  ")));
 }
@@ -30,8 +33,8 @@ pub(super) fn error_line(text: &str) {
 /// What the parser of the command line says, which quotes what was typed.
 pub(super) fn usage(text: &str) {
     let line = |line: &str| {
-        let space = if line.starts_with(':') { " " } else { "" };
-        format!("{space}{}\n", escape::line(line))
+        let mark = if line.trim_start().starts_with([':', '#']) { escape::MARK } else { "" };
+        format!("{mark}{}\n", escape::line(line))
     };
     people(&text.lines().map(line).collect::<String>());
 }

@@ -2,14 +2,15 @@
 //! minutes kill a job.
 
 use std::io::IsTerminal as _;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, mpsc};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::output;
+
+const WHAT: &str = "hashing providers";
 
 const INTERVAL: Duration = Duration::from_secs(9);
 
@@ -22,7 +23,6 @@ pub(super) struct Progress {
     bytes: AtomicU64,
     last_line: Mutex<Instant>,
     shown: Shown,
-    what: &'static str,
 }
 
 enum Shown {
@@ -34,14 +34,9 @@ enum Shown {
 
 impl Progress {
     pub(super) fn new() -> Self {
-        Self::of("hashing providers")
-    }
-
-    /// Of other work than hashing.
-    pub(super) fn of(what: &'static str) -> Self {
         let shown = if std::io::stderr().is_terminal() {
             let bar = ProgressBar::no_length();
-            let template = format!("airtight: {what}, {{bytes}} ({{bytes_per_sec}})");
+            let template = format!("airtight: {WHAT}, {{bytes}} ({{bytes_per_sec}})");
             if let Ok(style) = ProgressStyle::with_template(&template) {
                 bar.set_style(style);
             }
@@ -50,16 +45,16 @@ impl Progress {
         } else {
             Shown::Lines
         };
-        Self::showing(shown, what)
+        Self::showing(shown)
     }
 
     pub(super) fn silent() -> Self {
-        Self::showing(Shown::Nothing, "")
+        Self::showing(Shown::Nothing)
     }
 
-    fn showing(shown: Shown, what: &'static str) -> Self {
+    fn showing(shown: Shown) -> Self {
         let now = Instant::now();
-        Self { started: now, bytes: AtomicU64::new(0), last_line: Mutex::new(now), shown, what }
+        Self { started: now, bytes: AtomicU64::new(0), last_line: Mutex::new(now), shown }
     }
 
     pub(super) fn add(&self, count: u64) {
@@ -76,26 +71,10 @@ impl Progress {
                 let Ok(mut last) = self.last_line.try_lock() else { return };
                 if last.elapsed() >= INTERVAL {
                     *last = Instant::now();
-                    output::error_line(&format!("{}, {} MB so far", self.what, bytes / 1_000_000));
+                    output::error_line(&format!("{WHAT}, {} MB so far", bytes / 1_000_000));
                 }
             }
         }
-    }
-
-    /// Runs work that may wait for others without a byte, and shows all the while that it is alive.
-    pub(super) fn during<T>(&self, work: impl FnOnce() -> T) -> T {
-        const BEAT: Duration = Duration::from_secs(1);
-        let (done, waiting) = mpsc::channel::<()>();
-        thread::scope(|scope| {
-            scope.spawn(move || {
-                while waiting.recv_timeout(BEAT) == Err(mpsc::RecvTimeoutError::Timeout) {
-                    self.add(0);
-                }
-            });
-            let result = work();
-            drop(done);
-            result
-        })
     }
 
     pub(super) fn finish(&self) {

@@ -82,6 +82,10 @@ pub(crate) struct RehearseArguments {
     /// Seconds that a phase may go on after it has asked for a host: what it would do is known then
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
     pub grace: f64,
+    /// Name each program that a phase was not allowed to start (permission denied), and which program wanted it: what
+    /// `execute: image` in the settings stops. Traces the phases
+    #[arg(long)]
+    pub watch_executions: bool,
     /// Write the report as a page of HTML to this file as well
     #[arg(long, value_name = "FILE")]
     pub html: Option<Utf8PathBuf>,

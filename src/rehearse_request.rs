@@ -3,59 +3,20 @@
 use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use fs_err as fs;
 
 use super::Stop;
-use super::rehearse::Variables;
 use super::rehearse_arguments::RehearseArguments;
 use super::resolve::Resolved;
-use airtight_engine::{cli_config, configuration};
 use airtight_gate::engine::FoundEngine;
 use airtight_hcl::Problem;
-use airtight_hcl::Sources;
 use airtight_provider::text_file;
-use airtight_provider::{Engine, EngineName, Version};
 use airtight_spacelift::hooks::{Context, Hooks, MountedFile};
-use airtight_spacelift::rehearse::leg::ServedState;
-use airtight_spacelift::rehearse::namespaces;
-use airtight_spacelift::rehearse::namespaces::RUN_USER;
-use airtight_spacelift::rehearse::preparing;
-use airtight_spacelift::rehearse::preparing::{Prepared, Request};
+use airtight_spacelift::rehearse::preparing::{self, Request};
+use airtight_spacelift::rehearse::rehearsal::Asked;
 use airtight_spacelift::rehearse::run::{Phase, Run, RunType};
 use airtight_spacelift::rehearse::script::Joining;
 use airtight_spacelift::runtime_configuration::StackSettings;
 use airtight_spacelift::{plugin_manifest, workflow};
-
-/// Of a state that a rehearsal starts with.
-const STATE_LIMIT_BYTES: u64 = 256 * 1024 * 1024;
-
-/// What is this machine's own, and no container's.
-const NOT_PASSED_ON: [&str; 14] = [
-    "AIRTIGHT_FORMAT",
-    "AIRTIGHT_REPORT",
-    "DBUS_SESSION_BUS_ADDRESS",
-    "OLDPWD",
-    "PWD",
-    "SHLVL",
-    "SSH_AUTH_SOCK",
-    "TMPDIR",
-    "XDG_CACHE_HOME",
-    "XDG_CONFIG_HOME",
-    "XDG_DATA_HOME",
-    "XDG_RUNTIME_DIR",
-    "XDG_STATE_HOME",
-    "_",
-];
-
-/// The options, read.
-pub(super) struct Asked {
-    pub request: Request,
-    /// Without what only preparing tells.
-    pub run: Run,
-    /// Whose the state's backend is, where it was said.
-    pub is_managed: Option<bool>,
-    pub grace_milliseconds: u64,
-}
 
 pub(super) fn read(
     arguments: &RehearseArguments,
@@ -115,7 +76,6 @@ pub(super) fn read(
         ignores_runtime_configuration: arguments.ignore_runtime_configuration,
         workspace_name: arguments.workspace.clone().unwrap_or_else(|| "default".to_owned()),
         native_engine: engine.map(|engine| program(resolved, engine)),
-        owner: namespaces::is_root().then_some((RUN_USER, RUN_USER)),
     };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
     let grace_milliseconds = (arguments.grace * 1000.0) as u64;
@@ -131,7 +91,14 @@ pub(super) fn read(
         contexts: Vec::new(),
         hooks: Hooks::new(),
     };
-    Ok(Asked { request, run, is_managed, grace_milliseconds })
+    Ok(Asked {
+        request,
+        run,
+        is_managed,
+        has_workspace: arguments.workspace.is_some(),
+        grace_milliseconds,
+        watches_executions: arguments.watch_executions,
+    })
 }
 
 fn one_of<T: Copy>(all: &[T], name: impl Fn(&T) -> &'static str, option: &str, text: &str) -> Result<T, Stop> {
@@ -225,78 +192,8 @@ fn mounted_files(arguments: &RehearseArguments) -> Result<Vec<MountedFile>, Stop
     Ok(files)
 }
 
-/// Whether the root module says itself where its state is.
-pub(super) fn declares_backend(project: &Utf8Path, engine: Option<&Engine>) -> bool {
-    // Which engine reads it matters little for one block.
-    let version: Version = "1.12.0".parse().expect("a version");
-    let fallback = Engine::new(EngineName::Tofu, version);
-    let engine = engine.unwrap_or(&fallback);
-    let mut sources = Sources::default();
-    let read = configuration::read(project, &project.join(".terraform"), "tests", engine, &mut sources);
-    read.root.backend.is_some()
-}
-
-/// The state behind the worker's backend: the one given, else none yet.
-pub(super) fn served_state(resolved: &Resolved, port: u16, notes: &mut Vec<String>) -> Result<ServedState, Stop> {
-    let mut text = String::new();
-    if let Some(path) = &resolved.settings.state {
-        text = text_file::read(path, STATE_LIMIT_BYTES)
-            .map_err(|error| Stop::Usage(format!("the state `{path}` cannot be read: {error}")))?;
-        let is_state = serde_json::from_str::<serde_json::Value>(&text)
-            .is_ok_and(|state| state.get("serial").is_some() && state.get("lineage").is_some());
-        if !is_state {
-            notes.push(format!("`{path}` is no state file, so the rehearsal starts without a state"));
-            text.clear();
-        }
-    }
-    let random = fs::read_to_string("/proc/sys/kernel/random/uuid").map_err(anyhow::Error::new)?;
-    Ok(ServedState { text, port, password: random.trim().to_owned() })
-}
-
-/// The run's user's home in this image, else this user's.
-pub(super) fn home(resolved: &Resolved) -> Utf8PathBuf {
-    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let of_run_user = passwd.lines().find_map(|line| {
-        let fields: Vec<&str> = line.split(':').collect();
-        (fields.get(2)? == &"1983").then(|| Utf8PathBuf::from(*fields.get(5).unwrap_or(&"")))
-    });
-    let is_usable = |home: &Utf8PathBuf| home.is_dir() && home != "/";
-    let own = resolved.environment.home.clone();
-    of_run_user.filter(is_usable).or(own.filter(is_usable)).unwrap_or_else(|| "/tmp/home".into())
-}
-
-/// Everything that a phase sees of the environment: this process's, what Spacelift computes, then the stack's own.
-pub(super) fn environment(
-    resolved: &Resolved,
-    asked: &Asked,
-    prepared: &Prepared,
-    workspace_root: &Utf8Path,
-    home: &Utf8Path,
-) -> Variables {
-    let own = &resolved.environment.variables;
-    let mut variables: Variables = own
-        .names()
-        .filter(|name| !NOT_PASSED_ON.contains(name))
-        .filter_map(|name| Some((name.to_owned(), own.get(name)?.to_owned())))
-        .collect();
-    variables
-        .entry("PATH".to_owned())
-        .or_insert_with(|| "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned());
-    variables.insert("HOME".to_owned(), home.to_string());
-    for name in ["USER", "LOGNAME"] {
-        variables.insert(name.to_owned(), "spacelift".to_owned());
-    }
-    // What options say of the image counts inside as well; relative paths are seen from another directory there.
-    for (name, value) in given(resolved) {
-        variables.insert(name.to_owned(), value);
-    }
-    let run_type = asked.run.run_type;
-    variables.extend(preparing::computed_variables(&asked.request, run_type, &prepared.project_root, workspace_root));
-    variables.extend(prepared.variables.iter().map(|(name, variable)| (name.clone(), variable.value.clone())));
-    variables
-}
-
-fn given(resolved: &Resolved) -> Vec<(&'static str, String)> {
+/// What options say of the image, as variables: relative paths are seen from another directory in a phase.
+pub(super) fn given(resolved: &Resolved) -> Vec<(&'static str, String)> {
     let mut given = Vec::new();
     let options = &resolved.given;
     if !options.mirror.is_empty() {
@@ -315,33 +212,4 @@ fn given(resolved: &Resolved) -> Vec<(&'static str, String)> {
         given.push(("AIRTIGHT_STATE", path.to_string()));
     }
     given
-}
-
-/// What the phases need, wherever it lies.
-pub(super) fn kept(resolved: &Resolved, engine: Option<&FoundEngine>, environment: &Variables) -> Vec<Utf8PathBuf> {
-    let settings = &resolved.settings;
-    let mut kept: Vec<Utf8PathBuf> = settings.mirror.clone();
-    kept.extend(engine.map(|engine| engine.program.clone()));
-    kept.extend(settings.templates.clone());
-    kept.extend(settings.state.clone());
-    let path = environment.get("PATH").map(String::as_str).unwrap_or_default();
-    kept.extend(path.split(':').map(Utf8PathBuf::from));
-    for name in ["AIRTIGHT_SETTINGS", "TF_CLI_CONFIG_FILE", "TERRAFORM_CONFIG", "TF_PLUGIN_CACHE_DIR"] {
-        kept.extend(environment.get(name).map(Utf8PathBuf::from));
-    }
-    if let Some(engine) = engine {
-        for path in ["TF_CLI_CONFIG_FILE", "TERRAFORM_CONFIG"].into_iter().filter_map(|name| environment.get(name)) {
-            let (config, _) = cli_config::read_file(Utf8Path::new(path), &engine.engine);
-            kept.extend(config.directories().map(Utf8PathBuf::from).filter(|path| path.is_absolute()));
-        }
-    }
-    // Links lead elsewhere, such as from a directory of programs to where each is.
-    let mut targets = Vec::new();
-    for path in kept.iter().filter(|path| path.is_absolute()) {
-        targets.push(real(path));
-        let entries = path.read_dir_utf8().into_iter().flatten().flatten();
-        targets.extend(entries.filter(|entry| entry.path().is_symlink()).map(|entry| real(entry.path())));
-    }
-    kept.extend(targets);
-    kept
 }

@@ -28,11 +28,14 @@ pub(super) struct Resolved {
     /// What the settings themselves give rise to.
     pub findings: Vec<Finding>,
     pub platform: Platform,
+    /// As settings write dates: `YYYY-MM-DD`.
+    pub today: String,
     pub engine_version: Option<Version>,
     pub format: Option<Format>,
     pub report: Option<Utf8PathBuf>,
     pub runtime: Result<RuntimeDirectory, RuntimeDirectoryError>,
     /// As typed, or as the variables have it.
+    #[cfg(feature = "full")]
     pub given: CommonArguments,
 }
 
@@ -57,7 +60,11 @@ impl Resolved {
         let repository = repository_of(&launch_directory, &environment);
         let mut findings = Vec::new();
         let sources = sources(common, &current, &repository, &mut findings)?;
+        for source in &sources {
+            tracing::debug!(from = source.name, rank = ?source.rank, "settings read");
+        }
         let settings = Effective::merge(sources);
+        tracing::debug!(mirror = ?settings.mirror, policy = ?settings.policy, "settings in effect");
         findings.extend(airtight_gate::check::rules::refused(&settings));
         let usage = |what: &str, error: &dyn std::fmt::Display| Stop::Usage(format!("{what}: {error}"));
         let platform = match given(common.platform.as_deref()) {
@@ -67,13 +74,7 @@ impl Resolved {
         let engine_version = given(common.engine_version.as_deref())
             .map(|text| text.parse::<Version>().map_err(|error| usage(&format!("--engine-version `{text}`"), &error)))
             .transpose()?;
-        let format = given(common.format.as_deref())
-            .map(|text| {
-                <Format as clap::ValueEnum>::from_str(text, false).map_err(|_| {
-                    Stop::Usage(format!("--format `{text}`: expected human, concise, json, sarif, junit or markdown"))
-                })
-            })
-            .transpose()?;
+        let format = common.format.and_then(|format| format.0);
         let runtime = RuntimeDirectory::open(&environment);
         Ok(Self {
             started,
@@ -82,11 +83,13 @@ impl Resolved {
             settings,
             findings,
             platform,
+            today: Timestamp::from(std::time::SystemTime::now()).date(),
             engine_version,
             format,
             report: given(common.report.as_deref()).map(|path| current.join(path)),
             runtime,
             environment,
+            #[cfg(feature = "full")]
             given: common.clone(),
         })
     }
@@ -117,9 +120,11 @@ impl Resolved {
         }
     }
 
-    /// Today, as settings write dates.
-    pub(super) fn today() -> String {
-        Timestamp::from(std::time::SystemTime::now()).date()
+    /// The executable of an engine, if the one that is predicted for is on this machine.
+    pub(super) fn program_of(&self, engine: &Engine) -> Option<Utf8PathBuf> {
+        let runtime = self.runtime.as_ref().ok();
+        let found = engine::find(self.settings.engine.as_deref(), self.environment.path.as_deref(), runtime).ok()?;
+        (found.engine == *engine).then_some(found.program)
     }
 
     /// Whether to colour what goes to a stream.
@@ -175,8 +180,7 @@ fn sources(
         sources.push(Source { rank: Rank::Administrator, name: path.to_string(), settings });
     }
     sources.extend(weaker_image);
-    let path = repository.join(settings::REPOSITORY_PATH);
-    if let Some(settings) = settings::read(&path).map_err(wrong)? {
+    if let Some(settings) = settings::read_of_repository(repository).map_err(wrong)? {
         sources.push(Source { rank: Rank::Repository, name: settings::REPOSITORY_PATH.to_owned(), settings });
     }
     Ok(sources)

@@ -2,28 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use airtight_gate::check::{Cleared, Verdict};
+use airtight_gate::cli_sources::CliConfigChoice;
+use airtight_gate::engine::FoundEngine;
+use airtight_gate::exec::{Invocation, child, explanation, state_pull};
+use airtight_gate::gather::{Gathered, Question};
+use airtight_gate::later::{AfterInit, Demand};
+use airtight_gate::pass::{Asking, Judged, Pass};
+use airtight_gate::render;
+use airtight_provider::{WorkflowCommand, text_file};
+use camino::Utf8Path;
 
 use super::arguments::RunArguments;
 use super::progress::Progress;
 use super::resolve::Resolved;
 use super::{ExitCode, Stop, session, workflow_arguments};
-use airtight_finding::Finding;
-use airtight_gate::check::{Cleared, Verdict};
-use airtight_gate::cli_sources::CliConfigChoice;
-use airtight_gate::context::Context;
-use airtight_gate::engine::FoundEngine;
-use airtight_gate::exec::{Invocation, child, explanation, state_pull};
-use airtight_gate::gather::{Gathered, Question};
-use airtight_gate::init;
-use airtight_gate::later;
-use airtight_gate::later::{AfterInit, Demand};
-use airtight_gate::prepared;
-use airtight_gate::prepared::CliConfiguration;
-use airtight_gate::render;
-use airtight_hcl::Sources;
-use airtight_provider::WorkflowCommand;
-use airtight_provider::text_file;
 
 const TEMPLATE_LIMIT_BYTES: u64 = 64 * 1024;
 
@@ -48,7 +41,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, Stop> {
     let add = |count| progress.add(count);
     let run = Run {
         resolved: &resolved,
-        context: session::context(&resolved, &found.engine, &add),
+        pass: session::pass(&resolved, &found.engine, Some(&found.program), &add),
         found: &found,
         progress: &progress,
         arguments: engine_arguments,
@@ -56,7 +49,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, Stop> {
     match command {
         WorkflowCommand::Init => run.init(),
         WorkflowCommand::GetOutputs => run.read_back(),
-        WorkflowCommand::ShowState | WorkflowCommand::ShowPlan => run.show(),
+        WorkflowCommand::ShowState | WorkflowCommand::ShowPlan => run.show(command),
         WorkflowCommand::WorkspaceSelect
         | WorkflowCommand::WorkspaceNew
         | WorkflowCommand::Plan
@@ -82,136 +75,86 @@ fn overrides(command: WorkflowCommand, directory: Option<&Utf8Path>) -> Result<B
 
 struct Run<'a> {
     resolved: &'a Resolved,
-    context: Context<'a>,
+    pass: Pass<'a>,
     found: &'a FoundEngine,
     progress: &'a Progress,
     arguments: Vec<String>,
 }
 
 impl Run<'_> {
-    fn invocation(&self, configuration: &CliConfiguration, cleared: &Cleared) -> Result<Invocation, Stop> {
-        let environment = configuration.write(&self.context, cleared).map_err(session::refuse)?;
-        Ok(Invocation { program: self.program(), arguments: self.arguments.clone(), environment })
-    }
-
-    fn program(&self) -> Utf8PathBuf {
-        self.found.program.clone()
-    }
-
-    fn become_engine(&self, configuration: &CliConfiguration, cleared: &Cleared) -> Result<ExitCode, Stop> {
-        let invocation = self.invocation(configuration, cleared)?;
-        Err(Stop::Start(invocation.become_engine(cleared)))
+    fn invocation(&self, environment: Vec<(&'static str, String)>) -> Invocation {
+        Invocation { program: self.found.program.clone(), arguments: self.arguments.clone(), environment }
     }
 
     fn init(&self) -> Result<ExitCode, Stop> {
         let question = Question { cli_config: &CliConfigChoice::Generated, init_arguments: &self.arguments[1..] };
-        let (gathered, mut findings) = init::judge(&self.context, &question)?;
-        let (configuration, found) = prepared::collect(&self.context);
-        findings.extend(found);
+        let judged = self.pass.init(&question, Asking::ToConfirm)?;
         self.progress.finish();
-        let verdict = session::decide(self.resolved, &mut findings);
-        let report = session::report_on(self.resolved, &gathered, &findings);
-        session::save(self.resolved, &report)?;
-        session::tell(self.resolved, &report, &findings, &gathered.sources);
-        let Verdict::Cleared(cleared) = verdict else { return Ok(ExitCode::Refused) };
-        if let Ok(runtime) = self.context.runtime {
-            init::keep_lock_file(&self.context, runtime, &gathered.facts.lock, &cleared)?;
-        }
-        let invocation = self.invocation(&configuration, &cleared)?;
-        let ended = child::run(&invocation, &cleared).map_err(Stop::Start)?;
+        session::publish(self.resolved, &judged)?;
+        let Verdict::Cleared(cleared) = &judged.verdict else { return Ok(ExitCode::Refused) };
+        let invocation = self.invocation(self.pass.clear(&judged, cleared)?);
+        let ended = child::run(&invocation, cleared).map_err(Stop::Start)?;
+        let Some(gathered) = judged.gathered() else { return Ok(ExitCode::Engine(ended.code)) };
         if ended.code != 0 {
-            let findings = explanation::explain(&gathered, &invocation, &ended.error_output);
-            self.tell(&findings, &gathered.sources);
+            let findings = explanation::explain(gathered, &invocation, &ended.error_output);
+            let report = self.pass.report_on("the next command", &findings);
+            session::print_findings(self.resolved, &report, &findings, &judged.sources);
             return Ok(ExitCode::Engine(ended.code));
         }
-        self.after_init(&gathered, &invocation)
+        self.after_init(gathered, &invocation)
     }
 
-    /// Judges what `init` installed by the lock file as it was before; only then it is handed over.
+    /// Judges what `init` installed, with the lock file as it was before; only then it is handed over.
     fn after_init(&self, gathered: &Gathered, invocation: &Invocation) -> Result<ExitCode, Stop> {
         let resources = || {
             let state = state_pull::pull(invocation, &self.found.engine);
             state.as_ref().map(explanation::resources).unwrap_or_default()
         };
         let after = AfterInit { lock: &gathered.facts.lock, resources: &resources };
-        let mut later = later::judge(&self.context, Some(&after), Demand::Installed)?;
-        let mut findings = std::mem::take(&mut later.findings);
-        airtight_gate::check::rules::apply(&self.resolved.settings, &mut findings, &Resolved::today());
-        let verdict = airtight_gate::check::verdict::judge(&findings, self.resolved.settings.policy);
-        self.tell(&findings, &later.sources);
-        match verdict {
+        let judged = self.pass.after_init(&after)?;
+        if !judged.findings.is_empty() {
+            session::print(self.resolved, &judged);
+        }
+        match &judged.verdict {
             Verdict::Cleared(cleared) => {
-                later.hand_over(&self.context, &cleared)?;
-                session::remember_leg(&self.context, true);
+                self.pass.hand_over(&judged, cleared)?;
                 Ok(ExitCode::Engine(0))
             }
-            Verdict::Refused => {
-                session::remember_leg(&self.context, false);
-                Ok(ExitCode::Refused)
-            }
-        }
-    }
-
-    /// Tells findings, where there are any.
-    fn tell(&self, findings: &[Finding], sources: &Sources) {
-        if !findings.is_empty() {
-            let report =
-                session::report_later(self.resolved, &self.found.engine, "the next command", Vec::new(), findings);
-            session::tell(self.resolved, &report, findings, sources);
+            Verdict::Refused => Ok(ExitCode::Refused),
         }
     }
 
     fn later(&self, command: WorkflowCommand) -> Result<ExitCode, Stop> {
-        let mut later = later::judge(&self.context, None, Demand::Installed)?;
-        let mut findings = std::mem::take(&mut later.findings);
-        let (configuration, found) = prepared::collect(&self.context);
-        findings.extend(found);
+        let judged = self.pass.later(command.as_str(), Demand::Installed)?;
         self.progress.finish();
-        let verdict = session::decide(self.resolved, &mut findings);
-        let report = session::report_later(
-            self.resolved,
-            &self.found.engine,
-            command.as_str(),
-            later.providers.clone(),
-            &findings,
-        );
-        session::save(self.resolved, &report)?;
-        session::remember_leg(&self.context, matches!(verdict, Verdict::Cleared(_)));
-        let Verdict::Cleared(cleared) = verdict else {
-            session::tell(self.resolved, &report, &findings, &later.sources);
-            return Ok(ExitCode::Refused);
-        };
+        session::save(self.resolved, &judged.report)?;
+        let is_cleared = matches!(judged.verdict, Verdict::Cleared(_));
         // Selecting a workspace is expected to fail before it is made: no words of ours around it.
-        if !matches!(command, WorkflowCommand::WorkspaceSelect | WorkflowCommand::WorkspaceNew) {
-            session::tell(self.resolved, &report, &findings, &later.sources);
+        let is_about_workspaces = matches!(command, WorkflowCommand::WorkspaceSelect | WorkflowCommand::WorkspaceNew);
+        if !(is_cleared && is_about_workspaces) {
+            session::print(self.resolved, &judged);
         }
-        if later.should_hand_over(&self.context) {
-            later.hand_over(&self.context, &cleared)?;
+        self.start(&judged)
+    }
+
+    /// `show` may start providers, so it is judged like any phase. Silent if it is cleared: both streams are the engine's.
+    fn show(&self, command: WorkflowCommand) -> Result<ExitCode, Stop> {
+        let judged = self.pass.later(command.as_str(), Demand::Whatever)?;
+        if matches!(judged.verdict, Verdict::Refused) {
+            session::print(self.resolved, &judged);
         }
-        self.become_engine(&configuration, &cleared)
+        self.start(&judged)
+    }
+
+    fn start(&self, judged: &Judged) -> Result<ExitCode, Stop> {
+        let Verdict::Cleared(cleared) = &judged.verdict else { return Ok(ExitCode::Refused) };
+        let invocation = self.invocation(self.pass.clear(judged, cleared)?);
+        Err(Stop::Start(invocation.become_engine(cleared)))
     }
 
     /// Reading back is not gated. Silent: both streams are the engine's.
     fn read_back(&self) -> Result<ExitCode, Stop> {
-        let (configuration, _) = prepared::collect(&self.context);
-        self.become_engine(&configuration, &Cleared::for_reading_back())
-    }
-
-    /// `show` may start providers, so it wants this leg's earlier result, or makes one. Silent where it is cleared.
-    fn show(&self) -> Result<ExitCode, Stop> {
-        if session::leg_is_cleared(&self.context) {
-            return self.read_back();
-        }
-        let mut later = later::judge(&self.context, None, Demand::Whatever)?;
-        let mut findings = std::mem::take(&mut later.findings);
-        let verdict = session::decide(self.resolved, &mut findings);
-        session::remember_leg(&self.context, matches!(verdict, Verdict::Cleared(_)));
-        match verdict {
-            Verdict::Cleared(_) => self.read_back(),
-            Verdict::Refused => {
-                self.tell(&findings, &later.sources);
-                Ok(ExitCode::Refused)
-            }
-        }
+        let invocation = self.invocation(self.pass.read_back()?);
+        Err(Stop::Start(invocation.become_engine(&Cleared::for_reading_back())))
     }
 }

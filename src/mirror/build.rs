@@ -6,16 +6,17 @@ use std::time::{Duration, SystemTime};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
 
-use crate::progress::Progress;
+use super::build_progress::BuildProgress;
 use crate::{ExitCode, Stop, output};
 use airtight_engine::environment::Environment;
-use airtight_finding::{escape, plural};
+use airtight_finding::{escape, plural, shell_word};
+use airtight_provider::seal::MANIFEST;
 use airtight_provider::{
     Engine, EngineName, Layout, Platform, ProviderAddress, Timestamp, Version, VersionConstraints,
 };
-use airtight_supply::mirror::build;
 use airtight_supply::mirror::build::{Demand, Options, Outcome, PackageResult, Source, Unlocked, resolve};
-use airtight_supply::registry::{Client, ClientOptions, Credentials};
+use airtight_supply::mirror::{build, unlocked};
+use airtight_supply::registry::{Client, ClientOptions, Credentials, HostServices};
 
 pub(super) const HELP: &str = "\
 Sources are asked in the order given; each is one of
@@ -74,6 +75,15 @@ pub(super) struct BuildArguments {
     /// Seconds to wait for a connection, an answer, or the next bytes
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
+    /// How often a request is tried that fails for a reason that may pass, such as 429 or a broken connection
+    #[arg(long, value_name = "NUMBER", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=20))]
+    tries: u32,
+    /// Megabytes that one package may have as it is sent
+    #[arg(long, value_name = "NUMBER", default_value_t = 2000)]
+    limit_mb: u64,
+    /// Minutes that the download of one package may take
+    #[arg(long, value_name = "NUMBER", default_value_t = 120)]
+    limit_minutes: u64,
     /// Whose CLI configuration has the credentials, and whose default registry and rules --resolve goes by
     #[arg(
         long,
@@ -114,6 +124,15 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
     for unlocked in &without {
         judge(unlocked, arguments.resolve, engine.name)?;
     }
+    for directory in unlocked::below(&arguments.from)? {
+        if !without.iter().any(|unlocked| unlocked.directory == directory) {
+            output::error_line(&format!(
+                "warning: `{directory}` has a configuration and no lock file, and no other configuration calls it: what only \
+                 it needs will not be in the mirror; lock it by `{} providers lock`",
+                engine.name
+            ));
+        }
+    }
     let mut unlocked_of_states = Vec::new();
     for state in &arguments.state {
         let unlocked = demand.unlocked_of_state(state, &engine)?;
@@ -131,24 +150,44 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
     }
     let client = if sources.iter().any(Source::needs_network) {
         let environment = Environment::from_process().map_err(|error| Stop::Usage(error.to_string()))?;
-        let options = ClientOptions::new(&environment, Duration::from_secs(arguments.timeout.max(1)))
-            .map_err(|error| Stop::Usage(error.to_string()))?;
+        let mut options = ClientOptions::new(&environment).map_err(|error| Stop::Usage(error.to_string()))?;
+        options.timeout = Duration::from_secs(arguments.timeout.max(1));
+        options.tries = arguments.tries;
+        options.package_bytes = arguments.limit_mb.saturating_mul(1_000_000);
+        options.package_time = Duration::from_secs(arguments.limit_minutes.clamp(1, 7 * 24 * 60) * 60);
         let credentials = Credentials::collect(&environment, &engine, ".".into());
-        Some(Client::new(options, credentials).map_err(anyhow::Error::new)?)
+        let services = HostServices::collect(&environment, &engine, ".".into());
+        Some(Client::new(options, credentials, services).map_err(anyhow::Error::new)?)
     } else {
         None
     };
     let unlocked = without.iter().filter(|unlocked| unlocked.has_configuration && arguments.resolve);
+    let chooser = Chooser { sources: &sources, client: client.as_ref(), engine: &engine, platforms: &platforms };
+    // Every version is chosen before anything is fetched, and everything that cannot be met is told at once.
+    let mut unmet = Vec::new();
     for root_module in unlocked.map(|unlocked| &unlocked.directory) {
-        for requirement in resolve::requirements(root_module, &engine)? {
-            choose(&mut demand, &requirement, root_module, &sources, client.as_ref(), &engine)?;
+        match resolve::requirements(root_module, &engine) {
+            Ok(requirements) => {
+                for requirement in requirements {
+                    unmet.extend(chooser.choose(&mut demand, &requirement, root_module).err());
+                }
+            }
+            Err(error) => unmet.push(error),
         }
     }
     for (state, address) in unlocked_of_states {
         let requirement = (address, VersionConstraints::default());
-        choose(&mut demand, &requirement, state, &sources, client.as_ref(), &engine)?;
+        unmet.extend(chooser.choose(&mut demand, &requirement, state).err());
     }
-    let progress = Progress::of("fetching and checking packages");
+    if !unmet.is_empty() {
+        let reasons: Vec<String> = unmet.iter().map(|error| escape::line(&format!("{error:#}")).into_owned()).collect();
+        return Err(anyhow::anyhow!(
+            "nothing is fetched, because not every version can be chosen:\n  {}",
+            reasons.join("\n  ")
+        )
+        .into());
+    }
+    let progress = BuildProgress::new(demand.versions.len() * platforms.len());
     let options = Options {
         mirror: &arguments.mirror,
         platforms: &platforms,
@@ -160,12 +199,21 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
         dry_run: arguments.dry_run,
         jobs: arguments.jobs,
         now: Timestamp::from(SystemTime::now()),
-        progress: &|count| progress.add(count),
+        progress: &|bytes| progress.hashed(bytes),
+        fetched: &|bytes| progress.fetched(bytes),
+        begun: &|id| progress.begun(id),
+        ended: &|| progress.ended(),
     };
     let results = progress.during(|| build::build(&demand, &options))?;
-    progress.finish();
     output::data(&told(&results))?;
     warn(&results, arguments);
+    let has_changed = results.iter().any(|result| {
+        matches!(result.outcome, Outcome::Fetched { .. })
+            || arguments.dry_run && matches!(result.outcome, Outcome::WouldFetch { .. })
+    });
+    if has_changed && arguments.mirror.join(MANIFEST).exists() {
+        super::tell_seal(&arguments.mirror, arguments.dry_run);
+    }
     if let Some(hosts) = client.map(|client| client.asked_hosts()).filter(|hosts| !hosts.is_empty()) {
         output::error_line(&format!("asked {}", hosts.join(", ")));
     }
@@ -198,21 +246,30 @@ fn judge(unlocked: &Unlocked, resolve: bool, engine: EngineName) -> Result<(), S
     }
 }
 
-/// Chooses a version where nothing is locked, and says so.
-fn choose(
-    demand: &mut Demand,
-    requirement: &(ProviderAddress, VersionConstraints),
-    who: &Utf8Path,
-    sources: &[Source],
-    client: Option<&Client>,
-    engine: &Engine,
-) -> Result<(), Stop> {
-    let version = resolve::resolve(demand, requirement, who, sources, client, engine)?;
-    output::error_line(&format!(
-        "chose {} {version} for `{who}`, which locks none; only a lock file makes a run use it",
-        requirement.0
-    ));
-    Ok(())
+/// What versions are chosen from if nothing is locked.
+struct Chooser<'a> {
+    sources: &'a [Source],
+    client: Option<&'a Client>,
+    engine: &'a Engine,
+    platforms: &'a [Platform],
+}
+
+impl Chooser<'_> {
+    /// Chooses a version, and says so.
+    fn choose(
+        &self,
+        demand: &mut Demand,
+        requirement: &(ProviderAddress, VersionConstraints),
+        who: &Utf8Path,
+    ) -> anyhow::Result<()> {
+        let Self { sources, client, engine, platforms } = *self;
+        let version = resolve::resolve(demand, requirement, who, sources, client, engine, platforms)?;
+        output::error_line(&format!(
+            "chose {} {version} for `{who}`, which locks none; only a lock file makes a run use it",
+            requirement.0
+        ));
+        Ok(())
+    }
 }
 
 const fn layout(argument: LayoutArgument) -> Layout {
@@ -254,31 +311,34 @@ fn told(results: &[PackageResult]) -> String {
     for result in results {
         let (word, more, reasons) = match &result.outcome {
             Outcome::Kept => ("kept", String::new(), &[][..]),
-            Outcome::Fetched { source, signed } => {
+            Outcome::Fetched { source, signed, replaced } => {
                 let signed = signed.as_ref().map(|signed| {
                     let expired = signed.key_expired.map(|at| format!(", which has expired since, on {}", at.date()));
                     format!(", signed by {}{}", signed.fingerprint, expired.unwrap_or_default())
                 });
-                ("fetched", format!(" from {source}{}", signed.unwrap_or_default()), &[][..])
+                let (word, why) =
+                    if *replaced { ("replaced", ": what was there did not match;") } else { ("fetched", "") };
+                (word, format!("{why} from {source}{}", signed.unwrap_or_default()), &[][..])
             }
             Outcome::WouldFetch { source, size_bytes } => {
                 missing_bytes += size_bytes.unwrap_or_default();
                 unknown_sizes += usize::from(size_bytes.is_none());
-                let size = size_bytes.map_or(", of unknown size".to_owned(), |size| format!(", {size} bytes"));
+                let size =
+                    size_bytes.map_or(", of unknown size".to_owned(), |bytes| format!(", {}", super::size(bytes)));
                 ("missing", format!(", to be fetched from {source}{size}"), &[][..])
             }
             Outcome::Failed(reasons) => ("FAILED", String::new(), reasons.as_slice()),
         };
         *counts.entry(word).or_default() += 1;
-        let line = format!("{word:<8}{}{more}; needed by {}", result.id, needed_by(&result.needed_by));
+        let line = format!("{word:<9}{}{more}; needed by {}", result.id, needed_by(&result.needed_by));
         text += &format!("{}\n", escape::line(&line));
         for reason in reasons {
-            text += &format!("          {}\n", escape::line(reason));
+            text += &format!("           {}\n", escape::line(reason));
         }
     }
     let mut all: Vec<String> = counts.iter().map(|(word, count)| format!("{count} {}", word.to_lowercase())).collect();
     if missing_bytes > 0 {
-        all.push(format!("{missing_bytes} bytes to be fetched"));
+        all.push(format!("{} to be fetched", super::size(missing_bytes)));
     }
     if unknown_sizes > 0 {
         all.push(format!("{unknown_sizes} of unknown size"));
@@ -326,28 +386,9 @@ fn warn(results: &[PackageResult], arguments: &BuildArguments) {
     }
 }
 
-/// As it can be pasted into a shell.
-fn shell_word(text: &str) -> String {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+:@,=".contains(letter);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn commands_can_be_pasted() {
-        for (text, expected) in
-            [("a/b-c_1", "a/b-c_1"), ("a b", "'a b'"), ("a'b", "'a'\\''b'"), ("", "''"), ("$x", "'$x'")]
-        {
-            assert_eq!(shell_word(text), expected);
-        }
-    }
 
     #[test]
     fn a_thousand_repositories_are_not_a_thousand_names() {

@@ -1,6 +1,7 @@
 //! `airtight mirror`, one file per command.
 
 mod build;
+mod build_progress;
 mod list;
 mod prune;
 mod sbom;
@@ -8,13 +9,13 @@ mod seal;
 mod unpack;
 mod verify;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 use fs_err as fs;
 use serde::Serialize;
 
-use super::{ExitCode, Stop};
-use airtight_finding::escape;
+use super::{ExitCode, Stop, output};
+use airtight_finding::{escape, shell_word};
 use airtight_supply::signature::Keys;
 
 #[derive(Args, Debug)]
@@ -89,10 +90,14 @@ or a public key (ECDSA P-256, PEM) that it is signed with:
   seal:
     public_key: /etc/airtight/seal.pem
 
-The signature is what this command makes, base64 of DER:
+The signature is .airtight/seal.sig, plain (base64 of DER) or as a Sigstore bundle. One of these makes it:
 
-  cosign sign-blob --key KEY --tlog-upload=false \\
-    --output-signature /providers/.airtight/seal.sig /providers/.airtight/seal.json";
+  cosign 2:  cosign sign-blob --key KEY --tlog-upload=false \\
+               --output-signature /providers/.airtight/seal.sig /providers/.airtight/seal.json
+  cosign 3:  cosign sign-blob --key KEY --use-signing-config=false --tlog-upload=false \\
+               --bundle /providers/.airtight/seal.sig /providers/.airtight/seal.json
+  OpenSSL:   openssl dgst -sha256 -sign KEY /providers/.airtight/seal.json | \\
+               base64 -w0 > /providers/.airtight/seal.sig";
 
 /// What every command of a mirror takes.
 #[derive(Args, Debug)]
@@ -108,6 +113,27 @@ impl OneMirror {
         let given = self.mirror.as_deref().filter(|text| !text.is_empty());
         let mirror = Utf8PathBuf::from(given.unwrap_or("/providers"));
         if mirror.is_dir() { Ok(mirror) } else { Err(Stop::Usage(format!("the mirror `{mirror}` is no directory"))) }
+    }
+}
+
+/// Says that a mirror is no longer as it was sealed, and how to seal it again.
+fn tell_seal(mirror: &Utf8Path, is_dry_run: bool) {
+    let (verb, when) = if is_dry_run { ("would no longer match", "afterwards") } else { ("no longer matches", "now") };
+    output::error_line(&format!(
+        "warning: the mirror is sealed, and its seal {verb}: {when} run `airtight mirror seal --mirror {}`, and pin or sign \
+         the new seal",
+        shell_word(mirror.as_str())
+    ));
+}
+
+/// Bytes for people.
+fn size(bytes: u64) -> String {
+    let tenths = |unit: u64| (bytes + unit / 20) / (unit / 10);
+    match bytes {
+        0..1_000 => format!("{bytes} bytes"),
+        1_000..1_000_000 => format!("{}.{} kB", tenths(1_000) / 10, tenths(1_000) % 10),
+        1_000_000..1_000_000_000 => format!("{}.{} MB", tenths(1_000_000) / 10, tenths(1_000_000) % 10),
+        _ => format!("{}.{} GB", tenths(1_000_000_000) / 10, tenths(1_000_000_000) % 10),
     }
 }
 
@@ -143,4 +169,23 @@ pub(super) fn run(arguments: &MirrorArguments) -> Result<ExitCode, Stop> {
 fn json(report: &impl Serialize) -> Result<String, Stop> {
     let text = serde_json::to_string_pretty(report).map_err(anyhow::Error::new)?;
     Ok(escape::json(&text) + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_at_a_glance() {
+        for (bytes, expected) in [
+            (0, "0 bytes"),
+            (999, "999 bytes"),
+            (1_000, "1.0 kB"),
+            (12_345_678, "12.3 MB"),
+            (780_000_000, "780.0 MB"),
+            (1_960_000_000, "2.0 GB"),
+        ] {
+            assert_eq!(size(bytes), expected);
+        }
+    }
 }

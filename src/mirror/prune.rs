@@ -10,7 +10,7 @@ use super::super::{ExitCode, Stop, output};
 use super::{MirrorFormat, OneMirror, json};
 use airtight_finding::{escape, plural};
 use airtight_provider::Platform;
-use airtight_supply::mirror::prune;
+use airtight_supply::mirror::{prune, unlocked};
 
 #[derive(Args, Debug)]
 pub(super) struct PruneArguments {
@@ -57,14 +57,15 @@ pub(super) fn run(arguments: &PruneArguments) -> Result<ExitCode, Stop> {
     if let Some(path) = arguments.keep_for.iter().find(|path| !path.exists()) {
         return Err(Stop::Usage(format!("--keep-for `{path}` does not exist")));
     }
-    let judged = prune::prune(&prune::Request {
+    let pruned = prune::prune(&prune::Request {
         mirror: &mirror,
         keep_for: &arguments.keep_for,
         platforms: &arguments.platform,
         dry_run: arguments.dry_run,
     })?;
     let texts = |paths: &[Utf8PathBuf]| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let packages: Vec<PrunedPackage> = judged
+    let packages: Vec<PrunedPackage> = pruned
+        .packages
         .iter()
         .map(|judged| PrunedPackage {
             address: judged.package.id.address.to_string(),
@@ -85,7 +86,11 @@ pub(super) fn run(arguments: &PruneArguments) -> Result<ExitCode, Stop> {
                     [file] => format!("for {file}"),
                     [file, more @ ..] => format!("for {file} and {} more", more.len()),
                 };
-                let line = format!("{}: {}: {why}", package.outcome, package.path);
+                let outcome = match (package.outcome, arguments.dry_run) {
+                    ("removed", true) => "would remove",
+                    (outcome, _) => outcome,
+                };
+                let line = format!("{outcome}: {}: {why}", package.path);
                 let _ = writeln!(text, "{}", escape::line(&line));
             }
             let removed = packages.iter().filter(|package| package.outcome == "removed").count();
@@ -98,5 +103,14 @@ pub(super) fn run(arguments: &PruneArguments) -> Result<ExitCode, Stop> {
             json(&PruneReport { schema: "airtight/mirror-prune/1", dry_run: arguments.dry_run, packages })?
         }
     })?;
+    for directory in unlocked::below(&arguments.keep_for)? {
+        output::error_line(&format!(
+            "warning: `{directory}` has a configuration and no lock file, and no other configuration calls it: nothing is kept \
+             for it"
+        ));
+    }
+    if pruned.breaks_seal {
+        super::tell_seal(&mirror, arguments.dry_run);
+    }
     Ok(ExitCode::Cleared)
 }

@@ -11,9 +11,10 @@ use airtight_provider::digest::{Content, Subject, compute};
 use airtight_provider::mirror;
 use airtight_provider::seal::{Manifest, print};
 use airtight_provider::{EngineName, Layout};
+use airtight_supply::mirror::evidence;
 use airtight_supply::mirror::sbom;
 use airtight_supply::mirror::sbom::EngineComponent;
-use airtight_supply::mirror::seal;
+use airtight_supply::mirror::seal::{self, Names};
 
 #[derive(Args, Debug)]
 pub(super) struct SbomArguments {
@@ -32,15 +33,19 @@ pub(super) fn run(arguments: &SbomArguments) -> Result<ExitCode, Stop> {
     };
     let walked = mirror::walk(&path, EngineName::Tofu);
     let progress = Progress::new();
-    let (packages, mut problems) = seal::measure(&walked, &|count| progress.add(count));
+    let (packages, mut problems) = seal::measure(&walked, Names::AsEnginesRead, &|count| progress.add(count));
     progress.finish();
-    problems.extend(walked.error);
+    problems.extend(walked.error.clone());
     if !problems.is_empty() {
         return Err(anyhow::anyhow!("the mirror cannot be listed as a whole:\n  {}", problems.join("\n  ")).into());
     }
     let manifest = print(&packages).map_err(anyhow::Error::new)?;
     let digest = Manifest::new(manifest).digest().to_owned();
-    let text = sbom::print(&packages, &digest, engine.as_ref()).map_err(anyhow::Error::new)?;
+    let archives = packages.iter().filter_map(|package| {
+        let sha256 = evidence::recorded_archive(&walked.base, &package.id().ok()?, &package.h1)?;
+        Some((package.path.clone(), sha256))
+    });
+    let text = sbom::print(&packages, &archives.collect(), &digest, engine.as_ref()).map_err(anyhow::Error::new)?;
     output::data(&text)?;
     Ok(ExitCode::Cleared)
 }

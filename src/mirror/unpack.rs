@@ -9,6 +9,7 @@ use super::super::progress::Progress;
 use super::super::{ExitCode, Stop, output};
 use super::{MirrorFormat, OneMirror, json};
 use airtight_finding::{escape, plural};
+use airtight_provider::seal::MANIFEST;
 use airtight_supply::mirror::Limits;
 use airtight_supply::mirror::unpack;
 use airtight_supply::mirror::unpack::Archives;
@@ -86,5 +87,8 @@ pub(super) fn run(arguments: &UnpackArguments) -> Result<ExitCode, Stop> {
         })?,
     };
     output::data(&text)?;
+    if refused < unpacked.len() && mirror.join(MANIFEST).exists() {
+        super::tell_seal(&mirror, false);
+    }
     Ok(if refused == 0 { ExitCode::Cleared } else { ExitCode::Refused })
 }

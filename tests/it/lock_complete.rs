@@ -69,6 +69,36 @@ fn workspace(package: &Package, hashes: Vec<String>) -> Tree {
 }
 
 #[test]
+fn a_link_that_leaves_the_repository_is_refused_and_one_within_it_is_kept() {
+    let null = package("registry.opentofu.org/hashicorp/null");
+    let tree = || {
+        let mut tree = Tree::default();
+        tree.file(format!("mirror/{}", null.packed_path()), null.archive());
+        tree.file("stack/main.tf", "");
+        tree
+    };
+    let locked = text(&[lock(&null, vec![null.zh()])]);
+    let mut outside = tree();
+    outside.file("home/lock", locked.clone()).link("stack/.terraform.lock.hcl", "../home/lock");
+    let workspace = Workspace::holding(&outside, false);
+    for arguments in [&[][..], &["--diff"]] {
+        let output = complete(&workspace, arguments);
+        assert_eq!(output.status.code(), Some(100), "{output:?}");
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        let (link, end) = (".terraform.lock.hcl` is a link that leads to", workspace.path("home/lock"));
+        assert!(said.contains(link) && said.contains(end.as_str()) && !said.contains("h1:"), "{said}");
+    }
+    assert_eq!(fs::read_to_string(workspace.path("home/lock")).unwrap(), locked);
+
+    let mut inside = tree();
+    inside.directory("stack/.git/").file("stack/shared/lock", locked).link("stack/.terraform.lock.hcl", "shared/lock");
+    let workspace = Workspace::holding(&inside, false);
+    assert_eq!(complete(&workspace, &[]).status.code(), Some(0));
+    assert!(fs::symlink_metadata(workspace.path("stack/.terraform.lock.hcl")).unwrap().is_symlink());
+    assert!(fs::read_to_string(workspace.path("stack/shared/lock")).unwrap().contains(&null.h1()));
+}
+
+#[test]
 fn engines_take_what_the_kept_archive_proves() {
     let test = "lock_complete::engines_take_what_the_kept_archive_proves";
     if engines().is_empty() {

@@ -1,6 +1,7 @@
 //! The integration tests, one binary.
 //!
 //! - [`architecture`]: the house: one arrow between its rooms, no file too long to read
+//! - [`ask`]: asking engines what a configuration needs
 //! - [`bad_input`]: every file that is read, in every bad shape
 //! - [`bad_input_messages`]: what people read when something is wrong
 //! - [`bad_input_secrets`]: secrets and texts from outside, in no output
@@ -8,6 +9,7 @@
 //! - [`doctor`]: `airtight doctor` in images that are fit and in others
 //! - [`engines`]: the real engines and providers that the others use
 //! - [`exit_codes`]: the exit codes that scripts rely on
+//! - [`gate_alone`]: what the gate alone is linked from
 //! - [`handover`]: from `init` to a confirmed apply: another process, container, image
 //! - [`help`]: the help of every command
 //! - [`hooks`]: the hook scripts and the plugin's hooks, in every shell that a runner image may have as `sh`
@@ -46,6 +48,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod architecture;
+mod ask;
 mod bad_input;
 mod bad_input_messages;
 mod bad_input_secrets;
@@ -53,11 +56,14 @@ mod differential;
 mod doctor;
 mod engines;
 mod exit_codes;
+mod gate_alone;
 mod handover;
 mod help;
 mod hooks;
 mod lock_complete;
 mod mirror_build;
+mod mirror_limits;
+mod mirror_links;
 mod mirror_seal;
 mod mirror_unpack;
 mod mirror_upkeep;

@@ -49,7 +49,7 @@ fn repositories(modules: &[(&str, &[Lock])], registry: &Registry) -> Workspace {
 
 fn command(workspace: &Workspace, arguments: &[&str]) -> Isolated {
     Isolated { offline: false, ..Isolated::new(airtight(), workspace.root()) }
-        .arguments(["mirror", "build", "--from", "from", "--platform", PLATFORM, "--timeout", "2"])
+        .arguments(["mirror", "build", "--from", "from", "--platform", PLATFORM, "--timeout", "2", "--tries", "4"])
         .arguments(arguments.iter().copied())
         .environment("SSL_CERT_FILE", workspace.path("ca.pem"))
         .environment("HOME", workspace.root().as_str())

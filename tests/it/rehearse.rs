@@ -108,6 +108,11 @@ fn the_guides_plain_stack_shows_what_it_would_do() {
         );
         assert_eq!((asked["phase"].as_str(), asked["process"].as_str()), (Some("init"), Some(engine.name)));
         assert_eq!(rehearsed.errors(), ["host-undeclared"]);
+        let finding = &rehearsed.phase("init")["findings"][0];
+        // The mirror has it: that is not what is wrong.
+        let help = finding["help"].as_str().unwrap();
+        assert!(help.contains("has no `provider_installation` block") && help.contains("mirror `"), "{help}");
+        assert_eq!(finding["owner"], "administrator");
         assert_eq!(rehearsed.timeline()[1..3], ["init failed 1", "plan skipped 1"]);
 
         // A tampered provider behind a lock file that does not prove it: the engine alone lets it pass, unseen.
@@ -297,7 +302,8 @@ fn the_hook_that_fails_is_named_and_a_secret_is_not() {
         ];
         let rehearsed = Rehearsed::of(&stack.rehearse(options));
         let finding = &rehearsed.phase("perform")["findings"][0];
-        let summary = "perform ended with exit code 1 in the hook before_perform of the context registry";
+        let summary = "perform ended with exit code 1 in the hook before_perform (2 of 2) of the context registry: `echo token \
+                       $TOKEN && false`";
         assert_eq!((finding["summary"].as_str(), finding["owner"].as_str()), (Some(summary), Some("administrator")));
         assert_eq!(finding["detail"], "token ***", "{finding}");
         assert!(
@@ -306,6 +312,42 @@ fn the_hook_that_fails_is_named_and_a_secret_is_not() {
             rehearsed.stderr
         );
     }
+}
+
+/// The worker would take these phases for passed.
+#[test]
+fn a_hook_that_ends_the_phase_has_not_passed_it() {
+    if !crate::support::isolation::has_namespaces() {
+        return report_ignored("rehearse::a_hook_that_ends_the_phase_has_not_passed_it", "no namespaces");
+    }
+    let stack = bare_stack();
+    let script = stack.path("stack/pre.sh");
+    fs::write(&script, "#!/bin/sh\r\necho pre\r\n").unwrap();
+    fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let perform = |hooks: &[&str]| {
+        let mut options = vec!["--type", "task", "--skip-init", "--task", "echo ran"];
+        options.extend(hooks.iter().flat_map(|hook| ["--hook", *hook]));
+        let rehearsed = Rehearsed::of(&stack.rehearse(options));
+        let phase = rehearsed.phase("perform").clone();
+        let finding = phase["findings"].get(0).cloned().unwrap_or_default();
+        let text = |field: &str| finding[field].as_str().unwrap_or_default().to_owned();
+        (rehearsed.code, phase["status"].as_str().unwrap().to_owned(), text("summary"), text("detail"))
+    };
+    let (code, status, summary, detail) = perform(&["before_perform=exit 0"]);
+    assert_eq!((code, status.as_str()), (100, "failed"));
+    assert_eq!(summary, "the stack's hook before_perform ended perform before its command: `exit 0`");
+    assert!(detail.contains("`echo ran` never ran"), "{detail}");
+    let (code, status, summary, _) = perform(&["after_perform=exit 0", "after_perform=echo never"]);
+    assert_eq!((code, status.as_str()), (0, "passed"));
+    assert_eq!(summary, "perform passed, but the stack's hook after_perform (2 of 2) did not run");
+    let (code, _, summary, detail) = perform(&["before_perform=echo one", "before_perform=./pre.sh"]);
+    assert_eq!(code, 100);
+    assert_eq!(summary, "perform ended with exit code 127 in the stack's hook before_perform (2 of 2): `./pre.sh`");
+    assert!(
+        detail.starts_with("`./pre.sh` has Windows line ends (CRLF), so its interpreter is `/bin/sh\\r`"),
+        "{detail}"
+    );
+    assert_eq!(perform(&["before_perform=true", "after_perform=true"]).0, 0);
 }
 
 /// Everything that a phase may see, without an engine.

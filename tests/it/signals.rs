@@ -134,6 +134,63 @@ fn an_interrupt_of_init_is_passed_on_to_the_engine() {
     }
 }
 
+/// An engine in whose place `init` does what `script` says.
+fn with_init(stack: &Stack, script: &str) -> Isolated {
+    let name = stack.engine.name;
+    let text = format!(
+        "#!/bin/sh\nif [ \"$1\" = init ]; then\n  {script}\nfi\nexec {} \"$@\"\n",
+        stack.path("bin").join(name)
+    );
+    stack.write(&format!("stand-in/{name}"), &text);
+    let program = stack.path("stand-in").join(name);
+    fs_err::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    stack.airtight(["run", "--engine", program.as_str(), "init"])
+}
+
+/// What cannot be caught: a time limit, the kernel's memory killer.
+#[test]
+fn a_killed_airtight_takes_the_engines_init_with_it() {
+    for engine in real_engines("signals::a_killed_airtight_takes_the_engines_init_with_it").iter().take(1) {
+        let stack = Stack::empty(engine, Layout::Unpacked, "output \"a\" {\n  value = 1\n}\n");
+        let (pid, begun) = (stack.path("run/pid"), stack.path("run/begun"));
+        let init = with_init(&stack, &format!("echo $$ >{pid}; mv {pid} {begun}; exec sleep 120"));
+        let output = interrupted(&stack, &init, |_| begun.exists(), Signal::KILL);
+        assert_eq!(output.status.code(), None);
+        let process = format!("/proc/{}/stat", fs_err::read_to_string(begun).unwrap().trim());
+        let started = Instant::now();
+        // Killed, and perhaps not yet waited for.
+        let is_there = || fs_err::read_to_string(&process).is_ok_and(|stat| !stat.contains(") Z "));
+        while is_there() {
+            assert!(started.elapsed() < Duration::from_secs(10), "the engine goes on");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// The engine is started by way of this binary: what comes of it is as if it were not.
+#[test]
+fn an_engine_that_cannot_be_started_for_init_ends_with_126() {
+    for engine in real_engines("signals::an_engine_that_cannot_be_started_for_init_ends_with_126").iter().take(1) {
+        let stack = Stack::empty(engine, Layout::Unpacked, "output \"a\" {\n  value = 1\n}\n");
+        let init = with_init(&stack, "exit 126");
+        let output = init.run();
+        assert_eq!(output.status.code(), Some(126));
+        assert!(!stderr(&output).contains("cannot be executed"), "{}", stderr(&output));
+        // Its version is asked for first.
+        let program = stack.path("stand-in").join(engine.name);
+        let text = stack.read(&format!("stand-in/{}", engine.name));
+        let init = with_init(&stack, "exit 0");
+        fs_err::write(&program, text.replace("exec ", "chmod 644 \"$0\"; exec ")).unwrap();
+        let output = init.run();
+        assert_eq!(output.status.code(), Some(126), "{}", stderr(&output));
+        assert!(
+            stderr(&output).contains(&format!("`{program}` cannot be executed: Permission denied")),
+            "{}",
+            stderr(&output)
+        );
+    }
+}
+
 #[test]
 fn the_detailed_exit_code_of_plan_comes_back() {
     for engine in real_engines("signals::the_detailed_exit_code_of_plan_comes_back") {

@@ -31,6 +31,8 @@ pub struct InitArguments {
     /// `-test-directory=DIR`, `tests` by default.
     pub test_directory: String,
     pub from_module: Option<String>,
+    /// `-var=NAME=VALUE` and `-var-file=FILE`, in the order in which they count.
+    pub variables: Vec<String>,
     /// What keeps the engine from initializing anything: it prints its usage text and ends with 1, or does what
     /// `-help` or `-version` say.
     pub errors: Vec<String>,
@@ -51,6 +53,7 @@ impl Default for InitArguments {
             plugin_dirs: Vec::new(),
             test_directory: "tests".to_owned(),
             from_module: None,
+            variables: Vec::new(),
             errors: Vec::new(),
         }
     }
@@ -196,6 +199,7 @@ impl InitArguments {
             "backend-config" => self.backend_config.push(value.to_owned()),
             "lockfile" => self.lockfile_readonly = value == "readonly",
             "test-directory" => value.clone_into(&mut self.test_directory),
+            "var" | "var-file" => self.variables.push(format!("-{name}={value}")),
             "from-module" => self.from_module = Some(value.to_owned()).filter(|module| !module.is_empty()),
             _ => {}
         }

@@ -2,8 +2,10 @@
 //!
 //! - Reading what they read: [`configuration`], [`cli_config`], [`state`], [`init_arguments`], [`modules_manifest`],
 //!   [`environment`]
+//! - [`ask`]: the engine's own word about a configuration
 //! - [`predict`]: what `init` installs from it, as pure functions
 
+pub mod ask;
 pub mod cli_config;
 pub mod configuration;
 pub mod environment;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Serialize, Serializer};
+
 macro_rules! codes {
     ($($variant:ident = $text:literal),+ $(,)?) => {
         /// A finding's stable name, kebab-case: the object first, then what is wrong with it.
@@ -36,12 +38,14 @@ codes! {
     CliConfigUnwritable = "cli-config-unwritable",
     ConfigurationInvalid = "configuration-invalid",
     ConfigurationMissing = "configuration-missing",
+    ConfigurationNotAsked = "configuration-not-asked",
     ConfigurationNotUnderstood = "configuration-not-understood",
     ConstraintInvalid = "constraint-invalid",
     EngineArgumentsRefused = "engine-arguments-refused",
     EngineFailed = "engine-failed",
     EngineVersionRefused = "engine-version-refused",
     EvidenceInvalid = "evidence-invalid",
+    ExecutionNotEnforced = "execution-not-enforced",
     HandoverEngineDiffers = "handover-engine-differs",
     HandoverImageDiffers = "handover-image-differs",
     HandoverMissing = "handover-missing",
@@ -69,10 +73,12 @@ codes! {
     PackageNotInstalled = "package-not-installed",
     PackagePlanted = "package-planted",
     PackageUnreadable = "package-unreadable",
+    PackageUnverified = "package-unverified",
     PackageWrongMachine = "package-wrong-machine",
     PhaseFailed = "phase-failed",
     PluginCacheBesideMirror = "plugin-cache-beside-mirror",
     PluginManifestInvalid = "plugin-manifest-invalid",
+    PluginPlanted = "plugin-planted",
     ProviderAddressInvalid = "provider-address-invalid",
     ProviderMissing = "provider-missing",
     ProviderNotLocked = "provider-not-locked",
@@ -80,6 +86,7 @@ codes! {
     ProviderReattached = "provider-reattached",
     ProviderVersionMissing = "provider-version-missing",
     ProviderVersionUnlocked = "provider-version-unlocked",
+    RequirementsDiffer = "requirements-differ",
     RuleUnmatched = "rule-unmatched",
     RunReplaceable = "run-replaceable",
     RuntimeConfigurationInvalid = "runtime-configuration-invalid",
@@ -97,6 +104,12 @@ codes! {
     WorkflowKeyUnknown = "workflow-key-unknown",
     WorkflowPlanFileFixed = "workflow-plan-file-fixed",
     WorkflowValueUnquoted = "workflow-value-unquoted",
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
 }
 
 impl fmt::Display for Code {

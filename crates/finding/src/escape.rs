@@ -1,11 +1,13 @@
 //! Text from outside is data: what a terminal, a log or a reader's eye would obey is shown, not sent.
 //!
-//! A worker reads what we print: a line that starts with `::add-mask` is a command to it. So text from outside stands
-//! either behind words of ours or, line by line, behind an indentation ([`indented`]).
+//! A worker reads what we print: a line that starts with `::add-mask` or `##[command]`, perhaps after spaces, is a
+//! command to it. So each line starts with words of ours, or with a [`MARK`] ([`indented`]).
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::ops::Range;
+
+/// Starts each line that would otherwise start with text from outside.
+pub const MARK: &str = "| ";
 
 /// Whether a character is printed as its escape: controls (C0, DEL, C1), line separators, what turns the direction of
 /// text, and what cannot be seen and so makes two names look alike.
@@ -39,36 +41,14 @@ pub fn push(escaped: &mut String, character: char) {
     }
 }
 
-/// The user and password of each URL, as byte ranges: `git::https://user:token@host/path` is a usual module source.
-pub fn credentials(text: &str) -> Vec<Range<usize>> {
-    const SEPARATOR: &str = "://";
-    let mut found = Vec::new();
-    let mut from = 0;
-    while let Some(at) = text[from..].find(SEPARATOR) {
-        let start = from + at + SEPARATOR.len();
-        let is_end = |character: char| character.is_whitespace() || "/?#\"'`<>".contains(character);
-        let end = text[start..].find(is_end).map_or(text.len(), |length| start + length);
-        found.extend(text[start..end].rfind('@').map(|length| start..start + length));
-        from = end;
-    }
-    found
-}
-
-/// The text with `***` for [`credentials`].
-pub fn without_credentials(text: String) -> String {
-    let mut text = text;
-    for range in credentials(&text).into_iter().rev() {
-        text.replace_range(range, "***");
-    }
-    text
-}
-
-/// Several lines, each escaped and behind the prefix, each ended by a line break. Lines without text have no prefix.
-pub fn indented(text: &str, prefix: &str) -> String {
-    let mut escaped = String::with_capacity(text.len() + prefix.len());
+/// Several lines, each escaped and behind the indentation and the [`MARK`], each ended by a line break. Lines without
+/// text stay empty.
+pub fn indented(text: &str, indentation: &str) -> String {
+    let mut escaped = String::with_capacity(text.len() + indentation.len() + MARK.len());
     for text in text.lines() {
         if !text.is_empty() {
-            escaped.push_str(prefix);
+            escaped.push_str(indentation);
+            escaped.push_str(MARK);
             escaped.push_str(&line(text));
         }
         escaped.push('\n');
@@ -119,27 +99,13 @@ mod tests {
     }
 
     #[test]
-    fn credentials_of_urls_are_cut_out() {
-        for (text, expected) in [
-            ("git::https://user:t0ken@example.com/a.git?ref=x@y", "git::https://***@example.com/a.git?ref=x@y"),
-            ("from https://a@b/, then https://c:d@e/", "from https://***@b/, then https://***@e/"),
-            ("https://example.com/a@b", "https://example.com/a@b"),
-            ("https://a@b:p@c", "https://***@c"),
-            ("ssh://", "ssh://"),
-            ("git@example.com:a/b", "git@example.com:a/b"),
-        ] {
-            assert_eq!(without_credentials(text.to_owned()), expected);
-        }
-    }
-
-    #[test]
     fn a_worker_command_is_never_at_the_start_of_a_line() {
-        assert_eq!(indented("::add-mask::x\n\n::b\r\n", "  "), "  ::add-mask::x\n\n  ::b\n");
+        assert_eq!(indented("::add-mask::x\n\n::b\r\n", "  "), "  | ::add-mask::x\n\n  | ::b\n");
     }
 
     #[test]
     fn a_lone_carriage_return_does_not_start_a_line() {
-        assert_eq!(indented("fine\r::add-mask::x", "  "), "  fine\\r::add-mask::x\n");
+        assert_eq!(indented("fine\r::add-mask::x", "  "), "  | fine\\r::add-mask::x\n");
     }
 
     proptest! {
@@ -149,9 +115,9 @@ mod tests {
         }
 
         #[test]
-        fn each_indented_line_is_empty_or_starts_with_the_prefix(text in "(::|[\r\n\u{2028}\u{85}]|\\PC)*") {
-            let indented = indented(&text, "| ");
-            prop_assert!(indented.split('\n').all(|line| line.is_empty() || line.starts_with("| ")));
+        fn each_indented_line_is_empty_or_starts_with_the_mark(text in "(::|[\r\n\u{2028}\u{85}]|\\PC)*") {
+            let indented = indented(&text, "  ");
+            prop_assert!(indented.split('\n').all(|line| line.is_empty() || line.starts_with("  | ")));
             prop_assert!(!indented.replace('\n', "").contains(is_escaped));
         }
 

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use super::escape;
+use super::{escape, secrets};
 use airtight_hcl::Position;
 
 /// From the first line that a position touches to the last.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Excerpt {
+pub(super) struct Excerpt {
     pub text: String,
     /// The number of its first line.
     pub first_line: usize,
@@ -16,7 +16,7 @@ pub struct Excerpt {
 }
 
 /// Cuts the lines out of the text. Positions outside the text are moved to its end; none at all is an empty excerpt.
-pub fn excerpt(text: &str, positions: &[&Position]) -> Excerpt {
+pub(super) fn excerpt(text: &str, positions: &[&Position]) -> Excerpt {
     let ranges: Vec<Range<usize>> = positions.iter().map(|position| first_line_of(text, position)).collect();
     let first = ranges.iter().map(|range| range.start).min().unwrap_or(0);
     let last = ranges.iter().map(|range| range.end).max().unwrap_or(0);
@@ -31,7 +31,7 @@ pub fn excerpt(text: &str, positions: &[&Position]) -> Excerpt {
     }
 }
 
-/// The text with asterisks for the values of arguments that are named like secrets, and for credentials in URLs: the same bytes long.
+/// The text with asterisks for the values of arguments that are named like secrets, and for credentials in addresses: the same bytes long.
 fn masked(text: &str) -> String {
     const NAMES: [&str; 8] =
         ["token", "secret", "password", "passphrase", "access_key", "private_key", "api_key", "credential"];
@@ -41,7 +41,7 @@ fn masked(text: &str) -> String {
         let named = NAMES.iter().filter_map(|name| lower.find(name)).min();
         let value = named.and_then(|start| Some(start + line[start..].find(['=', ':'])? + 1));
         let value = value.unwrap_or(line.len())..line.len();
-        let hidden: Vec<_> = escape::credentials(line).into_iter().chain([value]).collect();
+        let hidden: Vec<_> = secrets::credentials(line).into_iter().chain([value]).collect();
         for (index, character) in line.char_indices() {
             let is_shown = matches!(character, ' ' | '\t' | '\r' | '\n' | '"');
             if is_shown || !hidden.iter().any(|range| range.contains(&index)) {

@@ -3,11 +3,12 @@
 use super::escape;
 use super::prose::plural;
 use super::report::{Counts, Report};
+use super::{Code, Outcome, Severity, Status};
 use airtight_provider::EngineName;
 
 /// The last line of a report; the only one where nothing was found. Never starts with text from outside.
 ///
-/// `airtight: cleared: 3 providers proven, init would succeed (OpenTofu 1.12.6, linux_amd64) in 12 ms`, or
+/// `airtight: cleared: 3 providers proven, init will succeed (OpenTofu 1.12.6, linux_amd64) in 12 ms`, or
 /// `airtight: refused: 3 errors, 1 warning in 41 ms; next: airtight explain provider-not-locked`.
 pub fn closing(report: &Report) -> String {
     let mut parts = Vec::new();
@@ -15,7 +16,7 @@ pub fn closing(report: &Report) -> String {
         parts.push(proven(report));
         parts.push(match report.phase {
             Some(phase) => format!("{phase} may run ({})", engine(report)),
-            None => format!("{} ({})", outcome(report), engine(report)),
+            None => format!("{} ({})", expected(report), engine(report)),
         });
     }
     parts.extend(counts(report.counts));
@@ -23,13 +24,32 @@ pub fn closing(report: &Report) -> String {
     format!("airtight: {}: {} in {}{next}", report.verdict, parts.join(", "), elapsed(report.elapsed_ms))
 }
 
-/// What the engine's `init` would do.
-pub fn outcome(report: &Report) -> &'static str {
+/// What the engine's `init` will do, and unless what.
+pub fn expected(report: &Report) -> String {
     match report.prediction.init {
-        "success" => "init would succeed",
-        "failure" => "init would fail",
-        _ => "init cannot be predicted",
+        Outcome::Success => match unless(report) {
+            None => "init will succeed".to_owned(),
+            Some(unless) => format!("init will succeed unless {unless}"),
+        },
+        Outcome::Failure => "init will fail".to_owned(),
+        Outcome::Unknown => "init cannot be predicted".to_owned(),
     }
+}
+
+/// What an assumption leaves open, each kind once.
+fn unless(report: &Report) -> Option<String> {
+    let mut open = Vec::new();
+    for assumption in &report.prediction.assumptions {
+        let text = match assumption.code {
+            Code::StateUnseen => "the state needs a provider that is not listed",
+            Code::ConfigurationNotAsked => "the engine refuses the configuration",
+            _ => "what was not seen says otherwise",
+        };
+        if !open.contains(&text) {
+            open.push(text);
+        }
+    }
+    (!open.is_empty()).then(|| open.join(" or "))
 }
 
 /// `OpenTofu 1.12.6, linux_amd64`.
@@ -50,7 +70,7 @@ pub fn counts(counts: Counts) -> Vec<String> {
 
 fn proven(report: &Report) -> String {
     let all = report.providers.len();
-    let proven = report.providers.iter().filter(|provider| provider.status == "proven").count();
+    let proven = report.providers.iter().filter(|provider| provider.status == Status::Proven).count();
     match all {
         0 => "no providers needed".to_owned(),
         _ if proven == all => format!("{} proven", plural(all, "provider")),
@@ -59,11 +79,11 @@ fn proven(report: &Report) -> String {
 }
 
 /// The code of the first of the worst findings.
-fn next_code(report: &Report) -> Option<&str> {
-    ["error", "warning", "note"]
+fn next_code(report: &Report) -> Option<Code> {
+    [Severity::Error, Severity::Warning, Severity::Note]
         .into_iter()
         .find_map(|severity| report.findings.iter().find(|finding| finding.severity == severity))
-        .map(|finding| finding.code.as_str())
+        .map(|finding| finding.code)
 }
 
 fn elapsed(milliseconds: u64) -> String {
@@ -76,6 +96,7 @@ fn elapsed(milliseconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::report::ReportAssumption;
     use super::super::sample;
     use super::*;
 
@@ -83,7 +104,7 @@ mod tests {
     fn a_cleared_run_is_one_line() {
         assert_eq!(
             closing(&sample::cleared()),
-            "airtight: cleared: 3 providers proven, init would succeed (OpenTofu 1.12.6, linux_amd64) in 12 ms"
+            "airtight: cleared: 3 providers proven, init will succeed (OpenTofu 1.12.6, linux_amd64) in 12 ms"
         );
     }
 
@@ -100,12 +121,21 @@ mod tests {
     #[test]
     fn what_is_not_proven_or_not_predicted_is_said() {
         let mut report = sample::cleared();
-        report.providers[0].status = "unproven";
-        report.prediction.init = "unknown";
+        report.providers[0].status = Status::Unproven;
+        report.prediction.init = Outcome::Unknown;
         assert_eq!(
             closing(&report),
             "airtight: cleared: 2 of 3 providers proven, init cannot be predicted (OpenTofu 1.12.6, linux_amd64) in \
              12 ms"
+        );
+        report.prediction.init = Outcome::Success;
+        for code in [Code::ConfigurationNotAsked, Code::StateUnseen, Code::StateUnseen] {
+            report.prediction.assumptions.push(ReportAssumption { code, text: String::new() });
+        }
+        assert_eq!(
+            closing(&report),
+            "airtight: cleared: 2 of 3 providers proven, init will succeed unless the engine refuses the configuration \
+             or the state needs a provider that is not listed (OpenTofu 1.12.6, linux_amd64) in 12 ms"
         );
         report.providers.clear();
         assert!(closing(&report).starts_with("airtight: cleared: no providers needed, "));

@@ -1,5 +1,6 @@
 //! For people at a terminal or in a run's log: each finding with the lines it is about, then what the prediction rests
-//! on, then the verdict. Reads the same without colour; moves no cursor; no line starts with text from outside.
+//! on, then the verdict. Reads the same without colour; moves no cursor; no line starts with text from outside, not even
+//! after spaces.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -11,12 +12,16 @@ use camino::Utf8Path;
 use super::excerpt::excerpt;
 use super::prose::{plural, wrap};
 use super::report::{Report, ReportProvider, sorted};
-use super::{Code, Finding, Label, Owner, Severity, escape, heading};
+use super::{Code, Finding, Label, Outcome, Owner, Severity, Status, escape, heading};
 use airtight_hcl::Position;
 use airtight_hcl::Sources;
 
 /// A finding names at most this many places; the others are counted.
 const MOST_PLACES: usize = 6;
+
+/// How the renderer starts the name of the first file and of another one.
+const FILE: &str = "-->";
+const OTHER_FILE: &str = ":::";
 
 /// Of one code and severity, so many findings are shown in full; the others have a line each.
 const MOST_ALIKE: usize = 3;
@@ -43,7 +48,7 @@ impl Default for HumanOptions {
 /// The whole report, ended by a line break: one line where nothing was found and all is predicted.
 pub fn render(findings: &[Finding], report: &Report, sources: &Sources, options: HumanOptions) -> String {
     let mut text = self::findings(findings, sources, options);
-    if report.phase.is_none() && (!findings.is_empty() || report.prediction.init != "success") {
+    if report.phase.is_none() && (!findings.is_empty() || report.prediction.init != Outcome::Success) {
         text.push_str(&derivation(report, options.width));
         text.push('\n');
     }
@@ -68,9 +73,10 @@ pub fn findings(found: &[Finding], sources: &Sources, options: HumanOptions) -> 
         }
         let (group, title_lines) = group(finding, sources, options.width.saturating_sub(1));
         for (number, line) in renderer.render(&[group]).trim_end().lines().enumerate() {
-            // The renderer starts lines with `:::`, and a worker's commands start with `::`.
             text.push_str(if number < title_lines { "" } else { " " });
-            text.push_str(line);
+            // What the renderer starts another file with looks like a worker's command.
+            let is_file = without_start(line).starts_with(OTHER_FILE);
+            text.push_str(&line.replacen(OTHER_FILE, FILE, usize::from(is_file)));
             text.push('\n');
         }
         text.push('\n');
@@ -81,6 +87,20 @@ pub fn findings(found: &[Finding], sources: &Sources, options: HumanOptions) -> 
         }
     }
     text
+}
+
+/// The line from its first character that is seen.
+fn without_start(line: &str) -> &str {
+    let line = line.trim_start_matches(' ');
+    match line.strip_prefix("\u{1b}[").and_then(|color| color.split_once('m')) {
+        Some((_, rest)) => without_start(rest),
+        None => line,
+    }
+}
+
+/// The lines of one text; all but the first start with our mark.
+fn joined(lines: &[String]) -> String {
+    lines.join(&format!("\n{}", escape::MARK))
 }
 
 /// What is like the findings above, a line each: what mends one of them mostly mends all.
@@ -95,7 +115,7 @@ fn listed(severity: Severity, code: Code, findings: &[&Finding], width: usize) -
         push(&mut lines, width, &format!("{place}{}", finding.summary));
     }
     if findings.len() > MOST_LISTED {
-        lines.push(format!("  and {} more; `--format json` names all", findings.len() - MOST_LISTED));
+        lines.push(format!("  - and {} more; `--format json` names all", findings.len() - MOST_LISTED));
     }
     lines.join("\n") + "\n\n"
 }
@@ -110,11 +130,11 @@ fn painted(closing: &str, report: &Report) -> String {
 fn group<'a>(finding: &'a Finding, sources: &'a Sources, width: usize) -> (Group<'a>, usize) {
     let level = level(finding.severity);
     let prefix = finding.severity.as_str().len() + finding.code.as_str().len() + "[]: ".len();
-    let title = wrap(&escape::line(&finding.summary), width.saturating_sub(prefix));
+    let title = wrap(&escape::line(&finding.summary), width.saturating_sub(prefix + escape::MARK.len()));
     let title_lines = title.len();
     let shown = &finding.places[..finding.places.len().min(MOST_PLACES)];
     let gutter = gutter(shown);
-    let mut group = Group::with_title(level.primary_title(title.join("\n")).id(finding.code.as_str()));
+    let mut group = Group::with_title(level.primary_title(joined(&title)).id(finding.code.as_str()));
     let mut notes = Vec::new();
     let mut paths: Vec<&Utf8Path> = Vec::new();
     for label in shown {
@@ -143,10 +163,10 @@ fn group<'a>(finding: &'a Finding, sources: &'a Sources, width: usize) -> (Group
         .chain([("help", Level::HELP, finding.help.clone())])
         .chain([("owner", Level::INFO.with_name("owner"), owner(finding.owner).to_owned())]);
     for (name, level, text) in messages {
-        let room = width.saturating_sub(gutter + "= : ".len() + name.len());
+        let room = width.saturating_sub(gutter + "= : ".len() + name.len() + escape::MARK.len());
         let lines: Vec<String> = wrap(&text, room).iter().map(|text| escape::line(text).into_owned()).collect();
         if !lines.is_empty() {
-            group = group.element(level.message(lines.join("\n")));
+            group = group.element(level.message(joined(&lines)));
         }
     }
     (group, title_lines)
@@ -226,39 +246,37 @@ const fn owner(owner: Owner) -> &'static str {
 
 /// What the prediction rests on: why it fails, what is not proven, what was not seen.
 fn derivation(report: &Report, width: usize) -> String {
-    let mut lines = vec![format!("{} ({})", heading::outcome(report), heading::engine(report))];
+    let mut lines = vec![format!("{} ({})", heading::expected(report), heading::engine(report))];
     let mut said = BTreeSet::new();
     for reason in &report.prediction.reasons {
-        if said.insert((reason.hidden, &reason.code, &reason.summary)) {
-            let because = if reason.hidden { "behind that" } else { "because of" };
-            push(&mut lines, width, &format!("{because} {}: {}", reason.code, reason.summary));
+        if said.insert((reason.code, &reason.summary)) {
+            push(&mut lines, width, &format!("because of {}: {}", reason.code, reason.summary));
         }
     }
     for assumption in &report.prediction.assumptions {
         push(&mut lines, width, &format!("not seen, {}: {}", assumption.code, assumption.text));
     }
-    let (proven, others): (Vec<_>, Vec<_>) = report.providers.iter().partition(|provider| provider.status == "proven");
+    let (proven, others): (Vec<_>, Vec<_>) =
+        report.providers.iter().partition(|provider| provider.status == Status::Proven);
     for provider in &others[..others.len().min(MOST_DERIVED)] {
         let sentences = if provider.derivation.is_empty() { described(provider) } else { provider.derivation.clone() };
-        // What init would fail with stands in the finding above.
-        let sentences = sentences.split_once(" init would fail with: ").map_or(&*sentences, |(before, _)| before);
-        push(&mut lines, width, sentences);
+        push(&mut lines, width, &sentences);
     }
     if others.len() > MOST_DERIVED {
-        lines.push(format!("  and {} more; `--format json` says it of each", others.len() - MOST_DERIVED));
+        lines.push(format!("  - and {} more; `--format json` says it of each", others.len() - MOST_DERIVED));
     }
     if !proven.is_empty() {
-        lines.push(format!("  {} proven by the lock file's hashes", plural(proven.len(), "provider")));
+        lines.push(format!("  - {} proven by the lock file's hashes", plural(proven.len(), "provider")));
     }
     lines.join("\n") + "\n"
 }
 
+/// One item of a list, each line behind a mark of ours.
 fn push(lines: &mut Vec<String>, width: usize, text: &str) {
     let text = escape::line(text);
     let wrapped = wrap(&text, width.saturating_sub(4));
-    lines.extend(
-        wrapped.iter().enumerate().map(|(index, line)| format!("{}{line}", if index == 0 { "  " } else { "    " })),
-    );
+    let mark = |index: usize| if index == 0 { "  - " } else { "  | " };
+    lines.extend(wrapped.iter().enumerate().map(|(index, line)| format!("{}{line}", mark(index))));
 }
 
 /// `registry.opentofu.org/hashicorp/null 3.2.1: unproven, needed by configuration and lock, link to /providers/...`
@@ -267,13 +285,14 @@ fn described(provider: &ReportProvider) -> String {
     let mut described = format!("{} {version}: {}", provider.address, provider.status);
     if !provider.needed_by.is_empty() {
         described.push_str(", needed by ");
-        described.push_str(&provider.needed_by.join(" and "));
+        let needed_by = provider.needed_by.iter().map(|need| need.as_str()).collect::<Vec<_>>();
+        described.push_str(&needed_by.join(" and "));
     }
     for constraint in provider.constraints.iter().filter(|constraint| !constraint.text.is_empty()) {
         let _ = write!(described, ", `{}` in {}", constraint.text, constraint.from);
     }
     if let Some(package) = &provider.package {
-        let _ = write!(described, ", {} {}", package.layout, package.path);
+        let _ = write!(described, ", {} {}", package.layout.as_str(), package.path);
     }
     described
 }
@@ -366,8 +385,10 @@ mod tests {
             report.providers[0].address.clone_from(&text);
             let rendered = render(&[finding], &report, &sources, HumanOptions::default());
             for line in rendered.split('\n') {
-                prop_assert!(!line.trim_start().starts_with("::add-mask") || line.starts_with(' '), "{rendered}");
-                prop_assert!(!line.starts_with(':'), "{rendered}");
+                let line = without_start(line);
+                let is_ours = ["  ", "| ", "- ", "= ", "...", FILE, "error[", "init will fail", "airtight: "];
+                let is_numbered = line.trim_start_matches(|character: char| character.is_ascii_digit()) != line;
+                prop_assert!(line.is_empty() || line == "|" || is_numbered || is_ours.iter().any(|start| line.starts_with(start)), "{line}: {rendered}");
                 prop_assert!(!line.contains(escape::is_escaped), "{rendered:?}");
             }
         }

@@ -27,7 +27,7 @@ mod tests {
             ["schema", "engine", "platform", "verdict", "counts", "elapsed_ms", "prediction", "providers", "findings"]
         );
         assert_eq!(value["schema"], "airtight/report/1");
-        assert_eq!(names(&value["prediction"]), ["init", "reasons", "assumptions", "lock_after"]);
+        assert_eq!(names(&value["prediction"]), ["init", "configuration", "reasons", "assumptions", "lock_after"]);
         assert_eq!(
             names(&value["providers"][0]),
             [

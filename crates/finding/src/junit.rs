@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 
 use super::report::{Report, ReportFinding};
-use super::{concise, escape};
+use super::{Severity, Status, concise, escape};
 
 /// One suite. Each proven provider is a test that passes, so that a cleared report is not an empty one; warnings and
 /// notes pass and say what they have to say in `system-out`.
 pub fn render(report: &Report) -> String {
-    let proven: Vec<_> = report.providers.iter().filter(|provider| provider.status == "proven").collect();
+    let proven: Vec<_> = report.providers.iter().filter(|provider| provider.status == Status::Proven).collect();
     let tests = report.findings.len() + proven.len() + usize::from(report.is_cleared());
-    let failures = report.findings.iter().filter(|finding| finding.severity == "error").count();
+    let failures = report.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     let totals = format!(
         "tests=\"{tests}\" failures=\"{failures}\" errors=\"0\" time=\"{}.{:03}\"",
         report.elapsed_ms / 1000,
@@ -21,7 +21,7 @@ pub fn render(report: &Report) -> String {
          name=\"airtight\" {totals}>\n"
     );
     if report.is_cleared() {
-        passed(&mut xml, "verdict", report.verdict);
+        passed(&mut xml, "verdict", report.verdict.as_str());
     }
     for provider in proven {
         let version = provider.version.as_deref().unwrap_or_default();
@@ -41,7 +41,7 @@ fn passed(xml: &mut String, class: &str, name: &str) {
 
 fn push_finding(xml: &mut String, finding: &ReportFinding) {
     let name = format!("{}: {}", concise::place(finding), finding.summary);
-    let (open, close) = if finding.severity == "error" {
+    let (open, close) = if finding.severity == Severity::Error {
         (format!("<failure type=\"{}\" message=\"{}\">", finding.code, attribute(&finding.summary)), "</failure>")
     } else {
         ("<system-out>".to_owned(), "</system-out>")
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn an_error_is_a_failure() {
         let mut report = sample::refused().report;
-        report.findings.retain(|finding| finding.code == "package-not-executable");
+        report.findings.retain(|finding| finding.code == Code::PackageNotExecutable);
         insta::assert_snapshot!(render(&report));
     }
 
@@ -134,9 +134,9 @@ mod tests {
             let xml = render(&report);
             let document = roxmltree::Document::parse(&xml).unwrap();
             let failure = document.descendants().find(|node| node.has_tag_name("failure")).unwrap();
-            let expected = escape::line(&text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
+            let expected = escape::line(&report.findings[0].summary).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
             prop_assert_eq!(failure.attribute("message"), Some(expected.as_str()));
-            prop_assert!(xml.lines().all(|line| line.trim_start().is_empty() || line.starts_with('<') || line.starts_with("  ")));
+            prop_assert!(xml.lines().all(|line| line.trim_start().is_empty() || line.starts_with('<') || line.trim_start().starts_with('<') || line.trim_start().starts_with("| ")));
         }
     }
 }

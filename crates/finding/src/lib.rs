@@ -18,54 +18,19 @@ pub mod report;
 #[cfg(test)]
 mod sample;
 pub mod sarif;
+pub mod secrets;
+mod shell_word;
+mod terms;
 
 pub use code::Code;
 pub use prose::plural;
+pub use shell_word::shell_word;
+pub use terms::{Install, Loading, Need, Outcome, Owner, Ruling, Severity, Status};
 
-use std::fmt;
+use airtight_hcl::{Place, Sources};
 
-use airtight_hcl::Place;
-
-/// What a finding does to the verdict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    Error,
-    Warning,
-    Note,
-}
-
-impl Severity {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-            Self::Note => "note",
-        }
-    }
-}
-
-/// Who can mend it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Owner {
-    /// Who writes the configuration and its lock file.
-    Repository,
-    /// Who builds the runner image and its mirror.
-    Image,
-    /// Who administers the stack, its environment and its plugins.
-    Administrator,
-}
-
-impl Owner {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Repository => "repository",
-            Self::Image => "image",
-            Self::Administrator => "administrator",
-        }
-    }
-}
-
-/// One thing found, its texts without the credentials of URLs. The first place is where it is wrong, the others where the demand comes from.
+/// One thing found, its texts without the credentials of addresses. The first place is where it is wrong, the others where
+/// the demand comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     pub code: Code,
@@ -92,7 +57,7 @@ impl Finding {
         Self {
             code,
             severity,
-            summary: escape::without_credentials(summary.into()),
+            summary: secrets::without_credentials(summary.into()),
             detail: String::new(),
             places: Vec::new(),
             help: String::new(),
@@ -102,25 +67,33 @@ impl Finding {
 
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = escape::without_credentials(detail.into());
+        self.detail = secrets::without_credentials(detail.into());
         self
     }
 
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = escape::without_credentials(help.into());
+        self.help = secrets::without_credentials(help.into());
+        self
+    }
+
+    /// The finding without a word of the files that must not be quoted.
+    #[must_use]
+    pub fn without_quotations(mut self, sources: &Sources) -> Self {
+        let mut paths = self.places.iter().map(|label| &label.place.path);
+        if let Some((path, said)) = paths.find_map(|path| Some((path, sources.withheld(path)?))) {
+            self.summary = format!("something is wrong in `{path}`, whose text is not shown");
+            self.detail = said.to_owned();
+            self.help =
+                format!("Replace the link with a file of the repository, then run `airtight explain {}`.", self.code);
+            self.places.iter_mut().for_each(|label| label.text.clear());
+        }
         self
     }
 
     #[must_use]
     pub fn at(mut self, place: Place, text: impl Into<String>) -> Self {
-        self.places.push(Label { place, text: escape::without_credentials(text.into()) });
+        self.places.push(Label { place, text: secrets::without_credentials(text.into()) });
         self
-    }
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
     }
 }

@@ -17,16 +17,18 @@ pub fn render(report: &Report) -> String {
         write(
             &mut markdown,
             format_args!(
-                "- {} {}: {}{colon}{}\n",
-                if reason.hidden { "behind that" } else { "because of" },
-                code(&reason.code),
+                "- because of {}: {}{colon}{}\n",
+                code(reason.code.as_str()),
                 prose(&reason.summary),
                 providers.join(", ")
             ),
         );
     }
     for assumption in &report.prediction.assumptions {
-        write(&mut markdown, format_args!("- not seen, {}: {}\n", code(&assumption.code), prose(&assumption.text)));
+        write(
+            &mut markdown,
+            format_args!("- not seen, {}: {}\n", code(assumption.code.as_str()), prose(&assumption.text)),
+        );
     }
     if report.findings.is_empty() {
         markdown.truncate(markdown.trim_end().len());
@@ -36,15 +38,15 @@ pub fn render(report: &Report) -> String {
     if !markdown.ends_with("\n\n") {
         markdown.push('\n');
     }
-    markdown.push_str("| | finding | place | can be mended by |\n| --- | --- | --- | --- |\n");
+    markdown.push_str("| | finding | place | can be fixed by |\n| --- | --- | --- | --- |\n");
     for finding in &report.findings {
-        let cells = format!("{}: {}", code(&finding.code), prose(&finding.summary));
+        let cells = format!("{}: {}", code(finding.code.as_str()), prose(&finding.summary));
         let place = finding.locations.first().map(|_| code(&place(finding))).unwrap_or_default();
         write(&mut markdown, format_args!("| {} | {} | {} | {} |\n", finding.severity, cells, place, finding.owner));
     }
-    markdown.push_str("\n<details><summary>How to mend them</summary>\n");
+    markdown.push_str("\n<details><summary>How to fix them</summary>\n");
     for finding in &report.findings {
-        write(&mut markdown, format_args!("\n#### {}: {}\n\n", code(&finding.code), prose(&finding.summary)));
+        write(&mut markdown, format_args!("\n#### {}: {}\n\n", code(finding.code.as_str()), prose(&finding.summary)));
         quote(&mut markdown, "", &finding.detail);
         quote(&mut markdown, "**Fix:** ", &finding.help);
         write(&mut markdown, format_args!("Its page: {}\n", code(&format!("airtight explain {}", finding.code))));
@@ -60,7 +62,7 @@ fn title(report: &Report) -> String {
 }
 
 fn prediction(report: &Report) -> String {
-    format!("With {}, {}", heading::engine(report), heading::outcome(report))
+    format!("With {}, {}", heading::engine(report), heading::expected(report))
 }
 
 /// `versions.tf:3`; forges know no columns.

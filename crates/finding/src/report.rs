@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Code, Finding, Severity};
-use airtight_provider::{Engine, Platform};
+use super::{Code, Finding, Install, Loading, Need, Outcome, Owner, Ruling, Severity, Status};
+use airtight_provider::{Engine, Layout, Platform};
 
 /// The schema's name.
 pub const SCHEMA: &str = "airtight/report/1";
@@ -17,8 +17,7 @@ pub struct Report {
     pub schema: &'static str,
     pub engine: ReportEngine,
     pub platform: String,
-    /// `cleared` or `refused`.
-    pub verdict: &'static str,
+    pub verdict: Ruling,
     pub counts: Counts,
     pub elapsed_ms: u64,
     pub prediction: ReportPrediction,
@@ -44,9 +43,10 @@ pub struct Counts {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct ReportPrediction {
-    /// `success`, `failure` or `unknown`.
-    pub init: &'static str,
-    /// Order of no meaning.
+    pub init: Outcome,
+    /// The engine's own word on the configuration.
+    pub configuration: Loading,
+    /// In no order.
     pub reasons: Vec<ReportReason>,
     /// What was not seen.
     pub assumptions: Vec<ReportAssumption>,
@@ -56,18 +56,16 @@ pub struct ReportPrediction {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct ReportReason {
-    pub code: String,
+    pub code: Code,
     pub summary: String,
     /// The engine's own text.
     pub detail: String,
-    /// The engine stops before it comes to this.
-    pub hidden: bool,
     pub providers: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
 pub struct ReportAssumption {
-    pub code: String,
+    pub code: Code,
     pub text: String,
 }
 
@@ -77,14 +75,11 @@ pub struct ReportProvider {
     pub address: String,
     pub version: Option<String>,
     pub constraints: Vec<ReportConstraint>,
-    /// `configuration`, `lock`, `state`.
-    pub needed_by: Vec<&'static str>,
+    pub needed_by: Vec<Need>,
     pub package: Option<ReportPackage>,
-    /// `link`, `extract`, `reuse` or null.
-    pub install: Option<&'static str>,
+    pub install: Option<Install>,
     pub proven_by: Option<String>,
-    /// `proven`, `unproven`, `mismatch`, `missing` or `unknown`.
-    pub status: &'static str,
+    pub status: Status,
     /// How the prediction comes about, in sentences; empty where nothing is predicted.
     pub derivation: String,
 }
@@ -97,21 +92,19 @@ pub struct ReportConstraint {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct ReportPackage {
-    /// `packed` or `unpacked`.
-    pub layout: &'static str,
+    pub layout: Layout,
     pub path: String,
 }
 
 #[derive(Clone, Debug, Serialize)]
 pub struct ReportFinding {
-    pub code: String,
-    pub severity: &'static str,
+    pub code: Code,
+    pub severity: Severity,
     pub summary: String,
     pub detail: String,
     pub locations: Vec<ReportLocation>,
     pub help: String,
-    /// `repository`, `image` or `administrator`.
-    pub owner: &'static str,
+    pub owner: Owner,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -137,7 +130,7 @@ impl Report {
             schema: SCHEMA,
             engine: ReportEngine { name: engine.name.program().to_owned(), version: engine.version.to_string() },
             platform: platform.to_string(),
-            verdict: if counts.errors == 0 { "cleared" } else { "refused" },
+            verdict: if counts.errors == 0 { Ruling::Cleared } else { Ruling::Refused },
             counts,
             elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
             prediction,
@@ -148,7 +141,7 @@ impl Report {
     }
 
     pub fn is_cleared(&self) -> bool {
-        self.verdict == "cleared"
+        self.verdict == Ruling::Cleared
     }
 }
 
@@ -200,8 +193,8 @@ pub fn findings(found: &[Finding]) -> Vec<ReportFinding> {
 impl From<&Finding> for ReportFinding {
     fn from(finding: &Finding) -> Self {
         Self {
-            code: finding.code.to_string(),
-            severity: finding.severity.as_str(),
+            code: finding.code,
+            severity: finding.severity,
             summary: finding.summary.clone(),
             detail: finding.detail.clone(),
             locations: finding
@@ -217,7 +210,7 @@ impl From<&Finding> for ReportFinding {
                 })
                 .collect(),
             help: finding.help.clone(),
-            owner: finding.owner.as_str(),
+            owner: finding.owner,
         }
     }
 }
@@ -227,7 +220,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Code, Owner};
     use airtight_hcl::Place;
 
     fn finding(code: Code, place: Option<Place>) -> Finding {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::report::{
     Report, ReportAssumption, ReportConstraint, ReportPackage, ReportPrediction, ReportProvider, ReportReason,
 };
-use super::{Code, Finding, Owner, Severity};
+use super::{Code, Finding, Install, Loading, Need, Outcome, Owner, Severity, Status};
 use airtight_hcl::{Place, Sources};
-use airtight_provider::{Engine, EngineName, Platform};
+use airtight_provider::{Engine, EngineName, Layout, Platform};
 
 pub(super) struct Sample {
     pub findings: Vec<Finding>,
@@ -18,8 +18,8 @@ pub(super) struct Sample {
 
 /// Three proven providers, nothing found.
 pub(super) fn cleared() -> Report {
-    let providers = ["hashicorp/null", "hashicorp/random", "acme/dog"].map(|name| provider(name, "proven"));
-    let mut report = report(&[], "success", providers.into());
+    let providers = ["hashicorp/null", "hashicorp/random", "acme/dog"].map(|name| provider(name, Status::Proven));
+    let mut report = report(&[], Outcome::Success, providers.into());
     report.elapsed_ms = 12;
     report
 }
@@ -89,42 +89,47 @@ provider \"registry.opentofu.org/hashicorp/null\" {
         .detail("::stop-commands::x\n::add-mask::y"),
         Finding::new(Code::HandoverMissing, Severity::Note, Owner::Administrator, "no handover from init"),
     ];
-    let mut providers = vec![provider("hashicorp/null", "unproven"), provider("acme/dog", "proven")];
+    let mut providers = vec![provider("hashicorp/null", Status::Unproven), provider("acme/dog", Status::Proven)];
     providers[0].proven_by = None;
-    let mut report = report(&findings, "failure", providers);
+    let mut report = report(&findings, Outcome::Failure, providers);
     report.prediction.reasons.push(ReportReason {
         detail: String::new(),
-        hidden: false,
-        code: "mirror-missing".to_owned(),
+        code: Code::MirrorMissing,
         summary: "Failed to query available provider packages".to_owned(),
         providers: vec![address.to_owned()],
     });
-    report.prediction.assumptions.push(ReportAssumption {
-        code: "state-unseen".to_owned(),
-        text: "the state is behind the backend `s3`".to_owned(),
-    });
+    report
+        .prediction
+        .assumptions
+        .push(ReportAssumption { code: Code::StateUnseen, text: "the state is behind the backend `s3`".to_owned() });
     Sample { findings, report, sources }
 }
 
-fn report(findings: &[Finding], init: &'static str, providers: Vec<ReportProvider>) -> Report {
+fn report(findings: &[Finding], init: Outcome, providers: Vec<ReportProvider>) -> Report {
     let engine = Engine::new(EngineName::Tofu, airtight_provider::Version::release(1, 12, 6));
     let platform: Platform = "linux_amd64".parse().expect("a platform");
-    let prediction = ReportPrediction { init, reasons: Vec::new(), assumptions: Vec::new(), lock_after: None };
+    let prediction = ReportPrediction {
+        init,
+        configuration: Loading::Loads,
+        reasons: Vec::new(),
+        assumptions: Vec::new(),
+        lock_after: None,
+    };
     Report::new(&engine, &platform, prediction, providers, findings, Duration::from_millis(41))
 }
 
-fn provider(name: &str, status: &'static str) -> ReportProvider {
+fn provider(name: &str, status: Status) -> ReportProvider {
     ReportProvider {
         derivation: String::new(),
         address: format!("registry.opentofu.org/{name}"),
         version: Some("3.2.1".to_owned()),
         constraints: vec![ReportConstraint { from: "versions.tf:3".to_owned(), text: "~> 3.2".to_owned() }],
-        needed_by: vec!["configuration", "lock"],
+        needed_by: vec![Need::Configuration, Need::Lock],
         package: Some(ReportPackage {
-            layout: "unpacked",
+            layout: Layout::Unpacked,
             path: format!("/providers/registry.opentofu.org/{name}/3.2.1/linux_amd64"),
         }),
-        install: Some("link"),
+        install: Some(Install::Link),
         proven_by: Some("h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".to_owned()),
         status,
     }

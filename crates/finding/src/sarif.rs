@@ -12,11 +12,8 @@ const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os
 /// One log with one run: each code that was found as a rule with its page, each finding as a result. Ended by a line
 /// break.
 pub fn render(report: &Report) -> serde_json::Result<String> {
-    let rules: Vec<Code> = Code::ALL
-        .iter()
-        .copied()
-        .filter(|code| report.findings.iter().any(|finding| finding.code == code.as_str()))
-        .collect();
+    let rules: Vec<Code> =
+        Code::ALL.iter().copied().filter(|code| report.findings.iter().any(|finding| finding.code == *code)).collect();
     let log = json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -59,7 +56,7 @@ fn result(finding: &ReportFinding, rules: &[Code]) -> Value {
         "relatedLocations": locations.iter().skip(1).collect::<Vec<_>>(),
         "properties": { "owner": finding.owner },
     });
-    if let Some(index) = rules.iter().position(|code| code.as_str() == finding.code) {
+    if let Some(index) = rules.iter().position(|code| *code == finding.code) {
         result["ruleIndex"] = json!(index);
     }
     result

@@ -86,9 +86,9 @@ impl Carried {
         };
         match cli_config::carried_blocks(path, &bytes, engine) {
             Ok(blocks) => self.blocks.extend(blocks),
-            Err(problem) => self.findings.push(
-                check::cli_config::finding(&problem, not_carried(&problem.kind.to_string())).detail(DROPPED),
-            ),
+            Err(problem) => self
+                .findings
+                .push(check::cli_config::finding(&problem, not_carried(&problem.kind.to_string())).detail(DROPPED)),
         }
     }
 
@@ -128,7 +128,8 @@ fn in_repository(path: &Utf8Path, named_by: NamedBy) -> Finding {
         .at(Place::file(path), "")
 }
 
-const DROPPED: &str = "The engine would print an error, ignore the whole file with its credentials, and use the internet.";
+const DROPPED: &str =
+    "The engine would print an error, ignore the whole file with its credentials, and use the internet.";
 
 fn not_carried(reason: &str) -> String {
     format!("this CLI configuration cannot be carried over: {reason}")

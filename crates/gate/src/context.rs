@@ -6,12 +6,15 @@ use super::runtime_directory::{RuntimeDirectory, RuntimeDirectoryError};
 use crate::settings::Effective;
 use airtight_engine::environment::Environment;
 use airtight_provider::digest::Progress;
-use airtight_provider::{Engine, Platform};
+use airtight_provider::planted_plugins::{self, PlantedPlugins};
+use airtight_provider::{AddressPattern, Engine, Platform, ProviderAddress};
 
 pub struct Context<'a> {
     pub environment: &'a Environment,
     pub settings: &'a Effective,
     pub engine: &'a Engine,
+    /// The engine's executable; null where an engine is only predicted.
+    pub program: Option<&'a Utf8Path>,
     pub platform: &'a Platform,
     /// Where the engine is started: the root module.
     pub launch_directory: &'a Utf8Path,
@@ -25,6 +28,26 @@ impl Context<'_> {
     /// Where the engine keeps what is `.terraform` by default.
     pub fn data_dir(&self) -> Utf8PathBuf {
         super::gather::data_dir(self.environment, self.launch_directory)
+    }
+
+    /// Executables that the engine would find by itself.
+    pub fn planted_plugins(&self, root_module: &Utf8Path, data_dir: &Utf8Path) -> PlantedPlugins {
+        planted_plugins::find(&planted_plugins::Places {
+            root_module,
+            data_dir,
+            engine: self.program,
+            home: self.environment.home.as_deref(),
+            xdg_data_home: self.environment.xdg_data_home.as_deref(),
+            platform: self.platform,
+        })
+    }
+
+    /// Whether one of the settings' further methods installs this provider.
+    pub fn has_further_method(&self, address: &ProviderAddress) -> bool {
+        let patterns = self.settings.also.iter().flat_map(|method| &method.include);
+        patterns
+            .filter_map(|pattern| AddressPattern::parse(pattern, self.engine.name).ok())
+            .any(|pattern| pattern.matches(address))
     }
 
     /// The mirrors of the settings, links resolved as far as they are there.

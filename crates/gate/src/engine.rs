@@ -108,9 +108,12 @@ fn identify(program: &Utf8Path, runtime: Option<&RuntimeDirectory>) -> Result<Fo
         && Some(entry.stamp) == stamp
         && let (Ok(name), Ok(version)) = (entry.name.parse(), entry.version.parse())
     {
-        return Ok(FoundEngine { program: program.to_owned(), engine: Engine::new(name, version) });
+        let engine = Engine::new(name, version);
+        tracing::debug!(%program, %engine, "engine known from an earlier command");
+        return Ok(FoundEngine { program: program.to_owned(), engine });
     }
     let engine = ask(program)?;
+    tracing::debug!(%program, %engine, "engine asked for its version");
     if let (Some(path), Some(stamp)) = (cache_path, stamp) {
         let entry = KnownEngine { stamp, name: engine.name.to_string(), version: engine.version.to_string() };
         known.engines.insert(program.to_owned(), entry);

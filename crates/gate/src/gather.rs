@@ -7,7 +7,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::cli_sources::{self, CliConfigChoice, NamedFileError, SourceFacts};
 use super::context::Context;
 use super::seal::Seals;
-use crate::runtime_directory::RuntimeDirectory;
+use crate::check;
+use airtight_engine::ask::Loaded;
 use airtight_engine::environment::Environment;
 use airtight_engine::init_arguments::InitArguments;
 use airtight_engine::predict;
@@ -71,9 +72,16 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
         init.errors.push(format!("Error handling -chdir option: {reason}"));
     }
     let data_dir = data_dir(environment, &root_module);
-    let mut sources = Sources::default();
+    let mut sources = Sources::of_repository(context.repository);
     let configuration = configuration::read(&root_module, &data_dir, &init.test_directory, engine, &mut sources);
+    tracing::debug!(
+        root_module = %root_module,
+        files = configuration.root.files.len(),
+        modules = configuration.children.len(),
+        "configuration read"
+    );
     let lock = lock_file::read(&root_module, engine.name, &mut sources);
+    tracing::debug!(exists = lock.exists, entries = lock.locks.len(), "lock file read");
     let mut state = state::read(
         &root_module,
         &data_dir,
@@ -90,8 +98,15 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
         })?;
         state.add_given(given);
     }
+    tracing::debug!(needs = state.needs.len(), "state read, as far as it can be seen");
     let seals = Seals::open(context);
     let source_facts = cli_sources::read(context, question.cli_config, &init, &root_module, &seals)?;
+    tracing::debug!(
+        cli_config = ?question.cli_config,
+        methods = source_facts.sources.methods.len(),
+        packages = source_facts.sources.mirrors().iter().map(|mirror| mirror.packages.len()).sum::<usize>(),
+        "installation methods read, mirrors walked"
+    );
     let facts = Facts {
         engine: engine.clone(),
         platform: context.platform.clone(),
@@ -99,6 +114,7 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
         reattached: source_facts.reattached.clone(),
         plugin_cache: source_facts.plugin_cache.clone(),
         reachable: settings.reachable.clone(),
+        asked: None,
         state_translation_off: environment.state_address_translation.as_deref() == Some("0"),
         sources: source_facts.sources.clone(),
         root_module,
@@ -107,22 +123,61 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
         lock,
         state,
     };
-    let selection = predict::select(&facts);
-    let contents = hashing::contents(&selection.wanted_contents(&facts));
-    let (mut digests, findings) = sealed_digests(&seals, &facts, &selection);
-    let hasher = Hasher::new(context.runtime.as_ref().ok().map(RuntimeDirectory::path), context.progress);
-    loop {
-        let wanted = selection.wanted_digests(&facts, &contents, &digests);
-        if wanted.is_empty() {
-            break;
-        }
-        hasher.compute(&wanted, &mut digests);
+    let mut gathered = Gathered {
+        data_dir,
+        sources,
+        source_facts,
+        selection: Selection::default(),
+        contents: Contents::new(),
+        digests: Digests::new(),
+        prediction: Prediction::unknown(),
+        findings: Vec::new(),
+        facts,
+    };
+    let (sealed, findings) = sealed_digests(&seals, &gathered.facts, &predict::select(&gathered.facts));
+    gathered.digests = sealed;
+    gathered.findings = findings;
+    gathered.predict(context);
+    Ok(gathered)
+}
+
+impl Gathered {
+    /// Whether the root module has no file that the engine reads; `init` does nothing there.
+    pub fn is_empty(&self) -> bool {
+        self.facts.configuration.is_empty_to(&self.facts.engine)
     }
-    let planted = crate::check::installed::wanted_digests(&facts.installed, &facts.sources.mirrors());
-    hasher.compute(&planted, &mut digests);
-    hasher.finish();
-    let prediction = predict::predict(&facts, &selection, &contents, &digests);
-    Ok(Gathered { facts, data_dir, sources, source_facts, selection, contents, digests, prediction, findings })
+
+    /// Selects, looks into the chosen packages, hashes what the engine would hash, and predicts.
+    fn predict(&mut self, context: &Context<'_>) {
+        let facts = &self.facts;
+        self.selection = predict::select(facts);
+        self.contents.extend(hashing::contents(&self.selection.wanted_contents(facts)));
+        let hasher = Hasher::new(context.progress);
+        loop {
+            let wanted = self.selection.wanted_digests(facts, &self.contents, &self.digests);
+            if wanted.is_empty() {
+                break;
+            }
+            hasher.compute(&wanted, &mut self.digests);
+        }
+        let planted = crate::check::installed::wanted_digests(&facts.installed, &facts.sources.mirrors());
+        hasher.compute(&planted, &mut self.digests);
+        self.prediction = predict::predict(facts, &self.selection, &self.contents, &self.digests);
+        tracing::debug!(
+            init = %self.prediction.init,
+            providers = self.prediction.providers.len(),
+            failures = self.prediction.failures.len(),
+            "predicted"
+        );
+    }
+
+    /// Predicts with the requirements that the engine itself named, and says how they differ from our reading.
+    pub(crate) fn predict_again(&mut self, context: &Context<'_>, loaded: &Loaded) -> Vec<Finding> {
+        let differences = predict::differences(&self.facts, loaded);
+        self.facts.asked = Some(loaded.clone());
+        self.predict(context);
+        differences.into_iter().map(|difference| check::requirements::differs(&self.facts, &difference)).collect()
+    }
 }
 
 /// What need not be hashed: packages of required and installed providers that are as they were sealed.

@@ -9,6 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
+use airtight_finding::Code;
 use airtight_provider::atomic_file;
 use airtight_provider::json_error;
 
@@ -41,6 +42,10 @@ pub struct HandoverProvider {
     /// Where it lay in the mirror, and its modification time in nanoseconds: not compared as proof, only told.
     pub path: String,
     pub modified: i64,
+    /// The finding that kept it from being proven, if an exception of the settings let it pass. Later phases, where the
+    /// lock file holds the hash that `init` added, report it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unproven: Option<String>,
 }
 
 /// What stands in the data directory.
@@ -64,6 +69,15 @@ impl Handover {
         mirror: Option<String>,
     ) -> Self {
         Self { schema: SCHEMA.to_owned(), engine, platform, providers, mirror }
+    }
+
+    /// The providers that were not proven, each with its finding. What is no code of ours is passed over: a forged file can
+    /// say nothing here that makes a provider proven.
+    pub fn unproven(&self) -> impl Iterator<Item = (&str, Code)> {
+        let known = |code: &Option<String>| code.as_ref()?.parse().ok();
+        self.providers
+            .iter()
+            .filter_map(move |(address, provider)| Some((address.as_str(), known(&provider.unproven)?)))
     }
 
     /// Writes it below the data directory, whole or not at all.

@@ -4,44 +4,44 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
 use super::context::{Context, real};
-use super::gather::{Gathered, Question, gather};
+use super::gather::Gathered;
 use super::runtime_directory::RuntimeDirectory;
-use crate::check;
 use crate::check::Cleared;
 use crate::check::executables::SelectedExecutable;
-use airtight_finding::Finding;
+use crate::check::{self, Judgement};
 use airtight_provider::atomic_file;
 use airtight_provider::executable;
 use airtight_provider::lock_file;
 use airtight_provider::lock_file::LockFile;
-use airtight_provider::{Layout, Platform};
+use airtight_provider::{Layout, Platform, ProviderAddress};
 
-/// Reads, predicts, and says what is found.
-///
-/// # Errors
-/// Fails where something that has to be read cannot be.
-pub fn judge(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<(Gathered, Vec<Finding>)> {
-    let gathered = gather(context, question)?;
-    let Gathered { facts, prediction, digests, .. } = &gathered;
+/// Judges what was gathered.
+pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
+    let Gathered { facts, prediction, digests, .. } = gathered;
     let mirrors = facts.sources.mirrors();
-    let mut findings = check::failures::check(facts, prediction);
-    findings.extend(check::proof::check(facts, prediction));
-    findings.extend(check::lock_file::check(facts, prediction));
-    findings.extend(check::readonly::check(facts, prediction));
-    findings.extend(mirrors.iter().flat_map(|mirror| check::mirror_entries::check(mirror)));
-    findings.extend(check::installed::check(&facts.installed, &mirrors, digests));
-    findings.extend(check::executables::check(
-        &executables(&gathered),
+    let (mut requirements, mut engine) = check::failures::check(facts, prediction);
+    requirements.extend(check::proof::check(facts, prediction));
+    requirements.extend(check::readonly::check(facts, prediction));
+    engine.extend(check::unseen::check(facts, prediction));
+    let mut measured = check::lock_file::check(facts, prediction);
+    measured.extend(mirrors.iter().flat_map(|mirror| check::mirror_entries::check(mirror)));
+    let is_installed_otherwise = |address: &ProviderAddress| context.has_further_method(address);
+    measured.extend(check::installed::check(&facts.installed, &mirrors, digests, &is_installed_otherwise));
+    let plugins = context.planted_plugins(&facts.root_module, &gathered.data_dir);
+    measured.extend(check::planted_plugins::check(&plugins));
+    let reattached = context.environment.reattach_providers.as_deref();
+    measured.extend(check::reattached::check(reattached, context.engine.name));
+    requirements.extend(check::executables::check(
+        &executables(gathered),
         context.platform,
         *context.platform == Platform::current(),
     ));
-    findings.extend(check::surroundings::check(facts, &context.trusted_mirrors(), &|path: &Utf8Path| real(path)));
+    measured.extend(check::surroundings::check(facts, &context.trusted_mirrors(), &|path: &Utf8Path| real(path)));
     if let Some(config) = &gathered.source_facts.config {
-        findings.extend(check::cli_config::check(facts, prediction, config, &gathered.source_facts.files));
+        measured.extend(check::cli_config::check(facts, prediction, config, &gathered.source_facts.files));
     }
-    findings.extend(check::unseen::check(facts, prediction));
-    findings.extend(gathered.findings.iter().cloned());
-    Ok((gathered, findings))
+    measured.extend(gathered.findings.iter().cloned());
+    Judgement { measured, requirements, engine }
 }
 
 /// What the selected packages would run. One that cannot be looked into fails `init`, which is predicted.

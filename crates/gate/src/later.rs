@@ -10,19 +10,21 @@ use super::seal::Seals;
 use crate::check;
 use crate::check::handover::{Leg, LegProvider};
 use crate::check::installed;
-use crate::check::installed::Proof;
-use crate::runtime_directory::RuntimeDirectory;
+use crate::check::installed::{Locked, Proof};
+use crate::exec::guard::VerifiedCopy;
+use crate::settings::Execute;
 use airtight_finding::report::{ReportPackage, ReportProvider};
-use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_finding::{Code, Finding, Need, Owner, Severity, Status};
 use airtight_hcl::{Place, Sources};
 use airtight_provider::Digests;
+use airtight_provider::executable;
 use airtight_provider::hashing::Hasher;
-use airtight_provider::installed::Installed;
+use airtight_provider::installed::{Installed, InstalledKind};
 use airtight_provider::lock_file;
 use airtight_provider::lock_file::LockFile;
 use airtight_provider::mirror;
 use airtight_provider::mirror::Mirror;
-use airtight_provider::{PackageId, ProviderAddress};
+use airtight_provider::{Layout, PackageId, ProviderAddress};
 
 /// Whether the phase has to find everything installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,10 @@ pub struct Later {
     pub findings: Vec<Finding>,
     pub sources: Sources,
     pub providers: Vec<ReportProvider>,
+    /// Executables in the data directory whose packages have the contents of the mirror's.
+    pub verified_copies: Vec<VerifiedCopy>,
+    /// By address, what kept each provider from being proven.
+    unproven: BTreeMap<String, Code>,
     leg: Leg,
     found: Found,
 }
@@ -50,6 +56,8 @@ struct Seen {
     installed: Installed,
     mirrors: Vec<Mirror>,
     digests: Digests,
+    /// The executables of copies, as they were before they were hashed; each with the number of its entry.
+    copies: Vec<(usize, VerifiedCopy)>,
     /// The digest of mirrors that are as they were sealed, all of them.
     seal: Option<String>,
     findings: Vec<Finding>,
@@ -68,28 +76,32 @@ pub struct AfterInit<'a> {
 /// # Errors
 /// Fails where the data directory cannot be read.
 pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: Demand) -> anyhow::Result<Later> {
-    let mut sources = Sources::default();
+    let mut sources = Sources::of_repository(context.repository);
     let mut seen = see(context, after_init.map(|after| after.lock), &mut sources)?;
     let mut findings = std::mem::take(&mut seen.findings);
     let mirrors = seen.mirrors.iter().collect::<Vec<_>>();
-    findings.extend(installed::check(&seen.installed, &mirrors, &seen.digests));
+    let is_installed_otherwise = |address: &ProviderAddress| context.has_further_method(address);
+    findings.extend(installed::check(&seen.installed, &mirrors, &seen.digests, &is_installed_otherwise));
+    let plugins = context.planted_plugins(context.launch_directory, &context.data_dir());
+    findings.extend(check::planted_plugins::check(&plugins));
+    findings.extend(check::reattached::check(context.environment.reattach_providers.as_deref(), context.engine.name));
     let is_new = seen.now.locks.iter().any(|lock| seen.before.lock_for(&lock.address).is_none());
     let resources = after_init.filter(|_| is_new).map(|after| (after.resources)()).unwrap_or_default();
-    let mut locked = installed::check_locked(
-        &seen.now,
-        &seen.before,
-        &seen.installed,
-        &mirrors,
-        &seen.digests,
-        context.platform,
-        &resources,
-    );
+    let mut locked = installed::check_locked(&Locked {
+        now: &seen.now,
+        before: &seen.before,
+        installed: &seen.installed,
+        mirrors: &mirrors,
+        digests: &seen.digests,
+        platform: context.platform,
+        resources: &resources,
+        is_installed_otherwise: &is_installed_otherwise,
+    });
     if demand == Demand::Whatever {
-        for finding in locked.iter_mut().filter(|finding| finding.code == Code::PackageNotInstalled) {
+        for (_, finding) in locked.iter_mut().filter(|(_, finding)| finding.code == Code::PackageNotInstalled) {
             finding.severity = Severity::Note;
         }
     }
-    findings.extend(locked);
     findings.extend(seen.now.errors.iter().map(|problem| {
         Finding::new(Code::LockFileInvalid, Severity::Error, Owner::Repository, problem.summary.clone())
             .detail(problem.detail.clone())
@@ -104,17 +116,43 @@ pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: 
             findings.push(finding.help(help).at(Place::file(&mirror.path), ""));
         }
     }
-    let (leg, providers) = leg(context, &seen, &mirrors);
+    let copies = std::mem::take(&mut seen.copies);
+    let verified_copies = copies.into_iter().filter_map(|(entry, copy)| {
+        installed::is_proven_copy(&seen.installed.entries[entry], &mirrors, &seen.digests).then_some(copy)
+    });
+    let verified_copies = verified_copies.collect();
+    let (leg, mut providers) = leg(context, &seen, &mirrors);
     let data_dir = context.data_dir();
     let place = Place::file(handover::path(&data_dir));
     let found = if after_init.is_some() { Found::Missing } else { handover::read(&data_dir) };
     match &found {
-        Found::Read(handover) => findings.extend(check::handover::check(&leg_of(handover), &leg, &place)),
+        Found::Read(handover) => {
+            findings.extend(check::handover::check(&leg_of(handover), &leg, &place));
+            for (address, code) in handover.unproven() {
+                let is_known = locked.iter().any(|(known, _)| known.to_string() == address);
+                let Some(provider) = providers.iter_mut().find(|provider| provider.address == address) else {
+                    continue;
+                };
+                (provider.status, provider.proven_by) = (Status::Unproven, None);
+                if !is_known {
+                    let version = provider.version.clone().unwrap_or_default();
+                    findings.push(check::handover::unproven(code, address, &version, &place));
+                }
+            }
+        }
         Found::Missing if after_init.is_some() || init::kept_lock_file(context).is_some() => {}
         Found::Missing => findings.push(check::handover::missing(place, "there is no handover")),
         Found::Unreadable(why) => findings.push(check::handover::missing(place, why)),
     }
-    Ok(Later { findings, sources, providers, leg, found })
+    let is_proof = |finding: &Finding| finding.code != Code::PackageNotInstalled;
+    let unproven = locked.iter().filter(|(_, finding)| is_proof(finding));
+    let mut unproven: BTreeMap<String, Code> =
+        unproven.map(|(address, finding)| (address.to_string(), finding.code)).collect();
+    if let Found::Read(handover) = &found {
+        unproven.extend(handover.unproven().map(|(address, code)| (address.to_owned(), code)));
+    }
+    findings.extend(locked.into_iter().map(|(_, finding)| finding));
+    Ok(Later { findings, sources, providers, verified_copies, unproven, leg, found })
 }
 
 fn see(context: &Context<'_>, before: Option<&LockFile>, sources: &mut Sources) -> anyhow::Result<Seen> {
@@ -145,6 +183,7 @@ fn see(context: &Context<'_>, before: Option<&LockFile>, sources: &mut Sources) 
     }
     let seal = if findings.is_empty() { seals.digest() } else { None };
     let borrowed = mirrors.iter().collect::<Vec<_>>();
+    let copies = if context.settings.execute == Execute::Image { copies(&installed) } else { Vec::new() };
     let mut wanted = installed::wanted_digests(&installed, &borrowed);
     for lock in &now.locks {
         let id = PackageId {
@@ -162,11 +201,22 @@ fn see(context: &Context<'_>, before: Option<&LockFile>, sources: &mut Sources) 
     wanted.dedup();
     wanted.retain(|request| !digests.contains_key(request));
     if !wanted.is_empty() {
-        let hasher = Hasher::new(context.runtime.as_ref().ok().map(RuntimeDirectory::path), context.progress);
+        let hasher = Hasher::new(context.progress);
         hasher.compute(&wanted, &mut digests);
-        hasher.finish();
     }
-    Ok(Seen { now, before, installed, mirrors, digests, seal, findings })
+    Ok(Seen { now, before, installed, mirrors, digests, copies, seal, findings })
+}
+
+/// Looks at the executable of each copy.
+fn copies(installed: &Installed) -> Vec<(usize, VerifiedCopy)> {
+    let entries = installed.entries.iter().enumerate();
+    let copies = entries.filter(|(_, entry)| entry.kind == InstalledKind::Directory);
+    copies
+        .filter_map(|(number, entry)| {
+            let found = executable::find(&entry.path, Layout::Unpacked, entry.id.address.provider_type()).ok()??;
+            Some((number, VerifiedCopy::before_hashing(&found.path).ok()?))
+        })
+        .collect()
 }
 
 /// What this leg uses, and the same for the report.
@@ -186,11 +236,11 @@ fn leg(context: &Context<'_>, seen: &Seen, mirrors: &[&Mirror]) -> (Leg, Vec<Rep
             address: lock.address.to_string(),
             version: Some(lock.version.to_string()),
             constraints: Vec::new(),
-            needed_by: vec!["lock"],
+            needed_by: vec![Need::Lock],
             package: None,
             install: None,
             proven_by: None,
-            status: "missing",
+            status: Status::Missing,
             derivation: String::new(),
         };
         if let Some(package) = installed::package_for(mirrors, &id) {
@@ -209,12 +259,12 @@ fn leg(context: &Context<'_>, seen: &Seen, mirrors: &[&Mirror]) -> (Leg, Vec<Rep
             let earlier = seen.before.lock_for(&lock.address).filter(|earlier| earlier.version == lock.version);
             let proof =
                 earlier.map_or(Proof::NoUsableHash, |earlier| installed::prove(earlier, package, &seen.digests));
-            reported.package = Some(ReportPackage { layout: package.layout.as_str(), path: package.path.to_string() });
+            reported.package = Some(ReportPackage { layout: package.layout, path: package.path.to_string() });
             (reported.status, reported.proven_by) = match proof {
-                Proof::By(hash) => ("proven", Some(hash.to_string())),
-                Proof::NoUsableHash => ("unproven", None),
-                Proof::Mismatch => ("mismatch", None),
-                Proof::Unreadable(_) => ("unknown", None),
+                Proof::By(hash) => (Status::Proven, Some(hash.to_string())),
+                Proof::NoUsableHash => (Status::Unproven, None),
+                Proof::Mismatch => (Status::Mismatch, None),
+                Proof::Unreadable(_) => (Status::Unknown, None),
             };
         }
         providers.push(reported);
@@ -224,7 +274,7 @@ fn leg(context: &Context<'_>, seen: &Seen, mirrors: &[&Mirror]) -> (Leg, Vec<Rep
 
 fn leg_of(handover: &Handover) -> Leg {
     let providers = handover.providers.iter().map(|(address, provider)| {
-        let HandoverProvider { version, h1, path, modified } = provider.clone();
+        let HandoverProvider { version, h1, path, modified, .. } = provider.clone();
         (address.clone(), LegProvider { version, h1, path, modified })
     });
     Leg {
@@ -250,7 +300,8 @@ impl Later {
             HandoverEngine { name: context.engine.name.to_string(), version: context.engine.version.to_string() };
         let providers = self.leg.providers.iter().map(|(address, provider)| {
             let LegProvider { version, h1, path, modified } = provider.clone();
-            (address.clone(), HandoverProvider { version, h1, path, modified })
+            let unproven = self.unproven.get(address).map(ToString::to_string);
+            (address.clone(), HandoverProvider { version, h1, path, modified, unproven })
         });
         let mirror = self.leg.mirror.clone();
         Handover::new(engine, context.platform.to_string(), providers.collect(), mirror).write(&context.data_dir())

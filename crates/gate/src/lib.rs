@@ -2,14 +2,18 @@
 //!
 //! - [`settings`]: who may decide what
 //! - [`check`]: our rules, pure; `Cleared` is the proof that none failed
-//! - [`gather`], [`init`], [`later`], [`handover`]: reading, judging, handing over
+//! - [`pass`]: one pass for every phase: gather, judge, confirm with the engine, decide, hand over
+//! - [`gather`], [`init`], [`later`], [`handover`]: its parts
+//! - [`before_init`]: putting back what a refused `init` changed
 //! - [`cli_configuration`], [`render`]: what the engine is given
 //! - [`exec`]: becoming the engine, or running and explaining its `init`
 //! - [`doctor`]: whether an image is fit, as a checklist
 
+pub mod before_init;
 pub mod check;
 pub mod cli_configuration;
 pub mod cli_sources;
+mod confirm;
 pub mod context;
 pub mod doctor;
 pub mod engine;
@@ -18,8 +22,10 @@ pub mod gather;
 pub mod handover;
 pub mod init;
 pub mod later;
-pub mod prepared;
+pub mod pass;
+mod prepared;
 pub mod render;
+mod report;
 pub mod runtime_directory;
 pub mod seal;
 pub mod settings;

@@ -11,13 +11,13 @@ use airtight_engine::environment::{AIRTIGHT_CLI_CONFIG_SOURCE, TF_CLI_CONFIG_FIL
 use airtight_finding::Finding;
 
 /// The text to be written, and what was found while its parts were collected.
-pub struct CliConfiguration {
+pub(crate) struct CliConfiguration {
     carried: Carried,
     text: Option<String>,
 }
 
 /// Collects the parts.
-pub fn collect(context: &Context<'_>) -> (CliConfiguration, Vec<Finding>) {
+pub(crate) fn collect(context: &Context<'_>) -> (CliConfiguration, Vec<Finding>) {
     let mut carried =
         cli_configuration::carried(context.environment, context.engine, context.launch_directory, context.repository);
     let mut findings = std::mem::take(&mut carried.findings);
@@ -52,12 +52,13 @@ impl CliConfiguration {
     ///
     /// # Errors
     /// A finding that refuses: without the file the engine would go to the internet.
-    pub fn write(
+    pub(crate) fn write(
         &self,
         context: &Context<'_>,
         _cleared: &Cleared,
     ) -> Result<Vec<(&'static str, String)>, Box<Finding>> {
         let path = self.write_file(context)?;
+        tracing::debug!(%path, source = self.carried.source.as_deref().unwrap_or("none"), "CLI configuration written");
         let mut variables = vec![(TF_CLI_CONFIG_FILE, path.into_string())];
         variables.extend(self.carried.source.clone().map(|source| (AIRTIGHT_CLI_CONFIG_SOURCE, source)));
         for name in ["CHECKPOINT_DISABLE", "TF_IN_AUTOMATION"] {

@@ -26,6 +26,7 @@ use airtight_hcl::Place;
 use airtight_provider::PackageId;
 use airtight_provider::mirror;
 use airtight_provider::mirror::{Mirror, MirrorPackage};
+use airtight_provider::owner::is_root_or_outside;
 use airtight_provider::seal::{MANIFEST, Manifest, SIGNATURE, SealedPackage};
 use airtight_provider::sealed_files::{Listings, Ownership, differences, why_writable};
 use airtight_provider::{DigestKind, DigestRequest, Digests};
@@ -127,7 +128,7 @@ fn why_unprotected(path: &Utf8Path, mirror: &Utf8Path) -> Option<String> {
         };
         // In a sticky directory above the mirror nobody but root replaces what belongs to root.
         let is_above = place != mirror && mirror.starts_with(place);
-        let is_sticky = is_above && metadata.mode() & STICKY != 0 && metadata.uid() == 0;
+        let is_sticky = is_above && metadata.mode() & STICKY != 0 && is_root_or_outside(metadata.uid());
         if !is_sticky && let Some(why) = why_writable(place, &metadata).or_else(|| why_writable_here(place)) {
             return Some(why);
         }

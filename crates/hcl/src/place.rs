@@ -66,11 +66,35 @@ fn floor_char_boundary(text: &str, offset: usize) -> usize {
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     texts: BTreeMap<Utf8PathBuf, Arc<str>>,
+    /// Files that a link leads to outside the repository, each with the sentence that is said instead of its text.
+    withheld: BTreeMap<Utf8PathBuf, String>,
+    repository: Option<Utf8PathBuf>,
 }
 
 impl Sources {
+    /// Of one repository: links that lead out of it are known.
+    pub fn of_repository(repository: &Utf8Path) -> Self {
+        Self { repository: Some(repository.to_owned()), ..Self::default() }
+    }
+
+    pub fn repository(&self) -> Option<&Utf8Path> {
+        self.repository.as_deref()
+    }
+
+    /// Nothing of this file is printed; `said` is what is printed instead.
+    pub fn withhold(&mut self, path: &Utf8Path, said: String) {
+        self.withheld.insert(shown(path), said);
+    }
+
+    /// What is said of a file whose text must not be printed.
+    pub fn withheld(&self, path: &Utf8Path) -> Option<&str> {
+        self.withheld.get(&shown(path)).map(String::as_str)
+    }
+
     pub fn insert(&mut self, path: &Utf8Path, text: Arc<str>) {
-        self.texts.insert(shown(path), text);
+        if self.withheld(path).is_none() {
+            self.texts.insert(shown(path), text);
+        }
     }
 
     pub fn get(&self, path: &Utf8Path) -> Option<&str> {

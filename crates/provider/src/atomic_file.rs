@@ -1,45 +1,64 @@
-//! Files that are there whole or not at all: written beside, synced, renamed.
+//! Files that are there whole or not at all: written beside, synced, renamed, and the directory synced.
 
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 
 use camino::Utf8Path;
-use fs_err as fs;
+
+use crate::directory::{Directory, Durability};
 
 /// Replaces a file's contents with the given mode. On failure the old file stays as it was and nothing is left over.
 ///
-/// # Errors
-/// Fails where the directory cannot be written or is full.
-pub fn write(path: &Utf8Path, contents: &[u8], mode: u32) -> io::Result<()> {
-    replace(path, contents, mode, true)
-}
-
-/// The same for a file that is made anew before each use: whole for every reader, not synced, as a machine that loses its
-/// power takes the container along.
+/// The directory may be reached through links, as the path is the caller's own. A link in the place of the file itself is
+/// replaced by the file.
 ///
 /// # Errors
-/// Fails where the directory cannot be written or is full.
+/// Fails if the directory cannot be written or is full.
+pub fn write(path: &Utf8Path, contents: &[u8], mode: u32) -> io::Result<()> {
+    replace(path, contents, mode, Durability::Synced)
+}
+
+/// The same for a file that is made anew before each use: whole for every reader, but not synced, because a machine that
+/// loses its power loses the container too.
+///
+/// # Errors
+/// Fails if the directory cannot be written or is full.
 pub fn write_for_now(path: &Utf8Path, contents: &[u8], mode: u32) -> io::Result<()> {
-    replace(path, contents, mode, false)
+    replace(path, contents, mode, Durability::Unsynced)
 }
 
-fn replace(path: &Utf8Path, contents: &[u8], mode: u32, is_synced: bool) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Utf8Path::new("."));
-    let name = path.file_name().unwrap_or("file");
-    let beside = directory.join(format!(".{name}.{}", std::process::id()));
-    // A left-over of a killed process with our number; never a link to follow.
-    let _ = fs::remove_file(&beside);
-    let result = write_beside(&beside, contents, mode, is_synced).and_then(|()| fs::rename(&beside, path));
-    if result.is_err() {
-        let _ = fs::remove_file(&beside);
+fn replace(path: &Utf8Path, contents: &[u8], mode: u32, durability: Durability) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
+    let name = path
+        .file_name()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, format!("`{path}` names no file")))?;
+    Directory::open(parent)?.replace(Utf8Path::new(name), contents, mode, durability)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use fs_err as fs;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_and_a_link_in_its_place_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap();
+        fs::write(root.join("outside"), "kept").unwrap();
+        symlink("outside", root.join("file")).unwrap();
+        for (path, contents) in [("file", "one"), ("file", "two"), ("new", "three")] {
+            write(&root.join(path), contents.as_bytes(), 0o640).unwrap();
+            assert_eq!(fs::read_to_string(root.join(path)).unwrap(), contents);
+            let metadata = fs::symlink_metadata(root.join(path)).unwrap();
+            assert!(metadata.is_file());
+            assert_eq!(metadata.permissions().mode() & 0o777, 0o640);
+        }
+        assert_eq!(fs::read_to_string(root.join("outside")).unwrap(), "kept");
+        fs::create_dir(root.join("directory")).unwrap();
+        assert!(write(&root.join("directory"), b"x", 0o600).is_err());
+        assert!(write(&root.join("missing/file"), b"x", 0o600).is_err());
+        assert_eq!(root.read_dir_utf8().unwrap().count(), 4, "something is left over");
     }
-    result
-}
-
-fn write_beside(beside: &Utf8Path, contents: &[u8], mode: u32, is_synced: bool) -> io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true).mode(mode);
-    let mut file = fs::OpenOptions::from_options(options).open(beside)?;
-    file.write_all(contents)?;
-    if is_synced { file.sync_all() } else { Ok(()) }
 }

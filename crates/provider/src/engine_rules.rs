@@ -62,6 +62,16 @@ impl Engine {
     }
 }
 
+/// Asking it.
+impl Engine {
+    /// `init` has `-json`.
+    ///
+    /// Source: Terraform's changelog of 1.9; OpenTofu's of 1.8.
+    pub fn answers_init_in_json(&self) -> bool {
+        self.is_tofu_since(8) || self.is_terraform_since(9, 0)
+    }
+}
+
 /// Collecting requirements.
 impl Engine {
     /// `provider` blocks of test files are requirements; in Terraform before 1.9 `mock_provider` blocks as well.
@@ -267,6 +277,8 @@ mod tests {
             Terraform::reads_test_files["1.6.0"],
             Tofu::counts_test_files_as_configuration[],
             Terraform::counts_test_files_as_configuration["1.12.0"],
+            Tofu::answers_init_in_json["1.8.0"],
+            Terraform::answers_init_in_json["1.9.0"],
             Tofu::counts_providers_of_tests["0.0.0"],
             Terraform::counts_providers_of_tests["0.0.0", "1.9.0"],
             Tofu::translates_state_addresses["0.0.0"],

@@ -1,8 +1,7 @@
-//! Looking into packages and hashing them, each file once per container.
+//! Looking into packages and hashing them, each file once.
 
 use std::collections::BTreeSet;
-
-use camino::Utf8Path;
+use std::time::Instant;
 
 use crate::Layout;
 use crate::digest;
@@ -11,31 +10,28 @@ use crate::digest::{Cache, Content, Progress, Subject};
 use crate::executable;
 use crate::{Contents, ContentsRequest, DigestKind, DigestRequest, Digests, PackageContents};
 
-/// Computes digests, and remembers them in the runtime directory.
+/// Computes digests; what two of them share is read once.
 pub struct Hasher<'a> {
-    cache: Option<Cache>,
+    cache: Cache,
     progress: Progress<'a>,
 }
 
 impl<'a> Hasher<'a> {
-    /// `directory` is where results are remembered.
-    pub fn new(directory: Option<&Utf8Path>, progress: Progress<'a>) -> Self {
-        Self { cache: directory.map(Cache::load), progress }
+    pub fn new(progress: Progress<'a>) -> Self {
+        Self { cache: Cache::default(), progress }
     }
 
     /// Adds the wanted digests that are not there yet.
     pub fn compute(&self, wanted: &[DigestRequest], digests: &mut Digests) {
         let wanted = wanted.iter().filter(|request| !digests.contains_key(request)).cloned().collect::<Vec<_>>();
         let subjects = wanted.iter().map(subject).collect::<Vec<_>>();
-        let results = digest::compute(&subjects, self.cache.as_ref(), self.progress);
-        digests.extend(wanted.into_iter().zip(results));
-    }
-
-    /// Keeps what was learned for the next command of this container. Without it the next one computes again.
-    pub fn finish(self) {
-        if let Some(Err(error)) = self.cache.map(|cache| cache.save()) {
-            tracing::debug!(%error, "hashes are not remembered");
+        let started = Instant::now();
+        let results = digest::compute(&subjects, Some(&self.cache), self.progress);
+        if !subjects.is_empty() {
+            let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            tracing::debug!(packages = subjects.len(), elapsed_ms, "hashed");
         }
+        digests.extend(wanted.into_iter().zip(results));
     }
 }
 

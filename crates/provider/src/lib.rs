@@ -2,9 +2,9 @@
 //!
 //! - Values, parsed once at the edge, without files, environment or clock: [`address`], [`version`] and its constraints,
 //!   [`platform`], [`hash`], [`package`], [`engine`]. Each prints its canonical text; `x.to_string().parse() == x`.
-//! - Readers: [`lock_file`], [`mirror`], [`seal`], [`installed`], [`executable`]
+//! - Readers: [`lock_file`], [`mirror`], [`seal`], [`installed`], [`executable`], [`planted_plugins`]
 //! - Measuring: [`digest`], [`hashing`], [`sealed_files`]
-//! - Files: [`text_file`], [`atomic_file`]
+//! - Files: [`text_file`], [`atomic_file`]; [`directory`], below which no link is followed; who could have written one: [`owner`], [`protection`], [`outside`]
 
 pub mod address;
 mod address_parts;
@@ -13,6 +13,7 @@ pub mod atomic_file;
 mod contents;
 pub mod core_constraints;
 pub mod digest;
+pub mod directory;
 pub mod engine;
 pub mod engine_rules;
 pub mod executable;
@@ -22,11 +23,17 @@ pub mod installed;
 mod json;
 pub mod lock_file;
 pub mod mirror;
+pub mod outside;
+pub mod owner;
 pub mod package;
 pub mod phase;
+pub mod planted_plugins;
 pub mod platform;
+pub mod protection;
 pub mod quoted;
+mod removal;
 pub mod seal;
+mod seal_signature;
 pub mod sealed_files;
 pub mod source_address;
 pub mod text_file;

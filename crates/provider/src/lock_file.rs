@@ -11,6 +11,7 @@ use hcl::edit::Span;
 use hcl::edit::expr::Expression;
 use hcl::edit::structure::Block;
 
+use super::outside;
 use super::text_file::{self, TextFileError};
 use crate::{EngineName, Hash, ProviderAddress, SourceAddress, Version, VersionConstraints};
 use airtight_hcl::NativeFile;
@@ -63,6 +64,14 @@ pub struct ProviderLock {
 }
 
 impl LockFile {
+    /// Keeps that something is wrong and where, and drops the words, which may hold the file's.
+    fn withhold(&mut self, said: &str) {
+        for problem in self.errors.iter_mut().chain(&mut self.warnings).chain(&mut self.not_understood) {
+            "Dependency lock file not understood".clone_into(&mut problem.summary);
+            said.clone_into(&mut problem.detail);
+        }
+    }
+
     pub fn lock_for(&self, address: &ProviderAddress) -> Option<&ProviderLock> {
         self.locks.iter().find(|lock| lock.address == *address)
     }
@@ -72,6 +81,9 @@ impl LockFile {
 /// one that only we refuse is in `not_understood`.
 pub fn read(root_module: &Utf8Path, engine: EngineName, sources: &mut Sources) -> LockFile {
     let path = root_module.join(FILE_NAME);
+    if let Some(target) = outside::target(&path, sources.repository()) {
+        sources.withhold(&path, outside::not_shown(&path, &target));
+    }
     let content = text_file::read_bytes(&path, LIMIT_BYTES);
     let exists = !matches!(content, Err(TextFileError::Missing));
     let bytes = content.as_deref().unwrap_or_default();
@@ -91,6 +103,9 @@ pub fn read(root_module: &Utf8Path, engine: EngineName, sources: &mut Sources) -
     }
     if exists {
         sources.insert(&path, lock_file.text.clone());
+    }
+    if let Some(said) = sources.withheld(&path) {
+        lock_file.withhold(said);
     }
     lock_file
 }
@@ -399,6 +414,30 @@ mod tests {
         found.extend(lock_file.locks.iter().map(|lock| (line(&lock.place), "LOCK".to_owned())));
         found.sort();
         found
+    }
+
+    #[test]
+    fn a_link_out_of_the_repository_is_not_quoted() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap();
+        let source = root.join("source");
+        std::fs::create_dir(&source).unwrap();
+        let secret = "machine git.example.com login bob password s3cret\n\nprovider \"s3cret/a/b/c/d\" {\n";
+        std::fs::write(root.join("netrc"), secret).unwrap();
+        std::os::unix::fs::symlink("../netrc", source.join(FILE_NAME)).unwrap();
+        for mut sources in [Sources::default(), Sources::of_repository(&source)] {
+            let lock_file = read(&source, EngineName::Tofu, &mut sources);
+            assert!(!lock_file.errors.is_empty());
+            let said = format!("{:?} {sources:?}", lock_file.errors);
+            assert!(
+                !said.contains("s3cret") && !said.contains("bob") && said.contains("outside the repository"),
+                "{said}"
+            );
+        }
+        // The same text in a file of the repository is quoted.
+        let mut sources = Sources::of_repository(root);
+        read(&source, EngineName::Tofu, &mut sources);
+        assert!(format!("{sources:?}").contains("s3cret"));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use super::address::ProviderAddress;
 use super::platform::Platform;
 use super::version::Version;
@@ -52,7 +54,8 @@ impl fmt::Display for PackageId {
 }
 
 /// How a package lies in a mirror.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Layout {
     /// A release archive, `terraform-provider-TYPE_VERSION_TARGET.zip`.
     Packed,

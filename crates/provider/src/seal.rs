@@ -10,16 +10,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use base64::Engine as _;
 use camino::Utf8Path;
-use fs_err as fs;
+use p256::ecdsa::VerifyingKey;
 use p256::ecdsa::signature::Verifier as _;
-use p256::ecdsa::{Signature, VerifyingKey};
 use p256::pkcs8::DecodePublicKey as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::text_file;
+use super::{seal_signature, text_file};
 use crate::{Hash, Layout, PackageId};
 
 /// Below a mirror.
@@ -28,6 +26,8 @@ pub const SIGNATURE: &str = ".airtight/seal.sig";
 
 const START: &str = "{\"packages\":[";
 const END: &str = "],\"schema\":\"airtight/seal/1\"}\n";
+/// A bundle with a certificate and entries of logs has some kilobytes.
+const SIGNATURE_LIMIT_BYTES: u64 = 1024 * 1024;
 /// A package has about a kilobyte.
 const LIMIT_BYTES: u64 = 256 * 1024 * 1024;
 
@@ -241,8 +241,8 @@ impl Manifest {
         Err(format!("its digest is {}, pinned is {}", self.digest, pinned.join(" or ")))
     }
 
-    /// Whether the signature beside it was made with a key: ECDSA P-256 with SHA-256, DER in base64, as `cosign
-    /// sign-blob --key` writes it.
+    /// Whether the signature beside it was made with a key: ECDSA P-256 with SHA-256, plain or in a Sigstore bundle, as
+    /// `cosign sign-blob --key` writes it.
     ///
     /// # Errors
     /// Says why not.
@@ -251,12 +251,9 @@ impl Manifest {
         let key = VerifyingKey::from_public_key_pem(&key)
             .map_err(|_| format!("`{public_key}` is no ECDSA P-256 public key in PEM"))?;
         let path = mirror.join(SIGNATURE);
-        let signature = fs::read_to_string(&path).map_err(|error| format!("the signature cannot be read: {error}"))?;
-        let signature = base64::engine::general_purpose::STANDARD
-            .decode(signature.trim())
-            .ok()
-            .and_then(|der| Signature::from_der(&der).ok())
-            .ok_or_else(|| format!("`{path}` is no ECDSA signature in base64"))?;
+        let signature = text_file::read(&path, SIGNATURE_LIMIT_BYTES)
+            .map_err(|error| format!("the signature `{path}` cannot be read: {error}"))?;
+        let signature = seal_signature::parse(&signature).map_err(|reason| format!("`{path}` {reason}"))?;
         key.verify(self.text.as_bytes(), &signature)
             .map_err(|_| format!("`{path}` was not made for it with the key `{public_key}`"))
     }
@@ -264,8 +261,10 @@ impl Manifest {
 
 #[cfg(test)]
 mod tests {
-    use p256::ecdsa::SigningKey;
+    use base64::Engine as _;
+    use fs_err as fs;
     use p256::ecdsa::signature::Signer as _;
+    use p256::ecdsa::{Signature, SigningKey};
     use p256::pkcs8::{EncodePublicKey as _, LineEnding};
 
     use super::*;

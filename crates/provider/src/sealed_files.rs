@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 use camino::Utf8Path;
 
 use crate::Layout;
+use crate::owner::is_root_or_outside;
 use crate::seal::SealedPackage;
 
 /// Whether files have to be root's, as they are in an image, or anybody's, as they are while it is built.
@@ -175,7 +176,7 @@ pub fn permissions(metadata: &Metadata) -> String {
 pub fn why_writable(path: &Utf8Path, metadata: &Metadata) -> Option<String> {
     if metadata.is_symlink() {
         Some(format!("`{path}` is a symbolic link"))
-    } else if metadata.uid() != 0 {
+    } else if !is_root_or_outside(metadata.uid()) {
         Some(format!("`{path}` does not belong to root"))
     } else if metadata.mode() & 0o022 != 0 {
         Some(format!("`{path}` can be written by others than root"))

@@ -9,7 +9,7 @@ pub mod check;
 pub mod go_template;
 pub mod hooks;
 pub mod plugin_manifest;
-#[cfg(target_os = "linux")]
+#[cfg(feature = "rehearsal")]
 pub mod rehearse;
 pub mod render_workflow;
 pub mod runtime_configuration;

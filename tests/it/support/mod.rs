@@ -5,6 +5,7 @@
 //! - [`lock_file`]: lock files
 //! - [`signing`]: OpenPGP keys and signatures by the real `gpg`
 //! - [`engines`]: real engines and providers
+//! - [`engine_shim`]: scripts in place of an engine
 //! - [`isolation`]: commands without network, as another user, with a clean environment
 //! - [`real_package`]: the real providers as packages
 //! - [`rehearsal`]: a rehearsal and its report
@@ -16,6 +17,7 @@
 //! - [`publisher`]: OpenPGP keys of publishers
 //! - [`outcome`]: what `init` did or is predicted to do, in one form
 
+pub(crate) mod engine_shim;
 pub(crate) mod engines;
 pub(crate) mod fixture;
 pub(crate) mod isolation;

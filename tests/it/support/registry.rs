@@ -23,6 +23,8 @@ pub(crate) struct Answer {
     pub breaks_after: Option<usize>,
     /// Before each chunk of the body.
     pub delay: Duration,
+    /// The body again and again, without a length.
+    pub is_endless: bool,
 }
 
 impl Answer {
@@ -212,7 +214,10 @@ fn serve(stream: TcpStream, config: Arc<ServerConfig>, shared: &Shared) -> std::
         let interfering = shared.interference.lock().unwrap().as_ref().and_then(|with| with(&request, count));
         let answer = interfering.unwrap_or_else(|| own_answer(&request, shared));
         let writer = stream.get_mut();
-        let mut head = format!("HTTP/1.1 {} X\r\nContent-Length: {}\r\n", answer.status, answer.body.len());
+        let mut head = format!("HTTP/1.1 {} X\r\n", answer.status);
+        if !answer.is_endless {
+            head += &format!("Content-Length: {}\r\n", answer.body.len());
+        }
         if request.path.ends_with(".json") || request.path.contains("/v1/") {
             head += "Content-Type: application/json\r\n";
         }
@@ -223,6 +228,11 @@ fn serve(stream: TcpStream, config: Arc<ServerConfig>, shared: &Shared) -> std::
         if method == "HEAD" {
             writer.flush()?;
             continue;
+        }
+        while answer.is_endless {
+            thread::sleep(answer.delay);
+            writer.write_all(&answer.body)?;
+            writer.flush()?;
         }
         let end = answer.breaks_after.unwrap_or(answer.body.len()).min(answer.body.len());
         let chunk = if answer.delay.is_zero() { end.max(1) } else { 2048 };

@@ -4,7 +4,6 @@ use std::fmt;
 
 use camino::Utf8Path;
 
-use super::decode::{self, View};
 use super::quote::quote;
 use super::scanner::Dialect;
 use super::syntax::{Item, LiteralKind, Value};
@@ -60,21 +59,6 @@ pub fn carried_blocks(path: &Utf8Path, bytes: &[u8], engine: &Engine) -> Result<
             }
         })
         .collect()
-}
-
-/// The hosts of `credentials` blocks with their tokens, in the file's order. A file that the engine drops has none.
-///
-/// Source: OpenTofu `internal/command/cliconfig/credentials.go`.
-pub fn tokens(text: &str, engine: &Engine) -> Vec<(String, String)> {
-    let Ok(file) = parser::parse(text, is_strict(engine)) else { return Vec::new() };
-    let Ok(hosts) = decode::entries(&decode::views(&file.items), "credentials") else { return Vec::new() };
-    let token = |host: &View<'_>| {
-        let (name, rest) = host.keys.split_first()?;
-        let fields = decode::body(&View { keys: rest, ..*host }).ok()?;
-        let token = decode::text(&fields, "token").ok()??;
-        (!token.is_empty()).then(|| (name.clone(), token))
-    };
-    hosts.iter().filter_map(token).collect()
 }
 
 fn is_argument(item: &Item) -> bool {

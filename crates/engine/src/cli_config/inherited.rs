@@ -6,9 +6,9 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::CliConfig;
-use airtight_provider::{Engine, EngineName};
 use crate::environment::Environment;
 use airtight_provider::text_file::{self, TextFileError};
+use airtight_provider::{Engine, EngineName};
 
 /// A larger file is not read as a CLI configuration.
 pub const LIMIT_BYTES: u64 = 4 * 1024 * 1024;

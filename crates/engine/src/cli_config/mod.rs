@@ -8,6 +8,7 @@
 
 mod carried;
 mod decode;
+mod hosts;
 mod inherited;
 mod methods;
 mod network_mirror;
@@ -20,7 +21,8 @@ mod syntax;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-pub use carried::{CarriedBlock, carried_blocks, tokens};
+pub use carried::{CarriedBlock, carried_blocks};
+pub use hosts::{HostServices, host_services, tokens};
 pub use inherited::{
     FileOutcome, ImpliedMirror, Inherited, InheritedFile, LIMIT_BYTES, implied_mirrors, read_file, read_inherited,
 };
@@ -111,10 +113,10 @@ impl CliConfig {
     /// Applies the environment as the engines do after reading: `$VAR` in the file's plugin cache directory is expanded,
     /// `TF_PLUGIN_CACHE_DIR` wins as it is, and the flag for the lock file is on if either sets it.
     pub fn apply_environment(&mut self, environment: &Environment) {
-        let from_file = self.plugin_cache.take().map(|cache| PluginCacheDir {
-            directory: environment.expand(&cache.directory),
-            place: cache.place,
-        });
+        let from_file = self
+            .plugin_cache
+            .take()
+            .map(|cache| PluginCacheDir { directory: environment.expand(&cache.directory), place: cache.place });
         let from_variable =
             environment.plugin_cache_dir.clone().map(|directory| PluginCacheDir { directory, place: None });
         self.plugin_cache = from_variable.or(from_file).filter(|cache| !cache.directory.is_empty());
@@ -150,11 +152,10 @@ impl CliConfig {
         }
         let directory = decode::text(&root, CACHE).map_err(wrong(CACHE))?.filter(|directory| !directory.is_empty());
         let written = file.items.iter().rfind(|item| item.name().eq_ignore_ascii_case(CACHE));
-        self.plugin_cache = directory.map(|directory| PluginCacheDir {
-            directory,
-            place: written.map(|item| reporter.place(item.span.start)),
-        });
-        self.plugin_cache_may_break_lock = decode::flag(&root, MAY_BREAK).map_err(wrong(MAY_BREAK))?.unwrap_or_default();
+        self.plugin_cache = directory
+            .map(|directory| PluginCacheDir { directory, place: written.map(|item| reporter.place(item.span.start)) });
+        self.plugin_cache_may_break_lock =
+            decode::flag(&root, MAY_BREAK).map_err(wrong(MAY_BREAK))?.unwrap_or_default();
         for host in decode::bodies(&root, "host").map_err(wrong("host"))? {
             decode::entries(&host, "services").map_err(wrong("services"))?;
         }

@@ -20,11 +20,14 @@ pub(super) fn check_url(url: &str) -> Result<(), ProblemKind> {
         return Err(ProblemKind::MirrorUrlScheme { shown: shown(url) });
     }
     let after_address = host.rsplit_once(']').map_or(host, |(_, after)| after);
-    let has_port = after_address.rsplit_once(':').is_none_or(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    let has_port =
+        after_address.rsplit_once(':').is_none_or(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
     let is_host = !host.contains([' ', '"', '<', '>', '\\', '^', '`', '{', '|', '}', '%'])
         && host.starts_with('[') == host.contains(']');
     let has_escapes = |text: &str| {
-        text.split('%').skip(1).all(|after| after.len() > 1 && after.bytes().take(2).all(|byte| byte.is_ascii_hexdigit()))
+        text.split('%')
+            .skip(1)
+            .all(|after| after.len() > 1 && after.bytes().take(2).all(|byte| byte.is_ascii_hexdigit()))
     };
     if has_port && is_host && has_escapes(path) { Ok(()) } else { Err(ProblemKind::MirrorUrl) }
 }
@@ -69,7 +72,8 @@ mod tests {
 
     #[test]
     fn takes_what_go_parses_with_https_and_a_host() {
-        for url in ["https://h/", "HTTPS://u:p@h:8443/p/ ", "https://[::1]:443/p/", "https://h", "https://h/%20/?q=%zz"] {
+        for url in ["https://h/", "HTTPS://u:p@h:8443/p/ ", "https://[::1]:443/p/", "https://h", "https://h/%20/?q=%zz"]
+        {
             assert_eq!(check_url(url), Ok(()), "{url}");
         }
         for url in ["http://u:s3cret@h/p?t=s3cret", "h/providers/", "https:///p/", " https://h/"] {

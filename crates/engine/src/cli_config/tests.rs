@@ -110,7 +110,10 @@ fn strings_have_the_values_that_the_library_gives_them() {
     }
     for wrong in [r#""\'""#, r#""\400""#, r#""\ud83d""#, "\"${x\"", "\"a", "<<EOF\n/m"] {
         let (problems, methods) = outcome(&in_block(&format!("filesystem_mirror {{ path = {wrong}\n}}")), &tofu());
-        assert!(problems.len() == 1 && problems[0].contains("FileDropped") && methods.is_none(), "{wrong} {problems:?}");
+        assert!(
+            problems.len() == 1 && problems[0].contains("FileDropped") && methods.is_none(),
+            "{wrong} {problems:?}"
+        );
     }
 }
 
@@ -161,6 +164,20 @@ fn both_syntaxes_name_host_and_token() {
 }
 
 #[test]
+fn both_syntaxes_name_host_and_services() {
+    let expected =
+        [("a.example".to_owned(), vec![("providers.v1".to_owned(), "https://mirror.example/v1/".to_owned())])];
+    let native = "host \"a.example\" {\n services = {\n  \"providers.v1\" = \"https://mirror.example/v1/\"\n  \
+                  \"modules.v1\" = 1\n }\n}\nhost \"b.example\" {}\ncredentials \"c\" { token = \"z\" }\n";
+    let json = r#"{"host": {"a.example": {"services": {"providers.v1": "https://mirror.example/v1/"}}}}"#;
+    assert_eq!(host_services(native, &tofu()), expected);
+    assert_eq!(host_services(json, &tofu()), expected);
+    for text in ["", "host {", "host = 1"] {
+        assert_eq!(host_services(text, &tofu()), [], "{text}");
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_read_carries_nothing_and_tells_no_secret() {
     for text in [
         "credentials \"h\" {\n  token = s3cret\n}\n",
@@ -187,7 +204,8 @@ fn deep_nesting_is_refused() {
 
 #[test]
 fn bytes_that_are_no_text_drop_the_file() {
-    for (bytes, kind, line) in [(&b"# a\n \xff"[..], ProblemKind::NotUtf8, 2), (b"\xff\xfea\0", ProblemKind::Utf16, 1)] {
+    for (bytes, kind, line) in [(&b"# a\n \xff"[..], ProblemKind::NotUtf8, 2), (b"\xff\xfea\0", ProblemKind::Utf16, 1)]
+    {
         let problem = parse_bytes("rc".into(), bytes, &tofu()).problems.remove(0);
         assert_eq!((problem.kind, problem.place.position.unwrap().line), (kind, line));
     }

@@ -10,7 +10,7 @@ use fs_err as fs;
 use super::body::{ParsedFile, Problems};
 use airtight_hcl::{Place, Sources};
 use airtight_provider::Engine;
-use airtight_provider::text_file;
+use airtight_provider::{outside, text_file};
 
 /// A larger file is not read, so that a planted one cannot fill the memory.
 const LIMIT_BYTES: u64 = 4 * 1024 * 1024;
@@ -127,6 +127,9 @@ fn hide_alternatives(paths: &mut Vec<Utf8PathBuf>) {
 
 /// Reads and parses one file.
 pub(super) fn parse(path: &Utf8Path, sources: &mut Sources, problems: &mut Problems) -> Option<ParsedFile> {
+    if let Some(target) = outside::target(path, sources.repository()) {
+        sources.withhold(path, outside::not_shown(path, &target));
+    }
     let bytes = match text_file::read_bytes(path, LIMIT_BYTES) {
         Ok(bytes) => bytes,
         Err(error) if error.is_ours() => {
@@ -140,7 +143,12 @@ pub(super) fn parse(path: &Utf8Path, sources: &mut Sources, problems: &mut Probl
             return None;
         }
     };
+    let errors_before = problems.errors.len();
     let (text, file) = ParsedFile::parse(path, &bytes, problems);
     sources.insert(path, text);
+    if let Some(said) = sources.withheld(path) {
+        // A syntax error quotes what it stumbles over.
+        problems.errors[errors_before..].iter_mut().for_each(|problem| said.clone_into(&mut problem.detail));
+    }
     file
 }

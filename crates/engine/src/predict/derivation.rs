@@ -49,6 +49,7 @@ fn origin(origin: &Origin) -> Option<String> {
         Origin::Configuration { place, what, constraint: None, .. } => Some(format!("`{}` (`{what}`)", at(place))),
         Origin::State { resource } => Some(format!("the state (`{resource}`)")),
         Origin::Test { place } => Some(format!("the test file `{}`", at(place))),
+        Origin::Engine => Some("the engine's own answer".to_owned()),
         Origin::Lock { .. } => None,
     }
 }
@@ -105,7 +106,7 @@ fn outcome(facts: &Facts, prediction: &Prediction, provider: &ProviderPrediction
     let address = &provider.requirement.address;
     if let Some(failure) = prediction.failures.iter().find(|failure| failure.providers.contains(address)) {
         let detail = failure.detail.split("\n\n").next().unwrap_or_default().replace('\n', " ");
-        let would = if failure.hidden { "would then fail" } else { "would fail" };
+        let would = "would fail";
         return format!("init {would} with: {}: {detail}", failure.summary);
     }
     if facts.reattached.contains(address) {

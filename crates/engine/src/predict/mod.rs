@@ -4,6 +4,7 @@
 //! hashes what is still wanted ([`Selection::wanted_digests`], until it names nothing more); [`predict`] says what comes
 //! of it.
 
+mod asked;
 mod core_version;
 mod derivation;
 mod failure;
@@ -16,6 +17,8 @@ mod selection;
 #[cfg(test)]
 mod testing;
 
+pub use airtight_finding::{Install, Outcome, Status};
+pub use asked::{Difference, differences};
 pub use derivation::derivation;
 pub use failure::{Failure, Step};
 
@@ -23,6 +26,7 @@ use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 
+use crate::ask::Loaded;
 use crate::cli_config::Method;
 use crate::configuration::Configuration;
 use crate::init_arguments::InitArguments;
@@ -57,6 +61,8 @@ pub struct Facts {
     pub reachable: Vec<String>,
     /// `OPENTOFU_STATEFILE_PROVIDER_ADDRESS_TRANSLATION=0`.
     pub state_translation_off: bool,
+    /// The engine's own requirements, if it was asked: they count instead of our reading of the configuration.
+    pub asked: Option<Loaded>,
 }
 
 /// Where the engine will look for packages.
@@ -124,6 +130,8 @@ pub enum Origin {
     Test {
         place: Place,
     },
+    /// Only the engine names it.
+    Engine,
 }
 
 impl Origin {
@@ -131,7 +139,7 @@ impl Origin {
     pub const fn place(&self) -> Option<&Place> {
         match self {
             Self::Configuration { place, .. } | Self::Lock { place } | Self::Test { place } => Some(place),
-            Self::State { .. } => None,
+            Self::State { .. } | Self::Engine => None,
         }
     }
 }
@@ -204,19 +212,16 @@ pub struct Prediction {
     pub providers: Vec<ProviderPrediction>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Success,
-    Failure,
-    Unknown,
-}
-
-impl Outcome {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Failure => "failure",
-            Self::Unknown => "unknown",
+impl Prediction {
+    /// Before anything is known.
+    pub const fn unknown() -> Self {
+        Self {
+            init: Outcome::Unknown,
+            failures: Vec::new(),
+            assumptions: Vec::new(),
+            lock_after: None,
+            withholds_lock_changes: false,
+            providers: Vec::new(),
         }
     }
 }
@@ -233,48 +238,9 @@ pub struct ProviderPrediction {
     pub status: Status,
 }
 
-/// How a package gets below the data directory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Install {
-    Link,
-    Extract,
-    /// It is there already and matches the lock file.
-    Reuse,
-}
-
-impl Install {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Link => "link",
-            Self::Extract => "extract",
-            Self::Reuse => "reuse",
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// The engine compares a hash with the lock file, and it is there.
-    Proven,
-    /// The engine accepts the package without comparing anything.
-    Unproven,
-    /// None of the locked hashes is the package's.
-    Mismatch,
-    /// No source has what is wanted.
-    Missing,
-    Unknown,
-}
-
-impl Status {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Proven => "proven",
-            Self::Unproven => "unproven",
-            Self::Mismatch => "mismatch",
-            Self::Missing => "missing",
-            Self::Unknown => "unknown",
-        }
-    }
+/// The first called module, as its path, that the engine would have to download, or whose source only it can evaluate.
+pub fn module_from_network(facts: &Facts) -> Option<String> {
+    modules::from_network(facts)
 }
 
 /// Says what would be selected.
@@ -295,7 +261,7 @@ impl Selection {
     }
 }
 
-/// Says what comes of it.
+/// Predicts the outcome of `init`.
 pub fn predict(facts: &Facts, selection: &Selection, contents: &Contents, digests: &Digests) -> Prediction {
     let mut failures = selection.failures.clone();
     let mut assumptions = selection.assumptions.clone();

@@ -24,6 +24,14 @@ pub(super) fn has_configuration(facts: &Facts) -> bool {
     !facts.configuration.is_empty_to(&facts.engine)
 }
 
+/// The first called module that the engine would have to download, or whose source only it can evaluate.
+pub(super) fn from_network(facts: &Facts) -> Option<String> {
+    let is_elsewhere = |child: &ChildModule| {
+        matches!(child.missing, Some(MissingModule::NeedsNetwork { .. } | MissingModule::Unevaluated))
+    };
+    facts.configuration.children.iter().find(|(_, child)| is_elsewhere(child)).map(|(path, _)| path.clone())
+}
+
 /// Which part of `init` reports what is wrong in a called module: installing reads them all.
 pub(super) const fn child_step(facts: &Facts) -> Step {
     if facts.init.get { Step::Modules } else { Step::ModuleTree }

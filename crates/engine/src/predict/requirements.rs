@@ -29,11 +29,15 @@ pub(super) fn collect(facts: &Facts) -> Collected {
         collector.refuse_addresses();
     }
     collector.lock();
-    Collected {
+    let mut collected = Collected {
         requirements: collector.by_address.into_values().collect(),
         failures: collector.failures,
         assumptions: collector.assumptions,
+    };
+    if let Some(loaded) = &facts.asked {
+        super::asked::apply(&mut collected, loaded);
     }
+    collected
 }
 
 struct Collector<'a> {

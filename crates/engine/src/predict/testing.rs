@@ -83,6 +83,7 @@ impl Case {
             plugin_cache: None,
             reachable: Vec::new(),
             state_translation_off: false,
+            asked: None,
         };
         let mut case = Self { facts, contents: Contents::new(), digests: Digests::new() };
         case.mirror("/mirror");

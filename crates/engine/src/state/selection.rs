@@ -316,25 +316,36 @@ fn local_state(root_module: &Utf8Path, data_dir: &Utf8Path, workspace: Option<&s
     if let Some(problem) = invalid_workspace(root_module, workspace) {
         return Selection::Invalid(problem);
     }
-    let (workspace, _) = match selected_workspace(data_dir, workspace) {
+    let selected = match selected_workspace(data_dir, workspace) {
         Ok(selected) => selected,
         Err(selection) => return selection,
     };
-    Selection::File(if workspace == DEFAULT_WORKSPACE {
-        local.default_state(root_module)
-    } else {
-        workspace_directory(root_module, local).join(workspace).join(STATE_FILE)
-    })
+    if selected.name == DEFAULT_WORKSPACE {
+        return Selection::File(local.default_state(root_module));
+    }
+    let directory = workspace_directory(root_module, local).join(&selected.name);
+    match selected.unprintable {
+        Some(problem) if !directory.is_dir() => Selection::Unseen(problem.summary),
+        _ => Selection::File(directory.join(STATE_FILE)),
+    }
 }
 
 pub(super) fn workspace_directory(root_module: &Utf8Path, local: &Local) -> Utf8PathBuf {
     root_module.join(local.workspace_dir.as_deref().filter(|path| !path.is_empty()).unwrap_or(WORKSPACE_DIRECTORY))
 }
 
-/// The workspace, and whether the variable names it; or why it is not known.
-fn selected_workspace(data_dir: &Utf8Path, variable: Option<&str>) -> Result<(String, bool), Selection> {
+/// The workspace that counts.
+struct Selected {
+    name: String,
+    is_from_variable: bool,
+    /// Why the name must not be printed: it may be the text of any file.
+    unprintable: Option<Problem>,
+}
+
+/// The selected workspace, or why it is not known.
+fn selected_workspace(data_dir: &Utf8Path, variable: Option<&str>) -> Result<Selected, Selection> {
     if let Some(workspace) = variable.filter(|workspace| !workspace.is_empty()) {
-        return Ok((workspace.to_owned(), true));
+        return Ok(Selected { name: workspace.to_owned(), is_from_variable: true, unprintable: None });
     }
     let path = data_dir.join("environment");
     let saved = match text_file::read_bytes(&path, LIMIT_BYTES) {
@@ -346,7 +357,21 @@ fn selected_workspace(data_dir: &Utf8Path, variable: Option<&str>) -> Result<(St
     };
     let saved = String::from_utf8_lossy(&saved);
     let saved = saved.trim();
-    Ok((if saved.is_empty() { DEFAULT_WORKSPACE } else { saved }.to_owned(), false))
+    let name = if saved.is_empty() { DEFAULT_WORKSPACE } else { saved };
+    let is_link = |path: &Utf8Path| path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
+    let detail = if is_link(&path) || is_link(data_dir) {
+        Some("It is a link, so its text is not shown.")
+    } else if !is_valid_workspace(name) {
+        Some("Its text cannot be a workspace's name, so it is not shown.")
+    } else {
+        None
+    };
+    let unprintable = detail.map(|detail| Problem {
+        summary: format!("`{path}` does not hold the name of a workspace that exists"),
+        detail: format!("{detail} Remove the file, or select a workspace."),
+        place: Place::file(&path),
+    });
+    Ok(Selected { name: name.to_owned(), is_from_variable: false, unprintable })
 }
 
 /// With a `backend` block the workspace must exist; the only one there is is taken instead of one that does not, except
@@ -360,24 +385,24 @@ fn existing_workspace(
     if let Some(problem) = invalid_workspace(root_module, variable) {
         return Err(Selection::Invalid(problem));
     }
-    let (workspace, is_overridden) = selected_workspace(data_dir, variable)?;
+    let Selected { name, is_from_variable, unprintable } = selected_workspace(data_dir, variable)?;
     let mut others = Vec::new();
     for entry in fs::read_dir(workspace_directory(root_module, local)).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|file_type| file_type.is_dir()) {
             others.push(entry.file_name());
         }
     }
-    if workspace == DEFAULT_WORKSPACE || others.iter().any(|other| *other == *workspace) {
-        return Ok(Some(workspace));
+    if name == DEFAULT_WORKSPACE || others.iter().any(|other| *other == *name) {
+        return Ok(Some(name));
     }
     if others.is_empty() {
-        return Ok(is_overridden.then_some(workspace));
+        return Ok(is_from_variable.then_some(name));
     }
-    Err(Selection::Invalid(Problem {
-        summary: format!("Currently selected workspace {workspace:?} does not exist"),
+    Err(Selection::Invalid(unprintable.unwrap_or_else(|| Problem {
+        summary: format!("Currently selected workspace {name:?} does not exist"),
         detail: String::new(),
         place: Place::file(root_module),
-    }))
+    })))
 }
 
 /// What escaping for a path of a URL leaves alone.

@@ -35,9 +35,8 @@ pub fn check(facts: &Facts, prediction: &Prediction, config: &CliConfig, files: 
         }
         findings.extend(installation.methods.iter().filter_map(mistaken_url));
     }
-    let is_asked = |method: &Method| {
-        prediction.providers.iter().any(|provider| method.accepts(&provider.requirement.address))
-    };
+    let is_asked =
+        |method: &Method| prediction.providers.iter().any(|provider| method.accepts(&provider.requirement.address));
     for source in facts.sources.methods.iter().filter(|source| is_asked(&source.method)) {
         findings.extend(reaching_out(facts, config, &source.method));
     }
@@ -115,7 +114,9 @@ fn fix(kind: &ProblemKind, path: &str) -> String {
                 rest.trim_end_matches('/')
             )
         }
-        ProblemKind::Pattern { .. } => "Write each pattern as `HOST/NAMESPACE/TYPE`, each part a name or `*`.".to_owned(),
+        ProblemKind::Pattern { .. } => {
+            "Write each pattern as `HOST/NAMESPACE/TYPE`, each part a name or `*`.".to_owned()
+        }
         ProblemKind::ArgumentTwice => "Remove one of the two.".to_owned(),
         ProblemKind::SecondInstallation => "Keep one `provider_installation` block in all files together.".to_owned(),
         ProblemKind::InstallationAssigned | ProblemKind::MethodAssigned => {
@@ -123,7 +124,8 @@ fn fix(kind: &ProblemKind, path: &str) -> String {
         }
         ProblemKind::InstallationLabelled | ProblemKind::MethodLabelled => "Remove the label.".to_owned(),
         ProblemKind::MethodUnknown { .. } => {
-            "The methods are `filesystem_mirror`, `network_mirror`, `direct`, and for OpenTofu from 1.10 `oci_mirror`.".to_owned()
+            "The methods are `filesystem_mirror`, `network_mirror`, `direct`, and for OpenTofu from 1.10 `oci_mirror`."
+                .to_owned()
         }
         ProblemKind::DevOverridesNotFirst => "Remove `dev_overrides`.".to_owned(),
         _ => "Correct the file. Its language is HCL 1: double quotes, no functions, no expressions. `airtight render \

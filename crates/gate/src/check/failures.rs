@@ -6,9 +6,9 @@ use airtight_engine::predict::{Facts, Failure, Origin, Prediction, Step};
 use airtight_finding::{Code, Finding, Owner, Severity, plural};
 use airtight_provider::{EngineName, ProviderAddress};
 
-/// One error for each failure of the prediction, in its order. A mirror that cannot be searched fails every provider
-/// alike, and is said once.
-pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
+/// One error for each failure of the prediction: first those that follow from the required providers, then those about what
+/// only the engine decides. A mirror that cannot be searched fails every provider alike, and is said once.
+pub fn check(facts: &Facts, prediction: &Prediction) -> (Vec<Finding>, Vec<Finding>) {
     let mut failures: Vec<Failure> = Vec::new();
     for failure in &prediction.failures {
         let is_of_mirror = matches!(failure.code, Code::MirrorMissing | Code::MirrorUnreadable);
@@ -17,17 +17,38 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
             None => failures.push(failure.clone()),
         }
     }
-    failures.iter().map(|failure| finding(facts, prediction, failure)).collect()
+    failures
+        .iter()
+        .map(|failure| finding(facts, prediction, failure))
+        .partition(|finding| is_of_providers(finding.code))
+}
+
+/// Whether a failure follows from what is on the disk, once the required providers are known.
+const fn is_of_providers(code: Code) -> bool {
+    matches!(
+        code,
+        Code::CliConfigMethodDropped
+            | Code::CliConfigReachesOut
+            | Code::LockFileInvalid
+            | Code::MirrorMissing
+            | Code::MirrorUnreadable
+            | Code::PackageCacheConflict
+            | Code::PackageExecutableMissing
+            | Code::PackageMismatch
+            | Code::PackagePlanted
+            | Code::PackageUnreadable
+            | Code::PluginCacheBesideMirror
+            | Code::ProviderMissing
+            | Code::ProviderPlatformMissing
+            | Code::ProviderVersionMissing
+            | Code::ProviderVersionUnlocked
+    )
 }
 
 fn finding(facts: &Facts, prediction: &Prediction, failure: &Failure) -> Finding {
     let (owner, help) = mend(facts, prediction, failure);
     let program = facts.engine.name;
-    let would = if failure.hidden {
-        format!("Behind the errors that `{program} init` would stop at first")
-    } else {
-        format!("`{program} init` would fail")
-    };
+    let would = format!("`{program} init` would fail");
     let said = [failure.summary.trim_end(), failure.detail.trim_end()];
     let said = said.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ");
     let mut finding = Finding::new(failure.code, Severity::Error, owner, summary(facts, failure))

@@ -85,6 +85,18 @@ pub fn check(before: &Leg, now: &Leg, place: &Place) -> Vec<Finding> {
     findings
 }
 
+/// An exception let a provider pass at `init`. It stays unproven: the rule that allowed it decides again, and its reason
+/// and end are shown again.
+pub fn unproven(code: Code, address: &str, version: &str, place: &Place) -> Finding {
+    Finding::new(code, Severity::Error, Owner::Repository, format!("`{address}` {version} was not proven at `init`"))
+        .detail(
+            "An exception in the settings let it pass. `init` then added a hash of it to the lock file, and that hash proves \
+             nothing.",
+        )
+        .help("Where there is network, run `providers lock` for the runner's platform, and commit the lock file.")
+        .at(place.clone(), "")
+}
+
 /// Nothing was handed over: a task, a destroy, a skipped `init`. Everything is proven anew, so this is only told.
 pub fn missing(place: Place, why: &str) -> Finding {
     Finding::new(

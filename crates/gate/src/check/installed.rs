@@ -35,11 +35,16 @@ fn is_link_to(entry: &InstalledEntry, package: &MirrorPackage) -> bool {
 /// The hashes that [`check`] needs: of copies and of the packages that they should equal. Links need none.
 pub fn wanted_digests(installed: &Installed, mirrors: &[&Mirror]) -> Vec<DigestRequest> {
     let mut wanted = Vec::new();
-    for entry in &installed.entries {
-        let Some(package) = package_for(mirrors, &entry.id) else { continue };
-        if !is_link_to(entry, package) && can_be_hashed(entry) {
-            wanted.push(contents(&entry.path, Layout::Unpacked));
-            wanted.push(contents(&package.path, package.layout));
+    for entry in installed.entries.iter().filter(|entry| can_be_hashed(entry)) {
+        match package_for(mirrors, &entry.id) {
+            Some(package) if is_link_to(entry, package) => {}
+            Some(package) => {
+                wanted.push(contents(&entry.path, Layout::Unpacked));
+                wanted.push(contents(&package.path, package.layout));
+            }
+            // A further method of the settings may have installed it.
+            None if entry.kind == InstalledKind::Directory => wanted.push(contents(&entry.path, Layout::Unpacked)),
+            None => {}
         }
     }
     wanted
@@ -62,18 +67,34 @@ pub fn contents(path: &Utf8Path, layout: Layout) -> DigestRequest {
     DigestRequest { path: path.to_owned(), layout, kind }
 }
 
-/// One `package-planted` for each entry that is neither a link into the mirror nor equal to its package.
-pub fn check(installed: &Installed, mirrors: &[&Mirror], digests: &Digests) -> Vec<Finding> {
+/// One `package-planted` for each entry that is neither a link into the mirror nor equal to its package. A provider that a
+/// further method of the settings installs (`is_installed_otherwise`) may be a copy of no package of the mirror; then only
+/// the lock file proves it, in [`check_locked`].
+pub fn check(
+    installed: &Installed,
+    mirrors: &[&Mirror],
+    digests: &Digests,
+    is_installed_otherwise: &dyn Fn(&ProviderAddress) -> bool,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     for path in &installed.strange {
         findings.push(planted(path, "it stands where an engine installs nothing"));
     }
     for entry in &installed.entries {
+        let is_of_mirror = package_for(mirrors, &entry.id).is_some();
+        if !is_of_mirror && entry.kind == InstalledKind::Directory && is_installed_otherwise(&entry.id.address) {
+            continue;
+        }
         if let Some(why) = why_planted(entry, mirrors, digests) {
             findings.push(planted(&entry.path, &why));
         }
     }
     findings
+}
+
+/// Whether a copy has the contents of the mirror's package.
+pub fn is_proven_copy(entry: &InstalledEntry, mirrors: &[&Mirror], digests: &Digests) -> bool {
+    entry.kind == InstalledKind::Directory && why_planted(entry, mirrors, digests).is_none()
 }
 
 fn why_planted(entry: &InstalledEntry, mirrors: &[&Mirror], digests: &Digests) -> Option<String> {
@@ -158,39 +179,76 @@ pub fn prove(lock: &ProviderLock, package: &MirrorPackage, digests: &Digests) ->
     result
 }
 
+/// What [`check_locked`] judges.
+#[derive(Clone, Copy)]
+pub struct Locked<'a> {
+    /// The lock file as it is now.
+    pub now: &'a LockFile,
+    /// The lock file as it was before `init`, as far as that is known.
+    pub before: &'a LockFile,
+    pub installed: &'a Installed,
+    pub mirrors: &'a [&'a Mirror],
+    pub digests: &'a Digests,
+    pub platform: &'a Platform,
+    /// What of the state needs a provider, if that is known.
+    pub resources: &'a BTreeMap<ProviderAddress, Vec<String>>,
+    /// Whether a further method of the settings installs a provider.
+    pub is_installed_otherwise: &'a dyn Fn(&ProviderAddress) -> bool,
+}
+
 /// What every later command will use, judged by the lock file as it was before `init`: each entry of the lock file as
-/// it is now must be installed, and proven by what was locked then. `resources` names what of the state needs a provider,
-/// where that is known.
-pub fn check_locked(
-    now: &LockFile,
-    before: &LockFile,
-    installed: &Installed,
-    mirrors: &[&Mirror],
-    digests: &Digests,
-    platform: &Platform,
-    resources: &BTreeMap<ProviderAddress, Vec<String>>,
-) -> Vec<Finding> {
+/// it is now must be installed, and proven by what was locked then. Each finding with the provider that it is about.
+pub fn check_locked(locked: &Locked<'_>) -> Vec<(ProviderAddress, Finding)> {
     let mut findings = Vec::new();
-    for lock in &now.locks {
-        let id = PackageId { address: lock.address.clone(), version: lock.version.clone(), platform: platform.clone() };
-        if !installed.entries.iter().any(|entry| entry.id == id) {
-            findings.push(not_installed(lock, &id));
+    for lock in &locked.now.locks {
+        let address = &lock.address;
+        let id =
+            PackageId { address: address.clone(), version: lock.version.clone(), platform: locked.platform.clone() };
+        let Some(entry) = locked.installed.entries.iter().find(|entry| entry.id == id) else {
+            findings.push((address.clone(), not_installed(lock, &id)));
             continue;
-        }
-        // Without a package in the mirror it is planted, which is said already.
-        let Some(package) = package_for(mirrors, &id) else { continue };
-        let proof = match before.lock_for(&lock.address) {
-            Some(earlier) if earlier.version == lock.version => prove(earlier, package, digests),
-            _ => Proof::NoUsableHash,
         };
-        let Some(mut finding) = unproven(lock, before, package, &proof) else { continue };
-        if let Some(resources) = resources.get(&lock.address) {
+        let earlier = locked.before.lock_for(address).filter(|earlier| earlier.version == lock.version);
+        let (proof, path, layout) = match package_for(locked.mirrors, &id) {
+            Some(package) => {
+                let proof = earlier.map_or(Proof::NoUsableHash, |earlier| prove(earlier, package, locked.digests));
+                (proof, &package.path, package.layout)
+            }
+            None if (locked.is_installed_otherwise)(address) => {
+                (prove_copy(entry, lock, earlier, locked.digests), &entry.path, Layout::Unpacked)
+            }
+            // Without a package in the mirror it is planted, which is said already.
+            None => continue,
+        };
+        let Some(mut finding) = unproven(lock, locked.before, path, layout, &proof) else { continue };
+        if let Some(resources) = locked.resources.get(address) {
             let shown = resources.iter().take(8).map(|resource| format!("`{resource}`")).collect::<Vec<_>>().join(", ");
             finding.detail.push_str(&format!(" The state needs it for {shown}."));
         }
-        findings.push(finding);
+        findings.push((address.clone(), finding));
     }
     findings
+}
+
+/// Whether a copy that a further method installed is what the lock file names.
+///
+/// If only `zh:` hashes were locked, the engine has compared the archive with them while it installed, and added the `h1:`
+/// of what it extracted. That counts if all earlier hashes are still there.
+fn prove_copy(entry: &InstalledEntry, now: &ProviderLock, earlier: Option<&ProviderLock>, digests: &Digests) -> Proof {
+    let Some(earlier) = earlier else { return Proof::NoUsableHash };
+    match digests.get(&contents(&entry.path, Layout::Unpacked)) {
+        Some(Ok(hash)) if earlier.hashes.contains(hash) => Proof::By(hash.clone()),
+        Some(Ok(hash)) => {
+            let has_h1 = earlier.hashes.iter().any(|hash| hash.scheme() == HashScheme::H1);
+            let is_extended = earlier.hashes.iter().all(|hash| now.hashes.contains(hash));
+            match !has_h1 && !earlier.hashes.is_empty() && is_extended && now.hashes.contains(hash) {
+                true => Proof::By(hash.clone()),
+                false => Proof::Mismatch,
+            }
+        }
+        Some(Err(reason)) => Proof::Unreadable(reason.clone()),
+        None => Proof::Unreadable("it was not read".to_owned()),
+    }
 }
 
 fn not_installed(lock: &ProviderLock, id: &PackageId) -> Finding {
@@ -205,8 +263,7 @@ fn not_installed(lock: &ProviderLock, id: &PackageId) -> Finding {
     .at(lock.place.clone(), "locked here")
 }
 
-fn unproven(lock: &ProviderLock, before: &LockFile, package: &MirrorPackage, proof: &Proof) -> Option<Finding> {
-    let path = &package.path;
+fn unproven(lock: &ProviderLock, before: &LockFile, path: &Utf8Path, layout: Layout, proof: &Proof) -> Option<Finding> {
     let finding = match proof {
         Proof::By(_) => return None,
         Proof::NoUsableHash if before.lock_for(&lock.address).is_none() => Finding::new(
@@ -224,7 +281,7 @@ fn unproven(lock: &ProviderLock, before: &LockFile, package: &MirrorPackage, pro
             Owner::Repository,
             format!("`{}` is installed, and no hash of the repository's lock file can prove it", lock.address),
         )
-        .detail(format!("The package `{path}` is {}; a `zh:` hash proves only an archive.", package.layout.as_str())),
+        .detail(format!("The package `{path}` is {}; a `zh:` hash proves only an archive.", layout.as_str())),
         Proof::Mismatch => Finding::new(
             Code::PackageMismatch,
             Severity::Error,

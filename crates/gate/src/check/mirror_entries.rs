@@ -1,5 +1,6 @@
 //! Reports what the engine only ignores: an entry of a mirror that it skips without a word.
 
+use super::misplaced;
 use airtight_finding::{Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
 use airtight_provider::mirror::{Ignored, Mirror};
@@ -11,6 +12,7 @@ pub fn check(mirror: &Mirror) -> Vec<Finding> {
         .iter()
         .map(|entry| {
             let (why, help) = words(&entry.why);
+            let help = misplaced::fix(mirror, &entry.path).unwrap_or(help);
             let (code, subject) = match entry.why {
                 Ignored::MirrorIsNoDirectory => (Code::MirrorMissing, "mirror"),
                 _ => (Code::MirrorEntryIgnored, "entry"),

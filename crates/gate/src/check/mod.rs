@@ -5,16 +5,24 @@
 
 pub mod cli_config;
 pub mod executables;
+pub mod execution;
 pub mod failures;
 pub mod handover;
 pub mod installed;
 pub mod lock_file;
 pub mod mirror_entries;
+pub mod planted_plugins;
 pub mod proof;
 pub mod readonly;
+pub mod reattached;
+pub mod requirements;
 pub mod rules;
 pub mod surroundings;
 pub mod unseen;
 pub mod verdict;
 
+mod judgement;
+mod misplaced;
+
+pub use judgement::Judgement;
 pub use verdict::{Cleared, Verdict};

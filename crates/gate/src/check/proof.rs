@@ -46,7 +46,7 @@ fn finding(facts: &Facts, provider: &ProviderPrediction, is_one_of_many: bool) -
 fn required_at(provider: &ProviderPrediction) -> Option<Place> {
     provider.requirement.origins.iter().find_map(|origin| match origin {
         Origin::Configuration { place, .. } | Origin::Lock { place } | Origin::Test { place } => Some(place.clone()),
-        Origin::State { .. } => None,
+        Origin::State { .. } | Origin::Engine => None,
     })
 }
 

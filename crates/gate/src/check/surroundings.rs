@@ -6,7 +6,7 @@ use airtight_engine::predict::Facts;
 use airtight_finding::{Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
 
-/// Judges `-plugin-dir`, `TF_REATTACH_PROVIDERS` and the plugin cache.
+/// Judges `-plugin-dir` and the plugin cache.
 ///
 /// `trusted` are the mirrors of the settings, with their links resolved as far as they are there; `resolve` does the
 /// same for another path.
@@ -30,18 +30,6 @@ pub fn check(facts: &Facts, trusted: &[Utf8PathBuf], resolve: &dyn Fn(&Utf8Path)
                 .at(Place::file(directory), ""),
             );
         }
-    }
-    for address in &facts.reattached {
-        findings.push(
-            Finding::new(
-                Code::ProviderReattached,
-                Severity::Error,
-                Owner::Administrator,
-                format!("TF_REATTACH_PROVIDERS hands `{address}` to a process that already runs"),
-            )
-            .detail("The engine would talk to that process instead of the installed package, and nothing proves what it is.")
-            .help("Remove TF_REATTACH_PROVIDERS from the stack's environment."),
-        );
     }
     if let Some(cache) = &facts.plugin_cache {
         let finding = Finding::new(

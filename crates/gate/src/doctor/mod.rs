@@ -6,6 +6,7 @@
 mod airtight;
 mod engine;
 mod image;
+mod kernel;
 mod mirror;
 mod permission;
 mod seal;
@@ -82,6 +83,7 @@ pub fn examine(image: &Image<'_>) -> Vec<Check> {
     checks.extend(engine::check_shadow(image, &user));
     checks.extend(mirror::check(image, &user));
     checks.extend(seal::check(image));
+    checks.extend(kernel::check(&user));
     checks
 }
 

@@ -1,14 +1,18 @@
-//! The engine's `init` as a child: its streams pass through untouched and at once, signals are passed on.
+//! The engine's `init` as a child: its streams pass through untouched and at once, signals are passed on, and it ends
+//! with us ([`bound`]).
 
 use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, ExitStatus, Stdio};
 use std::thread;
+use std::time::Instant;
 
+use airtight_engine::ask::interrupt::Held;
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::bound;
 use super::invocation::{Invocation, StartError};
 use crate::check::Cleared;
 
@@ -34,20 +38,25 @@ pub struct Ended {
 pub fn run(invocation: &Invocation, _cleared: &Cleared) -> Result<Ended, StartError> {
     let fail = |error| StartError::new(&invocation.program, error);
     // Before the child starts, so that no signal falls between.
+    let _held = Held::begin();
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(fail)?;
-    let mut command = invocation.command();
+    let mut command = invocation.bound_command();
     command.process_group(0);
     if !io::IsTerminal::is_terminal(&io::stderr()) {
         command.stderr(Stdio::piped());
     }
+    invocation.log("starting the engine as a child");
+    let started = Instant::now();
     let mut child = command.spawn().map_err(fail)?;
     let handle = signals.handle();
     forward(signals, &child);
     let kept = child.stderr.take().map(|stream| thread::spawn(move || pass_through(stream)));
-    let status = child.wait().map_err(fail)?;
+    let status = bound::wait(&mut child).map_err(fail);
     handle.close();
+    let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tracing::debug!(status = ?status.as_ref().ok(), elapsed_ms, "the engine has ended");
     let error_output = kept.and_then(|thread| thread.join().ok()).unwrap_or_default();
-    Ok(Ended { code: code_of(status), error_output })
+    Ok(Ended { code: code_of(status?), error_output })
 }
 
 fn forward(mut signals: Signals, child: &Child) {

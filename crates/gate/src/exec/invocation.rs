@@ -6,6 +6,7 @@ use std::process::Command;
 
 use camino::Utf8PathBuf;
 
+use super::bound;
 use crate::check::Cleared;
 
 /// A command of the engine: no shell reads it.
@@ -41,13 +42,32 @@ impl StartError {
 impl Invocation {
     /// Replaces this process, so that signals, exit code and streams are the engine's; returns only where that fails.
     pub fn become_engine(&self, _cleared: &Cleared) -> StartError {
-        tracing::debug!(program = %self.program, arguments = ?self.arguments, "becoming the engine");
+        self.log("becoming the engine");
         let error = self.command().exec();
         StartError::new(&self.program, error)
     }
 
-    pub(super) fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
+    /// The values of arguments may be secrets, and are not logged.
+    pub(super) fn log(&self, message: &str) {
+        let shown = |argument: &String| match argument.split_once('=') {
+            Some((name, _)) => format!("{name}=..."),
+            None => argument.clone(),
+        };
+        let arguments = self.arguments.iter().map(shown).collect::<Vec<_>>().join(" ");
+        let variables = self.environment.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" ");
+        tracing::debug!(program = %self.program, arguments, variables, "{message}");
+    }
+
+    fn command(&self) -> Command {
+        self.completed(Command::new(&self.program))
+    }
+
+    /// As a child that ends with this process. See [`bound`].
+    pub(super) fn bound_command(&self) -> Command {
+        self.completed(bound::command(&self.program))
+    }
+
+    fn completed(&self, mut command: Command) -> Command {
         command.args(&self.arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -1,9 +1,8 @@
 //! Asking the engine itself for the state, after an `init` that failed on a provider that nothing else names.
 
-use std::process::Stdio;
-
 use camino::Utf8Path;
 
+use super::bound;
 use super::invocation::Invocation;
 use airtight_engine::state;
 use airtight_engine::state::State;
@@ -15,8 +14,8 @@ use airtight_provider::Engine;
 /// give it (not initialised far enough, no access).
 pub fn pull(invocation: &Invocation, engine: &Engine) -> Option<State> {
     let mut command =
-        Invocation { arguments: vec!["state".to_owned(), "pull".to_owned()], ..invocation.clone() }.command();
-    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+        Invocation { arguments: vec!["state".to_owned(), "pull".to_owned()], ..invocation.clone() }.bound_command();
+    let output = bound::output(&mut command).ok()?;
     (output.status.success() && !output.stdout.is_empty())
         .then(|| state::parse(Utf8Path::new("(state)"), &output.stdout, engine))
 }

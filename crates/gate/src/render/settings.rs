@@ -27,7 +27,7 @@ mod tests {
 
     #[test]
     fn sets_what_every_image_wants_fixed() {
-        assert_eq!(keys(settings()), ["mirror", "policy"]);
+        assert_eq!(keys(settings()), ["mirror", "policy", "execute"]);
     }
 
     #[test]
@@ -35,7 +35,7 @@ mod tests {
         let text = uncommented();
         assert_eq!(
             keys(&text),
-            ["mirror", "policy", "engine", "templates", "state", "seal", "rules", "reachable", "also"]
+            ["mirror", "policy", "execute", "engine", "templates", "state", "seal", "rules", "reachable", "also"]
         );
         let value: Value = serde_yaml::from_str(&text).unwrap();
         assert_eq!(value["mirror"][0], "/providers");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 
-use super::{AlsoMethod, Level, Policy, Rank, Rule, Seal, Source};
+use super::{AlsoMethod, Execute, Level, Policy, Rank, Rule, Seal, Source};
 use airtight_finding::Code;
 
 /// The settings that count.
@@ -18,6 +18,7 @@ pub struct Effective {
     pub rules: BTreeMap<Code, EffectiveRule>,
     pub reachable: Vec<String>,
     pub also: Vec<AlsoMethod>,
+    pub execute: Execute,
     pub state: Option<Utf8PathBuf>,
     /// The image's; nobody else's makes hashing superfluous.
     pub seal: Option<Seal>,
@@ -86,6 +87,7 @@ impl Effective {
         let (mut mirror, mut engine, mut templates, mut state) =
             (Open::default(), Open::default(), Open::default(), Open::default());
         let (mut policy, mut reachable, mut also) = (Open::default(), Open::default(), Open::default());
+        let mut execute = Open::default();
         let mut seal = None;
         let mut rules: BTreeMap<Code, (Open<Rule>, Option<(Rule, String)>)> = BTreeMap::new();
         for source in sources {
@@ -100,6 +102,7 @@ impl Effective {
             state.offer("state", settings.state, &source, &mut refused);
             reachable.offer("reachable", settings.reachable, &source, &mut refused);
             also.offer("also", settings.also, &source, &mut refused);
+            execute.offer("execute", settings.execute, &source, &mut refused);
             if settings.seal.is_some() && source.rank != Rank::Image {
                 refused.push(RefusedSetting {
                     key: "seal".to_owned(),
@@ -138,6 +141,7 @@ impl Effective {
                 .collect(),
             reachable: reachable.into_value().unwrap_or_default(),
             also: also.into_value().unwrap_or_default(),
+            execute: execute.into_value().unwrap_or_default(),
             state: state.into_value(),
             seal,
             refused,
@@ -155,6 +159,7 @@ fn tighten(
     let keys = [
         ("also", settings.also.is_some()),
         ("engine", settings.engine.is_some()),
+        ("execute", settings.execute.is_some()),
         ("mirror", settings.mirror.is_some()),
         ("policy", settings.policy.is_some()),
         ("reachable", settings.reachable.is_some()),

@@ -15,8 +15,8 @@ pub use effective::{Effective, EffectiveRule, RefusedSetting};
 pub use parse::{SettingsError, parse};
 
 use airtight_finding::{Code, Severity};
-use airtight_provider::text_file;
-use airtight_provider::text_file::TextFileError;
+use airtight_provider::outside;
+use airtight_provider::text_file::{self, TextFileError};
 use airtight_provider::{Engine, EngineName};
 
 /// The image's settings.
@@ -49,6 +49,7 @@ pub struct Settings {
     /// Hosts that this air gap lets through, `HOST` or `HOST:PORT`.
     pub reachable: Option<Vec<String>>,
     pub also: Option<Vec<AlsoMethod>>,
+    pub execute: Option<Execute>,
     /// A state file whose providers count too.
     pub state: Option<Utf8PathBuf>,
     /// Only the image's counts.
@@ -81,6 +82,17 @@ impl Policy {
             Self::Observe => "observe",
         }
     }
+}
+
+/// Which programs an engine may start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Execute {
+    /// Any, as without airtight.
+    #[default]
+    Anything,
+    /// The image's own, enforced by the kernel ([`crate::exec::guard`]). If the kernel cannot, that is the finding
+    /// `execution-not-enforced`, and its rule decides.
+    Image,
 }
 
 /// What becomes of the findings with one code.
@@ -166,6 +178,22 @@ pub fn read(path: &Utf8Path) -> Result<Option<Settings>, SettingsError> {
     }
 }
 
+/// Reads the repository's file; `None` where there is none. A link that leads out of the repository is refused: an
+/// error about a key would quote a file that nobody committed.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_of_repository(repository: &Utf8Path) -> Result<Option<Settings>, SettingsError> {
+    let path = repository.join(REPOSITORY_PATH);
+    match outside::target(&path, Some(repository)) {
+        Some(target) => Err(SettingsError::of_file(
+            &path,
+            format!("it is a link to `{target}`, outside the repository; commit a file instead"),
+        )),
+        None => read(&path),
+    }
+}
+
 /// Why the image's file does not count as the image's: somebody else can write it.
 ///
 /// # Errors
@@ -174,7 +202,7 @@ pub fn why_not_of_image(path: &Utf8Path) -> std::io::Result<Option<&'static str>
     use std::os::unix::fs::MetadataExt as _;
     for path in [Some(path), path.parent()].into_iter().flatten() {
         let metadata = std::fs::metadata(path)?;
-        if metadata.uid() != 0 {
+        if !airtight_provider::owner::is_root_or_outside(metadata.uid()) {
             return Ok(Some("it, or its directory, does not belong to root"));
         }
         if metadata.mode() & 0o022 != 0 {

@@ -5,7 +5,7 @@ use std::fmt;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_yaml::{Mapping, Value};
 
-use super::{AlsoKind, AlsoMethod, Level, Policy, Rule, Seal, Settings};
+use super::{AlsoKind, AlsoMethod, Execute, Level, Policy, Rule, Seal, Settings};
 use airtight_finding::Code;
 
 /// A settings file that cannot be used.
@@ -40,7 +40,8 @@ impl fmt::Display for SettingsError {
 
 impl std::error::Error for SettingsError {}
 
-const KEYS: &[&str] = &["also", "engine", "mirror", "policy", "reachable", "rules", "seal", "state", "templates"];
+const KEYS: &[&str] =
+    &["also", "engine", "execute", "mirror", "policy", "reachable", "rules", "seal", "state", "templates"];
 
 /// Parses a file's text; an empty file sets nothing.
 ///
@@ -125,6 +126,13 @@ impl Reader<'_> {
                         "enforce" => Policy::Enforce,
                         "observe" => Policy::Observe,
                         _ => return Err(self.error(&[key], "expected `enforce` or `observe`")),
+                    });
+                }
+                "execute" => {
+                    settings.execute = Some(match self.string(&[key], value)?.as_str() {
+                        "image" => Execute::Image,
+                        "anything" => Execute::Anything,
+                        _ => return Err(self.error(&[key], "expected `image` or `anything`")),
                     });
                 }
                 "reachable" => settings.reachable = Some(self.reachable(value)?),
@@ -371,6 +379,8 @@ mod tests {
             assert_eq!(parsed(&text).unwrap().seal, Some(Seal::Digests(vec![digest.clone()])));
         }
         assert_eq!(parsed("seal: {public_key: /key.pem}").unwrap().seal, Some(Seal::PublicKey("/key.pem".into())));
+        assert_eq!(parsed("execute: image").unwrap().execute, Some(Execute::Image));
+        assert_eq!(parsed("execute: anything").unwrap().execute, Some(Execute::Anything));
         assert_eq!(parsed("mirror: /providers").unwrap().mirror.unwrap(), ["/providers"]);
         assert_eq!(parsed("# nothing\n").unwrap(), Settings::default());
     }
@@ -396,6 +406,7 @@ mod tests {
             ("mirror: []", "at least one path"),
             ("engine: [tofu]", "key `engine`: expected a text"),
             ("policy: off", "line 1, key `policy`"),
+            ("execute: all", "line 1, key `execute`: expected `image` or `anything`"),
             ("reachable: ['https://x']", "no HOST or HOST:PORT"),
             ("also: [{direct: {include: ['a/b']}}]", "three-part patterns"),
             ("also: [{direct: {}}]", "three-part patterns"),

@@ -10,7 +10,7 @@ mod h1;
 pub mod os_error;
 mod stream;
 
-pub use cache::Cache;
+pub use cache::{Cache, Stamp};
 pub use stream::{Progress, Sum};
 
 use camino::Utf8PathBuf;

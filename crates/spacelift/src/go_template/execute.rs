@@ -108,7 +108,9 @@ impl Root<'_> {
         for name in &operand.fields {
             value = match value {
                 Value::Root => self.variable(name, line)?,
-                _ => return fail(line, format!("can't evaluate field {name}: only the command's variables have fields")),
+                _ => {
+                    return fail(line, format!("can't evaluate field {name}: only the command's variables have fields"));
+                }
             };
         }
         Ok(value)

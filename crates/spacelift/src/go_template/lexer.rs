@@ -117,7 +117,13 @@ impl<'a> Lexer<'a> {
             let token = match first {
                 '(' | ')' | '|' => {
                     self.take(1);
-                    if first == '(' { Token::Open } else if first == ')' { Token::Close } else { Token::Pipe }
+                    if first == '(' {
+                        Token::Open
+                    } else if first == ')' {
+                        Token::Close
+                    } else {
+                        Token::Pipe
+                    }
                 }
                 '"' | '`' => {
                     let Some(end) = rest[1..].find(first) else {
@@ -154,7 +160,11 @@ impl<'a> Lexer<'a> {
         }
         let name = self.take_while(|character| is_letter(character) || character.is_numeric());
         let rest = self.rest();
-        if rest.is_empty() || rest.starts_with(SPACES) || rest.starts_with(['.', '|', ')', '(']) || rest.starts_with("}}") {
+        if rest.is_empty()
+            || rest.starts_with(SPACES)
+            || rest.starts_with(['.', '|', ')', '('])
+            || rest.starts_with("}}")
+        {
             return Ok(name);
         }
         self.fail(Stage::Unsupported, "a sign behind a name")

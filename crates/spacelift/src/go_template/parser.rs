@@ -50,8 +50,8 @@ pub(super) enum Term {
 
 /// Go's functions and keywords that are not rendered here.
 const UNSUPPORTED: [&str; 21] = [
-    "block", "break", "call", "continue", "define", "ge", "gt", "html", "index", "js", "le", "len", "lt", "nil", "print",
-    "printf", "println", "slice", "template", "with", "if",
+    "block", "break", "call", "continue", "define", "ge", "gt", "html", "index", "js", "le", "len", "lt", "nil",
+    "print", "printf", "println", "slice", "template", "with", "if",
 ];
 
 /// Deeper ones are no command that anyone wrote.

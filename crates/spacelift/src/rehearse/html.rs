@@ -1,6 +1,8 @@
 //! The report as one page: nothing is fetched, no script runs.
 
-use std::fmt::Write as _;
+use camino::Utf8Path;
+use serde_json::{Value, json};
+use tera::{Context, Tera, TeraResult, escape_html};
 
 use super::report::{Report, ReportHost, ReportPhase, duration};
 use airtight_finding::escape;
@@ -8,211 +10,178 @@ use airtight_finding::heading::counts;
 use airtight_finding::report::ReportFinding;
 
 const STYLE: &str = include_str!("html.css");
+const TEMPLATE: &str = include_str!("report.html.tera");
 
-/// A whole document.
-pub fn render(report: &Report) -> String {
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src \
-         'none'; style-src 'unsafe-inline'\">\n<title>Rehearsal: {verdict}</title>\n<style>\n{STYLE}</style>\n</head>\n<body \
-         class=\"{verdict}\">\n<main>\n",
-        verdict = report.verdict
-    );
-    head(&mut page, report);
-    timeline(&mut page, report);
-    hosts(&mut page, &report.hosts);
-    findings(&mut page, report);
-    foot(&mut page, report);
-    page.push_str("</main>\n</body>\n</html>\n");
-    page
+/// A whole document. The template escapes what would be markup; what would be a control is escaped before.
+///
+/// # Errors
+/// Never fails on a report.
+pub fn render(report: &Report) -> TeraResult<String> {
+    let end = report.phases.iter().map(|phase| phase.started_ms + phase.elapsed_ms).max().unwrap_or(1).max(1);
+    let mut leg = 1;
+    let phases: Vec<Value> = (report.phases.iter())
+        .map(|phase| {
+            let begins_leg = std::mem::replace(&mut leg, phase.leg) != phase.leg;
+            one_phase(phase, begins_leg, end)
+        })
+        .collect();
+    let subject = &report.subject;
+    let page = json!({
+        "title": text(&format!("Rehearsal of {}: {}", subject.repository, report.verdict)),
+        "style": STYLE,
+        "verdict": report.verdict,
+        "repository": text(Utf8Path::new(&subject.repository).join(&subject.project_root).as_str().trim_end_matches('/')),
+        "commit": subject.commit.as_deref().map(|commit| commit.get(..12).unwrap_or(commit)),
+        "date": subject.date,
+        "meaning": text(&capitalized(&report.meaning())),
+        "facts": facts(report),
+        "phases": phases,
+        "hosts": hosts(&report.hosts),
+        "findings": findings(report),
+        "is_proven": report.isolation.proven,
+        "isolation": text(&report.isolation.reason),
+        "notes": report.notes.iter().map(|note| text(note)).collect::<Vec<_>>(),
+        "version": env!("CARGO_PKG_VERSION"),
+    });
+    Tera::one_off(TEMPLATE, &Context::from_serialize(&page)?, true)
 }
 
-fn head(page: &mut String, report: &Report) {
-    let _ = write!(
-        page,
-        "<header>\n<p class=\"tool\">airtight rehearsal</p>\n<h1><span class=\"badge\">{}</span> {}</h1>\n<dl class=\"facts\">\n",
-        report.verdict,
-        text(&capitalized(&report.meaning()))
-    );
+fn facts(report: &Report) -> Vec<(&'static str, String)> {
     let run = report.phases.iter().filter(|phase| phase.status != "skipped");
     let legs = run.map(|phase| phase.leg).max().unwrap_or(1);
-    for (name, value) in [
+    let found = counts(report.counts).join(", ");
+    vec![
         ("Run", report.run_type.to_owned()),
-        ("Engine", report.engine_title()),
+        ("Engine", text(&report.engine_title())),
         ("Commands", if report.has_workflow_file { "workflow file" } else { "the engine's own" }.to_owned()),
         ("Containers", legs.to_string()),
         ("Time", duration(report.elapsed_ms)),
-        (
-            "Found",
-            Some(counts(report.counts).join(", ")).filter(|found| !found.is_empty()).unwrap_or("nothing".to_owned()),
-        ),
-    ] {
-        let _ = writeln!(page, "<div><dt>{name}</dt><dd>{}</dd></div>", text(&value));
-    }
-    page.push_str("</dl>\n</header>\n");
-}
-
-fn timeline(page: &mut String, report: &Report) {
-    let end = report.phases.iter().map(|phase| phase.started_ms + phase.elapsed_ms).max().unwrap_or(1).max(1);
-    page.push_str("<section>\n<h2>Timeline</h2>\n<ol class=\"timeline\">\n");
-    let mut leg = 1;
-    for phase in &report.phases {
-        if phase.leg != leg {
-            leg = phase.leg;
-            let _ = writeln!(
-                page,
-                "<li class=\"pause\">Pause for a confirmation. From here on container {leg}: only the workspace is left.</li>"
-            );
-        }
-        bar(page, phase, end);
-    }
-    page.push_str("</ol>\n</section>\n");
+        ("Found", if found.is_empty() { "nothing".to_owned() } else { found }),
+    ]
 }
 
 #[expect(clippy::cast_precision_loss, reason = "per cents of a page")]
-fn bar(page: &mut String, phase: &ReportPhase, end: u64) {
-    let percent = |part: u64| part as f64 * 100.0 / end as f64;
-    let took = if phase.status == "skipped" { String::new() } else { duration(phase.elapsed_ms) };
+fn one_phase(phase: &ReportPhase, begins_leg: bool, end: u64) -> Value {
+    let percent = |part: u64| format!("{:.2}", part as f64 * 100.0 / end as f64);
     let ended = match (phase.exit_code, phase.signal) {
-        (Some(0), _) | (None, None) => String::new(),
-        (Some(code), _) => format!(", exit code {code}"),
-        (None, Some(signal)) => format!(", signal {signal}"),
+        (Some(0), _) | (None, None) => phase.status.to_owned(),
+        (Some(code), _) => format!("{}, exit code {code}", phase.status),
+        (None, Some(signal)) => format!("{}, signal {signal}", phase.status),
     };
-    let _ = write!(
-        page,
-        "<li class=\"phase {status}\">\n<div class=\"row\"><span class=\"name\">{name}</span><span \
-         class=\"status\">{status}{ended}</span><span class=\"track\"><span class=\"bar\" \
-         style=\"margin-left:{start:.2}%;width:{width:.2}%\"></span></span><span class=\"took\">{took}</span></div>\n",
-        status = phase.status,
-        name = text(&phase.name),
-        start = percent(phase.started_ms),
-        width = percent(phase.elapsed_ms),
-    );
-    if let Some(command) = &phase.command {
-        let _ = writeln!(page, "<code class=\"command\">{}</code>", text(command));
-    }
-    for host in &phase.hosts {
-        let declared = if host.declared { "declared reachable" } else { "not declared" };
-        let class = if host.declared { "declared" } else { "undeclared" };
-        let _ = writeln!(
-            page,
-            "<p class=\"asked {class}\">asked for <b>{}</b> <span>{declared}</span></p>",
-            text(&host.sentence())
-        );
-    }
-    page.push_str("</li>\n");
+    json!({
+        "begins_leg": begins_leg,
+        "leg": phase.leg,
+        "status": phase.status,
+        "name": text(&phase.name),
+        "ended": ended,
+        "start": percent(phase.started_ms),
+        "width": percent(phase.elapsed_ms),
+        "took": if phase.status == "skipped" { String::new() } else { duration(phase.elapsed_ms) },
+        "has_command": phase.command.is_some(),
+        "command": phase.command.as_deref().map(text),
+        "hosts": phase.hosts.iter().map(host).collect::<Vec<_>>(),
+    })
 }
 
-fn hosts(page: &mut String, hosts: &[ReportHost]) {
-    if hosts.is_empty() {
-        return;
-    }
-    page.push_str(
-        "<section>\n<h2>Hosts that were asked for</h2>\n<table>\n<thead><tr><th>Host</th><th>Port</th><th>By</th><th>During</th>\
-         <th>Protocol</th><th>Declared</th></tr></thead>\n<tbody>\n",
-    );
+/// In the phase that asked for it.
+fn host(host: &ReportHost) -> Value {
+    json!({
+        "class": if host.declared { "declared" } else { "undeclared" },
+        "place": text(&host.place()),
+        "process": text(host.process.as_deref().unwrap_or("an unknown process")),
+        "declared": host.declared,
+    })
+}
+
+/// Each once, with everything that asked for it.
+fn hosts(hosts: &[ReportHost]) -> Vec<Value> {
+    let mut once: Vec<Vec<&ReportHost>> = Vec::new();
     for host in hosts {
-        let port = host.port.map(|port| port.to_string()).unwrap_or_default();
-        let process = host.process.as_deref().unwrap_or("unknown");
-        let class = if host.declared { "declared" } else { "undeclared" };
-        let _ = writeln!(
-            page,
-            "<tr class=\"{class}\"><td><code>{}</code></td><td>{port}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-            text(&host.host),
-            text(process),
-            text(&host.phase),
-            host.protocol,
-            if host.declared { "yes" } else { "no" }
-        );
+        let is_same = |same: &&mut Vec<&ReportHost>| {
+            (&same[0].host, same[0].port, same[0].protocol) == (&host.host, host.port, host.protocol)
+        };
+        match once.iter_mut().find(is_same) {
+            Some(same) => same.push(host),
+            None => once.push(vec![host]),
+        }
     }
-    page.push_str("</tbody>\n</table>\n</section>\n");
+    let joined = |names: Vec<&str>| {
+        let mut distinct: Vec<&str> = Vec::new();
+        for name in names {
+            if !distinct.contains(&name) {
+                distinct.push(name);
+            }
+        }
+        text(&distinct.join(", "))
+    };
+    let row = |same: Vec<&ReportHost>| {
+        json!({
+            "class": if same[0].declared { "declared" } else { "undeclared" },
+            "host": text(&same[0].host),
+            "port": same[0].port.map(|port| port.to_string()).unwrap_or_default(),
+            "processes": joined(same.iter().map(|host| host.process.as_deref().unwrap_or("unknown")).collect()),
+            "phases": joined(same.iter().map(|host| host.phase.as_str()).collect()),
+            "protocol": same[0].protocol,
+            "declared": same[0].declared,
+        })
+    };
+    once.into_iter().map(row).collect()
 }
 
-fn findings(page: &mut String, report: &Report) {
+/// The worst first.
+fn findings(report: &Report) -> Vec<Value> {
     let mut found: Vec<(&ReportPhase, &ReportFinding)> =
         report.phases.iter().flat_map(|phase| phase.findings.iter().map(move |finding| (phase, finding))).collect();
-    // The worst first.
-    found.sort_by_key(|(_, finding)| {
-        ["error", "warning"].iter().position(|severity| *severity == finding.severity).unwrap_or(2)
-    });
-    if found.is_empty() {
-        return;
-    }
-    page.push_str("<section>\n<h2>Findings</h2>\n");
-    for (phase, finding) in found {
-        let _ = write!(
-            page,
-            "<article class=\"{severity}\">\n<h3><span class=\"badge\">{severity}</span> {}</h3>\n<p class=\"where\"><code>{}</code> in \
-             {}",
-            lines(&finding.summary),
-            text(&finding.code),
-            text(&phase.name),
-            severity = finding.severity,
-        );
-        for location in &finding.locations {
-            let line = location.line.map(|line| format!(":{line}")).unwrap_or_default();
-            let _ = write!(page, ", <code>{}{line}</code>", text(&location.path));
-        }
-        page.push_str("</p>\n");
-        if !finding.detail.is_empty() {
-            let class = if finding.detail.contains('\n') { "pre" } else { "prose" };
-            let _ = writeln!(page, "<p class=\"{class}\">{}</p>", lines(&finding.detail));
-        }
-        if !finding.help.is_empty() {
-            let _ = writeln!(
-                page,
-                "<p class=\"fix\"><b>Fix</b> {} <span class=\"owner\">{}</span></p>",
-                lines(&finding.help),
-                finding.owner
-            );
-        }
-        page.push_str("</article>\n");
-    }
-    page.push_str("</section>\n");
-}
-
-fn foot(page: &mut String, report: &Report) {
-    let _ = writeln!(
-        page,
-        "<footer>\n<p><b>Isolation</b>, {}: {}.</p>",
-        if report.isolation.proven { "proven" } else { "not proven" },
-        text(&report.isolation.reason)
-    );
-    for note in &report.notes {
-        let _ = writeln!(page, "<p><b>Note</b>: {}</p>", text(note));
-    }
-    let _ = writeln!(page, "<p>airtight {}</p>\n</footer>", env!("CARGO_PKG_VERSION"));
+    found.sort_by_key(|(_, finding)| finding.severity);
+    let place = |location: &airtight_finding::report::ReportLocation| {
+        let line = location.line.map(|line| format!(":{line}")).unwrap_or_default();
+        format!("{}{line}", text(&location.path))
+    };
+    let one = |(phase, finding): (&ReportPhase, &ReportFinding)| {
+        // Several lines are what a phase printed, in its own columns.
+        let is_output = finding.detail.contains('\n');
+        let output: Vec<String> = finding.detail.lines().map(text).collect();
+        json!({
+            "severity": finding.severity,
+            "code": finding.code,
+            "phase": text(&phase.name),
+            "places": finding.locations.iter().map(place).collect::<Vec<_>>(),
+            "summary": lines(&finding.summary),
+            "output": is_output.then(|| output.join("\n")),
+            "detail": lines(&finding.detail),
+            "help": lines(&finding.help),
+            "owner": finding.owner,
+        })
+    };
+    found.into_iter().map(one).collect()
 }
 
 /// Text of one line.
 fn text(raw: &str) -> String {
-    let mut safe = String::with_capacity(raw.len());
-    for character in escape::line(raw).chars() {
-        match character {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
-    }
-    safe
+    escape::line(raw).into_owned()
 }
 
-/// Text of several lines, in which pairs of backticks are code.
+/// Markup of text of several lines, in which pairs of backticks are code.
 fn lines(raw: &str) -> String {
     let one = |line: &str| {
-        let parts: Vec<String> = text(line).split('`').map(str::to_owned).collect();
+        let escaped = markup(&text(line));
+        let parts: Vec<&str> = escaped.split('`').collect();
         if parts.len().is_multiple_of(2) {
-            return parts.join("`");
+            return escaped.clone();
         }
-        let mark = |(number, part): (usize, String)| {
-            if number % 2 == 1 { format!("<code>{part}</code>") } else { part }
+        let part = |(number, part): (usize, &&str)| {
+            if number % 2 == 1 { format!("<code>{part}</code>") } else { (*part).to_owned() }
         };
-        parts.into_iter().enumerate().map(mark).collect()
+        parts.iter().enumerate().map(part).collect()
     };
     raw.lines().map(one).collect::<Vec<String>>().join("<br>\n")
+}
+
+/// The same text as markup.
+fn markup(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    escape_html(text, &mut bytes).expect("memory takes everything");
+    String::from_utf8(bytes).expect("text stays text")
 }
 
 fn capitalized(text: &str) -> String {
@@ -229,18 +198,21 @@ mod tests {
 
     #[test]
     fn the_page_fetches_nothing_and_runs_nothing() {
-        let page = render(&sample());
+        let page = render(&sample()).unwrap();
         for forbidden in ["<script", "http://", "https://", "src=", "url(", "@import", "<link", "onload"] {
             assert!(!page.contains(forbidden), "{forbidden}");
         }
-        assert!(page.contains("registry.opentofu.org:443 during init by tofu"));
+        for expected in ["<b>registry.opentofu.org:443</b> <span>by tofu", "acme/stack", "0123456789ab<", "2026-01-31"]
+        {
+            assert!(page.contains(expected), "{expected}");
+        }
     }
 
     proptest! {
         #[test]
         fn text_from_outside_stays_text(outside in "(<|>|&|\"|'|`|script|\\PC|\n){0,20}") {
             let mut report = sample();
-            let markup = |report: &Report| render(report).matches(['<', '>', '"']).count();
+            let markup = |report: &Report| render(report).unwrap().matches(['<', '>', '"']).count();
             let before = markup(&report);
             report.phases[1].command = Some(outside.clone());
             report.phases[1].hosts[0].host.clone_from(&outside);

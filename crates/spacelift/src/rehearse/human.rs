@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 use super::report::{Report, ReportPhase, duration};
+use super::witness::CHECKPOINT;
+use airtight_finding::Severity;
 use airtight_finding::escape;
 use airtight_finding::heading::counts;
 use airtight_finding::prose::wrap;
@@ -32,7 +34,8 @@ pub fn render(report: &Report, color: bool) -> String {
         let command = phase.command.as_deref().map(|command| shortened(&escape::line(command), 60)).unwrap_or_default();
         let line = format!("  {status} {:width$}  {took:>9}  {}{command}", phase.name, ended(phase));
         let _ = writeln!(text, "{}", line.trim_end());
-        for host in &phase.hosts {
+        // The engine's update check is a finding, and no news in every phase.
+        for host in phase.hosts.iter().filter(|host| host.host != CHECKPOINT) {
             let declared = if host.declared { "declared" } else { "not declared" };
             let _ = writeln!(text, "  {:11} {:width$}  asked for {} ({declared})", "", "", host.sentence());
         }
@@ -84,9 +87,9 @@ fn shortened(text: &str, most: usize) -> String {
 
 fn push_finding(text: &mut String, finding: &ReportFinding, paint: &dyn Fn(&str, &str) -> String) {
     let code = match finding.severity {
-        "error" => "1;31",
-        "warning" => "1;33",
-        _ => "1;36",
+        Severity::Error => "1;31",
+        Severity::Warning => "1;33",
+        Severity::Note => "1;36",
     };
     let head = paint(&format!("{}[{}]", finding.severity, finding.code), code);
     let _ = writeln!(text, "{head}: {}", escape::line(&finding.summary));
@@ -102,7 +105,9 @@ fn push_finding(text: &mut String, finding: &ReportFinding, paint: &dyn Fn(&str,
 }
 
 fn push_wrapped(text: &mut String, first: &str, rest: &str, prose: &str) {
-    for (number, line) in wrap(&escape::line(prose), WIDTH - rest.len().max(first.len())).iter().enumerate() {
-        let _ = writeln!(text, "{}{line}", if number == 0 { first } else { rest });
+    for (number, line) in
+        wrap(&escape::line(prose), WIDTH - first.len().max(rest.len() + escape::MARK.len())).iter().enumerate()
+    {
+        let _ = writeln!(text, "{}{line}", if number == 0 { first.to_owned() } else { rest.to_owned() + escape::MARK });
     }
 }

@@ -1,87 +1,348 @@
-//! What a step means: findings, and the verdict of the whole. Pure.
+//! What the steps of a run mean: findings. Pure.
 
-use super::leg::{Status, Step, StepResult, is_declared};
-use super::witness::{Asked, Protocol};
-use airtight_finding::{Code, Finding, Owner, Severity, catalogue};
+use std::collections::BTreeMap;
 
-/// Of an engine's error, in the report.
-const ERROR_LINES: usize = 12;
+use camino::Utf8PathBuf;
 
-/// What is wrong with a step that has ended.
-pub fn findings(step: &Step, result: &StepResult, reachable: &[String]) -> Vec<Finding> {
-    let mut found = Vec::new();
-    let (declared, undeclared): (Vec<_>, Vec<_>) = result.hosts.iter().partition(|asked| is_declared(asked, reachable));
-    for asked in &undeclared {
-        found.push(undeclared_host(step, asked));
+use super::causes::{Cause, CauseKind};
+use super::installation::Installation;
+use super::leg::{Denied, Status, Step, StepResult, is_declared};
+use super::progress::Part;
+use super::witness::{Asked, CHECKPOINT, Protocol};
+use airtight_finding::{Code, Finding, Owner, Severity, catalogue, escape};
+
+/// Of an output without an error that is known by its form.
+const LAST_LINES: usize = 20;
+
+/// Of a hook in a summary.
+const LONGEST_HOOK: usize = 100;
+
+/// A step that was run.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    pub step: Step,
+    pub result: StepResult,
+    /// Another step exists for this failure.
+    pub is_expected: bool,
+}
+
+/// What is known of the image and the settings.
+#[derive(Clone, Debug, Default)]
+pub struct Known<'a> {
+    pub reachable: &'a [String],
+    /// Mirrors that hold something.
+    pub mirrors: Vec<Utf8PathBuf>,
+}
+
+/// What is wrong with each step, in their order. A host is one finding, at the first step that asked for it.
+pub fn findings(ended: &[Ended], known: &Known<'_>) -> Vec<Vec<Finding>> {
+    let mut found: Vec<Vec<Finding>> = ended.iter().map(|step| of_step(step, known)).collect();
+    let mut asked: BTreeMap<(&str, Option<u16>), Vec<(usize, &Asked)>> = BTreeMap::new();
+    for (index, step) in ended.iter().enumerate() {
+        for host in undeclared(&step.result, known) {
+            asked.entry((&host.host, host.port)).or_default().push((index, host));
+        }
     }
-    let went_wrong = matches!(result.status, Status::Failed | Status::Stopped);
-    if went_wrong && undeclared.is_empty() && !declared.is_empty() {
-        let hosts: Vec<String> = declared.iter().map(ToString::to_string).collect();
-        found.push(
-            Finding::new(
-                Code::HostDeclared,
-                Severity::Note,
-                Owner::Administrator,
-                format!("{} stopped for {}, which the settings declare reachable", step.name, hosts.join(", ")),
-            )
-            .detail("What it would do with that host, and everything after it, is not rehearsed.")
-            .help("Nothing, if that host answers where the run will be: `airtight reach` asks it from there."),
-        );
-    } else if went_wrong && undeclared.is_empty() {
-        found.push(failure(step, result));
+    for times in asked.values() {
+        let (first, _) = times[0];
+        found[first].push(undeclared_host(ended, times, known));
     }
     found
 }
 
-fn undeclared_host(step: &Step, asked: &Asked) -> Finding {
-    let process = asked.process.as_deref().map(|process| format!(" by {process}")).unwrap_or_default();
+fn undeclared<'a>(result: &'a StepResult, known: &Known<'_>) -> impl Iterator<Item = &'a Asked> {
+    let reachable = known.reachable.to_vec();
+    result.hosts.iter().filter(move |asked| !is_declared(asked, &reachable))
+}
+
+/// Without the hosts that the settings do not declare.
+fn of_step(Ended { step, result, is_expected }: &Ended, known: &Known<'_>) -> Vec<Finding> {
+    let went_wrong = matches!(result.status, Status::Failed | Status::Stopped) && !is_expected;
+    if !went_wrong {
+        return skipped_parts(step, result).into_iter().chain(denied_executions(step, result)).collect();
+    }
+    // The engine goes on without an answer from there.
+    if undeclared(result, known).any(|asked| asked.host != CHECKPOINT) {
+        return Vec::new();
+    }
+    let declared: Vec<String> =
+        (result.hosts.iter()).filter(|asked| is_declared(asked, known.reachable)).map(ToString::to_string).collect();
+    if declared.is_empty() {
+        return vec![failure(step, result)];
+    }
+    let summary = format!("{} stopped for {}, which the settings declare reachable", step.name, declared.join(", "));
+    vec![
+        Finding::new(Code::HostDeclared, Severity::Note, Owner::Administrator, summary)
+            .detail("What it would do with that host, and everything after it, is not rehearsed.")
+            .help("Nothing, if that host answers where the run will be: `airtight reach` asks it from there."),
+    ]
+}
+
+/// One host, at each step that asked for it.
+fn undeclared_host(ended: &[Ended], times: &[(usize, &Asked)], known: &Known<'_>) -> Finding {
+    let (first, asked) = times[0];
+    let mut phases: Vec<&str> = Vec::new();
+    let mut processes: Vec<&str> = Vec::new();
+    for (index, asked) in times {
+        phases.push(&ended[*index].step.name);
+        processes.extend(asked.process.as_deref());
+    }
+    let by = if processes.is_empty() { String::new() } else { format!(" by {}", distinct(processes)) };
+    let summary = format!("`{asked}` was asked for during {}{by}", distinct(phases));
     let how = match asked.protocol {
         Protocol::Dns => "Its name was looked up, and nothing was sent to it before the phase ended.",
         Protocol::Icmp => "It was sent an echo request.",
         Protocol::Tcp => "A connection was attempted.",
         Protocol::Udp => "A datagram was sent to it.",
-        Protocol::Text => "The phase's own words name it.",
+        Protocol::Text => "The phase's own output names it.",
     };
-    let is_registry = step.name == "init" && asked.host.starts_with("registry.");
-    let help = if is_registry {
-        "Put the provider or module that is asked for into the image or the repository: `airtight check` names it."
-            .to_owned()
+    if asked.host == CHECKPOINT {
+        return Finding::new(Code::HostUndeclared, Severity::Warning, Owner::Administrator, summary)
+            .detail(format!(
+                "{how} The engine looks there for a newer version of itself, and goes on without an answer."
+            ))
+            .help("Set `CHECKPOINT_DISABLE=1` in the stack's environment or in the image.");
+    }
+    let Advice { owner, help } = if ended[first].step.name == "init" && asked.host.starts_with("registry.") {
+        registry_advice(ended[first].result.installation.as_ref(), &known.mirrors)
     } else {
-        format!(
-            "If this air gap lets it through, declare it in the settings: `reachable: [\"{asked}\"]`. Else find out in the \
-             configuration what needs it."
-        )
+        Advice {
+            owner: Owner::Administrator,
+            help: format!(
+                "If this air gap lets it through, declare it in the settings: `reachable: [\"{asked}\"]`. If not, find what \
+                 needs it in the configuration."
+            ),
+        }
     };
-    Finding::new(
-        Code::HostUndeclared,
-        Severity::Error,
-        if is_registry { Owner::Image } else { Owner::Administrator },
-        format!("`{asked}` was asked for during {}{process}", step.name),
-    )
-    .detail(format!("{how} The settings do not declare it reachable: where the run will be, this fails or hangs."))
-    .help(help)
+    Finding::new(Code::HostUndeclared, Severity::Error, owner, summary)
+        .detail(format!("{how} The settings do not declare it reachable: where the run will be, this fails or hangs."))
+        .help(help)
 }
 
+/// In their order, each once: `a, b and c`.
+fn distinct(names: Vec<&str>) -> String {
+    let mut once: Vec<&str> = Vec::new();
+    for name in names {
+        if !once.contains(&name) {
+            once.push(name);
+        }
+    }
+    match once.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => once.concat(),
+    }
+}
+
+struct Advice {
+    owner: Owner,
+    help: String,
+}
+
+fn registry_advice(installation: Option<&Installation>, mirrors: &[Utf8PathBuf]) -> Advice {
+    let why = match installation {
+        None | Some(Installation::Configured) => {
+            return Advice {
+                owner: Owner::Image,
+                help: "Put the provider or module that is asked for into the image or the repository: `airtight check` names it."
+                    .to_owned(),
+            };
+        }
+        Some(Installation::Direct { file: None }) => "The engine read no CLI configuration".to_owned(),
+        Some(Installation::Direct { file: Some(file) }) => {
+            format!("The CLI configuration `{file}` has no `provider_installation` block")
+        }
+        Some(Installation::MissingFile { file }) => {
+            format!("`TF_CLI_CONFIG_FILE` names `{file}`, which is not in the container")
+        }
+    };
+    let mirror = match mirrors.first() {
+        Some(mirror) => format!(
+            "so the engine asks the registry even for providers that the mirror `{mirror}` holds. Set `TF_CLI_CONFIG_FILE` to a \
+             file that names the mirror"
+        ),
+        None => "so the engine installs from the registry. Put the providers into a mirror in the image, and set \
+                 `TF_CLI_CONFIG_FILE` to a file that names it"
+            .to_owned(),
+    };
+    Advice {
+        owner: Owner::Administrator,
+        help: format!(
+            "{why}, {mirror}: `airtight render cli-config` writes one. Or let airtight start the engine: `airtight run init` does \
+             it by itself."
+        ),
+    }
+}
+
+/// A passed phase in which not everything ran.
+fn skipped_parts(step: &Step, result: &StepResult) -> Option<Finding> {
+    if result.status != Status::Passed {
+        return None;
+    }
+    let skipped = described(result.progress.first_skipped(&step.parts)?);
+    let last = result.progress.last(&step.parts)?;
+    let summary = format!("{} passed, but {skipped} did not run", step.name);
+    let detail = if result.progress.reached_end {
+        "Hooks are joined without braces here: after a failure, a `||` in a later hook takes over.".to_owned()
+    } else {
+        format!(
+            "{} ended the shell, in which all hooks of the phase run, with exit code 0.",
+            capitalized(&described(last))
+        )
+    };
+    Some(
+        Finding::new(Code::PhaseFailed, Severity::Warning, Owner::Administrator, summary)
+            .detail(detail)
+            .help("Do not use `exit` or `exec` there, or use them in a shell of their own: `( ... )`."),
+    )
+}
+
+/// A phase that went on although it could not start something.
+fn denied_executions(step: &Step, result: &StepResult) -> Option<Finding> {
+    let denials = denials(result);
+    let summary = format!("{} passed, but not every program was allowed to start", step.name);
+    (!denials.is_empty()).then(|| {
+        Finding::new(Code::PhaseFailed, Severity::Warning, Owner::Repository, summary).detail(denials.join("\n")).help(
+            "Put the program into the image. A script can also be run by an interpreter of the image: `sh SCRIPT`.",
+        )
+    })
+}
+
+/// Each execution that the kernel denied, in a sentence.
+fn denials(result: &StepResult) -> Vec<String> {
+    let watched = &result.watched;
+    let one = |denied: &Denied| format!("`{}` was not allowed to start `{}`.", denied.process, denied.file);
+    let mut sentences: Vec<String> = watched.denied.iter().map(one).collect();
+    if watched.lost_signals > 0 {
+        sentences.push(
+            "A real-time signal could not be delivered while executions were watched. Rehearse without `--watch-executions` \
+             before you trust this result."
+                .to_owned(),
+        );
+    }
+    sentences
+}
+
+/// A phase that failed on its own.
 fn failure(step: &Step, result: &StepResult) -> Finding {
+    if result.progress.skipped_command(&step.parts) && result.exit_code == Some(0) {
+        return command_not_run(step, result);
+    }
     let end = match (result.exit_code, result.signal) {
+        _ if result.prints_no_json => "printed no JSON".to_owned(),
         (Some(code), _) => format!("ended with exit code {code}"),
         (None, Some(signal)) => format!("was ended by signal {signal}"),
         (None, None) => "did not end well".to_owned(),
     };
     let output = without_colors(&result.output);
+    let mut sentences: Vec<String> = result.causes.iter().map(why).collect();
+    sentences.extend(denials(result));
+    if result.prints_no_json {
+        sentences.push("The worker reads back what it prints on stdout, and that must be one JSON value.".to_owned());
+    }
     let code = named_code(&output).or_else(|| catalogue::search(&output).first().copied());
-    let help = code.map_or_else(
-        || "Read its output above; where it tells nothing, run its command by hand in the image.".to_owned(),
-        |code| format!("Read `airtight explain {code}`."),
-    );
+    let help = match (result.causes.first(), code) {
+        (Some(cause), _) => fix(cause),
+        (None, Some(code)) => format!("Read `airtight explain {code}`."),
+        (None, None) => {
+            "Read its output above. If that does not say why, run the command by hand in the image.".to_owned()
+        }
+    };
     // A hook is the administrator's, the command the repository's.
-    let (part, owner) = match &result.part {
-        Some(part) if part != "its command" => (format!(" in {part}"), Owner::Administrator),
+    let (place, owner) = match result.progress.last(&step.parts) {
+        Some(part @ Part::Hook(hook)) => {
+            (format!(" in {}: `{}`", described(part), shortened(&hook.text)), Owner::Administrator)
+        }
         _ => (String::new(), Owner::Repository),
     };
-    Finding::new(Code::PhaseFailed, Severity::Error, owner, format!("{} {end}{part}", step.name))
-        .detail(error_text(&output))
+    sentences.push(error_text(&output));
+    Finding::new(Code::PhaseFailed, Severity::Error, owner, format!("{} {end}{place}", step.name))
+        .detail(sentences.join("\n"))
         .help(help)
+}
+
+/// The worker takes the phase for passed, though its command never ran.
+fn command_not_run(step: &Step, result: &StepResult) -> Finding {
+    let last = result.progress.last(&step.parts).map_or_else(|| "a hook".to_owned(), described);
+    let text = match result.progress.last(&step.parts) {
+        Some(Part::Hook(hook)) => format!(": `{}`", shortened(&hook.text)),
+        _ => String::new(),
+    };
+    let never_ran = format!("So the worker takes the phase for passed, but `{}` never ran.", shortened(&step.command));
+    let (summary, detail, help) = if result.progress.reached_end {
+        (
+            format!("{} passed without its command", step.name),
+            format!(
+                "{} failed, and a `||` in a later hook took over, as these hooks are joined without braces. {never_ran}",
+                capitalized(&last)
+            ),
+            "Put the hook with `||` into braces of its own: `{ ...; }`.",
+        )
+    } else {
+        (
+            format!("{last} ended {} before its command{text}", step.name),
+            format!("Hooks and command are one shell, and this hook ended it with exit code 0. {never_ran}"),
+            "Remove `exit` from the hook, or run what exits in a shell of its own: `( ... )`.",
+        )
+    };
+    Finding::new(Code::PhaseFailed, Severity::Error, Owner::Administrator, summary).detail(detail).help(help)
+}
+
+/// `the stack's hook before_init (2 of 3)`.
+fn described(part: &Part) -> String {
+    let Part::Hook(hook) = part else { return "its command".to_owned() };
+    let number = if hook.count > 1 { format!(" ({} of {})", hook.number, hook.count) } else { String::new() };
+    match &hook.context {
+        Some(context) => format!("the hook {}{number} of the context {context}", hook.point),
+        None => format!("the stack's hook {}{number}", hook.point),
+    }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}
+
+/// One line.
+fn shortened(text: &str) -> String {
+    let line = escape::line(text.trim());
+    if line.chars().count() <= LONGEST_HOOK {
+        return line.into_owned();
+    }
+    line.chars().take(LONGEST_HOOK - 3).collect::<String>() + "..."
+}
+
+fn why(Cause { file, kind }: &Cause) -> String {
+    match kind {
+        CauseKind::CarriageReturns { interpreter: Some(interpreter) } => format!(
+            "`{file}` has Windows line ends (CRLF), so its interpreter is `{interpreter}\\r`, which does not exist."
+        ),
+        CauseKind::CarriageReturns { interpreter: None } => {
+            format!(
+                "`{file}` has Windows line ends (CRLF): the shell takes the carriage return as a part of each command."
+            )
+        }
+        CauseKind::NoInterpreter { interpreter } => {
+            format!("`{file}` names the interpreter `{interpreter}`, which is not in the image.")
+        }
+        CauseKind::NotExecutable => format!("`{file}` is not executable."),
+    }
+}
+
+fn fix(Cause { file, kind }: &Cause) -> String {
+    match kind {
+        CauseKind::CarriageReturns { .. } => format!(
+            "Convert it, `sed -i 's/\\r$//' {file}`, and keep it so with the line `*.sh text eol=lf` in `.gitattributes`."
+        ),
+        CauseKind::NoInterpreter { interpreter } => format!(
+            "Install `{interpreter}` in the image's build, or begin `{file}` with an interpreter that the image has, such as \
+             `#!/bin/sh`."
+        ),
+        CauseKind::NotExecutable => {
+            format!(
+                "Make it executable in the repository: `git update-index --chmod=+x {file}`. Or run it by `sh {file}`."
+            )
+        }
+    }
 }
 
 /// A code that a refusal of our own names: `airtight explain CODE`.
@@ -90,15 +351,17 @@ fn named_code(output: &str) -> Option<Code> {
     after.split(|character: char| !character.is_ascii_lowercase() && character != '-').next()?.parse().ok()
 }
 
-/// The engine's error without its frame and colours; else the last lines.
+/// From the first error on, as it was printed, without the frame that the engine draws; else the last lines.
 fn error_text(output: &str) -> String {
+    let is_frame = |line: &&str| matches!(line.trim(), "╷" | "╵");
     let lines: Vec<&str> = (output.lines())
-        .map(|line| line.trim_start_matches(['│', '╷', '╵', ' ']).trim_end())
-        .filter(|line| !line.is_empty())
+        .map(str::trim_end)
+        .filter(|line| !is_frame(line))
+        .map(|line| line.strip_prefix("│ ").unwrap_or(if line == "│" { "" } else { line }))
         .collect();
-    let start = lines.iter().position(|line| line.starts_with("Error: ") || line.starts_with("error["));
-    let start = start.unwrap_or(lines.len().saturating_sub(ERROR_LINES / 2));
-    lines[start..].iter().take(ERROR_LINES).copied().collect::<Vec<_>>().join("\n")
+    let is_error = |line: &&str| line.trim_start().starts_with("Error: ") || line.starts_with("error[");
+    let start = lines.iter().position(is_error).unwrap_or(lines.len().saturating_sub(LAST_LINES));
+    lines[start..].join("\n").trim_matches('\n').to_owned()
 }
 
 /// Without the sequences that colour a terminal.
@@ -115,8 +378,13 @@ pub(super) fn without_colors(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::leg::When;
+    use super::super::leg::{Watched, When};
+    use super::super::progress::{HookPart, Progress};
     use super::*;
+
+    fn ended(name: &str, result: StepResult) -> Ended {
+        Ended { step: step(name), result, is_expected: false }
+    }
 
     fn step(name: &str) -> Step {
         Step {
@@ -143,7 +411,11 @@ mod tests {
             exit_code: Some(i32::from(status != Status::Passed)),
             signal: None,
             hosts: hosts.iter().map(asked).collect(),
-            part: None,
+            installation: None,
+            progress: Progress::default(),
+            watched: Watched::default(),
+            causes: Vec::new(),
+            prints_no_json: false,
             output: output.to_owned(),
         }
     }
@@ -175,11 +447,102 @@ mod tests {
             ("plan", result(Status::Failed, &[], engine), vec!["phase-failed: plan ended with exit code 1"]),
             ("plan", result(Status::Interrupted, &[], ""), vec![]),
         ] {
-            let found = findings(&step(name), &result, &reachable);
+            let known = Known { reachable: &reachable, mirrors: Vec::new() };
+            let found = findings(&[ended(name, result)], &known).remove(0);
             let texts: Vec<String> = found.iter().map(|found| format!("{}: {}", found.code, found.summary)).collect();
             assert_eq!(texts, expected);
         }
-        assert_eq!(failure(&step("plan"), &result(Status::Failed, &[], engine)).detail, "Error: No such thing\nhere");
+        assert_eq!(failure(&step("plan"), &result(Status::Failed, &[], engine)).detail, "Error: No such thing\n\nhere");
+    }
+
+    #[test]
+    fn a_host_is_one_finding_and_the_update_check_only_a_warning() {
+        let asking = |name: &str| ended(name, result(Status::Passed, &[(CHECKPOINT, Some("terraform"))], ""));
+        let found = findings(&[asking("init"), asking("plan"), asking("plan")], &Known::default());
+        assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [1, 0, 0]);
+        let finding = &found[0][0];
+        assert_eq!(finding.severity, Severity::Warning);
+        assert_eq!(finding.summary, format!("`{CHECKPOINT}:443` was asked for during init and plan by terraform"));
+        assert!(finding.help.contains("CHECKPOINT_DISABLE=1"));
+        // It does not explain a failure.
+        let failed = ended("plan", result(Status::Failed, &[(CHECKPOINT, None)], "Error: Other\n"));
+        let codes: Vec<_> = findings(&[failed], &Known::default()).concat().iter().map(|found| found.code).collect();
+        assert_eq!(codes, [Code::PhaseFailed, Code::HostUndeclared]);
+    }
+
+    #[test]
+    fn an_engine_without_a_configured_mirror_is_no_lack_of_the_image() {
+        let help = |installation| {
+            let mut init = ended("init", result(Status::Failed, &[("registry.opentofu.org", Some("tofu"))], ""));
+            init.result.installation = installation;
+            let known = Known { reachable: &[], mirrors: vec!["/providers".into()] };
+            let found = findings(&[init], &known).concat().remove(0);
+            (found.owner, found.help)
+        };
+        let (owner, text) = help(Some(Installation::Configured));
+        assert!(owner == Owner::Image && text.contains("into the image"), "{text}");
+        for (installation, expected) in [
+            (Installation::Direct { file: None }, "The engine read no CLI configuration, so"),
+            (
+                Installation::Direct { file: Some("/rc".into()) },
+                "The CLI configuration `/rc` has no `provider_installation`",
+            ),
+            (Installation::MissingFile { file: "/rc".into() }, "`TF_CLI_CONFIG_FILE` names `/rc`, which is not"),
+        ] {
+            let (owner, text) = help(Some(installation));
+            assert!(owner == Owner::Administrator && text.starts_with(expected), "{text}");
+            assert!(text.contains("mirror `/providers` holds"), "{text}");
+        }
+    }
+
+    fn hooked(texts: &[&str], progress: Progress, status: Status, exit_code: i32) -> Finding {
+        let mut parts: Vec<Part> = texts
+            .iter()
+            .enumerate()
+            .map(|(index, text)| {
+                Part::Hook(HookPart {
+                    point: "before_init".to_owned(),
+                    context: None,
+                    text: (*text).to_owned(),
+                    number: index + 1,
+                    count: texts.len(),
+                })
+            })
+            .collect();
+        parts.push(Part::Command);
+        let step = Step { parts, command: "tofu init".to_owned(), ..step("init") };
+        let result = StepResult { progress, exit_code: Some(exit_code), ..result(status, &[], "said\n") };
+        findings(&[Ended { step, result, is_expected: false }], &Known::default()).concat().remove(0)
+    }
+
+    fn progress(begun: &[usize], reached_end: bool) -> Progress {
+        Progress { begun: begun.to_vec(), reached_end, ..Progress::default() }
+    }
+
+    #[test]
+    fn a_hook_that_ends_the_phase_is_named() {
+        let found = hooked(&["exit 0"], progress(&[0], false), Status::Failed, 0);
+        assert_eq!(found.summary, "the stack's hook before_init ended init before its command: `exit 0`");
+        assert!(found.detail.contains("`tofu init` never ran"), "{}", found.detail);
+        let found = hooked(&["false", "x || true"], progress(&[0], true), Status::Failed, 0);
+        assert_eq!(found.summary, "init passed without its command");
+        let found = hooked(&["echo one", "cd /x && ls", "echo"], progress(&[0, 1], true), Status::Failed, 2);
+        assert_eq!(
+            found.summary,
+            "init ended with exit code 2 in the stack's hook before_init (2 of 3): `cd /x && ls`"
+        );
+        assert_eq!((found.owner, found.detail.as_str()), (Owner::Administrator, "said"));
+        let found = hooked(&["true"], progress(&[0, 1], true), Status::Failed, 1);
+        assert_eq!((found.owner, found.summary.as_str()), (Owner::Repository, "init ended with exit code 1"));
+    }
+
+    #[test]
+    fn a_report_inside_an_output_stays_whole() {
+        let inner = "noise\nerror[provider-missing]: not there\n  --> main.tf:3:5\n   |\n 3 |     source = \"x\"\n   |     ^^^^^^\n\n\
+                     error[provider-not-locked]: another\n";
+        assert_eq!(error_text(inner), inner.trim_start_matches("noise\n").trim_end());
+        let many: String = (0..50).map(|number| format!("line {number}\n")).collect();
+        assert_eq!(error_text(&many).lines().count(), LAST_LINES);
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! What the rehearsal tells the process inside the container, and what it hears from there: one JSON value a line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
+use super::causes::Cause;
+use super::installation::Installation;
+use super::progress::{Part, Progress};
 use super::witness::Asked;
 
 /// One container's part of a run: from its start to its end or to a pause.
@@ -31,6 +34,8 @@ pub struct Leg {
     /// How long a phase may go on that has asked for a host.
     pub grace_milliseconds: u64,
     pub has_namespaces: bool,
+    /// Name each execution that the kernel denies.
+    pub watches_executions: bool,
     /// Run the phases as Spacelift's user; else as this one.
     pub becomes_run_user: bool,
 }
@@ -56,7 +61,7 @@ pub struct Step {
     pub run_state: String,
     pub script: String,
     /// What the script's parts are, by the numbers that it marks them with.
-    pub parts: Vec<String>,
+    pub parts: Vec<Part>,
     /// What people see of it: the command without the hooks around it.
     pub command: String,
     /// The file in the project root that takes what it prints, where the worker reads it back.
@@ -145,10 +150,43 @@ pub struct StepResult {
     pub exit_code: Option<i32>,
     pub signal: Option<i32>,
     pub hosts: Vec<Asked>,
-    /// The part of the script that was begun last.
-    pub part: Option<String>,
+    /// What the engine installs from by the CLI configuration of this phase. Null if no host was asked for.
+    pub installation: Option<Installation>,
+    pub progress: Progress,
+    /// Empty if executions are not watched.
+    pub watched: Watched,
+    /// Why a file that the failed command names was not started.
+    pub causes: Vec<Cause>,
+    /// It succeeded, but what the worker reads back is no JSON.
+    pub prints_no_json: bool,
     /// The last of what was printed.
     pub output: String,
+}
+
+/// An execution that was denied with "permission denied".
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Denied {
+    /// As the process named it.
+    pub file: String,
+    /// The name of the program that wanted it.
+    pub process: String,
+}
+
+/// What was seen during a phase.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watched {
+    pub denied: BTreeSet<Denied>,
+    /// Real-time signals that did not reach their process. What such a process did then may be this watch's doing.
+    pub lost_signals: u32,
+}
+
+impl StepResult {
+    /// Whether `next` exists for this failure: an engine that does not find a workspace ends with 1, and `workspaceNew`
+    /// follows. Any other exit code is no answer of the engine's.
+    pub fn is_expected_failure(&self, next: Option<&Step>) -> bool {
+        let is_awaited = next.is_some_and(|next| next.when == When::PreviousFailed);
+        is_awaited && self.status == Status::Failed && self.exit_code == Some(1)
+    }
 }
 
 /// Whether the settings let a host through. Entries are `HOST` or `HOST:PORT`.

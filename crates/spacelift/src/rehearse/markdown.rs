@@ -3,15 +3,17 @@
 use std::fmt::Write as _;
 
 use super::report::{Report, ReportPhase, duration};
+use airtight_finding::escape;
 use airtight_finding::heading::counts;
 use airtight_finding::markdown::{code, prose, quote};
 
 /// GitHub's dialect, which GitLab reads as well. No text from outside starts a line.
 pub fn render(report: &Report) -> String {
     let mut text = format!(
-        "### airtight: rehearsal {}\n\n{}: {}.\n\n",
+        "### airtight: rehearsal {}\n\n{}{}: {}.\n\n",
         report.verdict,
-        prose(&format!("A {} run with {}", report.run_type, report.engine_title())),
+        prose(&format!("A {} run of {}", report.run_type, report.subject.repository)),
+        prose(&format!("{} with {}", at(report), report.engine_title())),
         prose(&report.meaning())
     );
     text.push_str("| phase | leg | outcome | time | command |\n| --- | --- | --- | --- | --- |\n");
@@ -30,9 +32,18 @@ pub fn render(report: &Report) -> String {
     if !findings.is_empty() {
         let _ = writeln!(text, "\n<details><summary>{}</summary>", counts(report.counts).join(", "));
         for finding in findings {
-            let _ =
-                writeln!(text, "\n#### {} {}: {}\n", finding.severity, code(&finding.code), prose(&finding.summary));
-            quote(&mut text, "", &finding.detail);
+            let _ = writeln!(
+                text,
+                "\n#### {} {}: {}\n",
+                finding.severity,
+                code(finding.code.as_str()),
+                prose(&finding.summary)
+            );
+            if finding.detail.contains('\n') {
+                push_output(&mut text, &finding.detail);
+            } else {
+                quote(&mut text, "", &finding.detail);
+            }
             quote(&mut text, "**Fix:** ", &finding.help);
             let _ = writeln!(text, "Its page: {}", code(&format!("airtight explain {}", finding.code)));
         }
@@ -43,6 +54,23 @@ pub fn render(report: &Report) -> String {
     }
     let _ = writeln!(text, "\nIsolation: {}.", prose(&report.isolation.reason));
     text
+}
+
+/// ` at 0123456789ab`.
+fn at(report: &Report) -> String {
+    let commit = report.subject.commit.as_deref().map(|commit| commit.get(..12).unwrap_or(commit));
+    commit.map(|commit| format!(" at {commit}")).unwrap_or_default()
+}
+
+/// What a phase printed, in its own columns. No line of it can close the block.
+fn push_output(text: &mut String, output: &str) {
+    let longest = output.split(|character| character != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    let _ = writeln!(text, "> {fence}text");
+    for line in output.lines() {
+        let _ = writeln!(text, "> {}", escape::line(line));
+    }
+    let _ = writeln!(text, "> {fence}\n");
 }
 
 fn outcome(phase: &ReportPhase) -> String {

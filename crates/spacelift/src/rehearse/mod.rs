@@ -5,12 +5,20 @@
 //! in [`namespaces`] of its own where nothing leads out and a [`witness`] names each host that was asked for. [`judge`]
 //! finds what is wrong, [`report`] says it, in one file per format. What needs Linux stays here.
 
+mod causes;
+mod commit;
 #[cfg(target_os = "linux")]
 pub mod conduct;
 #[cfg(target_os = "linux")]
 pub mod container;
+mod environment;
+#[cfg(target_os = "linux")]
+pub mod executions;
 pub mod html;
 pub mod human;
+mod installation;
+#[cfg(target_os = "linux")]
+pub mod janitor;
 pub mod judge;
 pub mod leg;
 pub mod markdown;
@@ -22,11 +30,21 @@ pub mod namespaces;
 mod netlink;
 mod plan_file;
 pub mod preparing;
+pub mod progress;
+#[cfg(target_os = "linux")]
+mod read_only;
+#[cfg(target_os = "linux")]
+pub mod rehearsal;
 pub mod report;
 pub mod run;
+#[cfg(target_os = "linux")]
+mod running;
 pub mod script;
 #[cfg(target_os = "linux")]
+mod served_state;
+#[cfg(target_os = "linux")]
 mod state_backend;
+mod visible;
 pub mod witness;
 mod words;
 pub mod workspace;

@@ -1,7 +1,8 @@
-//! What a fresh container has of its own: `/mnt`, `/tmp`, `/run`, its user's home, `/proc`.
+//! What a fresh container has of its own: `/mnt`, `/tmp`, `/run`, `/dev/shm`, its user's home, `/proc`. Everything else
+//! is read-only.
 //!
-//! A part that is covered is replaced by an empty one; what must stay visible in it (the mirror, the engine) is carried
-//! over as a mount of its own.
+//! A part that is covered is replaced by an empty one. What must stay visible in it (the mirror, the engine) is carried
+//! over as a mount of its own, read-only too.
 //!
 //! Source: `mount_namespaces(7)`, `open_tree(2)`, Linux `Documentation/filesystems/overlayfs.rst`.
 
@@ -18,12 +19,13 @@ use rustix::mount::{
 
 use super::leg::Leg;
 use super::namespaces::RUN_USER;
+use super::read_only;
 use super::witness::NAME_SERVER;
 use super::workspace::WORKSPACE_ROOT;
 
 /// Gone with every container. Sockets of this machine's own services lie in `/run`: through them a name could be looked
 /// up outside.
-const FRESH: [&str; 5] = ["/mnt", "/tmp", "/var/tmp", "/run", "/var/run"];
+const FRESH: [&str; 6] = ["/mnt", "/tmp", "/var/tmp", "/run", "/var/run", "/dev/shm"];
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
@@ -51,28 +53,35 @@ pub(crate) fn prepare(leg: &Leg) -> io::Result<Vec<String>> {
     let home = if home_is_there { Some(open(leg.home.as_std_path(), OFlags::PATH, Mode::empty())?) } else { None };
     let resolv_conf = Utf8Path::new(RESOLV_CONF).canonicalize_utf8().ok();
 
-    if let Err(error) =
-        mount("proc", "/proc", "proc", MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC, None)
-    {
-        notes.push(format!("/proc is this machine's: a new one cannot be mounted ({error})"));
-    }
+    let home_entries = if home_is_there { entries(&leg.home)? } else { Vec::new() };
+    let proc_flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    let has_own_proc = match mount("proc", "/proc", "proc", proc_flags, None) {
+        Ok(()) => true,
+        Err(error) => {
+            notes.push(format!("/proc is this machine's: a new one cannot be mounted ({error})"));
+            false
+        }
+    };
+    read_only::remount(|point| !(has_own_proc && point == "/proc"))?;
     // Twice on /tmp: the lower one, hidden, holds what the home's overlay writes.
     temporary(Utf8Path::new("/tmp"), "mode=0700")?;
     let layers = home.is_some().then(|| layers(Utf8Path::new("/tmp"))).transpose()?;
     for path in &fresh {
-        let mode = if path.as_str().ends_with("tmp") { "mode=1777" } else { "mode=0755" };
-        temporary(path, mode)?;
+        let is_everybodys = path.as_str().ends_with("tmp") || *path == "/dev/shm";
+        temporary(path, if is_everybodys { "mode=1777" } else { "mode=0755" })?;
     }
-    for (path, is_directory, tree) in carried {
-        place(&path, is_directory)?;
-        attach(&tree, &path)?;
+    for (path, is_directory, tree) in &carried {
+        place(path, *is_directory)?;
+        attach(tree, path)?;
     }
+    read_only::remount(|point| carried.iter().any(|(path, ..)| point.starts_with(path)))?;
     name_server(resolv_conf.as_deref(), &mut notes)?;
 
     if let (Some(home), Some(layers)) = (home, layers) {
         fs::create_dir_all(&leg.home)?;
         if let Err(error) = overlay(&home, &layers, &leg.home) {
-            notes.push(format!("the home directory `{}` is not a fresh one: {error}", leg.home));
+            notes.push(format!("below the home directory `{}` the directories are read-only: {error}", leg.home));
+            bare_home(&leg.home, home_entries)?;
         }
     } else {
         fs::create_dir_all(&leg.home)?;
@@ -148,6 +157,50 @@ fn overlay(home: &OwnedFd, [upper, work]: &[OwnedFd; 2], target: &Utf8Path) -> i
     };
     // Deleting needs an attribute that only newer kernels let a user's own file system have.
     try_with(format!("{options},userxattr")).or_else(|_| try_with(options))
+}
+
+/// Something in the home directory.
+enum HomeEntry {
+    Link { name: String, target: Utf8PathBuf },
+    Mount { name: String, is_directory: bool, tree: OwnedFd },
+}
+
+/// What is in the home directory, without what the worker writes anew.
+fn entries(home: &Utf8Path) -> io::Result<Vec<HomeEntry>> {
+    let mut entries = Vec::new();
+    // Unreadable to us, unreadable to the phases.
+    for entry in home.read_dir_utf8().into_iter().flatten() {
+        let (entry, name) = entry.map(|entry| (entry.path().to_owned(), entry.file_name().to_owned()))?;
+        if name == ".terraformrc" {
+            continue;
+        }
+        if entry.is_symlink() {
+            entries
+                .push(HomeEntry::Link { name, target: fs::read_link(&entry)?.try_into().map_err(io::Error::other)? });
+        } else if let Ok(tree) = tree(&entry) {
+            entries.push(HomeEntry::Mount { name, is_directory: entry.is_dir(), tree });
+        }
+    }
+    Ok(entries)
+}
+
+/// Without an overlay: an empty home directory of the run's user, in which each entry of the image's is mounted read-only.
+fn bare_home(home: &Utf8Path, entries: Vec<HomeEntry>) -> io::Result<()> {
+    temporary(home, "mode=0755")?;
+    own(home)?;
+    let mut mounted = Vec::new();
+    for entry in entries {
+        match entry {
+            HomeEntry::Link { name, target } => fs::os::unix::fs::symlink(target, home.join(name))?,
+            HomeEntry::Mount { name, is_directory, tree } => {
+                let path = home.join(name);
+                place(&path, is_directory)?;
+                attach(&tree, &path)?;
+                mounted.push(path);
+            }
+        }
+    }
+    read_only::remount(|point| mounted.iter().any(|path| point.starts_with(path)))
 }
 
 /// Names are asked of the witness, as they stand: no search list makes others of them.

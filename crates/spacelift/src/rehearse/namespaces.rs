@@ -87,9 +87,18 @@ pub fn pass_capabilities_on() -> io::Result<()> {
     Ok(())
 }
 
-/// What this process starts has no capability.
+/// What this process starts has no capability, and cannot gain one by a set-user-ID program: it could make mounts
+/// writable again.
 pub fn keep_capabilities() -> io::Result<()> {
     rustix::thread::clear_ambient_capability_set()?;
+    for number in 0..u64::BITS {
+        match rustix::thread::remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << number)) {
+            Ok(()) => {}
+            // The kernel knows no more.
+            Err(rustix::io::Errno::INVAL) => break,
+            Err(error) => return Err(error.into()),
+        }
+    }
     let mut sets = rustix::thread::capabilities(None)?;
     sets.inheritable = CapabilitySet::empty();
     rustix::thread::set_capabilities(None, sets)?;

@@ -45,8 +45,6 @@ pub struct Request {
     pub workspace_name: String,
     /// The engine's program in the commands of a stack without a workflow file.
     pub native_engine: Option<String>,
-    /// The user and group of the run, where they are not ours.
-    pub owner: Option<(u32, u32)>,
 }
 
 /// What preparing came to.
@@ -67,12 +65,11 @@ pub struct Prepared {
     pub notes: Vec<String>,
 }
 
-/// Lays out the workspace and reads what the worker reads.
+/// Fills the workspace and reads what the worker reads.
 ///
 /// # Errors
 /// Fails where the source cannot be copied, or a mounted file cannot be written.
-pub fn prepare(request: &Request) -> io::Result<Prepared> {
-    let workspace = Workspace::new(request.owner)?;
+pub fn prepare(request: &Request, workspace: Workspace) -> io::Result<Prepared> {
     let left_out = workspace.copy_source(&request.repository)?;
     let mut notes = Vec::new();
     if !left_out.is_empty() {

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::leg::{Status, Step, StepResult, is_declared};
 use super::run::RunType;
-use super::witness::Asked;
+use super::witness::{Asked, CHECKPOINT};
+use airtight_finding::Severity;
 use airtight_finding::report::{Counts, ReportEngine, ReportFinding, findings};
 use airtight_finding::{Code, Finding, escape};
 use airtight_provider::{Engine, EngineName};
@@ -15,6 +16,8 @@ pub const SCHEMA: &str = "airtight/rehearsal/1";
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     pub schema: &'static str,
+    /// What was rehearsed, and when.
+    pub subject: Subject,
     /// `cleared`, `refused` or `incomplete`: stopped for hosts that are declared reachable, or interrupted.
     pub verdict: &'static str,
     /// `tracked`, `proposed`, `drift`, `task`, `test` or `destroy`.
@@ -30,6 +33,18 @@ pub struct Report {
     pub counts: Counts,
     pub notes: Vec<String>,
     pub elapsed_ms: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Subject {
+    /// The name of its directory.
+    pub repository: String,
+    /// Below the repository; empty for its root.
+    pub project_root: String,
+    /// What is checked out, as git has it. Changes that are not committed are rehearsed too.
+    pub commit: Option<String>,
+    /// `2026-01-31`, in UTC.
+    pub date: String,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -61,6 +76,8 @@ pub struct ReportPhase {
     pub signal: Option<i32>,
     /// `passed`, `failed`, `stopped`, `interrupted` or `skipped`.
     pub status: &'static str,
+    /// It failed, and the next one exists for that: `workspaceNew` after `workspaceSelect`.
+    pub is_expected_failure: bool,
     pub findings: Vec<ReportFinding>,
     pub hosts: Vec<ReportHost>,
 }
@@ -92,13 +109,18 @@ impl ReportHost {
         }
     }
 
-    /// `registry.opentofu.org:443 during init by tofu`.
-    pub fn sentence(&self) -> String {
-        let place = match self.port {
+    /// `registry.opentofu.org:443`.
+    pub fn place(&self) -> String {
+        match self.port {
             Some(port) if self.host.contains(':') => format!("[{}]:{port}", self.host),
             Some(port) => format!("{}:{port}", self.host),
             None => self.host.clone(),
-        };
+        }
+    }
+
+    /// `registry.opentofu.org:443 during init by tofu`.
+    pub fn sentence(&self) -> String {
+        let place = self.place();
         let process = self.process.as_deref().map(|process| format!(" by {process}")).unwrap_or_default();
         escape::line(&format!("{place} during {}{process}", self.phase)).into_owned()
     }
@@ -118,6 +140,7 @@ impl ReportPhase {
             exit_code: None,
             signal: None,
             status: if is_refused { Status::Failed } else { Status::Passed }.as_str(),
+            is_expected_failure: false,
             findings: findings(found),
             hosts: Vec::new(),
         }
@@ -128,7 +151,7 @@ impl ReportPhase {
         step: &Step,
         result: &StepResult,
         started_ms: u64,
-        found: &[Finding],
+        is_expected_failure: bool,
         reachable: &[String],
     ) -> Self {
         Self {
@@ -141,9 +164,15 @@ impl ReportPhase {
             exit_code: result.exit_code,
             signal: result.signal,
             status: result.status.as_str(),
-            findings: findings(found),
+            is_expected_failure,
+            findings: Vec::new(),
             hosts: result.hosts.iter().map(|asked| ReportHost::new(&step.name, asked, reachable)).collect(),
         }
+    }
+
+    /// Everything that was found in it.
+    pub fn set_findings(&mut self, found: &[Finding]) {
+        self.findings = findings(found);
     }
 
     pub fn skipped(leg: u32, step: &Step, started_ms: u64) -> Self {
@@ -157,6 +186,7 @@ impl ReportPhase {
             exit_code: None,
             signal: None,
             status: Status::Skipped.as_str(),
+            is_expected_failure: false,
             findings: Vec::new(),
             hosts: Vec::new(),
         }
@@ -167,6 +197,7 @@ impl Report {
     /// Judges: an error refuses; a phase that stopped for declared hosts, or was interrupted, leaves it incomplete.
     #[expect(clippy::too_many_arguments, reason = "each is a field")]
     pub fn new(
+        subject: Subject,
         run_type: RunType,
         has_workflow_file: bool,
         isolation: Isolation,
@@ -180,14 +211,15 @@ impl Report {
         let mut stopped = was_interrupted;
         for finding in phases.iter().flat_map(|phase| &phase.findings) {
             match finding.severity {
-                "error" => counts.errors += 1,
-                "warning" => counts.warnings += 1,
-                _ => counts.notes += 1,
+                Severity::Error => counts.errors += 1,
+                Severity::Warning => counts.warnings += 1,
+                Severity::Note => counts.notes += 1,
             }
-            stopped |= finding.code == Code::HostDeclared.as_str();
+            stopped |= finding.code == Code::HostDeclared;
         }
         Self {
             schema: SCHEMA,
+            subject,
             verdict: if counts.errors > 0 {
                 "refused"
             } else if stopped {
@@ -219,35 +251,51 @@ impl Report {
 
     /// What the verdict means, in a sentence without a full stop.
     pub fn meaning(&self) -> String {
-        let asked = airtight_finding::plural(self.hosts.len(), "host");
+        let plural = airtight_finding::plural;
+        let undeclared = self.hosts.iter().filter(|host| !host.declared && host.host != CHECKPOINT).count();
         match self.verdict {
             "cleared" if self.isolation.kind == "none" => {
                 "what Spacelift reads before any phase is in order".to_owned()
             }
-            "cleared" if self.hosts.is_empty() && self.isolation.witnessed => {
-                "every phase passed, and no host was asked for".to_owned()
-            }
-            "cleared" if self.isolation.witnessed => {
-                format!("every phase passed; {asked} asked for, each declared reachable")
-            }
-            "cleared" => "every phase passed; what was asked for could not be witnessed".to_owned(),
+            "cleared" => format!("{}{}", self.passed(), self.asked()),
             "incomplete" if self.phases.iter().any(|phase| phase.status == "interrupted") => {
                 "interrupted: what follows was not rehearsed".to_owned()
             }
             "incomplete" => {
                 "it stopped for hosts that the settings declare reachable; what follows was not rehearsed".to_owned()
             }
-            _ => {
-                let undeclared = self.hosts.iter().filter(|host| !host.declared).count();
-                if undeclared == 0 {
-                    "the run would fail".to_owned()
-                } else {
-                    format!(
-                        "{} asked for that the settings do not declare",
-                        airtight_finding::plural(undeclared, "host")
-                    )
-                }
+            _ if undeclared > 0 => format!("{} asked for that the settings do not declare", plural(undeclared, "host")),
+            _ => "the run would fail".to_owned(),
+        }
+    }
+
+    /// How the phases of a cleared run ended.
+    fn passed(&self) -> String {
+        let failed = self.phases.iter().filter(|phase| !matches!(phase.status, "passed" | "skipped"));
+        let (expected, failed): (Vec<_>, Vec<_>) = failed.partition(|phase| phase.is_expected_failure);
+        match (failed.len(), expected.first()) {
+            (0, None) => "every phase passed".to_owned(),
+            (0, Some(phase)) => format!("every phase passed but {}, which may fail", phase.name),
+            (count, _) => {
+                format!("{} failed, which the settings' rules allow", airtight_finding::plural(count, "phase"))
             }
+        }
+    }
+
+    /// What a cleared run asked for.
+    fn asked(&self) -> String {
+        if !self.isolation.witnessed {
+            return "; what was asked for could not be witnessed".to_owned();
+        }
+        let mut names: Vec<&str> = self.hosts.iter().map(|host| host.host.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let count = airtight_finding::plural(names.len(), "host");
+        match self.hosts.iter().filter(|host| !host.declared).count() {
+            0 if names.is_empty() => ", and no host was asked for".to_owned(),
+            0 => format!("; {count} asked for, each declared reachable"),
+            _ if names == [CHECKPOINT] => format!("; only {CHECKPOINT} was asked for, without need"),
+            _ => format!("; {count} asked for, which the settings' rules allow"),
         }
     }
 }
@@ -272,6 +320,7 @@ pub fn json(report: &Report) -> serde_json::Result<String> {
 /// A refused rehearsal with something of everything.
 #[cfg(test)]
 pub(super) fn sample() -> Report {
+    use super::judge::{Ended, Known};
     use super::leg::When;
     use super::witness::Protocol;
     use airtight_finding::{Owner, Severity};
@@ -297,21 +346,34 @@ pub(super) fn sample() -> Report {
         exit_code: Some(1),
         signal: None,
         hosts: vec![asked],
-        part: None,
+        installation: None,
+        progress: super::progress::Progress::default(),
+        watched: super::leg::Watched::default(),
+        causes: Vec::new(),
+        prints_no_json: false,
         output: String::new(),
     };
     let init = step("init", "tofu init -input=false");
-    let found = super::judge::findings(&init, &result, &[]);
+    let ended = Ended { step: init.clone(), result: result.clone(), is_expected: false };
+    let found = super::judge::findings(&[ended], &Known::default()).remove(0);
+    let mut init = ReportPhase::of_step(1, &init, &result, 40, false, &[]);
+    init.set_findings(&found);
     let warning =
         Finding::new(Code::ImagePrerequisiteMissing, Severity::Warning, Owner::Image, "no user has the number 1983");
     Report::new(
+        Subject {
+            repository: "acme/stack".to_owned(),
+            project_root: String::new(),
+            commit: Some("0123456789abcdef0123456789abcdef01234567".to_owned()),
+            date: "2026-01-31".to_owned(),
+        },
         RunType::Tracked,
         true,
         Isolation { kind: "namespaces", proven: true, witnessed: true, reason: "own namespaces".to_owned() },
         Some(&Engine::new(EngineName::Tofu, "1.12.6".parse().unwrap())),
         vec![
             ReportPhase::preparing(&[warning.detail("Expected at a desk.")], 12),
-            ReportPhase::of_step(1, &init, &result, 40, &found, &[]),
+            init,
             ReportPhase::skipped(1, &step("plan", "tofu plan"), 1300),
             ReportPhase::skipped(2, &step("apply", "tofu apply"), 1300),
         ],

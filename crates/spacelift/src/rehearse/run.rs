@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::leg::{Step, When};
+use super::progress::{HookPart, MARK, Part};
 use super::script::{Hook, HookSource, Joining, hooks_at, script};
 use crate::hooks::{Context, Hooks};
 use airtight_provider::{HookPoint, WorkflowCommand};
@@ -18,9 +19,6 @@ const STATE_JSON: &str = "spacelift.state.before.json";
 /// What is read back and not kept by the worker, as far as is known.
 const STATE_AFTER_JSON: &str = "spacelift.state.after.json";
 const OUTPUTS_JSON: &str = "spacelift.outputs.json";
-
-/// Stands before each part of a script; the variable is the script's own, and none of the environment.
-const MARK: &str = "echo {} >\"$airtight_part\"";
 
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident: $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)?) => {
@@ -163,7 +161,7 @@ impl Run {
     fn hooked(&self, phase: Phase, name: &str, command: &str, points: [HookPoint; 2], when: When) -> Step {
         let [before, after] = points.map(|point| hooks_at(point, &self.contexts, &self.hooks));
         let mut parts = described(points[0], &before);
-        parts.push("its command".to_owned());
+        parts.push(Part::Command);
         parts.extend(described(points[1], &after));
         Step {
             name: name.to_owned(),
@@ -265,13 +263,22 @@ impl Run {
     }
 }
 
-/// `the stack's hook before_init`.
-fn described(point: HookPoint, hooks: &[Hook<'_>]) -> Vec<String> {
-    let one = |hook: &Hook<'_>| match hook.from {
-        HookSource::Context(name) => format!("the hook {point} of the context {name}"),
-        HookSource::Stack => format!("the stack's hook {point}"),
+fn described(point: HookPoint, hooks: &[Hook<'_>]) -> Vec<Part> {
+    let context = |hook: &Hook<'_>| match hook.from {
+        HookSource::Context(name) => Some(name.to_owned()),
+        HookSource::Stack => None,
     };
-    hooks.iter().map(one).collect()
+    let one = |(index, hook): (usize, &Hook<'_>)| {
+        let of_source = |hooks: &[Hook<'_>]| hooks.iter().filter(|other| other.from == hook.from).count();
+        Part::Hook(HookPart {
+            point: point.as_str().to_owned(),
+            context: context(hook),
+            text: hook.text.to_owned(),
+            number: of_source(&hooks[..=index]),
+            count: of_source(hooks),
+        })
+    };
+    hooks.iter().enumerate().map(one).collect()
 }
 
 #[cfg(test)]
@@ -328,8 +335,8 @@ mod tests {
         let paused = Run { pauses: true, hooks, ..run(RunType::Tracked) };
         let legs = paused.legs();
         let last = |leg: usize| legs[leg].last().map(|step| (step.name.as_str(), step.script.as_str(), step.when));
-        assert_eq!(last(0), Some(("after_run", "echo 0 >\"$airtight_part\" && { echo over; }", When::Over)));
-        assert_eq!(last(1), Some(("after_run", "echo 0 >\"$airtight_part\" && { echo over; }", When::Always)));
+        assert_eq!(last(0), Some(("after_run", "echo 0 >>\"$airtight_progress\" && { echo over; }", When::Over)));
+        assert_eq!(last(1), Some(("after_run", "echo 0 >>\"$airtight_progress\" && { echo over; }", When::Always)));
     }
 
     #[test]
@@ -340,14 +347,18 @@ mod tests {
             (HookPoint::AfterPlan, vec!["c".to_owned()]),
         ]);
         let task = Run { hooks: hooks.clone(), ..run(RunType::Task) }.legs().remove(0).remove(1);
-        let task = Step { script: task.script.replace(" >\"$airtight_part\" &&", ":"), ..task };
+        let task = Step { script: task.script.replace(" >>\"$airtight_progress\" &&", ":"), ..task };
         assert_eq!(task.script, "echo 0: { a; } && echo 1: sh -c 'tofu state list | grep '\\''a'\\'''");
         assert_eq!(task.command, "tofu state list | grep 'a'");
         let plan = Run { hooks, ..run(RunType::Tracked) }.legs().remove(0).remove(1);
-        let script = plan.script.replace(" >\"$airtight_part\" &&", ":");
+        let script = plan.script.replace(" >>\"$airtight_progress\" &&", ":");
         let command = "{ x plan\n} && { x showPlan\n} >spacelift.plan.json";
         assert_eq!(script, format!("echo 0: {{ b; }} && echo 1: {command} && echo 2: {{ c; }}"));
-        assert_eq!(plan.parts, ["the stack's hook before_plan", "its command", "the stack's hook after_plan"]);
+        let points = plan.parts.iter().map(|part| match part {
+            Part::Command => "",
+            Part::Hook(hook) => &hook.point,
+        });
+        assert_eq!(points.collect::<Vec<_>>(), ["before_plan", "", "after_plan"]);
         assert_eq!(plan.command, "x plan");
     }
 }

@@ -1,12 +1,17 @@
 //! The workspace as the worker lays it out: the source, then the mounted files over it.
 //!
+//! It lies in a temporary directory, which is locked as long as its rehearsal runs. The next rehearsal removes those that
+//! nobody holds any more; [`super::janitor`] does so at once.
+//!
 //! Source: Spacelift `concepts/configuration/environment.md`.
 
-use std::io;
-use std::os::unix::fs::{PermissionsExt, lchown};
+use std::io::{self, Read as _, Seek as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt, lchown};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, fstat};
+use rustix::io::Errno;
 
 use crate::hooks::MountedFile;
 
@@ -15,10 +20,15 @@ use crate::hooks::MountedFile;
 /// Source: Spacelift `concepts/configuration/environment.md`.
 pub const WORKSPACE_ROOT: &str = "/mnt/workspace";
 
+/// Of the names of temporary directories.
+const PREFIX: &str = "airtight-rehearsal-";
+
 /// A temporary directory with a workspace in it, gone with this value.
 #[derive(Debug)]
 pub struct Workspace {
     directory: Utf8PathBuf,
+    /// Holds the lock.
+    _lock: std::os::fd::OwnedFd,
     /// The user and group that everything in it gets, if not ours.
     owner: Option<(u32, u32)>,
 }
@@ -31,10 +41,9 @@ impl Workspace {
     pub fn new(owner: Option<(u32, u32)>) -> io::Result<Self> {
         let temporary = Utf8PathBuf::from_path_buf(std::env::temp_dir())
             .map_err(|path| io::Error::other(format!("the temporary directory `{}` is not UTF-8", path.display())))?;
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        let directory = temporary.join(format!("airtight-rehearsal-{}-{}", std::process::id(), now.as_nanos()));
-        fs::create_dir(&directory)?;
-        let workspace = Self { directory, owner };
+        remove_leftovers(&temporary);
+        let (directory, lock) = create(&temporary)?;
+        let workspace = Self { directory, _lock: lock, owner };
         // The run's user, where it is another one, passes through and sees nothing.
         fs::set_permissions(
             &workspace.directory,
@@ -45,6 +54,17 @@ impl Workspace {
             workspace.give(&path)?;
         }
         Ok(workspace)
+    }
+
+    /// The temporary directory.
+    pub fn directory(&self) -> &Utf8Path {
+        &self.directory
+    }
+
+    /// Whether nothing that lies in it can be started.
+    pub fn forbids_execution(&self) -> bool {
+        rustix::fs::statvfs(self.directory.as_std_path())
+            .is_ok_and(|system| system.f_flag.contains(rustix::fs::StatVfsMountFlags::NOEXEC))
     }
 
     pub fn path(&self) -> Utf8PathBuf {
@@ -78,7 +98,7 @@ impl Workspace {
                 } else if kind.is_symlink() {
                     fs::os::unix::fs::symlink(fs::read_link(entry.path())?, &target)?;
                 } else if kind.is_file() {
-                    fs::copy(entry.path(), &target)?;
+                    copy(entry.path(), &target)?;
                 } else {
                     // A socket, a pipe, a device: no checkout has one.
                     left_out.push(relative);
@@ -134,16 +154,95 @@ impl Workspace {
 
 impl Drop for Workspace {
     fn drop(&mut self) {
-        // A directory that was made unreadable inside is opened first.
-        let mut waiting = vec![self.directory.clone()];
+        let _ = remove(&self.directory);
+    }
+}
+
+/// Makes a temporary directory and locks it. A sweep of another rehearsal may take it in between.
+fn create(temporary: &Utf8Path) -> io::Result<(Utf8PathBuf, std::os::fd::OwnedFd)> {
+    const ATTEMPTS: u32 = 10;
+    for attempt in 1.. {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let directory = temporary.join(format!("{PREFIX}{}-{}", std::process::id(), now.as_nanos()));
+        fs::create_dir(&directory)?;
+        match locked(&directory) {
+            Ok(lock) if fstat(&lock)?.st_nlink > 0 => return Ok((directory, lock)),
+            Err(error) if attempt == ATTEMPTS => return Err(error.into()),
+            _ if attempt == ATTEMPTS => break,
+            _ => {}
+        }
+    }
+    Err(io::Error::other(format!("no directory can be kept in `{temporary}`")))
+}
+
+fn locked(directory: &Utf8Path) -> rustix::io::Result<std::os::fd::OwnedFd> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let handle = rustix::fs::open(directory.as_std_path(), flags, Mode::empty())?;
+    if fstat(&handle)?.st_uid != rustix::process::geteuid().as_raw() {
+        return Err(Errno::PERM);
+    }
+    flock(&handle, FlockOperation::NonBlockingLockExclusive)?;
+    Ok(handle)
+}
+
+/// Removes what rehearsals of this user left that were killed.
+fn remove_leftovers(temporary: &Utf8Path) {
+    for entry in temporary.read_dir_utf8().into_iter().flatten().flatten() {
+        if entry.file_name().starts_with(PREFIX)
+            && let Ok(_lock) = locked(entry.path())
+        {
+            // One that cannot be removed is left for the next time.
+            let _ = remove(entry.path());
+        }
+    }
+}
+
+/// Removes a workspace's temporary directory.
+///
+/// # Errors
+/// Fails if something of it is left.
+pub(super) fn remove(directory: &Utf8Path) -> io::Result<()> {
+    // A directory that was made unreadable inside is opened first. Root needs no permission.
+    if !rustix::process::geteuid().is_root() {
+        let mut waiting = vec![directory.to_owned()];
         while let Some(directory) = waiting.pop() {
             let _ = fs::set_permissions(&directory, PermissionsExt::from_mode(0o700));
             let entries = directory.read_dir_utf8().into_iter().flatten().flatten();
             let is_directory = |entry: &camino::Utf8DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
             waiting.extend(entries.filter(is_directory).map(camino::Utf8DirEntry::into_path));
         }
-        let _ = fs::remove_dir_all(&self.directory);
     }
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Copies a file with its permissions. Holes stay holes.
+fn copy(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
+    let mut source = fs::File::open(from)?;
+    let metadata = source.metadata()?;
+    let target = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
+    let mut target = fs::File::from_parts(target, to);
+    let is_sparse = metadata.blocks() * 512 < metadata.len();
+    if is_sparse {
+        let mut at = 0;
+        while let Ok(data) = rustix::fs::seek(&source, rustix::fs::SeekFrom::Data(at)) {
+            let end = rustix::fs::seek(&source, rustix::fs::SeekFrom::Hole(data))?;
+            source.seek(io::SeekFrom::Start(data))?;
+            target.seek(io::SeekFrom::Start(data))?;
+            io::copy(&mut source.file().take(end - data), &mut target.file()).map_err(|error| named(&error, to))?;
+            at = end;
+        }
+        target.set_len(metadata.len())?;
+    } else {
+        io::copy(&mut source.file(), &mut target.file()).map_err(|error| named(&error, to))?;
+    }
+    target.set_permissions(metadata.permissions())
+}
+
+fn named(error: &io::Error, path: &Utf8Path) -> io::Error {
+    io::Error::new(error.kind(), format!("`{path}`: {error}"))
 }
 
 /// What git keeps for itself, and what `init` and local states leave behind and a checkout does not have.
@@ -179,6 +278,46 @@ mod tests {
         let path = workspace.path();
         drop(workspace);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_sparse_file_stays_sparse() {
+        use std::io::Write as _;
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| Utf8Path::from_path(directory.path()).unwrap().join(name);
+        let mut file = fs::File::create(path("a")).unwrap();
+        for at in [0, 1 << 20, (1 << 26) - 3] {
+            file.seek(io::SeekFrom::Start(at)).unwrap();
+            file.write_all(b"text").unwrap();
+        }
+        file.set_len(1 << 27).unwrap();
+        copy(&path("a"), &path("b")).unwrap();
+        assert!(fs::read(path("a")).unwrap() == fs::read(path("b")).unwrap());
+        let blocks = |name: &str| fs::metadata(path(name)).unwrap().blocks();
+        assert_eq!(blocks("a"), blocks("b"));
+    }
+
+    #[test]
+    fn what_nobody_holds_is_removed_at_the_next_start() {
+        let directory = tempfile::tempdir().unwrap();
+        let temporary = Utf8Path::from_path(directory.path()).unwrap();
+        let path = |name: &str| temporary.join(name);
+        for name in ["airtight-rehearsal-1-1/workspace/a", "airtight-rehearsal-2-2", "other", "target"] {
+            fs::create_dir_all(path(name)).unwrap();
+        }
+        fs::os::unix::fs::symlink("target", path("airtight-rehearsal-3-3")).unwrap();
+        let held = locked(&path("airtight-rehearsal-2-2")).unwrap();
+        remove_leftovers(temporary);
+        let left = || {
+            let mut names: Vec<_> =
+                temporary.read_dir_utf8().unwrap().map(|entry| entry.unwrap().file_name().to_owned()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(left(), ["airtight-rehearsal-2-2", "airtight-rehearsal-3-3", "other", "target"]);
+        drop(held);
+        remove_leftovers(temporary);
+        assert_eq!(left(), ["airtight-rehearsal-3-3", "other", "target"]);
     }
 
     #[test]

@@ -6,15 +6,15 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
 use super::edit::{self, Additions};
-use crate::mirror::evidence;
+use super::place::Place;
 use crate::mirror::evidence::Sums;
+use crate::mirror::{evidence, machine};
 use crate::signature::Keys;
 use airtight_hcl::Sources;
 use airtight_provider::ContentsRequest;
 use airtight_provider::digest;
 use airtight_provider::digest::{Content, Progress, Subject};
 use airtight_provider::executable;
-use airtight_provider::executable::ExecutableKind;
 use airtight_provider::hashing;
 use airtight_provider::lock_file;
 use airtight_provider::lock_file::{LockFile, ProviderLock};
@@ -39,11 +39,22 @@ pub struct Request<'a> {
 #[derive(Clone, Debug)]
 pub struct Completion {
     pub path: Utf8PathBuf,
+    place: Place,
     pub before: Arc<str>,
     /// Equal to `before` where nothing was proven or missing.
     pub after: String,
     /// By provider in the file's order, then by platform as asked for.
     pub answers: Vec<Answer>,
+}
+
+impl Completion {
+    /// Writes the completed text.
+    ///
+    /// # Errors
+    /// Fails if it cannot be written.
+    pub fn write(&self) -> anyhow::Result<()> {
+        self.place.write(&self.after)
+    }
 }
 
 /// One provider on one platform.
@@ -84,6 +95,8 @@ pub enum Proof {
 /// # Errors
 /// Fails where there is no sound lock file, or where one of its entries cannot be added to.
 pub fn complete(request: &Request<'_>) -> anyhow::Result<Completion> {
+    // Before it is read: no line of a file outside the repository belongs into an error.
+    let place = Place::find(request.root_module)?;
     // Addresses in a lock file are written in full, so that both engines read the same.
     let lock_file = lock_file::read(request.root_module, EngineName::Tofu, &mut Sources::default());
     let path = &lock_file.path;
@@ -113,7 +126,7 @@ pub fn complete(request: &Request<'_>) -> anyhow::Result<Completion> {
     }
     let after = edit::with_hashes(&lock_file.text, &additions).map_err(anyhow::Error::msg)?;
     verify(&lock_file, &after, &additions)?;
-    Ok(Completion { path: path.clone(), before: lock_file.text, after, answers })
+    Ok(Completion { path: path.clone(), place, before: lock_file.text, after, answers })
 }
 
 /// Reads the new text back: the same locks, with the added hashes and nothing else.
@@ -184,10 +197,8 @@ impl Search<'_> {
             let packed = mirror.packages.iter();
             let packed = packed.filter(|package| package.layout == Layout::Packed && package.id == *self.id);
             archives.extend(packed.map(|package| (mirror, package.path.clone())));
-            let kept = evidence::archive_path(&mirror.base, self.id);
-            if kept.exists() {
-                archives.push((mirror, kept));
-            }
+            let kept = evidence::kept_archive(&mirror.base, self.id);
+            archives.extend(kept.ok().flatten().map(|kept| (mirror, kept)));
         }
         archives
     }
@@ -214,8 +225,7 @@ impl Search<'_> {
         } else {
             format!("the lock file holds no `zh:` hash that could prove `{archive}`")
         };
-        let sums =
-            Sums::read(&mirror.base, &self.id.address, &self.id.version).map_err(|error| format!("{error:#}"))?;
+        let sums = Sums::read(&mirror.base, self.id).map_err(|error| format!("{error:#}"))?;
         let Some(sums) = sums else {
             return Err(format!("{unlocked}, and the mirror keeps no signed SHA256SUMS of it"));
         };
@@ -229,16 +239,11 @@ impl Search<'_> {
         Ok(Proof::Signed { sums: sums.path, fingerprint: signed.fingerprint.to_string() })
     }
 
-    /// `zh:` hashes of all platforms stand in one list, so that an archive of another platform would be proven as well.
     fn check_machine(&self, archive: &Utf8Path) -> Result<(), String> {
-        let found = executable::find(archive, Layout::Packed, self.id.address.provider_type())?;
-        let Some(executable) = found else { return Err(format!("`{archive}` holds no provider")) };
-        let fits = match executable.kind {
-            ExecutableKind::Elf(elf) if self.id.platform.os() == "linux" => elf.fits(&self.id.platform) != Some(false),
-            ExecutableKind::Elf(_) => !matches!(self.id.platform.os(), "darwin" | "windows"),
-            _ => true,
-        };
-        if fits { Ok(()) } else { Err(format!("the program in `{archive}` is not for {}", self.id.platform)) }
+        if executable::find(archive, Layout::Packed, self.id.address.provider_type())?.is_none() {
+            return Err(format!("`{archive}` holds no provider"));
+        }
+        machine::check(archive, Layout::Packed, self.id)
     }
 
     /// The archive's own hash first.

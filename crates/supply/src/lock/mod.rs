@@ -5,5 +5,6 @@
 
 mod complete;
 mod edit;
+mod place;
 
 pub use complete::{Answer, Completion, Outcome, Proof, Request, complete};

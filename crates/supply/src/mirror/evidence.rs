@@ -4,23 +4,26 @@
 //!   unpacked in the mirror;
 //! - `evidence/HOST/NAMESPACE/TYPE/VERSION/SHA256SUMS`: the release's own list of archives and their SHA-256;
 //! - beside it `SHA256SUMS.sig`, its detached OpenPGP signature, and `keys.asc`, the keys as the registry gave them;
+//! - the same three files in `evidence/HOST/NAMESPACE/TYPE/VERSION/OS_ARCH/`, if a registry has a list of its own for that
+//!   platform;
 //! - beside these `evidence.json`: who signed, and of each package its hashes, where it came from and when;
 //! - `seal.json` and `seal.sig`: see [`airtight_provider::seal`];
 //! - `hold.lock`, `scratch/`, `partial/`: only while a command changes the mirror.
+//!
+//! Nothing here is reached through a link, neither for reading nor for writing.
 //!
 //! Keys in the mirror prove nothing by themselves: whoever can replace a package there can replace a key beside it. Those
 //! that count come from whoever runs the command.
 
 use std::collections::BTreeMap;
-use std::io::{self, Cursor};
+use std::io::Cursor;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use crate::signature;
 use crate::signature::{Keys, Signed, checksums};
-use airtight_provider::text_file;
+use airtight_provider::directory::Directory;
 use airtight_provider::{Hash, PackageId, ProviderAddress, Timestamp, Version};
 
 /// Below a mirror; the name starts with a dot, so that no engine looks at it.
@@ -38,20 +41,58 @@ pub(super) const SCHEMA: &str = "airtight/evidence/1";
 
 const LIMIT_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Where the release archive of an unpacked package is kept.
-pub fn archive_path(mirror: &Utf8Path, id: &PackageId) -> Utf8PathBuf {
-    mirror.join(DIRECTORY).join("archives").join(id.packed_path())
+/// Where the release archive of an unpacked package is kept, below the mirror.
+pub fn archive_path(id: &PackageId) -> Utf8PathBuf {
+    Utf8Path::new(DIRECTORY).join("archives").join(id.packed_path())
 }
 
-/// Where the evidence of one version of a provider is kept.
-pub fn directory(mirror: &Utf8Path, address: &ProviderAddress, version: &Version) -> Utf8PathBuf {
-    mirror.join(DIRECTORY).join("evidence").join(address.to_string()).join(version.to_string())
+/// Where the evidence of one version of a provider is kept, below the mirror.
+pub fn directory(address: &ProviderAddress, version: &Version) -> Utf8PathBuf {
+    Utf8Path::new(DIRECTORY).join("evidence").join(address.to_string()).join(version.to_string())
 }
 
-/// Where a release's list of sums and its signature are kept.
-pub fn signed_sums(mirror: &Utf8Path, address: &ProviderAddress, version: &Version) -> [Utf8PathBuf; 2] {
-    let directory = directory(mirror, address, version);
-    [directory.join(SUMS), directory.join(SIGNATURE)]
+/// Where a list of sums is kept that is for one platform alone, below the mirror.
+pub fn platform_directory(id: &PackageId) -> Utf8PathBuf {
+    directory(&id.address, &id.version).join(id.platform.to_string())
+}
+
+/// The directory with the list of sums that is for a package, below the mirror: the platform's own if there is one, else
+/// the release's.
+///
+/// # Errors
+/// A link on the way to it, which is not followed.
+pub fn sums_directory(mirror: &Directory, id: &PackageId) -> std::io::Result<Utf8PathBuf> {
+    let own = platform_directory(id);
+    Ok(if mirror.has_file(&own.join(SUMS))? { own } else { directory(&id.address, &id.version) })
+}
+
+/// Where a package's list of sums and its signature are kept, below the mirror.
+///
+/// # Errors
+/// A link on the way to them, which is not followed.
+pub fn signed_sums(mirror: &Directory, id: &PackageId) -> std::io::Result<[Utf8PathBuf; 2]> {
+    let directory = sums_directory(mirror, id)?;
+    Ok([directory.join(SUMS), directory.join(SIGNATURE)])
+}
+
+/// The SHA-256 of the archive that an unpacked package was extracted from, in hexadecimal, as its evidence has it: what was
+/// recorded for exactly these contents, and is in the list of sums if there is one.
+pub fn recorded_archive(mirror: &Utf8Path, id: &PackageId, h1: &str) -> Option<String> {
+    let recorded = Record::read(mirror, &id.address, &id.version).ok()??.packages.remove(&id.platform.to_string())?;
+    let zh = recorded.zh.filter(|_| recorded.h1 == h1)?;
+    let sums = Sums::read(mirror, id).ok()?;
+    let is_listed = sums.is_none_or(|sums| sums.archive(id).is_some_and(|listed| listed.as_str() == zh));
+    is_listed.then(|| zh.trim_start_matches("zh:").to_owned())
+}
+
+/// The release archive that a mirror keeps of an unpacked package, if it keeps one.
+///
+/// # Errors
+/// A link on the way to it, which is not followed.
+pub fn kept_archive(mirror: &Utf8Path, id: &PackageId) -> anyhow::Result<Option<Utf8PathBuf>> {
+    let path = archive_path(id);
+    let is_kept = Directory::open(mirror)?.has_file(&path)?;
+    Ok(is_kept.then(|| mirror.join(path)))
 }
 
 /// `evidence.json`.
@@ -67,7 +108,7 @@ pub(super) struct Record {
     pub(super) packages: BTreeMap<String, RecordedPackage>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Signer {
     pub(super) fingerprint: String,
     pub(super) user_id: Option<String>,
@@ -85,21 +126,24 @@ pub(super) struct RecordedPackage {
     pub(super) source: String,
     /// RFC 3339.
     pub(super) fetched: String,
+    /// Who signed the platform's own list of sums.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) signed_by: Option<Signer>,
 }
 
 impl Record {
-    /// Reads the record in a release's directory; null where there is none.
+    /// Reads a release's record: nothing if there is none.
     ///
     /// # Errors
-    /// Fails where it is there and cannot be read.
-    pub(super) fn read(directory: &Utf8Path) -> anyhow::Result<Option<Self>> {
-        let path = directory.join(RECORD);
-        let text = match text_file::read(&path, LIMIT_BYTES) {
-            Ok(text) => text,
-            Err(text_file::TextFileError::Missing) => return Ok(None),
-            Err(error) => anyhow::bail!("`{path}`: {error}"),
-        };
-        let record: Self = serde_json::from_str(&text)
+    /// Fails if it is there and cannot be read.
+    pub(super) fn read(
+        mirror: &Utf8Path,
+        address: &ProviderAddress,
+        version: &Version,
+    ) -> anyhow::Result<Option<Self>> {
+        let path = directory(address, version).join(RECORD);
+        let Some(text) = read_small(mirror, &path)? else { return Ok(None) };
+        let record: Self = serde_json::from_slice(&text)
             .map_err(|error| anyhow::anyhow!("`{path}` is no record of a release: {error}"))?;
         anyhow::ensure!(record.schema == SCHEMA, "`{path}` has the schema {:?}, not {SCHEMA:?}", record.schema);
         Ok(Some(record))
@@ -109,6 +153,7 @@ impl Record {
 /// A release's list of archives, with its signature where there is one.
 #[derive(Clone, Debug)]
 pub struct Sums {
+    mirror: Utf8PathBuf,
     pub path: Utf8PathBuf,
     text: String,
     signature: Option<Vec<u8>>,
@@ -116,19 +161,18 @@ pub struct Sums {
 }
 
 impl Sums {
-    /// Reads the list of a version; null where there is none.
+    /// Reads the list that is for a package: nothing if there is none.
     ///
     /// # Errors
     /// Fails where a file is there and cannot be read, or is no such list.
-    pub fn read(mirror: &Utf8Path, address: &ProviderAddress, version: &Version) -> anyhow::Result<Option<Self>> {
-        let [path, signature] = signed_sums(mirror, address, version);
-        let text = match text_file::read(&path, LIMIT_BYTES) {
-            Ok(text) => text,
-            Err(text_file::TextFileError::Missing) => return Ok(None),
-            Err(error) => anyhow::bail!("`{path}`: {error}"),
-        };
+    pub fn read(mirror: &Utf8Path, id: &PackageId) -> anyhow::Result<Option<Self>> {
+        let [sums, signature] = signed_sums(&Directory::open(mirror)?, id)?;
+        let Some(text) = read_small(mirror, &sums)? else { return Ok(None) };
+        let path = mirror.join(sums);
+        let text = String::from_utf8(text).map_err(|_| anyhow::anyhow!("`{path}` is not UTF-8"))?;
         let archives = parse(&text).map_err(|reason| anyhow::anyhow!("`{path}`: {reason}"))?;
-        Ok(Some(Self { signature: read_small(&signature)?, path, text, archives }))
+        let signature = read_small(mirror, &signature)?;
+        Ok(Some(Self { mirror: mirror.to_owned(), path, text, signature, archives }))
     }
 
     /// What the list says of a package's archive, as `zh:`.
@@ -160,20 +204,15 @@ impl Sums {
     /// Fails where they are there and cannot be read.
     pub(super) fn kept_keys(&self) -> anyhow::Result<Option<Keys>> {
         let path = self.path.with_file_name(KEYS);
-        let Some(bytes) = read_small(&path)? else { return Ok(None) };
+        let relative = path.strip_prefix(&self.mirror)?;
+        let Some(bytes) = read_small(&self.mirror, relative)? else { return Ok(None) };
         Keys::parse(&bytes).map(Some).map_err(|error| anyhow::anyhow!("`{path}`: {error}"))
     }
 }
 
-/// Null where there is none.
-fn read_small(path: &Utf8Path) -> anyhow::Result<Option<Vec<u8>>> {
-    match fs::metadata(path) {
-        Ok(metadata) if !metadata.is_file() => anyhow::bail!("`{path}` is no ordinary file"),
-        Ok(metadata) if metadata.len() > LIMIT_BYTES => anyhow::bail!("`{path}` has more than {LIMIT_BYTES} bytes"),
-        Ok(_) => Ok(Some(fs::read(path)?)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+/// A file of a mirror's evidence: nothing if it is not there. Links are not followed.
+pub(super) fn read_small(mirror: &Utf8Path, relative: &Utf8Path) -> anyhow::Result<Option<Vec<u8>>> {
+    Ok(Directory::open(mirror)?.read(relative, LIMIT_BYTES)?)
 }
 
 /// By name. A name with two sums says nothing, and so does a file without any.

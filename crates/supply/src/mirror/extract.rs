@@ -4,13 +4,12 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use fs_err as fs;
 
 use super::vet::{Limits, vet};
 use airtight_provider::digest::archive::{Archive, Entry};
+use airtight_provider::directory::Directory;
 
 const BUFFER_BYTES: usize = 256 * 1024;
 
@@ -24,7 +23,7 @@ pub(super) enum ExtractError {
     Disk(#[from] io::Error),
 }
 
-/// Extracts to a directory that is not there yet, and syncs it.
+/// Extracts to `ready` below `mirror`, which is not there yet, and syncs it.
 ///
 /// # Errors
 /// The archive's fault or the disk's; what was written stays, for the caller to remove.
@@ -32,33 +31,37 @@ pub(super) fn extract(
     archive: &Utf8Path,
     provider_type: &str,
     limits: Limits,
-    directory: &Utf8Path,
+    mirror: &Directory,
+    ready: &Utf8Path,
 ) -> Result<(), ExtractError> {
     let archive = Archive::open(archive.as_std_path()).map_err(|error| ExtractError::Archive(error.to_string()))?;
     let names = vet(&archive, Limits { directories: false, ..limits }).map_err(ExtractError::Archive)?;
-    let mut directories = BTreeSet::from([directory.to_owned()]);
-    make_directory(directory)?;
+    let directory = mirror.make(ready)?;
+    let mut directories = BTreeSet::from([Utf8PathBuf::new()]);
     for (entry, name) in archive.entries.iter().zip(&names) {
-        let path = directory.join(name);
-        let above: Vec<&Utf8Path> = path.ancestors().skip(1).take_while(|above| *above != directory).collect();
-        for above in above.into_iter().rev() {
+        let path = Utf8Path::new(name);
+        for above in path.ancestors().skip(1) {
             if directories.insert(above.to_owned()) {
-                make_directory(above)?;
+                directory.make(above)?;
             }
         }
         let own = name.strip_prefix("terraform-provider-").and_then(|rest| rest.strip_prefix(provider_type));
         let is_provider = own.is_some_and(|rest| rest.is_empty() || rest.starts_with(['_', '.']));
         let mode = if is_provider || entry.unix_mode() & 0o111 != 0 { 0o755 } else { 0o644 };
-        write(&archive, entry, &path, mode)?;
+        write(&archive, entry, &directory, path, mode)?;
     }
-    Ok(directories.iter().try_for_each(|directory| sync(directory))?)
+    Ok(directories.iter().try_for_each(|path| directory.subdirectory(path)?.sync())?)
 }
 
-fn write(archive: &Archive, entry: &Entry, path: &Utf8PathBuf, mode: u32) -> Result<(), ExtractError> {
+fn write(
+    archive: &Archive,
+    entry: &Entry,
+    directory: &Directory,
+    path: &Utf8Path,
+    mode: u32,
+) -> Result<(), ExtractError> {
     let refused = |error: String| ExtractError::Archive(format!("{error} ({})", String::from_utf8_lossy(&entry.name)));
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true).mode(mode);
-    let mut file = fs::OpenOptions::from_options(options).open(path.as_std_path())?;
+    let mut file = directory.create(path, mode)?;
     let mut reader = archive.read(entry, &|_| {}).map_err(|error| refused(error.to_string()))?;
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
@@ -68,24 +71,14 @@ fn write(archive: &Archive, entry: &Entry, path: &Utf8PathBuf, mode: u32) -> Res
             count => file.write_all(&buffer[..count])?,
         }
     }
-    // Whatever the umask took away.
-    fs::set_permissions(path, PermissionsExt::from_mode(mode))?;
     Ok(file.sync_all()?)
-}
-
-/// Makes a directory that everybody may enter.
-pub(super) fn make_directory(path: &Utf8Path) -> std::io::Result<()> {
-    fs::create_dir(path)?;
-    fs::set_permissions(path, PermissionsExt::from_mode(0o755))
-}
-
-/// Makes a directory's entries last.
-pub(super) fn sync(directory: &Utf8Path) -> std::io::Result<()> {
-    fs::File::open(directory)?.sync_all()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use fs_err as fs;
     use zip::write::SimpleFileOptions;
 
     use super::*;
@@ -96,7 +89,8 @@ mod tests {
         let mut writer = zip::ZipWriter::new(fs::File::create(root.join("a.zip")).unwrap());
         build(&mut writer);
         writer.finish().unwrap();
-        let result = extract(&root.join("a.zip"), "dog", Limits::default(), &root.join("out"));
+        let mirror = Directory::open(root).unwrap();
+        let result = extract(&root.join("a.zip"), "dog", Limits::default(), &mirror, Utf8Path::new("out"));
         (directory, result.map_err(|error| error.to_string()))
     }
 

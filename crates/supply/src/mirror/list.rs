@@ -4,6 +4,7 @@ use camino::Utf8Path;
 use fs_err as fs;
 
 use super::evidence;
+use airtight_provider::directory::Directory;
 use airtight_provider::executable;
 use airtight_provider::executable::ExecutableKind;
 use airtight_provider::mirror;
@@ -34,15 +35,20 @@ pub fn list(path: &Utf8Path) -> anyhow::Result<Vec<Listed>> {
     if let Some(error) = walked.error {
         anyhow::bail!("{error}");
     }
+    // Evidence behind a link is none.
+    let kept = Directory::open(&walked.base).ok();
     let mut listed: Vec<Listed> = Vec::with_capacity(walked.packages.len());
     for package in walked.packages {
         let is_shadowed = listed.iter().any(|earlier| earlier.package.id == package.id);
-        let directory = evidence::directory(&walked.base, &package.id.address, &package.id.version);
+        let is_kept = |path: &Utf8Path| kept.as_ref().is_some_and(|kept| kept.has_file(path).unwrap_or_default());
         listed.push(Listed {
             size_bytes: size(&package.path)?,
             program: program(&package),
-            has_archive: evidence::archive_path(&walked.base, &package.id).exists(),
-            has_sums: directory.join("SHA256SUMS").exists(),
+            has_archive: is_kept(&evidence::archive_path(&package.id)),
+            has_sums: kept
+                .as_ref()
+                .and_then(|kept| evidence::signed_sums(kept, &package.id).ok())
+                .is_some_and(|[sums, _]| is_kept(&sums)),
             is_shadowed,
             package,
         });

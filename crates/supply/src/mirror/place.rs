@@ -1,158 +1,150 @@
-//! Packages into their places: whole or not at all.
+//! Packages into their places: whole or not at all, and below the mirror by its handle, so that no link leads out of it.
 
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
+use std::os::unix::fs::MetadataExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use fs_err as fs;
 
 use super::evidence::DIRECTORY;
-use super::extract::sync;
+use airtight_provider::directory::{Directory, Durability};
 
 const LOCK: &str = "hold.lock";
 const SCRATCH: &str = "scratch";
+const PARTIAL: &str = "partial";
 
-/// While it lives, no other airtight changes this mirror.
+/// As long as it exists, no other airtight changes this mirror.
 #[derive(Debug)]
 pub(super) struct Hold {
-    _file: fs::File,
-    directory: Utf8PathBuf,
+    _lock: File,
+    /// The mirror. What a command changes, it changes through this handle.
+    pub(super) mirror: Directory,
 }
 
 impl Hold {
-    /// Takes hold of a mirror, which is made where it is not there, and removes what a killed command left in the way.
+    /// Takes hold of a mirror, makes it if it is not there, and removes what a killed command left behind.
     ///
     /// # Errors
-    /// Fails where the mirror cannot be written, or another command holds it.
+    /// Fails if the mirror cannot be written, if another command holds it, and if `.airtight` is a link.
     pub(super) fn take(mirror: &Utf8Path) -> anyhow::Result<Self> {
-        let directory = mirror.join(DIRECTORY);
-        make_open(&directory)?;
-        let file = lock(mirror, &directory.join(LOCK))?;
-        let hold = Self { _file: file, directory };
-        remove(&hold.scratch())?;
-        make_open(&hold.scratch())?;
-        make_open(&hold.partial())?;
+        let path = mirror;
+        let mirror = Directory::open_or_make(path)?;
+        mirror.make(Utf8Path::new(DIRECTORY))?;
+        let hold = Self { _lock: lock(path, &mirror)?, mirror };
+        hold.mirror.remove(&hold.scratch())?;
+        hold.mirror.make(&hold.scratch())?;
+        hold.mirror.make(&hold.partial())?;
         Ok(hold)
     }
 
-    /// For what is being made; on the mirror's own file system.
+    /// For what is being made or removed; on the mirror's own file system, where no engine looks. Below the mirror.
+    #[expect(clippy::unused_self, reason = "it exists only while the mirror is held")]
     pub(super) fn scratch(&self) -> Utf8PathBuf {
-        self.directory.join(SCRATCH)
+        Utf8Path::new(DIRECTORY).join(SCRATCH)
     }
 
-    /// For downloads, which outlive a killed command.
+    /// For downloads, which outlive a killed command. Below the mirror.
+    #[expect(clippy::unused_self, reason = "it exists only while the mirror is held")]
     pub(super) fn partial(&self) -> Utf8PathBuf {
-        self.directory.join("partial")
+        Utf8Path::new(DIRECTORY).join(PARTIAL)
     }
 
     /// Removes what no image should hold.
     ///
     /// # Errors
-    /// Fails where it cannot be removed.
+    /// Fails if it cannot be removed.
     pub(super) fn finish(self, keep_partial: bool) -> anyhow::Result<()> {
-        remove(&self.scratch())?;
+        self.mirror.remove(&self.scratch())?;
         if !keep_partial {
-            remove(&self.partial())?;
+            self.mirror.remove(&self.partial())?;
         }
-        Ok(())
+        Ok(self.mirror.sync_all()?)
     }
+
+    /// Replaces a text file of the mirror, for everybody to read. It is whole for every reader at once, and lasts through a
+    /// loss of power after [`Self::finish`]; evidence that is lost before is fetched again.
+    ///
+    /// # Errors
+    /// Fails if it cannot be written; the old one is then as it was.
+    pub(super) fn write(&self, relative: &Utf8Path, contents: &[u8]) -> io::Result<()> {
+        self.mirror.replace(relative, contents, 0o644, Durability::Unsynced)
+    }
+
+    /// Renames what is ready to its place, and removes what was there before. `aside` is a name in the scratch directory.
+    ///
+    /// # Errors
+    /// Fails if the mirror cannot be written; the old package is then in its place.
+    pub(super) fn put(&self, ready: &Utf8Path, place: &Utf8Path, aside: &Utf8Path) -> io::Result<()> {
+        self.mirror.make(place.parent().unwrap_or(Utf8Path::new("")))?;
+        if self.mirror.file_type(place)?.is_none() {
+            return self.mirror.rename(ready, place);
+        }
+        // At once, so that an engine always finds one of the two.
+        match self.mirror.exchange(ready, place) {
+            Ok(()) => self.mirror.remove(ready),
+            Err(error) if cannot_move(&error) => {
+                self.take_away(place, aside)?;
+                self.mirror.rename(ready, place)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes a package or its evidence: out of the engines' sight at once, then for good. What a killed command leaves is
+    /// removed by the next one. `aside` is a name in the scratch directory.
+    ///
+    /// # Errors
+    /// Fails if it cannot be removed.
+    pub(super) fn take_away(&self, place: &Utf8Path, aside: &Utf8Path) -> io::Result<()> {
+        self.mirror.remove(aside)?;
+        match self.mirror.rename(place, aside) {
+            Ok(()) => self.mirror.remove(aside),
+            Err(error) if cannot_move(&error) => self.mirror.remove(place),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// An overlay file system renames no directory of a lower layer, which is what a mirror is in a later step of an image's
+/// build. Such a step leaves nothing behind if it is killed. Other file systems cannot exchange two names.
+fn cannot_move(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::CrossesDevices | io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
 }
 
 impl Drop for Hold {
     /// What cannot be removed is removed by the next command, or is not worth an error.
     fn drop(&mut self) {
-        let _ = remove(&self.scratch());
-        let _ = fs::remove_file(self.directory.join(LOCK));
-        // Only where nothing is kept in them.
-        let _ = fs::remove_dir(self.partial());
-        let _ = fs::remove_dir(&self.directory);
+        let _ = self.mirror.remove(&self.scratch());
+        let _ = self.mirror.remove(&Utf8Path::new(DIRECTORY).join(LOCK));
+        // Only if nothing is kept in them.
+        let _ = self.mirror.remove_if_empty(&self.partial());
+        let _ = self.mirror.remove_if_empty(Utf8Path::new(DIRECTORY));
     }
 }
 
 /// The lock file, locked. One that its last holder removed meanwhile keeps nobody out, so it is opened again.
-fn lock(mirror: &Utf8Path, path: &Utf8Path) -> anyhow::Result<fs::File> {
+fn lock(path: &Utf8Path, mirror: &Directory) -> anyhow::Result<File> {
+    let place = Utf8Path::new(DIRECTORY).join(LOCK);
     loop {
-        let mut options = std::fs::OpenOptions::new();
-        options.create(true).truncate(false).write(true);
-        let file = fs::OpenOptions::from_options(options).open(path)?;
+        let file = match mirror.open_or_create(&place, 0o644) {
+            // The last holder removed the whole directory.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                mirror.make(Utf8Path::new(DIRECTORY))?;
+                continue;
+            }
+            result => result?,
+        };
         match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => anyhow::bail!(
-                "another airtight is changing the mirror `{mirror}`; wait until it has ended, then run this again"
+                "another airtight is changing the mirror `{path}`; wait until it has ended, then run this again"
             ),
             Err(error) => return Err(io::Error::from(error).into()),
         }
         let own = file.metadata()?;
-        match fs::metadata(path) {
-            Ok(there) if (there.dev(), there.ino()) == (own.dev(), own.ino()) => return Ok(file),
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
+        let there = mirror.open_file(&place)?.map(|file| file.metadata()).transpose()?;
+        if there.is_some_and(|there| (there.dev(), there.ino()) == (own.dev(), own.ino())) {
+            return Ok(file);
         }
     }
-}
-
-/// Removes a file or a directory with everything in it, or nothing.
-pub(super) fn remove(path: &Utf8Path) -> io::Result<()> {
-    let result = match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(error) => Err(error),
-    };
-    match result {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        result => result,
-    }
-}
-
-/// Renames what is ready to its place. What is there is put aside first, and removed last.
-///
-/// # Errors
-/// Fails where the mirror cannot be written; then the old package is back, or in the scratch directory.
-pub(super) fn put(ready: &Utf8Path, place: &Utf8Path, aside: &Utf8Path) -> io::Result<()> {
-    let parent = place.parent().unwrap_or(Utf8Path::new("."));
-    make_open(parent)?;
-    if fs::symlink_metadata(place).is_ok() {
-        remove(aside)?;
-        fs::rename(place, aside)?;
-        if let Err(error) = fs::rename(ready, place) {
-            let _ = fs::rename(aside, place);
-            return Err(error);
-        }
-    } else {
-        fs::rename(ready, place)?;
-    }
-    sync(parent)?;
-    remove(aside)
-}
-
-/// Replaces a text file of a mirror that is held, for everybody to read. Not for several threads at once.
-///
-/// # Errors
-/// Fails where it cannot be written; then the old one is as it was.
-pub(super) fn write(mirror: &Utf8Path, path: &Utf8Path, contents: &[u8]) -> io::Result<()> {
-    // In the scratch directory, so that nothing of a killed command stays anywhere else.
-    let ready = mirror.join(DIRECTORY).join(SCRATCH).join("text");
-    fs::write(&ready, contents)?;
-    fs::set_permissions(&ready, PermissionsExt::from_mode(0o644))?;
-    fs::File::open(&ready)?.sync_all()?;
-    fs::rename(&ready, path)?;
-    path.parent().map_or(Ok(()), sync)
-}
-
-/// Makes a directory and those above it, which everybody may enter whatever the umask: where engines find one that they
-/// cannot enter, even one that they ignore, they see no package of the mirror at all.
-pub(super) fn make_open(directory: &Utf8Path) -> io::Result<()> {
-    let is_missing = |above: &&Utf8Path| !above.as_str().is_empty() && !above.exists();
-    let missing: Vec<&Utf8Path> = directory.ancestors().take_while(is_missing).collect();
-    for above in missing.into_iter().rev() {
-        match super::extract::make_directory(above) {
-            // Another thread was faster.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            result => result?,
-        }
-        if let Some(parent) = above.parent().filter(|parent| !parent.as_str().is_empty()) {
-            sync(parent)?;
-        }
-    }
-    Ok(())
 }

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use fs_err as fs;
 
 use super::place::Hold;
 use super::{evidence, locks};
 use airtight_hcl::Sources;
+use airtight_provider::directory::Directory;
 use airtight_provider::lock_file;
 use airtight_provider::mirror;
 use airtight_provider::mirror::MirrorPackage;
+use airtight_provider::seal::MANIFEST;
 use airtight_provider::{EngineName, PackageId, Platform};
 
 /// What is asked for.
@@ -34,12 +35,20 @@ pub struct Judged {
     pub evidence: Vec<Utf8PathBuf>,
 }
 
+/// What became of a mirror.
+#[derive(Clone, Debug)]
+pub struct Pruned {
+    pub packages: Vec<Judged>,
+    /// The mirror is sealed, and no longer as it was sealed.
+    pub breaks_seal: bool,
+}
+
 /// Judges every package, and removes those that no lock file needs, with their archives and evidence.
 ///
 /// # Errors
 /// Fails without a lock file, with one that cannot be read, and where the mirror cannot be read or written: whatever is
 /// not understood might need anything.
-pub fn prune(request: &Request<'_>) -> anyhow::Result<Vec<Judged>> {
+pub fn prune(request: &Request<'_>) -> anyhow::Result<Pruned> {
     let hold = if request.dry_run { None } else { Some(Hold::take(request.mirror)?) };
     let needed = needed(request.keep_for)?;
     let walked = mirror::walk(request.mirror, EngineName::Tofu);
@@ -58,21 +67,30 @@ pub fn prune(request: &Request<'_>) -> anyhow::Result<Vec<Judged>> {
         .collect();
     let kept: Vec<PackageId> =
         judged.iter().filter(|judged| !judged.kept_for.is_empty()).map(|judged| judged.package.id.clone()).collect();
+    // Everything is looked at before anything is removed: a link on the way stops it here.
+    let base = Directory::open(&walked.base)?;
     for judged in judged.iter_mut().filter(|judged| judged.kept_for.is_empty()) {
         let id = &judged.package.id;
-        let directory = evidence::directory(&walked.base, &id.address, &id.version);
         let has_sibling = kept.iter().any(|kept| kept.address == id.address && kept.version == id.version);
-        let archive = evidence::archive_path(&walked.base, id);
-        judged.evidence.extend(Some(archive).filter(|path| path.exists() && !kept.contains(id)));
-        judged.evidence.extend(Some(directory).filter(|path| path.exists() && !has_sibling));
-        if !request.dry_run {
-            remove(&walked.base, judged)?;
+        let archive = Some(evidence::archive_path(id)).filter(|_| !kept.contains(id));
+        let directory =
+            if has_sibling { evidence::platform_directory(id) } else { evidence::directory(&id.address, &id.version) };
+        let directory = Some(directory).filter(|_| !kept.contains(id));
+        for path in archive.into_iter().chain(directory) {
+            if base.file_type(&path)?.is_some() {
+                judged.evidence.push(walked.base.join(path));
+            }
         }
     }
     if let Some(hold) = hold {
+        for judged in judged.iter().filter(|judged| judged.kept_for.is_empty()) {
+            remove(&hold, &walked.base, judged)?;
+        }
         hold.finish(true)?;
     }
-    Ok(judged)
+    let breaks_seal =
+        judged.iter().any(|judged| judged.kept_for.is_empty()) && base.file_type(Utf8Path::new(MANIFEST))?.is_some();
+    Ok(Pruned { packages: judged, breaks_seal })
 }
 
 /// The lock files that need a version of a provider.
@@ -102,18 +120,18 @@ fn needed(keep_for: &[Utf8PathBuf]) -> anyhow::Result<BTreeMap<(String, String),
     Ok(needed)
 }
 
-fn remove(base: &Utf8Path, judged: &Judged) -> anyhow::Result<()> {
+fn remove(hold: &Hold, base: &Utf8Path, judged: &Judged) -> anyhow::Result<()> {
+    let aside = hold.scratch().join("removed");
     for path in std::iter::once(&judged.package.path).chain(&judged.evidence) {
+        let path = path.strip_prefix(base)?;
         // Another package of this version may have taken shared evidence along. A link goes, not what it leads to.
-        match fs::symlink_metadata(path) {
-            Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path)?,
-            Ok(_) => fs::remove_file(path)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error.into()),
+        if hold.mirror.file_type(path)?.is_none() {
+            continue;
         }
+        hold.take_away(path, &aside)?;
         // Directories that have become empty go as well; the first that has not ends it.
-        for above in path.ancestors().skip(1).take_while(|above| *above != base && above.starts_with(base)) {
-            if fs::remove_dir(above).is_err() {
+        for above in path.ancestors().skip(1).take_while(|above| !above.as_str().is_empty()) {
+            if !hold.mirror.remove_if_empty(above)? {
                 break;
             }
         }

@@ -7,6 +7,8 @@
 //!
 //! Source: CycloneDX `bom-1.6.schema.json`.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use airtight_provider::Engine;
@@ -21,9 +23,16 @@ pub struct EngineComponent {
 }
 
 /// The document, ended by a line break. Packages in the order of their paths.
-pub fn print(packages: &[SealedPackage], digest: &str, engine: Option<&EngineComponent>) -> serde_json::Result<String> {
+///
+/// `archives`: the SHA-256 of the release archives of unpacked packages, hexadecimal, by the packages' paths.
+pub fn print(
+    packages: &[SealedPackage],
+    archives: &BTreeMap<String, String>,
+    digest: &str,
+    engine: Option<&EngineComponent>,
+) -> serde_json::Result<String> {
     let mut components: Vec<Value> = engine.map(engine_component).into_iter().collect();
-    components.extend(packages.iter().map(component));
+    components.extend(packages.iter().map(|package| component(package, archives.get(&package.path))));
     let document = json!({
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -65,7 +74,7 @@ fn engine_component(component: &EngineComponent) -> Value {
     })
 }
 
-fn component(package: &SealedPackage) -> Value {
+fn component(package: &SealedPackage, archive: Option<&String>) -> Value {
     let parts: Vec<&str> = package.address.split('/').collect();
     let (host, namespace, provider_type) = match parts.as_slice() {
         [host, namespace, provider_type] => (*host, *namespace, *provider_type),
@@ -89,7 +98,8 @@ fn component(package: &SealedPackage) -> Value {
     }
     // Only an archive is one file with one digest; the hash of a directory is no digest that CycloneDX knows.
     let zh = package.zh.as_deref().and_then(|zh| zh.strip_prefix("zh:"));
-    let digest = zh.or_else(|| package.kept_archive().map(|archive| archive.sha256.as_str()));
+    let digest =
+        zh.or_else(|| package.kept_archive().map(|archive| archive.sha256.as_str())).or(archive.map(String::as_str));
     let hashes: Vec<Value> = digest.map(|digest| json!({ "alg": "SHA-256", "content": digest })).into_iter().collect();
     json!({
         "type": "application",

@@ -7,12 +7,13 @@ use fs_err as fs;
 use rayon::prelude::*;
 
 use super::evidence;
-use super::place::{self, Hold};
+use super::place::Hold;
 use super::vet::{Limits, vet};
 use airtight_gate::check::mirror_entries;
 use airtight_provider::digest;
 use airtight_provider::digest::archive::{Archive, Entry};
 use airtight_provider::digest::{Content, Progress, Subject};
+use airtight_provider::directory::Directory;
 use airtight_provider::executable;
 use airtight_provider::executable::ExecutableKind;
 use airtight_provider::mirror;
@@ -30,7 +31,7 @@ use airtight_provider::{EngineName, Layout, PackageId};
 pub fn seal(path: &Utf8Path, progress: Progress<'_>) -> anyhow::Result<Manifest> {
     let hold = Hold::take(path)?;
     let walked = mirror::walk(path, EngineName::Tofu);
-    let (packages, mut problems) = measure(&walked, progress);
+    let (packages, mut problems) = measure(&walked, Names::Canonical, progress);
     problems.extend(mirror_entries::check(&walked).iter().map(|ignored| {
         let path = ignored.places.first().map_or("", |label| label.place.path.as_str());
         format!("`{path}`: {}", ignored.summary)
@@ -40,15 +41,24 @@ pub fn seal(path: &Utf8Path, progress: Progress<'_>) -> anyhow::Result<Manifest>
         anyhow::bail!("the mirror cannot be sealed:\n  {}", problems.join("\n  "));
     }
     let manifest = Manifest::new(seal::print(&packages)?);
-    place::write(path, &path.join(MANIFEST), manifest.text().as_bytes())?;
+    hold.write(Utf8Path::new(MANIFEST), manifest.text().as_bytes())?;
     hold.finish(true)?;
     Ok(manifest)
 }
 
-/// Every package by path, and why others cannot be sealed.
-pub fn measure(mirror: &Mirror, progress: Progress<'_>) -> (Vec<SealedPackage>, Vec<String>) {
+/// Which names of packages are right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// Those that the engines write. A seal finds its packages by them.
+    Canonical,
+    /// Every name that the engines read as a package's, in capitals too.
+    AsEnginesRead,
+}
+
+/// Every package by path, and why others cannot be measured.
+pub fn measure(mirror: &Mirror, names: Names, progress: Progress<'_>) -> (Vec<SealedPackage>, Vec<String>) {
     let results: Vec<Result<SealedPackage, String>> =
-        mirror.packages.par_iter().map(|package| measure_one(&mirror.base, package, progress)).collect();
+        mirror.packages.par_iter().map(|package| measure_one(&mirror.base, package, names, progress)).collect();
     let (mut packages, mut problems) = (Vec::new(), Vec::new());
     for (result, package) in results.into_iter().zip(&mirror.packages) {
         match result {
@@ -66,13 +76,19 @@ pub fn measure(mirror: &Mirror, progress: Progress<'_>) -> (Vec<SealedPackage>, 
     (packages, problems)
 }
 
-fn measure_one(base: &Utf8Path, package: &MirrorPackage, progress: Progress<'_>) -> Result<SealedPackage, String> {
+fn measure_one(
+    base: &Utf8Path,
+    package: &MirrorPackage,
+    names: Names,
+    progress: Progress<'_>,
+) -> Result<SealedPackage, String> {
     let MirrorPackage { id, layout, path } = package;
     let canonical = match layout {
         Layout::Packed => id.packed_path(),
         Layout::Unpacked => id.unpacked_path(),
     };
-    if *path != base.join(&canonical) {
+    let relative = path.strip_prefix(base).map_err(|error| error.to_string())?;
+    if names == Names::Canonical && relative != canonical {
         return Err(format!("the engines read this name, and write `{canonical}`; rename it"));
     }
     let is_packed = *layout == Layout::Packed;
@@ -107,7 +123,7 @@ fn measure_one(base: &Utf8Path, package: &MirrorPackage, progress: Progress<'_>)
         files,
         h1,
         layout: layout.as_str().to_owned(),
-        path: canonical,
+        path: relative.to_string(),
         platform: id.platform.to_string(),
         version: id.version.to_string(),
         zh,
@@ -150,16 +166,19 @@ fn executable_of(package: &MirrorPackage) -> Result<Option<SealedExecutable>, St
 
 fn evidence_of(base: &Utf8Path, id: &PackageId, progress: Progress<'_>) -> Result<Vec<SealedEvidence>, String> {
     // What records when something was fetched is no proof, and differs from one build of a mirror to the next.
-    let [sums, signature] = evidence::signed_sums(base, &id.address, &id.version);
-    let paths: [Utf8PathBuf; 3] = [evidence::archive_path(base, id), sums, signature];
+    let mirror = Directory::open(base).map_err(|error| error.to_string())?;
+    let [sums, signature] = evidence::signed_sums(&mirror, id).map_err(|error| error.to_string())?;
+    let paths: [Utf8PathBuf; 3] = [evidence::archive_path(id), sums, signature];
     let mut found = Vec::new();
-    for path in paths.iter().filter(|path| path.is_file()) {
-        let subject = Subject { path: path.clone(), layout: Layout::Packed, content: Content::Zh };
+    for path in paths {
+        if !mirror.has_file(&path).map_err(|error| error.to_string())? {
+            continue;
+        }
+        let subject = Subject { path: base.join(&path), layout: Layout::Packed, content: Content::Zh };
         let hash =
             digest::compute(&[subject], None, progress).pop().unwrap_or_else(|| Err("nothing was computed".into()))?;
         let sha256 = hash.as_str().trim_start_matches("zh:").to_owned();
-        let path = path.strip_prefix(base).map_err(|error| error.to_string())?.to_string();
-        found.push(SealedEvidence { path, sha256 });
+        found.push(SealedEvidence { path: path.into_string(), sha256 });
     }
     found.sort();
     Ok(found)

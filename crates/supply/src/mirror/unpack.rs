@@ -9,7 +9,7 @@ use fs_err as fs;
 
 use super::evidence;
 use super::extract::{ExtractError, extract};
-use super::place::{Hold, put, remove};
+use super::place::Hold;
 use super::vet::{Limits, vet};
 use airtight_provider::digest;
 use airtight_provider::digest::archive::Archive;
@@ -51,12 +51,11 @@ pub fn unpack(
     if let Some(error) = walked.error {
         anyhow::bail!("{error}");
     }
-    let scratch = hold.scratch();
     let packed = walked.packages.iter().filter(|package| package.layout == Layout::Packed);
     let mut all = Vec::new();
     for package in packed {
         let directory = walked.base.join(package.id.unpacked_path());
-        let work = Work { base: &walked.base, scratch: &scratch, package, directory: &directory, limits, progress };
+        let work = Work { base: &walked.base, hold: &hold, package, directory: &directory, limits, progress };
         let outcome = work.run()?;
         if outcome.is_ok() {
             work.put_away(archives)?;
@@ -70,7 +69,7 @@ pub fn unpack(
 /// One package on its way.
 struct Work<'a> {
     base: &'a Utf8Path,
-    scratch: &'a Utf8Path,
+    hold: &'a Hold,
     package: &'a MirrorPackage,
     directory: &'a Utf8Path,
     limits: Limits,
@@ -102,26 +101,26 @@ impl Work<'_> {
                 Err(reason) => Err(format!("`{}` is there already and cannot be hashed: {reason}", self.directory)),
             });
         }
-        let ready = self.scratch.join("ready");
-        remove(&ready)?;
-        match extract(path, self.package.id.address.provider_type(), self.limits, &ready) {
+        let ready = self.hold.scratch().join("ready");
+        self.hold.mirror.remove(&ready)?;
+        match extract(path, self.package.id.address.provider_type(), self.limits, &self.hold.mirror, &ready) {
             Ok(()) => {}
             Err(ExtractError::Archive(reason)) => return Ok(Err(reason)),
             Err(error @ ExtractError::Disk(_)) => {
                 return Err(anyhow::Error::new(error).context(format!("`{path}` cannot be unpacked")));
             }
         }
-        match self.hash(&ready, Layout::Unpacked) {
+        match self.hash(&self.hold.mirror.path_of(&ready), Layout::Unpacked) {
             Ok(found) if found == expected => {}
             Ok(found) => return Ok(Err(format!("extracting it gives {found}, not the archive's own {expected}"))),
             Err(reason) => return Ok(Err(reason)),
         }
-        put(&ready, self.directory, &self.aside())?;
+        self.hold.put(&ready, Utf8Path::new(&self.package.id.unpacked_path()), &self.aside())?;
         Ok(Ok(expected))
     }
 
     fn aside(&self) -> Utf8PathBuf {
-        self.scratch.join("aside")
+        self.hold.scratch().join("aside")
     }
 
     fn hash(&self, path: &Utf8Path, layout: Layout) -> Result<Hash, String> {
@@ -131,12 +130,10 @@ impl Work<'_> {
     }
 
     fn put_away(&self, archives: Archives) -> anyhow::Result<()> {
-        let path = &self.package.path;
+        let path = self.package.path.strip_prefix(self.base)?;
         match archives {
-            Archives::Discarded => fs::remove_file(path)?,
-            Archives::Kept => {
-                put(path, &evidence::archive_path(self.base, &self.package.id), &self.aside())?;
-            }
+            Archives::Discarded => self.hold.mirror.remove(path)?,
+            Archives::Kept => self.hold.put(path, &evidence::archive_path(&self.package.id), &self.aside())?,
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use super::attempt::{Outcome, Tls};
 use super::endpoint::Endpoint;
 use airtight_finding::{escape, plural};
 
-pub const SCHEMA: &str = "airtight/reach/1";
+pub(crate) const SCHEMA: &str = "airtight/reach/1";
 
 /// A rehearsal's report, as far as it matters here. Larger ones are none.
 pub const REPORT_LIMIT_BYTES: u64 = 64 * 1024 * 1024;

@@ -46,7 +46,7 @@ impl Credentials {
 }
 
 /// As addresses have it, so that every spelling finds its token.
-fn normal_host(host: &str) -> Option<String> {
+pub(super) fn normal_host(host: &str) -> Option<String> {
     let address = ProviderAddress::from_directories(EngineName::Tofu, host, "x", "x").ok()?;
     Some(address.host().to_owned())
 }

@@ -1,13 +1,11 @@
 //! HTTPS: requests that are tried again where that helps, redirects that leak no token, downloads that are continued.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use camino::Utf8Path;
-use fs_err as fs;
 use ureq::http::{Response, StatusCode, header};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::unversioned::transport::DefaultConnector;
@@ -15,69 +13,37 @@ use ureq::{Agent, Body};
 use url::Url;
 
 use super::credentials::Credentials;
+use super::failure::{HttpError, Limited, Role, host};
+use super::pauses::{self, Pauses};
 use super::proxy::ClientOptions;
 use super::resolver::OwnResolver;
+use super::services::HostServices;
 use crate::network;
+use crate::reach;
 
 /// As many as Go follows.
 const MAXIMUM_REDIRECTS: usize = 10;
 
-/// Tries of one request, the first included, without any progress between them.
-const ATTEMPTS: u32 = 4;
-
-/// Before the second try; doubled before each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(400);
-
 /// Documents of registries have kilobytes; a larger one shall not fill the memory.
-const MAXIMUM_DOCUMENT_BYTES: u64 = 16 * 1024 * 1024;
+const MAXIMUM_DOCUMENT_BYTES: u64 = 16_000_000;
+
+/// A whole document takes at most so many times what one wait may take.
+const DOCUMENT_WAITS: u32 = 4;
+
+const MAXIMUM_HEAD_BYTES: usize = 64 * 1024;
+
+/// A download that is continued more often than this never ends.
+const MAXIMUM_CONNECTIONS: u32 = 200;
+
+/// As many jobs as anybody runs find their connection open.
+const IDLE_CONNECTIONS: usize = 16;
 
 const COPY_BYTES: usize = 256 * 1024;
-
-/// Why a request failed. No variant holds a URL's query or a token.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HttpError {
-    #[error("{0}")]
-    Setup(String),
-    #[error("{host} answered {status}{}", explained(*.status))]
-    Status { host: String, status: u16 },
-    #[error("{host}: {reason}")]
-    Failed { host: String, reason: String },
-    #[error("{host}: {reason}")]
-    Refused { host: String, reason: String },
-    /// The disk, not the network.
-    #[error("{0}")]
-    Write(String),
-}
-
-const fn explained(status: u16) -> &'static str {
-    match status {
-        401 | 403 => ": it wants other credentials (`credentials` in the CLI configuration, or TF_TOKEN_*)",
-        404 => ": not found",
-        407 => ": the proxy wants credentials",
-        429 => ": too many requests",
-        _ => "",
-    }
-}
-
-impl HttpError {
-    /// Whether the server knows no such thing.
-    pub const fn is_not_found(&self) -> bool {
-        matches!(self, Self::Status { status: 404, .. })
-    }
-
-    const fn is_temporary(&self) -> bool {
-        match self {
-            Self::Status { status, .. } => matches!(*status, 408 | 429 | 500..),
-            Self::Failed { .. } => true,
-            Self::Setup(_) | Self::Refused { .. } | Self::Write(_) => false,
-        }
-    }
-}
 
 /// A download to a file that may hold its beginning already.
 pub struct Download<'a> {
     pub url: &'a Url,
-    pub file: &'a Utf8Path,
+    pub file: &'a File,
     /// Told of bytes as they are written.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
@@ -88,14 +54,16 @@ pub struct Client {
     agent: Agent,
     options: ClientOptions,
     credentials: Credentials,
+    services: HostServices,
     /// Every host that was asked for anything.
     asked: Mutex<BTreeSet<String>>,
+    pauses: Pauses,
 }
 
 impl Client {
     /// # Errors
     /// No certificate authorities on this machine.
-    pub fn new(options: ClientOptions, credentials: Credentials) -> Result<Self, HttpError> {
+    pub fn new(options: ClientOptions, credentials: Credentials, services: HostServices) -> Result<Self, HttpError> {
         let authorities = network::authorities().map_err(|error| HttpError::Setup(error.to_string()))?;
         let authorities: Vec<_> =
             authorities.iter().map(|authority| Certificate::from_der(authority).to_owned()).collect();
@@ -109,6 +77,8 @@ impl Client {
             .https_only(true)
             .http_status_as_error(false)
             .max_redirects(0)
+            .max_idle_connections_per_host(IDLE_CONNECTIONS)
+            .max_response_header_size(MAXIMUM_HEAD_BYTES)
             .proxy(None)
             .user_agent(concat!("airtight/", env!("CARGO_PKG_VERSION")))
             .timeout_connect(Some(options.timeout))
@@ -116,7 +86,7 @@ impl Client {
             .timeout_per_read(Some(options.timeout))
             .build();
         let agent = Agent::with_parts(config, DefaultConnector::default(), OwnResolver);
-        Ok(Self { agent, options, credentials, asked: Mutex::default() })
+        Ok(Self { agent, options, credentials, services, asked: Mutex::default(), pauses: Pauses::default() })
     }
 
     /// The hosts that were asked so far, in the order of their names; behind a proxy too.
@@ -124,25 +94,32 @@ impl Client {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
+    /// What the CLI configuration names for a host.
+    pub(super) const fn services(&self) -> &HostServices {
+        &self.services
+    }
+
     /// A whole document, with the URL that it came from in the end.
     ///
     /// `token_host`: the host whose token goes along, as long as no redirect leads elsewhere.
     pub fn document(&self, url: &Url, token_host: Option<&str>) -> Result<(Vec<u8>, Url), HttpError> {
         let token = token_host.and_then(|host| self.credentials.token_for(host));
-        again(|| {
-            let (mut response, url) = self.request(url, token, 0)?;
-            check_status(&response, &url)?;
+        let role = token_host.map_or(Role::File, |_| Role::Service { has_token: token.is_some() });
+        self.again(|| {
+            let patience = Some(self.options.timeout.saturating_mul(DOCUMENT_WAITS));
+            let (mut response, url, role) = self.request(url, token, role, 0, patience)?;
+            check_status(&response, &url, role)?;
             let limited = response.body_mut().with_config().limit(MAXIMUM_DOCUMENT_BYTES);
-            let bytes = limited.read_to_vec().map_err(|error| failed(&url, &error))?;
+            let bytes = limited.read_to_vec().map_err(|error| HttpError::of_request(&url, &error))?;
             Ok((bytes, url))
         })
     }
 
     /// How many bytes a download would have, where the server says so.
     pub fn size(&self, url: &Url) -> Result<Option<u64>, HttpError> {
-        again(|| {
-            let (response, url) = self.request(url, None, 0)?;
-            check_status(&response, &url)?;
+        self.again(|| {
+            let (response, url, role) = self.request(url, None, Role::File, 0, None)?;
+            check_status(&response, &url, role)?;
             Ok(response.body().content_length())
         })
     }
@@ -151,33 +128,33 @@ impl Client {
     ///
     /// What it holds is not judged: a file that was begun with other contents is a mixture.
     pub fn download(&self, download: &Download<'_>) -> Result<(), HttpError> {
+        let deadline = Instant::now() + self.options.package_time;
         let mut attempt = 1;
         let mut had = length(download.file);
-        loop {
-            let result = self.download_once(download);
+        for _ in 0..MAXIMUM_CONNECTIONS {
+            let result = self.download_once(download, deadline);
             let has = length(download.file);
             match result {
-                Err(error) if error.is_temporary() && attempt < ATTEMPTS => {
+                Err(error) if error.is_temporary() && attempt < self.options.tries => {
                     // A connection that breaks again and again, but brings something each time, ends some day.
                     if has > had {
                         attempt = 1;
                     }
                     had = had.max(has);
-                    pause(&mut attempt, &error);
+                    self.pauses.after(attempt, &error)?;
+                    attempt += 1;
                 }
-                result => return result,
+                result => return result.map_err(|error| self.diagnosed(error)),
             }
         }
+        Err(refused(download.url, &format!("the download broke {MAXIMUM_CONNECTIONS} times")))
     }
 
-    fn download_once(&self, download: &Download<'_>) -> Result<(), HttpError> {
+    fn download_once(&self, download: &Download<'_>, deadline: Instant) -> Result<(), HttpError> {
         let unwritable = |error: io::Error| HttpError::Write(error.to_string());
-        let mut file =
-            fs::OpenOptions::from_options(std::fs::OpenOptions::new().create(true).write(true).truncate(false).clone())
-                .open(download.file.as_std_path())
-                .map_err(unwritable)?;
+        let mut file = download.file;
         let from = file.seek(SeekFrom::End(0)).map_err(unwritable)?;
-        let (mut response, url) = self.request(download.url, None, from)?;
+        let (mut response, url, role) = self.request(download.url, None, Role::File, from, None)?;
         let range = response.headers().get(header::CONTENT_RANGE).and_then(|value| value.to_str().ok());
         let range = range.map(ToOwned::to_owned);
         let mut start = 0;
@@ -194,11 +171,20 @@ impl Client {
                 file.set_len(0).map_err(unwritable)?;
                 return Err(HttpError::Failed { host: host(&url), reason: "it sent another part".to_owned() });
             }
-            _ => check_status(&response, &url)?,
+            _ => check_status(&response, &url, role)?,
         }
         file.set_len(start).map_err(unwritable)?;
         file.seek(SeekFrom::Start(start)).map_err(unwritable)?;
         let announced = response.body().content_length();
+        let limit_bytes = self.options.package_bytes;
+        // Nothing of it is kept: what is too large now is too large the next time.
+        let too_large = || match download.file.set_len(0) {
+            Ok(()) => HttpError::TooLarge { host: host(&url), what: Limited::Package, limit_bytes },
+            Err(error) => unwritable(error),
+        };
+        if start.saturating_add(announced.unwrap_or_default()) > limit_bytes {
+            return Err(too_large());
+        }
         let mut body = response.body_mut().as_reader();
         let mut buffer = vec![0; COPY_BYTES];
         let mut written = 0;
@@ -211,8 +197,14 @@ impl Client {
                     return Err(HttpError::Failed { host: host(&url), reason: format!("the download broke: {error}") });
                 }
             };
+            if start + written + count as u64 > limit_bytes {
+                return Err(too_large());
+            }
             file.write_all(&buffer[..count]).map_err(unwritable)?;
             written += count as u64;
+            if Instant::now() > deadline {
+                return Err(HttpError::TooSlow { host: host(&url), limit: self.options.package_time });
+            }
             (download.progress)(count as u64);
         }
         match announced {
@@ -224,15 +216,22 @@ impl Client {
         }
     }
 
-    /// Sends one request and follows where it leads.
-    fn request(&self, url: &Url, token: Option<&str>, from: u64) -> Result<(Response<Body>, Url), HttpError> {
+    /// Sends one request and follows where it leads. `patience` is for all of it, the body included.
+    fn request(
+        &self,
+        url: &Url,
+        mut token: Option<&str>,
+        mut role: Role,
+        from: u64,
+        patience: Option<Duration>,
+    ) -> Result<(Response<Body>, Url, Role), HttpError> {
         let mut url = url.clone();
-        let mut token = token;
         for _ in 0..=MAXIMUM_REDIRECTS {
             if url.scheme() != "https" {
                 return Err(refused(&url, "only https is used"));
             }
             self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(host(&url));
+            self.pauses.respect(&host(&url));
             let mut request = self.agent.get(url.as_str());
             if let Some(token) = token {
                 request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
@@ -240,81 +239,67 @@ impl Client {
             if from > 0 {
                 request = request.header(header::RANGE, format!("bytes={from}-"));
             }
-            let request = request.config().proxy(self.options.proxy_for(&url)).build();
+            let request = request.config().proxy(self.options.proxy_for(&url)).timeout_global(patience).build();
             tracing::debug!(host = host(&url), path = url.path(), from, "GET");
-            let response = request.call().map_err(|error| failed(&url, &error))?;
+            let response = request.call().map_err(|error| HttpError::of_request(&url, &error))?;
             if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
-                return Ok((response, url));
+                return Ok((response, url, role));
             }
             let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
             let next = location.and_then(|location| url.join(location).ok());
             let next = next.ok_or_else(|| refused(&url, "it redirects to nowhere"))?;
             if next.origin() != url.origin() {
-                token = None;
+                (token, role) = (None, Role::File);
             }
             url = next;
         }
-        Err(refused(&url, "too many redirects"))
+        Err(refused(&url, &format!("more than {MAXIMUM_REDIRECTS} redirects")))
     }
-}
 
-/// Tries again what may be better the next time.
-fn again<T>(request: impl Fn() -> Result<T, HttpError>) -> Result<T, HttpError> {
-    let mut attempt = 1;
-    loop {
-        match request() {
-            Err(error) if error.is_temporary() && attempt < ATTEMPTS => pause(&mut attempt, &error),
-            result => return result,
+    /// Tries again what may be better the next time.
+    fn again<T>(&self, request: impl Fn() -> Result<T, HttpError>) -> Result<T, HttpError> {
+        let mut attempt = 1;
+        loop {
+            match request() {
+                Err(error) if error.is_temporary() && attempt < self.options.tries => {
+                    tracing::debug!(%error, attempt, "trying again");
+                    self.pauses.after(attempt, &error)?;
+                    attempt += 1;
+                }
+                result => return result.map_err(|error| self.diagnosed(error)),
+            }
+        }
+    }
+
+    /// Tries the host once more, step by step, to say which step fails and what must be opened.
+    fn diagnosed(&self, error: HttpError) -> HttpError {
+        let HttpError::Unreached { host, reason, is_temporary, .. } = error else { return error };
+        let options = reach::Options { timeout: self.options.timeout, proxies: self.options.proxies().clone() };
+        let endpoint = format!("https://{host}").parse().ok();
+        let attempt = endpoint.and_then(|endpoint| reach::reach(&[endpoint], &options).pop());
+        match attempt.map(|attempt| attempt.outcome) {
+            Some(reach::Outcome::Closed { trouble, .. }) => {
+                HttpError::Unreached { host, reason: trouble.reason, help: Some(trouble.help), is_temporary }
+            }
+            _ => HttpError::Unreached { host, reason, help: None, is_temporary },
         }
     }
 }
 
-fn pause(attempt: &mut u32, error: &HttpError) {
-    tracing::debug!(%error, attempt, "trying again");
-    sleep(FIRST_PAUSE * 2_u32.pow(*attempt - 1));
-    *attempt += 1;
+fn length(file: &File) -> u64 {
+    file.metadata().map_or(0, |metadata| metadata.len())
 }
 
-fn length(file: &Utf8Path) -> u64 {
-    fs::metadata(file).map_or(0, |metadata| metadata.len())
-}
-
-fn check_status(response: &Response<Body>, url: &Url) -> Result<(), HttpError> {
-    match response.status().as_u16() {
-        200 => Ok(()),
-        status => Err(HttpError::Status { host: host(url), status }),
+fn check_status(response: &Response<Body>, url: &Url, role: Role) -> Result<(), HttpError> {
+    if response.status() == StatusCode::OK {
+        return Ok(());
     }
-}
-
-/// For people: without user, path and query, which may hold secrets.
-fn host(url: &Url) -> String {
-    let name = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
+    let asked = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+    Err(HttpError::of_status(url, response.status(), role, asked.and_then(pauses::retry_after)))
 }
 
 fn refused(url: &Url, reason: &str) -> HttpError {
     HttpError::Refused { host: host(url), reason: reason.to_owned() }
-}
-
-fn failed(url: &Url, error: &ureq::Error) -> HttpError {
-    let host = host(url);
-    match error {
-        ureq::Error::HostNotFound => HttpError::Refused {
-            host,
-            reason:
-                "no such host, by /etc/hosts and the name servers of /etc/resolv.conf; where only a proxy leads out, \
-                     set HTTPS_PROXY"
-                    .to_owned(),
-        },
-        ureq::Error::BadUri(_) => HttpError::Refused { host, reason: "the URL is not valid".to_owned() },
-        ureq::Error::Rustls(error) => HttpError::Refused { host, reason: format!("TLS: {error}") },
-        // A certificate that does not verify arrives inside an I/O error, and is not better the next time.
-        error if error.to_string().contains("certificate") => {
-            HttpError::Refused { host, reason: format!("TLS: {error}") }
-        }
-        ureq::Error::Io(error) => HttpError::Failed { host, reason: error.to_string() },
-        error => HttpError::Failed { host, reason: error.to_string() },
-    }
 }
 
 /// `bytes 5-9/10`
@@ -336,13 +321,13 @@ mod tests {
     fn errors_and_debug_output_hold_no_secret() {
         let url = Url::parse("https://user:pass@h.example:8443/p?token=s3cret").unwrap();
         assert_eq!(host(&url), "h.example:8443");
-        let error = failed(&url, &ureq::Error::BadUri(url.to_string()));
+        let error = HttpError::of_request(&url, &ureq::Error::BadUri(url.to_string()));
         assert!(!format!("{error} {error:?}").contains("s3cret"));
         let environment = Environment::from_vars([("HTTPS_PROXY".into(), "http://u:s3cret@p:1".into())]).unwrap();
-        let options = ClientOptions::new(&environment, Duration::from_secs(1)).unwrap();
+        let options = ClientOptions::new(&environment).unwrap();
         assert!(!format!("{options:?}").contains("s3cret"), "{options:?}");
         let environment = Environment::from_vars([("HTTPS_PROXY".into(), "::s3cret".into())]).unwrap();
-        let error = ClientOptions::new(&environment, Duration::from_secs(1)).unwrap_err();
+        let error = ClientOptions::new(&environment).unwrap_err();
         assert!(!error.to_string().contains("s3cret"));
     }
 

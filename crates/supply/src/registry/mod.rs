@@ -5,16 +5,21 @@
 //! is one.
 
 mod credentials;
+mod failure;
 mod http;
 mod network_mirror;
+mod pauses;
 mod protocol;
 mod proxy;
 mod resolver;
+mod services;
 mod signing;
 
 pub use credentials::Credentials;
-pub use http::{Client, Download, HttpError};
+pub use failure::HttpError;
+pub use http::{Client, Download};
 pub use network_mirror::{MirrorArchive, NetworkMirror};
-pub use protocol::{Announcement, Registry, RegistryError};
+pub use protocol::{Announcement, ListedVersion, Registry, RegistryError};
 pub use proxy::ClientOptions;
+pub use services::HostServices;
 pub use signing::{Authenticity, Evidence, authenticate};

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use url::Url;
 
 use super::http::Client;
-use super::protocol::{RegistryError, parse};
-use airtight_provider::{Hash, PackageId, ProviderAddress, Version};
+use super::protocol::{RegistryError, missing_platform, missing_version, parse};
+use airtight_provider::{Hash, PackageId, Platform, ProviderAddress, Version};
 
 /// A network mirror by its base URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ struct VersionIndex {
 struct Archive {
     url: String,
     #[serde(default)]
-    hashes: Vec<String>,
+    hashes: Option<Vec<String>>,
 }
 
 impl NetworkMirror {
@@ -72,14 +72,24 @@ impl NetworkMirror {
     }
 
     pub fn archive(&self, client: &Client, id: &PackageId) -> Result<MirrorArchive, RegistryError> {
-        let (bytes, url) = self.ask(client, &format!("{}/{}.json", id.address, id.version), || id.to_string())?;
+        let missing = || match self.versions(client, &id.address) {
+            Ok(versions) => missing_version(id, versions.iter()),
+            Err(_) => format!("provider {}", id.address),
+        };
+        let (bytes, url) = self.ask(client, &format!("{}/{}.json", id.address, id.version), missing)?;
         let VersionIndex { mut archives } = parse(&self.host(), &bytes)?;
-        let archive = archives.remove(&id.platform.to_string()).ok_or_else(|| self.unknown(id.to_string()))?;
+        let archive = archives.remove(&id.platform.to_string()).ok_or_else(|| {
+            let others: Vec<Platform> = archives.keys().filter_map(|platform| platform.parse().ok()).collect();
+            self.unknown(missing_platform(id, others.iter()))
+        })?;
         let url = url.join(&archive.url).map_err(|_| RegistryError::Nonsense {
             host: self.host(),
             reason: format!("the archive of {id} has no URL"),
         })?;
-        Ok(MirrorArchive { url, hashes: archive.hashes.iter().filter_map(|hash| hash.parse().ok()).collect() })
+        Ok(MirrorArchive {
+            url,
+            hashes: archive.hashes.iter().flatten().filter_map(|hash| hash.parse().ok()).collect(),
+        })
     }
 
     fn ask(&self, client: &Client, path: &str, what: impl FnOnce() -> String) -> Result<(Vec<u8>, Url), RegistryError> {

@@ -8,9 +8,10 @@ use std::sync::Mutex;
 use serde::Deserialize;
 use url::Url;
 
-use super::http::{Client, HttpError};
+use super::failure::HttpError;
+use super::http::Client;
 use crate::signature::checksums;
-use airtight_provider::{Hash, PackageId, ProviderAddress, Version};
+use airtight_provider::{Hash, PackageId, Platform, ProviderAddress, Version};
 
 /// Why a registry did not give what was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,6 +65,29 @@ struct Versions {
 #[derive(Deserialize)]
 struct VersionEntry {
     version: String,
+    #[serde(default)]
+    platforms: Option<Vec<PlatformEntry>>,
+}
+
+#[derive(Deserialize)]
+struct PlatformEntry {
+    os: String,
+    arch: String,
+}
+
+/// A version that a registry lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedVersion {
+    pub version: Version,
+    /// Empty if the registry does not say.
+    pub platforms: Vec<Platform>,
+}
+
+impl ListedVersion {
+    /// False only if the registry names other platforms.
+    pub fn may_have(&self, platform: &Platform) -> bool {
+        self.platforms.is_empty() || self.platforms.contains(platform)
+    }
 }
 
 #[derive(Deserialize)]
@@ -96,13 +120,35 @@ impl<'a> Registry<'a> {
     }
 
     /// Every version of a provider. Texts that are no version do not count, as for the engines.
-    pub fn versions(&self, address: &ProviderAddress) -> Result<Vec<Version>, RegistryError> {
+    pub fn versions(&self, address: &ProviderAddress) -> Result<Vec<ListedVersion>, RegistryError> {
         let host = address.host();
         let path = format!("{}/{}/versions", address.namespace(), address.provider_type());
         let unknown = || RegistryError::Unknown { host: host.to_owned(), what: format!("provider {address}") };
         let (bytes, _) = self.ask(host, &path, unknown)?;
         let Versions { versions } = parse(host, &bytes)?;
-        Ok(versions.unwrap_or_default().into_iter().filter_map(|entry| entry.version.parse().ok()).collect())
+        let listed = |entry: VersionEntry| {
+            let platforms = entry.platforms.unwrap_or_default().into_iter();
+            let platforms = platforms.filter_map(|entry| format!("{}_{}", entry.os, entry.arch).parse().ok());
+            Some(ListedVersion { version: entry.version.parse().ok()?, platforms: platforms.collect() })
+        };
+        Ok(versions.unwrap_or_default().into_iter().filter_map(listed).collect())
+    }
+
+    /// Which part of a package's identity a registry does not have.
+    fn missing(&self, id: &PackageId) -> RegistryError {
+        let PackageId { address, version, platform } = id;
+        let unknown = |what: String| RegistryError::Unknown { host: address.host().to_owned(), what };
+        let listed = match self.versions(address) {
+            Ok(listed) => listed,
+            Err(error @ RegistryError::Unknown { .. }) => return error,
+            Err(_) => return unknown(id.to_string()),
+        };
+        let same = listed.iter().find(|listed| listed.version == *version);
+        match same.filter(|listed| !listed.may_have(platform)) {
+            Some(listed) => unknown(missing_platform(id, listed.platforms.iter())),
+            None if same.is_none() => unknown(missing_version(id, listed.iter().map(|listed| &listed.version))),
+            None => unknown(format!("{id}, although it lists it")),
+        }
     }
 
     /// Where a package is, and what it must be.
@@ -117,8 +163,7 @@ impl<'a> Registry<'a> {
             platform.os(),
             platform.arch()
         );
-        let unknown = || RegistryError::Unknown { host: host.to_owned(), what: id.to_string() };
-        let (bytes, url) = self.ask(host, &path, unknown)?;
+        let (bytes, url) = self.ask(host, &path, || self.missing(id))?;
         let package: Package = parse(host, &bytes)?;
         if package.os != platform.os() || package.arch != platform.arch() {
             return Err(nonsense(format!("asked for {platform}, it answered for {}_{}", package.os, package.arch)));
@@ -170,17 +215,38 @@ impl<'a> Registry<'a> {
         let none = |reason: &str| RegistryError::NoRegistry { host: host.to_owned(), reason: reason.to_owned() };
         let url = Url::parse(&format!("https://{host}/.well-known/terraform.json"))
             .map_err(|_| none("the host is not one of a URL"))?;
-        let (bytes, url) = self.client.document(&url, Some(host)).map_err(|error| {
-            if error.is_not_found() { none("it has no /.well-known/terraform.json") } else { error.into() }
-        })?;
-        let Services { providers } = parse(host, &bytes)?;
-        let mut base = providers.ok_or_else(|| none("its discovery document names no `providers.v1`"))?;
+        let (mut base, url) = if let Some(services) = self.client.services().of(host) {
+            let base = services.get("providers.v1").cloned();
+            (base.ok_or_else(|| none("its `host` block in the CLI configuration names no `providers.v1`"))?, url)
+        } else {
+            let (bytes, url) = self.client.document(&url, Some(host)).map_err(|error| {
+                if error.is_not_found() { none("it has no /.well-known/terraform.json") } else { error.into() }
+            })?;
+            let Services { providers } = parse(host, &bytes)?;
+            (providers.ok_or_else(|| none("its discovery document names no `providers.v1`"))?, url)
+        };
         if !base.ends_with('/') {
             base.push('/');
         }
         let service = url.join(&base).map_err(|_| none("its `providers.v1` is no URL"))?;
         services.insert(host.to_owned(), service.clone());
         Ok(service)
+    }
+}
+
+/// In words, after `has no`.
+pub(super) fn missing_platform<'a>(id: &PackageId, others: impl Iterator<Item = &'a Platform>) -> String {
+    let others: Vec<_> = others.map(ToString::to_string).collect();
+    let PackageId { address, version, platform } = id;
+    format!("package of {address} {version} for {platform}; it has that version for {}", others.join(", "))
+}
+
+/// In words, after `has no`.
+pub(super) fn missing_version<'a>(id: &PackageId, others: impl Iterator<Item = &'a Version>) -> String {
+    let PackageId { address, version, .. } = id;
+    match others.max_by(|left, right| left.cmp_precedence(right)) {
+        Some(newest) => format!("version {version} of {address}; its newest is {newest}"),
+        None => format!("version {version} of {address}, nor any other"),
     }
 }
 

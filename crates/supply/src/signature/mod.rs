@@ -7,6 +7,7 @@
 pub mod checksums;
 mod error;
 mod keys;
+mod renewed;
 mod verify;
 
 pub use error::SignatureError;

@@ -12,7 +12,7 @@ use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{RevocationCode, Signature, SignatureType, SubpacketData};
 use pgp::types::{KeyDetails as _, Tag};
 
-use super::{Fingerprint, Keys, SignatureError};
+use super::{Fingerprint, Keys, SignatureError, renewed};
 use airtight_provider::Timestamp;
 
 /// How far a signer's clock may be ahead of ours.
@@ -39,9 +39,11 @@ pub fn verify(
     data: &mut (impl Read + Seek),
     now: Timestamp,
 ) -> Result<Signed, SignatureError> {
+    let mut all = keys.clone();
+    all.extend(renewed::copies_of(keys));
     let mut first_error: Option<SignatureError> = None;
     for signature in parse(signatures)? {
-        match verify_one(keys, &signature, data, now) {
+        match verify_one(&all, &signature, data, now) {
             Ok(signed) => return Ok(signed),
             // That a key is known but wrong says more than that another one is unknown.
             Err(error) => match &first_error {
@@ -105,6 +107,8 @@ fn verify_one(
     };
     let named = Fingerprint::of(first.owner()).to_string();
     let read_failed = |error: io::Error| SignatureError::Read(error.to_string());
+    // Of one key there may be several copies, from before and after it was renewed or revoked.
+    let mut judged: Option<Result<Signed, SignatureError>> = None;
     for candidate in candidates {
         data.rewind().map_err(read_failed)?;
         let mut failure = None;
@@ -113,10 +117,15 @@ fn verify_one(
             return Err(read_failed(error));
         }
         if made {
-            return judge(&candidate, signature, now);
+            match (judge(&candidate, signature, now), &judged) {
+                // A revocation counts, whatever other copies say.
+                (Err(error @ SignatureError::KeyRevoked(_)), _) => return Err(error),
+                (result, None | Some(Err(_))) if result.is_ok() || judged.is_none() => judged = Some(result),
+                _ => {}
+            }
         }
     }
-    Err(SignatureError::Mismatch(named))
+    judged.unwrap_or(Err(SignatureError::Mismatch(named)))
 }
 
 /// A reader whose error is not lost behind "does not verify".

@@ -17,7 +17,7 @@ type Types = BTreeMap<String, ProviderAddress>;
 /// What the engine refuses. `module` finds the module that a run calls, by its key; where it finds none, nothing is said
 /// of the file. Where `is_whole` is false, as a module of the tree is not there, each name means the provider that it
 /// means by default.
-pub fn check<'a>(
+pub(crate) fn check<'a>(
     files: &[TestFile],
     root: &LoadedModule,
     module: impl Fn(&str) -> Option<&'a LoadedModule>,

@@ -7,7 +7,7 @@ use airtight_provider::DigestRequest;
 use airtight_provider::Hash;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stop {
+pub(crate) enum Stop {
     /// A hash that was not computed.
     Needs(DigestRequest),
     /// Something that was not seen; why.
@@ -46,7 +46,7 @@ impl Stop {
     }
 
     /// The failure or the assumption that it is, and the provider's status.
-    pub fn judge(
+    pub(crate) fn judge(
         self,
         facts: &Facts,
         requirement: &Requirement,

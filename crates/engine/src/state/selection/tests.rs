@@ -175,3 +175,23 @@ fn the_recorded_backend_counts() {
         assert!(scratch.select(None, None, false).starts_with(expected), "{content}");
     }
 }
+
+#[test]
+fn a_workspace_name_that_may_be_a_secret_is_not_printed() {
+    let local = backend("local", None);
+    for (text, is_link) in [("s3cret text", false), ("s3cret", true), ("token = \"s3cret\"\n", true)] {
+        let scratch = Scratch::with(&[("terraform.tfstate.d/a/x", ""), ("terraform.tfstate.d/b/x", "")]);
+        let environment = scratch.path.join(".terraform/environment");
+        fs::create_dir_all(environment.parent().unwrap()).unwrap();
+        if is_link {
+            fs::write(scratch.path.join("secret"), text).unwrap();
+            std::os::unix::fs::symlink("../secret", &environment).unwrap();
+        } else {
+            fs::write(&environment, text).unwrap();
+        }
+        let selected = scratch.select(None, Some(&local), true);
+        assert!(selected.starts_with("invalid: ") && selected.contains("does not hold the name"), "{selected}");
+        assert!(!selected.contains("s3cret"), "{selected}");
+        assert!(!scratch.select(None, None, true).contains("s3cret"));
+    }
+}

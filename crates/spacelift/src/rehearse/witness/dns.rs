@@ -7,12 +7,13 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
+use simple_dns::rdata::{A, AAAA, RData};
+use simple_dns::{CLASS, Packet, PacketFlag, QTYPE, ResourceRecord, TYPE};
+
 use super::process::{self, Transport};
 use super::{Protocol, Witness};
 
 const PORT: u16 = 53;
-const TYPE_A: u16 = 1;
-const TYPE_AAAA: u16 = 28;
 /// Seconds that an answer may be kept.
 const TIME_TO_LIVE: u32 = 60;
 const WAIT: Duration = Duration::from_secs(1);
@@ -74,54 +75,30 @@ fn serve_tcp(witness: &Witness, listener: &TcpListener) {
 
 /// The answer to a message with one question; none to what is no question.
 fn answer(witness: &Witness, message: &[u8], process: impl Fn() -> Option<String>) -> Option<Vec<u8>> {
-    let (name, kind, end) = question(message)?;
-    let mut answer = message[..end].to_vec();
-    // A response, recursion available, no error; one question, and no more than what we add.
-    answer[2] = 0x80 | (message[2] & 0x79);
-    answer[3] = 0x80;
-    answer[6..12].fill(0);
-    if name.is_empty() {
-        return Some(answer);
+    let asked = Packet::parse(message).ok().filter(|packet| !packet.has_flags(PacketFlag::RESPONSE))?;
+    let [question] = &asked.questions[..] else { return None };
+    let mut answer = Packet::new_reply(asked.id());
+    *answer.opcode_mut() = asked.opcode();
+    answer.set_flags(PacketFlag::RECURSION_AVAILABLE);
+    if asked.has_flags(PacketFlag::RECURSION_DESIRED) {
+        answer.set_flags(PacketFlag::RECURSION_DESIRED);
     }
-    let is_local = name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost");
-    let (v4, v6) = if is_local { (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST) } else { witness.name(&name, process()) };
-    let data = match kind {
-        TYPE_A => v4.octets().to_vec(),
-        TYPE_AAAA => v6.octets().to_vec(),
-        _ => return Some(answer),
-    };
-    answer[7] = 1;
-    // The question's name, its type and class, how long it counts, its length.
-    answer.extend([0xc0, 12]);
-    answer.extend(kind.to_be_bytes());
-    answer.extend([0, 1]);
-    answer.extend(TIME_TO_LIVE.to_be_bytes());
-    answer.extend(u16::try_from(data.len()).unwrap_or_default().to_be_bytes());
-    answer.extend(data);
-    Some(answer)
-}
-
-/// The name, the type, and where the question ends.
-fn question(message: &[u8]) -> Option<(String, u16, usize)> {
-    if message.get(2)? & 0x80 != 0 || message.get(4..6)? != [0, 1] {
-        return None;
+    answer.questions.push(question.clone());
+    let name = question.qname.to_string();
+    if !name.is_empty() {
+        let lower = name.to_ascii_lowercase();
+        let is_local = lower == "localhost" || lower.ends_with(".localhost");
+        let (v4, v6) =
+            if is_local { (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST) } else { witness.name(&name, process()) };
+        let data = match question.qtype {
+            QTYPE::TYPE(TYPE::A) => Some(RData::A(A::from(v4))),
+            QTYPE::TYPE(TYPE::AAAA) => Some(RData::AAAA(AAAA::from(v6))),
+            _ => None,
+        };
+        let record = |data| ResourceRecord::new(question.qname.clone(), CLASS::IN, TIME_TO_LIVE, data);
+        answer.answers.extend(data.map(record));
     }
-    let mut at = 12;
-    let mut labels = Vec::new();
-    loop {
-        let length = usize::from(*message.get(at)?);
-        if length > 63 {
-            return None;
-        }
-        at += 1;
-        if length == 0 {
-            let kind = u16::from_be_bytes(message.get(at..at + 2)?.try_into().ok()?);
-            message.get(at + 2..at + 4)?;
-            return Some((labels.join("."), kind, at + 4));
-        }
-        labels.push(String::from_utf8_lossy(message.get(at..at + length)?).into_owned());
-        at += length;
-    }
+    answer.build_bytes_vec_compressed().ok()
 }
 
 #[cfg(test)]
@@ -148,13 +125,14 @@ mod tests {
     fn each_name_has_an_address_of_its_own() {
         let witness = Witness::default();
         let ask = |name: &str, kind: u16| answer(&witness, &asking(name, kind), || Some("tofu".to_owned())).unwrap();
-        let first = ask("registry.opentofu.org", TYPE_A);
+        let first = ask("registry.opentofu.org", 1);
         assert_eq!(first[..12], [0xab, 0xcd, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]);
+        assert!(Packet::parse(&first).unwrap().opt().is_none());
         assert_eq!(first[first.len() - 6..], [0, 4, 198, 18, 0, 16]);
-        assert!(ask("a.example", TYPE_A).ends_with(&[198, 18, 0, 17]));
-        assert!(ask("a.example", TYPE_AAAA).ends_with(&[0, 16, 0x20, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 17]));
+        assert!(ask("a.example", 1).ends_with(&[198, 18, 0, 17]));
+        assert!(ask("a.example", 28).ends_with(&[0, 16, 0x20, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 17]));
         assert_eq!(ask("a.example", 65)[6..8], [0, 0], "an HTTPS record: none");
-        assert!(ask("localhost", TYPE_A).ends_with(&[127, 0, 0, 1]));
+        assert!(ask("localhost", 1).ends_with(&[127, 0, 0, 1]));
         let asked: Vec<_> = witness.asked().into_iter().map(|asked| asked.host).collect();
         assert_eq!(asked, ["a.example", "registry.opentofu.org"]);
     }

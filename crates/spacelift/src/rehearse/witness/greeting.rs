@@ -8,6 +8,8 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustls::server::Acceptor;
+
 use super::process::{self, Transport};
 use super::{Protocol, Witness};
 
@@ -87,47 +89,17 @@ fn name(text: &[u8]) -> Option<String> {
     (!name.is_empty() && name.bytes().all(is_name)).then_some(name)
 }
 
-/// The server name of a TLS `ClientHello`.
-fn server_name(record: &[u8]) -> Option<String> {
-    // Handshake record, its version and length, then the hello with its own length, version and random bytes.
-    if record.first()? != &22 || record.get(5)? != &1 {
-        return None;
-    }
-    let mut rest = record.get(5 + 4 + 2 + 32..)?;
-    let session = take_short(&mut rest)?;
-    let ciphers = take_long(&mut rest)?;
-    let compressions = take_short(&mut rest)?;
-    if session.len() > 32 || ciphers.is_empty() || compressions.is_empty() {
-        return None;
-    }
-    let mut extensions = take_long(&mut rest)?;
-    while !extensions.is_empty() {
-        let kind = take(&mut extensions, 2)?;
-        let mut data = take_long(&mut extensions)?;
-        if kind == [0, 0] {
-            let mut list = take_long(&mut data)?;
-            let kind = take(&mut list, 1)?;
-            let name = take_long(&mut list)?;
-            return (kind == [0]).then(|| String::from_utf8_lossy(name).into_owned());
+/// The server name of a TLS `ClientHello`; none if it is cut off.
+fn server_name(mut record: &[u8]) -> Option<String> {
+    let mut acceptor = Acceptor::default();
+    while acceptor.read_tls(&mut record).is_ok_and(|length| length > 0) {
+        match acceptor.accept() {
+            Ok(Some(accepted)) => return accepted.client_hello().server_name().map(str::to_owned),
+            Ok(None) => {}
+            Err(_) => return None,
         }
     }
     None
-}
-
-fn take<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
-    let (taken, after) = rest.split_at_checked(length)?;
-    *rest = after;
-    Some(taken)
-}
-
-fn take_short<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let length = usize::from(take(rest, 1)?[0]);
-    take(rest, length)
-}
-
-fn take_long<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let length = take(rest, 2)?;
-    take(rest, usize::from(u16::from_be_bytes([length[0], length[1]])))
 }
 
 /// The `Host` of an HTTP request, without its port.
@@ -147,24 +119,31 @@ fn host(request: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
 
     use super::*;
 
-    /// As RFC 8446 lays it out, with one extension before the name.
+    /// A real client's first words.
     fn hello(server: &str) -> Vec<u8> {
-        let long = |bytes: &[u8]| [&u16::try_from(bytes.len()).unwrap().to_be_bytes()[..], bytes].concat();
-        let entry = [&[0][..], &long(server.as_bytes())].concat();
-        let extensions = [&[0, 23, 0, 0][..], &[0, 0], &long(&long(&entry))].concat();
-        let body = [&[3, 3][..], &[7; 32], &[0], &long(&[0x13, 1]), &[1, 0], &long(&extensions)].concat();
-        let handshake = [&[1, 0][..], &long(&body)].concat();
-        [&[22, 3, 1][..], &long(&handshake)].concat()
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        let name = server.to_owned().try_into().unwrap();
+        let mut client = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut bytes = Vec::new();
+        client.write_tls(&mut bytes).unwrap();
+        bytes
     }
 
     #[test]
     fn a_greeting_names_the_server() {
         assert_eq!(name(&hello("registry.opentofu.org")).as_deref(), Some("registry.opentofu.org"));
-        assert_eq!(name(&hello("a\nb")), None);
+        assert_eq!(name(&hello("198.18.0.16")), None, "an address is no server name");
         for (request, expected) in [
             ("GET / HTTP/1.1\r\nHost: A.example:80\r\nx: y\r\n\r\n", Some("A.example")),
             ("GET / HTTP/1.1\r\nhost: [::1]:8080\r\n\r\n", Some("::1")),

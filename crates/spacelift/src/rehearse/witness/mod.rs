@@ -21,6 +21,11 @@ use std::{fmt, io, thread};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
 use serde::{Deserialize, Serialize};
 
+/// Where HashiCorp's engine looks for a newer version of itself. It does not wait for an answer.
+///
+/// Source: Terraform `checkpoint.go`.
+pub const CHECKPOINT: &str = "checkpoint-api.hashicorp.com";
+
 /// How a host was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -166,10 +171,11 @@ impl Witness {
         }
     }
 
-    /// Whether anything was asked for.
+    /// Whether anything was asked for that a phase may wait for.
     pub fn has_seen(&self) -> bool {
         let seen = self.lock();
-        !seen.pending.is_empty() || !seen.asked.is_empty()
+        let mut names = seen.pending.keys().chain(seen.asked.keys().map(|(name, ..)| name));
+        names.any(|name| name != CHECKPOINT)
     }
 
     /// The addresses of a name.

@@ -6,12 +6,12 @@ use camino::Utf8Path;
 
 use super::proof::{Hashes, Voucher};
 use crate::mirror::evidence::{
-    KEYS, RECORD, Record, RecordedPackage, SCHEMA, SIGNATURE, SUMS, Signer, Sums, directory,
+    KEYS, RECORD, Record, RecordedPackage, SCHEMA, SIGNATURE, SUMS, Signer, Sums, directory, platform_directory,
+    read_small,
 };
-use crate::mirror::place;
-use crate::mirror::place::make_open;
+use crate::mirror::place::Hold;
 use crate::registry::{Authenticity, Evidence};
-use crate::signature::Keys;
+use crate::signature::{Keys, checksums as sums};
 use airtight_provider::{PackageId, Timestamp};
 
 /// What the evidence in a mirror says for a package there, where only these keys count; null where it speaks against it:
@@ -25,7 +25,7 @@ pub(super) fn voucher(
     keys: &Keys,
     now: Timestamp,
 ) -> Option<Voucher> {
-    let sums = match Sums::read(mirror, &id.address, &id.version) {
+    let sums = match Sums::read(mirror, id) {
         Ok(Some(sums)) if sums.is_signed() => sums,
         Ok(_) => return Some(Voucher::Nobody),
         Err(_) => return None,
@@ -35,8 +35,7 @@ pub(super) fn voucher(
     if let Some(zh) = &hashes.zh {
         return (zh == listed).then_some(Voucher::Signature);
     }
-    let directory = directory(mirror, &id.address, &id.version);
-    let recorded = Record::read(&directory).ok()??.packages.remove(&id.platform.to_string())?;
+    let recorded = Record::read(mirror, &id.address, &id.version).ok()??.packages.remove(&id.platform.to_string())?;
     let is_listed = recorded.h1 == hashes.h1.as_str() && recorded.zh.as_deref() == Some(listed.as_str());
     is_listed.then_some(Voucher::Nobody)
 }
@@ -46,33 +45,43 @@ pub(super) fn voucher(
 /// # Errors
 /// Fails where it cannot be written.
 pub(super) fn keep(
-    mirror: &Utf8Path,
+    hold: &Hold,
     id: &PackageId,
     hashes: &Hashes,
     source: &str,
     evidence: Option<&Evidence>,
     now: Timestamp,
 ) -> anyhow::Result<()> {
-    let directory = directory(mirror, &id.address, &id.version);
-    make_open(&directory)?;
+    let directory = directory(&id.address, &id.version);
+    hold.mirror.make(&directory)?;
+    let mirror = hold.mirror.path_of(Utf8Path::new(""));
     // One that cannot be read is made anew.
-    let mut record = Record::read(&directory).ok().flatten().unwrap_or_else(|| Record {
+    let mut record = Record::read(&mirror, &id.address, &id.version).ok().flatten().unwrap_or_else(|| Record {
         schema: SCHEMA.to_owned(),
         address: id.address.to_string(),
         version: id.version.to_string(),
         signed_by: None,
         packages: BTreeMap::new(),
     });
+    let mut own_signer = None;
     if let Some(evidence) = evidence {
-        place::write(mirror, &directory.join(SUMS), evidence.checksums.as_bytes())?;
+        let is_for_all = speaks_for_all(&mirror, id, &record, &evidence.checksums)?;
+        let own = platform_directory(id);
+        let place = if is_for_all { &directory } else { &own };
+        hold.mirror.make(place)?;
+        hold.write(&place.join(SUMS), evidence.checksums.as_bytes())?;
         if let Authenticity::Signed(signed) = &evidence.authenticity {
-            place::write(mirror, &directory.join(SIGNATURE), &evidence.signature)?;
-            place::write(mirror, &directory.join(KEYS), evidence.keys.as_bytes())?;
-            record.signed_by = Some(Signer {
+            hold.write(&place.join(SIGNATURE), &evidence.signature)?;
+            hold.write(&place.join(KEYS), evidence.keys.as_bytes())?;
+            let signer = Some(Signer {
                 fingerprint: signed.fingerprint.to_string(),
                 user_id: signed.user_id.clone(),
                 signed: signed.at.to_string(),
             });
+            *(if is_for_all { &mut record.signed_by } else { &mut own_signer }) = signer;
+        }
+        if is_for_all {
+            hold.mirror.remove(&own)?;
         }
     }
     let package = RecordedPackage {
@@ -80,9 +89,26 @@ pub(super) fn keep(
         zh: hashes.zh.as_ref().map(ToString::to_string),
         source: source.to_owned(),
         fetched: now.to_string(),
+        signed_by: own_signer,
     };
     record.packages.insert(id.platform.to_string(), package);
     let text = serde_json::to_string_pretty(&record)? + "\n";
-    place::write(mirror, &directory.join(RECORD), text.as_bytes())?;
+    hold.write(&directory.join(RECORD), text.as_bytes())?;
     Ok(())
+}
+
+/// Whether a list of sums may take the place of the release's. Some registries have a list for each platform; one of these
+/// must not replace the list that proves the packages of others.
+fn speaks_for_all(mirror: &Utf8Path, id: &PackageId, record: &Record, checksums: &str) -> anyhow::Result<bool> {
+    let Some(kept) = read_small(mirror, &directory(&id.address, &id.version).join(SUMS))? else { return Ok(true) };
+    let kept = String::from_utf8_lossy(&kept);
+    if kept == checksums {
+        return Ok(true);
+    }
+    let others = record.packages.keys().filter_map(|platform| platform.parse().ok());
+    let others = others.map(|platform| PackageId { platform, ..id.clone() }).filter(|other| other != id);
+    Ok(others.map(|other| other.packed_path().rsplit('/').next().unwrap_or_default().to_owned()).all(|name| {
+        let listed = sums::find(&kept, &name);
+        listed.is_none() || listed == sums::find(checksums, &name)
+    }))
 }

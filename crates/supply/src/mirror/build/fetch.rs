@@ -7,11 +7,18 @@ use url::Url;
 use super::evidence;
 use super::proof::{self, Hashes, Voucher};
 use super::{Need, Options};
-use crate::mirror::evidence::{archive_path, directory};
-use crate::mirror::place::make_open;
-use crate::registry::{Authenticity, Client, Download, Evidence, NetworkMirror, Registry, RegistryError, authenticate};
+use crate::mirror::evidence::kept_archive;
+use crate::mirror::machine;
+use crate::mirror::place::Hold;
+use crate::registry::{
+    Authenticity, Client, Download, Evidence, HttpError, NetworkMirror, Registry, RegistryError, authenticate,
+};
+use airtight_provider::directory::Directory;
 use airtight_provider::mirror::{Mirror, MirrorPackage, walk};
 use airtight_provider::{EngineName, Hash, HashScheme, Layout, PackageId};
+
+/// A registry that never gives a link that works is asked no more often for one package.
+const MAXIMUM_RENEWALS: u32 = 5;
 
 /// Where packages may come from.
 #[derive(Clone, Debug)]
@@ -69,8 +76,8 @@ pub(super) struct Fetched {
     pub(super) is_ours: bool,
     pub(super) hashes: Hashes,
     pub(super) evidence: Option<Evidence>,
-    /// Evidence of the source mirror, to be taken over.
-    pub(super) evidence_directory: Option<Utf8PathBuf>,
+    /// The mirror that it is from, whose evidence is taken over.
+    pub(super) from_mirror: Option<Utf8PathBuf>,
     /// It is what stands in its place already.
     pub(super) is_in_place: bool,
 }
@@ -99,8 +106,30 @@ impl From<RegistryError> for NotFetched {
     fn from(error: RegistryError) -> Self {
         match error {
             RegistryError::Unknown { .. } => Self::Absent(error.to_string()),
-            RegistryError::Http(crate::registry::HttpError::Write(reason)) => Self::Disk(reason),
+            RegistryError::Http(HttpError::Write(reason)) => Self::Disk(reason),
             error => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+/// Why there is no download: what HTTP said, or anything else.
+#[derive(Debug)]
+enum NotDownloaded {
+    Http(HttpError),
+    Otherwise(NotFetched),
+}
+
+impl From<NotFetched> for NotDownloaded {
+    fn from(reason: NotFetched) -> Self {
+        Self::Otherwise(reason)
+    }
+}
+
+impl From<NotDownloaded> for NotFetched {
+    fn from(error: NotDownloaded) -> Self {
+        match error {
+            NotDownloaded::Http(error) => RegistryError::Http(error).into(),
+            NotDownloaded::Otherwise(reason) => reason,
         }
     }
 }
@@ -111,19 +140,30 @@ pub(super) struct Fetch<'a> {
     pub(super) registry: Option<&'a Registry<'a>>,
     pub(super) id: &'a PackageId,
     pub(super) needs: &'a [Need],
-    /// Where its download is kept.
+    /// Where its download is kept, below the mirror that is built.
     pub(super) partial: Utf8PathBuf,
+    /// Null for a dry run.
+    pub(super) hold: Option<&'a Hold>,
     /// What stands in its place already, without proof.
     pub(super) in_place: Option<&'a Hashes>,
 }
 
 impl Fetch<'_> {
     pub(super) fn fetch(&self, source: &Source) -> Result<Fetched, NotFetched> {
-        match source {
+        let fetched = match source {
             Source::Directory(mirror) => self.directory(mirror),
             Source::NetworkMirror(mirror) => self.network_mirror(mirror),
             Source::Origin => self.origin(),
+        }?;
+        if let Err(reason) = machine::check(&fetched.path, fetched.layout, self.id).map_err(NotFetched::Failed)
+            && !fetched.is_in_place
+        {
+            if fetched.is_ours {
+                self.mirror()?.remove(&self.partial).map_err(|error| NotFetched::Disk(error.to_string()))?;
+            }
+            return Err(named(&source.name(self.id), reason));
         }
+        Ok(fetched)
     }
 
     /// What a source has of the package. Nothing is downloaded.
@@ -160,10 +200,15 @@ impl Fetch<'_> {
     fn directory(&self, mirror: &Mirror) -> Result<Fetched, NotFetched> {
         let package = self.find(mirror)?;
         // An unpacked package's own archive proves more than the package, and can be used for both layouts.
-        let kept = archive_path(&mirror.base, self.id);
-        let (path, layout) = match package.layout {
-            Layout::Unpacked if kept.is_file() => (kept, Layout::Packed),
-            layout => (package.path.clone(), layout),
+        let kept = match package.layout {
+            Layout::Unpacked => {
+                kept_archive(&mirror.base, self.id).map_err(|error| NotFetched::Failed(format!("{error:#}")))?
+            }
+            Layout::Packed => None,
+        };
+        let (path, layout) = match kept {
+            Some(kept) => (kept, Layout::Packed),
+            None => (package.path.clone(), package.layout),
         };
         if layout == Layout::Unpacked && self.options.layout == Layout::Packed {
             return Err(NotFetched::Failed(format!(
@@ -179,9 +224,8 @@ impl Fetch<'_> {
                 .ok_or_else(|| failed("none of the keys that count made the signature that it keeps of the release"))?,
         };
         self.check(&hashes, voucher).map_err(|reason| failed(&reason))?;
-        let evidence_directory =
-            Some(directory(&mirror.base, &self.id.address, &self.id.version)).filter(|directory| directory.is_dir());
-        Ok(Fetched { path, layout, is_ours: false, hashes, evidence: None, evidence_directory, is_in_place: false })
+        let from_mirror = Some(mirror.base.clone());
+        Ok(Fetched { path, layout, is_ours: false, hashes, evidence: None, from_mirror, is_in_place: false })
     }
 
     fn network_mirror(&self, mirror: &NetworkMirror) -> Result<Fetched, NotFetched> {
@@ -197,13 +241,13 @@ impl Fetch<'_> {
             }
             self.check(hashes, Voucher::Nobody)
         });
-        let hashes = hashes.map_err(|error| named(&mirror.host(), error))?;
+        let hashes = hashes.map_err(|error| named(&mirror.host(), error.into()))?;
         Ok(self.downloaded(hashes, None))
     }
 
     fn origin(&self) -> Result<Fetched, NotFetched> {
         let registry = self.registry()?;
-        let announcement = registry.announcement(self.id)?;
+        let mut announcement = registry.announcement(self.id)?;
         let evidence = authenticate(registry, &announcement, self.options.allowed, self.options.now)
             .map_err(|error| named(self.id.address.host(), error.into()))?;
         let voucher = match evidence.authenticity {
@@ -216,32 +260,50 @@ impl Fetch<'_> {
             let fetched = self.downloaded(hashes.clone(), Some(evidence));
             return Ok(Fetched { is_in_place: true, is_ours: false, ..fetched });
         }
-        let hashes = self.download(&announcement.archive, |hashes| {
-            if hashes.zh.as_ref() != Some(&announcement.zh) {
+        let zh = announcement.zh.clone();
+        let check = |hashes: &Hashes| {
+            if hashes.zh.as_ref() != Some(&zh) {
                 return Err("the archive is not the one that SHA256SUMS lists".to_owned());
             }
             self.check(hashes, voucher)
-        });
-        let hashes = hashes.map_err(|error| named(self.id.address.host(), error))?;
+        };
+        let mut renewals = 0;
+        let hashes = loop {
+            match self.download(&announcement.archive, check) {
+                // A signed link has expired while others were fetched, or during the download: the registry makes a new one.
+                Err(NotDownloaded::Http(error)) if error.may_have_expired() && renewals < MAXIMUM_RENEWALS => {
+                    let renewed = registry.announcement(self.id)?;
+                    if renewed.archive == announcement.archive || renewed.zh != zh {
+                        return Err(RegistryError::Http(error).into());
+                    }
+                    announcement = renewed;
+                    renewals += 1;
+                }
+                result => break result,
+            }
+        };
+        let hashes = hashes.map_err(|error| named(self.id.address.host(), error.into()))?;
         Ok(self.downloaded(hashes, Some(evidence)))
     }
 
     /// Downloads the archive and checks it. What was continued and turns out wrong is fetched once more from the start.
-    fn download(&self, url: &Url, check: impl Fn(&Hashes) -> Result<(), String>) -> Result<Hashes, NotFetched> {
+    fn download(&self, url: &Url, check: impl Fn(&Hashes) -> Result<(), String>) -> Result<Hashes, NotDownloaded> {
         let client = self.client()?;
         let disk = |error: std::io::Error| NotFetched::Disk(error.to_string());
-        make_open(self.partial.parent().unwrap_or(Utf8Path::new("."))).map_err(disk)?;
+        let mirror = self.mirror()?;
+        mirror.make(self.partial.parent().unwrap_or(Utf8Path::new(""))).map_err(disk)?;
         loop {
-            let was_continued = fs::metadata(&self.partial).is_ok_and(|metadata| metadata.len() > 0);
-            let download = Download { url, file: &self.partial, progress: self.options.progress };
-            client.download(&download).map_err(RegistryError::Http)?;
-            let hashes = Hashes::compute(&self.partial, Layout::Packed, self.options.progress);
+            let file = mirror.open_or_create(&self.partial, 0o644).map_err(disk)?;
+            let was_continued = file.metadata().is_ok_and(|metadata| metadata.len() > 0);
+            let download = Download { url, file: &file, progress: self.options.fetched };
+            client.download(&download).map_err(NotDownloaded::Http)?;
+            let hashes = Hashes::compute(&mirror.path_of(&self.partial), Layout::Packed, self.options.progress);
             match hashes.and_then(|hashes| check(&hashes).map(|()| hashes)) {
                 Ok(hashes) => return Ok(hashes),
                 Err(reason) => {
-                    fs::remove_file(&self.partial).map_err(disk)?;
+                    mirror.remove(&self.partial).map_err(disk)?;
                     if !was_continued {
-                        return Err(NotFetched::Failed(reason));
+                        return Err(NotFetched::Failed(reason).into());
                     }
                 }
             }
@@ -250,18 +312,23 @@ impl Fetch<'_> {
 
     fn downloaded(&self, hashes: Hashes, evidence: Option<Evidence>) -> Fetched {
         Fetched {
-            path: self.partial.clone(),
+            path: self.options.mirror.join(&self.partial),
             layout: Layout::Packed,
             is_ours: true,
             hashes,
             evidence,
-            evidence_directory: None,
+            from_mirror: None,
             is_in_place: false,
         }
     }
 
     fn check(&self, hashes: &Hashes, voucher: Voucher) -> Result<(), String> {
         proof::check(self.needs, hashes, voucher)
+    }
+
+    fn mirror(&self) -> Result<&Directory, NotFetched> {
+        let hold = self.hold.ok_or_else(|| NotFetched::Disk("nothing is to be changed".to_owned()))?;
+        Ok(&hold.mirror)
     }
 
     fn client(&self) -> Result<&Client, NotFetched> {

@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
 use super::proof::Hashes;
-use crate::mirror::place;
+use crate::mirror::place::Hold;
 use airtight_provider::digest::Progress;
 use airtight_provider::mirror::walk;
 use airtight_provider::{EngineName, Layout};
@@ -37,15 +37,16 @@ struct Archive {
 ///
 /// # Errors
 /// Fails where the mirror cannot be walked, or an archive not be read.
-pub(super) fn write(mirror: &Utf8Path, progress: Progress<'_>) -> anyhow::Result<()> {
-    let walked = walk(mirror, EngineName::Tofu);
+pub(super) fn write(hold: &Hold, progress: Progress<'_>) -> anyhow::Result<()> {
+    let walked = walk(&hold.mirror.path_of(Utf8Path::new("")), EngineName::Tofu);
     if let Some(error) = walked.error {
         anyhow::bail!("{error}");
     }
     let mut indexes: BTreeMap<Utf8PathBuf, Index> = BTreeMap::new();
     let mut versions: BTreeMap<Utf8PathBuf, VersionIndex> = BTreeMap::new();
     for package in walked.packages.iter().filter(|package| package.layout == Layout::Packed) {
-        let (Some(directory), Some(name)) = (package.path.parent(), package.path.file_name()) else { continue };
+        let relative = package.path.strip_prefix(&walked.base)?;
+        let (Some(directory), Some(name)) = (relative.parent(), relative.file_name()) else { continue };
         let hashes = Hashes::compute(&package.path, Layout::Packed, progress)
             .map_err(|reason| anyhow::anyhow!("`{}`: {reason}", package.path))?;
         let mut hashes: Vec<String> =
@@ -58,12 +59,12 @@ pub(super) fn write(mirror: &Utf8Path, progress: Progress<'_>) -> anyhow::Result
         indexes.entry(directory.join("index.json")).or_default().versions.insert(version, serde_json::json!({}));
     }
     for (path, index) in &indexes {
-        write_one(mirror, path, index)?;
+        write_one(hold, path, index)?;
     }
-    versions.iter().try_for_each(|(path, index)| write_one(mirror, path, index))
+    versions.iter().try_for_each(|(path, index)| write_one(hold, path, index))
 }
 
 /// Without a final line break, as the engines write it.
-fn write_one(mirror: &Utf8Path, path: &Utf8Path, index: &impl Serialize) -> anyhow::Result<()> {
-    Ok(place::write(mirror, path, serde_json::to_string_pretty(index)?.as_bytes())?)
+fn write_one(hold: &Hold, path: &Utf8Path, index: &impl Serialize) -> anyhow::Result<()> {
+    Ok(hold.write(path, serde_json::to_string_pretty(index)?.as_bytes())?)
 }

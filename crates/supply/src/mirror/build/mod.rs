@@ -43,8 +43,13 @@ pub struct Options<'a> {
     /// Packages at a time.
     pub jobs: usize,
     pub now: Timestamp,
-    /// Told of bytes as they arrive or are read.
+    /// Told of bytes as they are read and hashed.
     pub progress: &'a (dyn Fn(u64) + Sync),
+    /// Told of bytes as they arrive.
+    pub fetched: &'a (dyn Fn(u64) + Sync),
+    /// Told of each package as it is begun, and as it is done.
+    pub begun: &'a (dyn Fn(&PackageId) + Sync),
+    pub ended: &'a (dyn Fn() + Sync),
 }
 
 /// What became of a package.
@@ -67,12 +72,11 @@ pub enum Outcome {
     Fetched {
         source: String,
         signed: Option<Signed>,
+        /// Another package was in its place, which did not match.
+        replaced: bool,
     },
     /// With its size, where the source tells it.
-    WouldFetch {
-        source: String,
-        size_bytes: Option<u64>,
-    },
+    WouldFetch { source: String, size_bytes: Option<u64> },
     /// One reason for each source.
     Failed(Vec<String>),
 }

@@ -6,7 +6,7 @@
 use camino::Utf8Path;
 
 use super::{Demand, Need, Source};
-use crate::registry::{Client, Registry, RegistryError};
+use crate::registry::{Client, ListedVersion, Registry, RegistryError};
 use airtight_engine::init_arguments::InitArguments;
 use airtight_engine::predict;
 use airtight_engine::predict::Facts;
@@ -39,12 +39,18 @@ pub fn requirements(
         plugin_cache: None,
         reachable: Vec::new(),
         state_translation_off: false,
+        asked: None,
         root_module: root_module.to_owned(),
         init,
     };
     let selection = predict::select(&facts);
     if !selection.reaches_providers {
         match selection.failures.first() {
+            Some(failure) if failure.code == Code::ModuleNeedsNetwork => anyhow::bail!(
+                "`{root_module}`: {}; its modules are not installed: run `{} get` in it, where there is network",
+                failure.summary,
+                engine.name
+            ),
             Some(failure) => anyhow::bail!("`{root_module}`: {}: {}", failure.summary, failure.detail),
             None => anyhow::bail!("`{root_module}` has no configuration"),
         }
@@ -67,13 +73,23 @@ pub fn resolve(
     sources: &[Source],
     client: Option<&Client>,
     engine: &Engine,
+    platforms: &[Platform],
 ) -> anyhow::Result<Version> {
     let mut known = false;
     for source in sources {
         let versions = versions(source, client, address)?;
         known |= !versions.is_empty();
-        let acceptable = versions.into_iter().filter(|version| constraints.allows(version, engine));
-        let Some(newest) = acceptable.max_by(Version::cmp_precedence) else { continue };
+        let acceptable = versions.into_iter().filter(|listed| constraints.allows(&listed.version, engine));
+        let newest = acceptable.max_by(|left, right| left.version.cmp_precedence(&right.version));
+        let Some(listed) = newest else { continue };
+        // As `init` would: it chooses by the version alone, and fails if that has no package for the platform.
+        if let Some(platform) = platforms.iter().find(|platform| !listed.may_have(platform)) {
+            anyhow::bail!(
+                "the newest version of {address} that `{root_module}` accepts, {}, has no package for {platform}",
+                listed.version
+            );
+        }
+        let newest = listed.version;
         let need = Need { root_module: root_module.to_owned(), is_locked: false, hashes: Vec::new() };
         let needs = demand.versions.entry((address.clone(), newest.clone())).or_default();
         if !needs.contains(&need) {
@@ -88,13 +104,15 @@ pub fn resolve(
 }
 
 /// Empty where the source does not know the provider.
-fn versions(source: &Source, client: Option<&Client>, address: &ProviderAddress) -> anyhow::Result<Vec<Version>> {
+fn versions(source: &Source, client: Option<&Client>, address: &ProviderAddress) -> anyhow::Result<Vec<ListedVersion>> {
     let found = match (source, client) {
         (Source::Directory(mirror), _) => {
             let packages = mirror.packages.iter().filter(|package| package.id.address == *address);
-            return Ok(packages.map(|package| package.id.version.clone()).collect());
+            return Ok(packages.map(|package| unlisted(package.id.version.clone())).collect());
         }
-        (Source::NetworkMirror(mirror), Some(client)) => mirror.versions(client, address),
+        (Source::NetworkMirror(mirror), Some(client)) => {
+            mirror.versions(client, address).map(|versions| versions.into_iter().map(unlisted).collect())
+        }
         (Source::Origin, Some(client)) => Registry::new(client).versions(address),
         (_, None) => return Ok(Vec::new()),
     };
@@ -102,4 +120,9 @@ fn versions(source: &Source, client: Option<&Client>, address: &ProviderAddress)
         Err(RegistryError::Unknown { .. }) => Ok(Vec::new()),
         result => Ok(result?),
     }
+}
+
+/// Such sources do not name platforms beside versions.
+const fn unlisted(version: Version) -> ListedVersion {
+    ListedVersion { version, platforms: Vec::new() }
 }

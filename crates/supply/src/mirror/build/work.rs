@@ -14,11 +14,13 @@ use super::evidence;
 use super::fetch::{Fetch, Fetched, NotFetched};
 use super::proof::{self, Hashes, Voucher};
 use super::{Demand, Need, Options, Outcome, PackageResult, index};
-use crate::mirror::evidence::{FILES, archive_path, directory};
-use crate::mirror::extract::{extract, make_directory, sync};
-use crate::mirror::place::{Hold, make_open, put, remove};
+use crate::mirror::evidence::{FILES, archive_path, directory, kept_archive, platform_directory, read_small};
+use crate::mirror::extract::extract;
+use crate::mirror::machine;
+use crate::mirror::place::Hold;
 use crate::mirror::vet::Limits;
 use crate::registry::{Authenticity, Registry};
+use airtight_provider::directory::Directory;
 use airtight_provider::{Layout, PackageId};
 
 /// Builds the mirror. Results stand in the order of address, version, platform.
@@ -44,7 +46,9 @@ pub fn build(demand: &Demand, options: &Options<'_>) -> anyhow::Result<Vec<Packa
                 loop {
                     let place = next.fetch_add(1, Ordering::Relaxed);
                     let Some((id, needs)) = wanted.get(place) else { break };
+                    (options.begun)(id);
                     let result = work.package(place, id, needs);
+                    (options.ended)();
                     *results[place].lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(result);
                 }
             });
@@ -56,7 +60,7 @@ pub fn build(demand: &Demand, options: &Options<'_>) -> anyhow::Result<Vec<Packa
         .collect();
     if let Some(hold) = hold {
         if options.layout == Layout::Packed {
-            index::write(options.mirror, options.progress).context("the index of the packed mirror")?;
+            index::write(&hold, options.progress).context("the index of the packed mirror")?;
         }
         let has_failed = results.iter().any(|result| matches!(result.outcome, Outcome::Failed(_)));
         hold.finish(has_failed)?;
@@ -102,10 +106,7 @@ impl Work<'_> {
     }
 
     fn place_of(&self, id: &PackageId, layout: Layout) -> Utf8PathBuf {
-        self.options.mirror.join(match layout {
-            Layout::Packed => id.packed_path(),
-            Layout::Unpacked => id.unpacked_path(),
-        })
+        self.options.mirror.join(relative_place(id, layout))
     }
 
     /// One package in both layouts is a trap: where the unpacked one does not match, no engine falls back.
@@ -132,14 +133,13 @@ impl Work<'_> {
         let Options { mirror, layout, .. } = *self.options;
         let path = self.place(id);
         fs::symlink_metadata(&path).ok()?;
-        let archive = archive_path(mirror, id);
-        let has_archive = layout == Layout::Unpacked && archive.is_file();
-        if self.options.keep_archives && layout == Layout::Unpacked && !has_archive {
+        let archive = if layout == Layout::Unpacked { kept_archive(mirror, id).ok()? } else { None };
+        if self.options.keep_archives && layout == Layout::Unpacked && archive.is_none() {
             return None;
         }
         let mut hashes = Hashes::compute(&path, layout, self.options.progress).ok()?;
         let is_known_by_h1 = needs.iter().all(|need| need.hashes.contains(&hashes.h1));
-        if has_archive && !is_known_by_h1 {
+        if let Some(archive) = archive.filter(|_| !is_known_by_h1) {
             let of_archive = Hashes::compute(&archive, Layout::Packed, self.options.progress).ok()?;
             hashes.zh = of_archive.zh.filter(|_| of_archive.h1 == hashes.h1);
         }
@@ -153,6 +153,7 @@ impl Work<'_> {
             Some(allowed) => evidence::voucher(self.options.mirror, id, hashes, allowed, self.options.now),
         };
         voucher.is_some_and(|voucher| proof::check(needs, hashes, voucher).is_ok())
+            && machine::check(&self.place(id), self.options.layout, id).is_ok()
     }
 
     fn obtain(
@@ -165,8 +166,10 @@ impl Work<'_> {
     ) -> Option<Hashes> {
         let partial =
             self.hold.map(|hold| hold.partial().join(format!("{}.part", id.packed_path()))).unwrap_or_default();
-        let fetch = Fetch { options: self.options, registry: self.registry, id, needs, partial, in_place };
+        let fetch =
+            Fetch { options: self.options, registry: self.registry, id, needs, partial, hold: self.hold, in_place };
         let mut reasons = Vec::new();
+        let is_there = fs::symlink_metadata(self.place(id)).is_ok();
         for source in self.options.sources {
             let name = source.name(id);
             let Some(hold) = self.hold else {
@@ -187,11 +190,13 @@ impl Work<'_> {
                 Ok(fetched) => match self.keep(hold, number, (id, needs), &name, &fetched) {
                     Ok(()) if fetched.is_in_place => return Some(fetched.hashes),
                     Ok(()) => {
+                        let replaced = is_there
+                            && in_place.map_or(!self.options.keep_archives, |before| before.h1 != fetched.hashes.h1);
                         let signed = fetched.evidence.as_ref().and_then(|evidence| match &evidence.authenticity {
                             Authenticity::Signed(signed) => Some(signed.clone()),
                             Authenticity::Unsigned => None,
                         });
-                        result.outcome = Outcome::Fetched { source: name, signed };
+                        result.outcome = Outcome::Fetched { source: name, signed, replaced };
                         return Some(fetched.hashes);
                     }
                     Err(error) => {
@@ -225,19 +230,18 @@ impl Work<'_> {
         fetched: &Fetched,
     ) -> anyhow::Result<()> {
         if fetched.is_in_place {
-            return self.keep_evidence(id, source, fetched);
+            return self.keep_evidence(hold, id, source, fetched);
         }
         let scratch = hold.scratch().join(number.to_string());
-        make_directory(&scratch)?;
+        hold.mirror.make(&scratch)?;
         let aside = scratch.join("aside");
         let ready = scratch.join("ready");
-        let mirror = self.options.mirror;
         match (fetched.layout, self.options.layout) {
-            (Layout::Packed, Layout::Packed) => own(fetched, &ready)?,
+            (Layout::Packed, Layout::Packed) => own(fetched, &hold.mirror, &ready)?,
             (Layout::Packed, Layout::Unpacked) => {
-                extract(&fetched.path, id.address.provider_type(), Limits::default(), &ready)?;
-                let extracted =
-                    Hashes::compute(&ready, Layout::Unpacked, self.options.progress).map_err(anyhow::Error::msg)?;
+                extract(&fetched.path, id.address.provider_type(), Limits::default(), &hold.mirror, &ready)?;
+                let extracted = Hashes::compute(&hold.mirror.path_of(&ready), Layout::Unpacked, self.options.progress)
+                    .map_err(anyhow::Error::msg)?;
                 anyhow::ensure!(
                     extracted.h1 == fetched.hashes.h1,
                     "extracting the archive gives {}, not the archive's own {}",
@@ -245,71 +249,85 @@ impl Work<'_> {
                     fetched.hashes.h1
                 );
             }
-            (Layout::Unpacked, _) => copy_tree(&fetched.path, &ready)?,
+            (Layout::Unpacked, _) => copy_tree(&fetched.path, &hold.mirror.make(&ready)?)?,
         }
-        self.keep_evidence(id, source, fetched)?;
+        self.keep_evidence(hold, id, source, fetched)?;
         // Where a lock file lacks the package's `h1:`, or there is none, the archive is what can prove it.
         let lacks_h1 = |need: &Need| !need.hashes.contains(&fetched.hashes.h1);
         let is_wanted = self.options.keep_archives || needs.iter().any(lacks_h1);
         if is_wanted && self.options.layout == Layout::Unpacked && fetched.layout == Layout::Packed {
             let archive = scratch.join("archive");
-            own(fetched, &archive)?;
-            put(&archive, &archive_path(mirror, id), &aside)?;
+            own(fetched, &hold.mirror, &archive)?;
+            hold.put(&archive, &archive_path(id), &aside)?;
         }
-        put(&ready, &self.place(id), &aside)?;
+        hold.put(&ready, Utf8Path::new(&relative_place(id, self.options.layout)), &aside)?;
         if fetched.is_ours {
-            remove(&fetched.path)?;
+            hold.mirror.remove(fetched.path.strip_prefix(self.options.mirror)?)?;
         }
-        remove(&scratch)?;
+        hold.mirror.remove(&scratch)?;
         Ok(())
     }
 
-    fn keep_evidence(&self, id: &PackageId, source: &str, fetched: &Fetched) -> anyhow::Result<()> {
+    fn keep_evidence(&self, hold: &Hold, id: &PackageId, source: &str, fetched: &Fetched) -> anyhow::Result<()> {
         let _keeping = self.keeping.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mirror = self.options.mirror;
-        let place = directory(mirror, &id.address, &id.version);
-        if let Some(from) = fetched.evidence_directory.as_ref().filter(|_| !place.exists()) {
-            make_open(&place)?;
-            for name in FILES {
-                match fs::copy(from.join(name), place.join(name)) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(error.into()),
-                    Ok(_) => fs::set_permissions(place.join(name), std::fs::Permissions::from_mode(0o644))?,
+        if let Some(from) = &fetched.from_mirror {
+            for place in [directory(&id.address, &id.version), platform_directory(id)] {
+                if hold.mirror.file_type(&place)?.is_some() {
+                    continue;
+                }
+                for name in FILES.map(|name| place.join(name)) {
+                    if let Some(contents) = read_small(from, &name)? {
+                        hold.mirror.make(&place)?;
+                        hold.write(&name, &contents)?;
+                    }
                 }
             }
         }
-        evidence::keep(mirror, id, &fetched.hashes, source, fetched.evidence.as_ref(), self.options.now)
+        evidence::keep(hold, id, &fetched.hashes, source, fetched.evidence.as_ref(), self.options.now)
     }
 }
 
-/// The archive as a file of our own, synced: moved where it is ours and nobody else needs it, else copied.
-fn own(fetched: &Fetched, ready: &Utf8Path) -> anyhow::Result<()> {
-    if !fetched.is_ours || fs::hard_link(&fetched.path, ready).is_err() {
-        fs::copy(&fetched.path, ready)?;
+/// Below a mirror.
+fn relative_place(id: &PackageId, layout: Layout) -> String {
+    match layout {
+        Layout::Packed => id.packed_path(),
+        Layout::Unpacked => id.unpacked_path(),
     }
-    fs::set_permissions(ready, std::fs::Permissions::from_mode(0o644))?;
-    fs::File::open(ready)?.sync_all()?;
-    Ok(())
+}
+
+/// The archive as a file of the mirror's own, synced: moved if it is a download, else copied.
+fn own(fetched: &Fetched, mirror: &Directory, ready: &Utf8Path) -> anyhow::Result<()> {
+    if !fetched.is_ours {
+        return copy_file(&fetched.path, mirror, ready, 0o644);
+    }
+    mirror.rename(fetched.path.strip_prefix(mirror.path_of(Utf8Path::new("")))?, ready)?;
+    let file = mirror.open_file(ready)?.context("a download is no longer there")?;
+    // Whatever the umask took away.
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
+    Ok(file.sync_all()?)
+}
+
+fn copy_file(from: &Utf8Path, to: &Directory, name: &Utf8Path, mode: u32) -> anyhow::Result<()> {
+    let mut source = fs::File::open(from)?;
+    let mut target = to.create(name, mode)?;
+    io::copy(source.file_mut(), &mut target).with_context(|| format!("cannot copy `{from}`"))?;
+    Ok(target.sync_all()?)
 }
 
 /// A package of another unpacked mirror: links in it become the files that they lead to, as their hash says.
-fn copy_tree(from: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
-    make_directory(to)?;
+fn copy_tree(from: &Utf8Path, to: &Directory) -> anyhow::Result<()> {
     for entry in from.read_dir_utf8()? {
         let entry = entry?;
-        let (path, ready) = (entry.path(), to.join(entry.file_name()));
+        let (path, name) = (entry.path(), Utf8Path::new(entry.file_name()));
         if entry.file_type()?.is_dir() {
-            copy_tree(path, &ready)?;
+            copy_tree(path, &to.make(name)?)?;
             continue;
         }
-        fs::copy(path, &ready)?;
         let is_program = fs::metadata(path)?.permissions().mode() & 0o111 != 0
             || entry.file_name().starts_with("terraform-provider-");
-        fs::set_permissions(&ready, std::fs::Permissions::from_mode(if is_program { 0o755 } else { 0o644 }))?;
-        fs::File::open(&ready)?.sync_all()?;
+        copy_file(path, to, name, if is_program { 0o755 } else { 0o644 })?;
     }
-    sync(to)?;
-    Ok(())
+    Ok(to.sync()?)
 }
 
 #[cfg(test)]
@@ -324,7 +342,7 @@ mod tests {
         fs::write(root.join("a/terraform-provider-dog"), "x").unwrap();
         fs::write(root.join("a/docs/README"), "y").unwrap();
         fs::os::unix::fs::symlink("docs/README", root.join("a/LINK")).unwrap();
-        copy_tree(&root.join("a"), &root.join("b")).unwrap();
+        copy_tree(&root.join("a"), &Directory::open_or_make(&root.join("b")).unwrap()).unwrap();
         let hash = |path: &str| Hashes::compute(&root.join(path), Layout::Unpacked, &|_| {}).unwrap();
         assert_eq!(hash("a"), hash("b"));
         assert!(!fs::symlink_metadata(root.join("b/LINK")).unwrap().is_symlink());

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::FileType;
 
 use super::{Request, Verification, VerifiedPackage, mismatch};
 use crate::mirror::evidence;
@@ -11,6 +12,7 @@ use airtight_finding::{Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
 use airtight_provider::digest;
 use airtight_provider::digest::{Content, Subject};
+use airtight_provider::directory::Directory;
 use airtight_provider::mirror;
 use airtight_provider::mirror::Mirror;
 use airtight_provider::{EngineName, Layout, PackageId};
@@ -20,46 +22,61 @@ pub(super) fn check(request: &Request<'_>, mirror: &Mirror, verification: &mut V
     findings.extend(orphans(mirror, packages));
     let mut releases: BTreeMap<Utf8PathBuf, Release> = BTreeMap::new();
     for verified in packages {
-        let directory = evidence::directory(&mirror.base, &verified.id.address, &verified.id.version);
+        let directory = Directory::open(&mirror.base).and_then(|base| evidence::sums_directory(&base, &verified.id));
+        let directory = directory.unwrap_or_else(|_| evidence::directory(&verified.id.address, &verified.id.version));
         let release = releases
-            .entry(directory)
+            .entry(mirror.base.join(directory))
             .or_insert_with_key(|directory| Release::read(request, mirror, &verified.id, directory, findings));
         let unlike_archive = check_archive(request, mirror, verified);
-        findings.extend(release.check(mirror, verified, unlike_archive.is_none()));
+        let differences = release.check(mirror, verified, unlike_archive.is_none());
+        verified.is_refuted |= release.is_refused
+            || differences.iter().chain(&unlike_archive).any(|finding| finding.code == Code::PackageMismatch);
+        findings.extend(differences);
         findings.extend(unlike_archive);
     }
 }
 
 /// Evidence of packages that are not in the mirror.
 fn orphans(mirror: &Mirror, packages: &[VerifiedPackage]) -> Vec<Finding> {
-    let kept = mirror.base.join(evidence::DIRECTORY);
     let mut findings = Vec::new();
+    let unreadable = |error: std::io::Error| invalid(&mirror.base, &error.to_string(), Severity::Error);
+    let base = match Directory::open(&mirror.base) {
+        Ok(base) => base,
+        Err(error) => return vec![unreadable(error)],
+    };
     // Kept archives lie as in a packed mirror.
-    let archives = kept.join("archives");
-    if archives.is_dir() {
-        for archive in mirror::walk(&archives, EngineName::Tofu).packages {
-            if !packages.iter().any(|package| package.id == archive.id) {
-                let reason = "this archive belongs to no package of the mirror";
-                findings.push(invalid(&archive.path, reason, Severity::Warning));
+    let archives = Utf8Path::new(evidence::DIRECTORY).join("archives");
+    match base.file_type(&archives) {
+        Ok(Some(FileType::Directory)) => {
+            for archive in mirror::walk(&mirror.base.join(&archives), EngineName::Tofu).packages {
+                if !packages.iter().any(|package| package.id == archive.id) {
+                    let reason = "this archive belongs to no package of the mirror";
+                    findings.push(invalid(&archive.path, reason, Severity::Warning));
+                }
             }
         }
+        Ok(_) => {}
+        Err(error) => return vec![unreadable(error)],
     }
-    let mut directories = vec![kept.join("evidence")];
+    let mut directories = vec![Utf8Path::new(evidence::DIRECTORY).join("evidence")];
     for _ in ["host", "namespace", "type", "version"] {
-        directories = directories
-            .iter()
-            .flat_map(|directory| directory.read_dir_utf8().into_iter().flatten().flatten())
-            .map(|entry| entry.path().to_owned())
-            .collect();
+        let mut below = Vec::new();
+        for directory in &directories {
+            match base.names(directory) {
+                Ok(names) => below.extend(names.iter().map(|name| directory.join(name))),
+                // Notes of file managers and the like.
+                Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {}
+                Err(error) => findings.push(unreadable(error)),
+            }
+        }
+        directories = below;
     }
-    directories.sort();
     for directory in directories {
-        let is_of = |package: &VerifiedPackage| {
-            directory == evidence::directory(&mirror.base, &package.id.address, &package.id.version)
-        };
+        let is_of =
+            |package: &VerifiedPackage| directory == evidence::directory(&package.id.address, &package.id.version);
         if !packages.iter().any(is_of) {
             let reason = "this evidence belongs to no package of the mirror";
-            findings.push(invalid(&directory, reason, Severity::Warning));
+            findings.push(invalid(&mirror.base.join(directory), reason, Severity::Warning));
         }
     }
     findings
@@ -68,7 +85,7 @@ fn orphans(mirror: &Mirror, packages: &[VerifiedPackage]) -> Vec<Finding> {
 /// An unpacked package has to be what its archive holds.
 fn check_archive(request: &Request<'_>, mirror: &Mirror, verified: &VerifiedPackage) -> Option<Finding> {
     verified.package.kept_archive()?;
-    let path = evidence::archive_path(&mirror.base, &verified.id);
+    let path = mirror.base.join(evidence::archive_path(&verified.id));
     let content = Content::Extracted { over: None };
     let subject = Subject { path: path.clone(), layout: Layout::Packed, content };
     let own = verified.package.extracted.as_ref().unwrap_or(&verified.package.h1);
@@ -89,6 +106,10 @@ struct Release {
     /// Of a key that counts.
     signer: Option<String>,
     record: Option<Record>,
+    /// Who signed the list of sums when it was fetched.
+    recorded_signer: Option<evidence::Signer>,
+    /// The signature is not one that counts.
+    is_refused: bool,
 }
 
 impl Release {
@@ -100,23 +121,30 @@ impl Release {
         findings: &mut Vec<Finding>,
     ) -> Self {
         let mut tell = |error: anyhow::Error| findings.push(invalid(directory, &format!("{error:#}"), Severity::Error));
-        let record = Record::read(directory).unwrap_or_else(|error| {
+        let record = Record::read(&mirror.base, &id.address, &id.version).unwrap_or_else(|error| {
             tell(error);
             None
         });
-        let sums = Sums::read(&mirror.base, &id.address, &id.version).unwrap_or_else(|error| {
+        let sums = Sums::read(&mirror.base, id).unwrap_or_else(|error| {
             tell(error);
             None
         });
-        let mut release = Self { sums, signer: None, record };
+        let is_own = directory.ends_with(id.platform.to_string());
+        let own = record.as_ref().and_then(|record| record.packages.get(&id.platform.to_string()));
+        let recorded_signer = match (is_own, own) {
+            (true, own) => own.and_then(|own| own.signed_by.clone()),
+            (false, _) => record.as_ref().and_then(|record| record.signed_by.clone()),
+        };
+        let mut release = Self { sums, signer: None, record, recorded_signer, is_refused: false };
         if let Err(error) = release.check_signature(request) {
+            release.is_refused = true;
             tell(error);
         }
         release
     }
 
     fn check_signature(&mut self, request: &Request<'_>) -> anyhow::Result<()> {
-        let recorded = self.record.as_ref().and_then(|record| record.signed_by.as_ref());
+        let recorded = self.recorded_signer.as_ref();
         let Some(sums) = &self.sums else {
             anyhow::ensure!(recorded.is_none(), "a signature was recorded, and the signed SHA256SUMS is not there");
             return Ok(());
@@ -141,7 +169,7 @@ impl Release {
     }
 
     fn check(&self, mirror: &Mirror, verified: &mut VerifiedPackage, is_of_archive: bool) -> Vec<Finding> {
-        let VerifiedPackage { id, package, proven_by } = verified;
+        let VerifiedPackage { id, package, proven_by, .. } = verified;
         let mut findings = Vec::new();
         let differs = |text: String| mismatch(mirror, package, text);
         let kept = package.kept_archive().map(|archive| format!("zh:{}", archive.sha256));

@@ -21,6 +21,24 @@ struct Index {
     versions: BTreeMap<String, serde_json::Value>,
 }
 
+/// What is wrong with an index file.
+struct Problem {
+    severity: Severity,
+    text: String,
+}
+
+impl Problem {
+    /// It contradicts a package that is there.
+    fn wrong(text: String) -> Self {
+        Self { severity: Severity::Error, text }
+    }
+
+    /// It speaks of something else than what is there, as in a mirror that was copied in part.
+    fn partial(text: String) -> Self {
+        Self { severity: Severity::Warning, text }
+    }
+}
+
 #[derive(Deserialize)]
 struct VersionIndex {
     archives: BTreeMap<String, Archive>,
@@ -28,8 +46,9 @@ struct VersionIndex {
 
 #[derive(Deserialize)]
 struct Archive {
+    /// Some tools write null for none.
     #[serde(default)]
-    hashes: Vec<String>,
+    hashes: Option<Vec<String>>,
     url: String,
 }
 
@@ -44,10 +63,10 @@ pub(super) fn check(mirror: &Mirror, verification: &mut Verification) {
             let problems = match text_file::read(path, LIMIT_BYTES) {
                 Ok(text) if path.file_name() == Some("index.json") => index(&text, &address, verification),
                 Ok(text) => version(&text, path, &address, verification),
-                Err(error) => vec![error.to_string()],
+                Err(error) => vec![Problem::wrong(error.to_string())],
             };
             verification.findings.extend(problems.into_iter().map(|problem| {
-                Finding::new(Code::MirrorIndexDiffers, Severity::Error, Owner::Image, problem)
+                Finding::new(Code::MirrorIndexDiffers, problem.severity, Owner::Image, problem.text)
                     .help("Run `providers mirror` again where there is network, or remove the mirror's JSON files.")
                     .at(Place::file(path), "")
             }));
@@ -55,10 +74,10 @@ pub(super) fn check(mirror: &Mirror, verification: &mut Verification) {
     }
 }
 
-fn index(text: &str, address: &ProviderAddress, verification: &Verification) -> Vec<String> {
+fn index(text: &str, address: &ProviderAddress, verification: &Verification) -> Vec<Problem> {
     let index: Index = match serde_json::from_str(text) {
         Ok(index) => index,
-        Err(error) => return vec![format!("this is no index of versions: {error}")],
+        Err(error) => return vec![Problem::wrong(format!("this is no index of versions: {error}"))],
     };
     let there: BTreeSet<String> = verification
         .packages
@@ -69,13 +88,13 @@ fn index(text: &str, address: &ProviderAddress, verification: &Verification) -> 
     let named: BTreeSet<String> = index.versions.into_keys().collect();
     let missing = named.difference(&there).map(|version| format!("it names the version {version}, which is not there"));
     let unnamed = there.difference(&named).map(|version| format!("it does not name the version {version}"));
-    missing.chain(unnamed).collect()
+    missing.chain(unnamed).map(Problem::partial).collect()
 }
 
-fn version(text: &str, path: &Utf8Path, address: &ProviderAddress, verification: &Verification) -> Vec<String> {
+fn version(text: &str, path: &Utf8Path, address: &ProviderAddress, verification: &Verification) -> Vec<Problem> {
     let index: VersionIndex = match serde_json::from_str(text) {
         Ok(index) => index,
-        Err(error) => return vec![format!("this is no index of archives: {error}")],
+        Err(error) => return vec![Problem::wrong(format!("this is no index of archives: {error}"))],
     };
     let version = path.file_stem().unwrap_or_default();
     let there = verification.packages.iter();
@@ -84,26 +103,28 @@ fn version(text: &str, path: &Utf8Path, address: &ProviderAddress, verification:
     let mut problems = Vec::new();
     for (platform, archive) in &index.archives {
         let Some(found) = there.iter().find(|package| package.id.platform.to_string() == *platform) else {
-            problems.push(format!("it names a package for {platform}, which is not there"));
+            problems.push(Problem::partial(format!("it names a package for {platform}, which is not there")));
             continue;
         };
         let package = &found.package;
         let is_there = package.layout() == Layout::Unpacked || package.path.rsplit('/').next() == Some(&archive.url);
         // Archives elsewhere are another server's.
         if !is_there && !archive.url.contains('/') {
-            problems.push(format!("it names the archive `{}` for {platform}, which is not there", archive.url));
+            let text = format!("it names the archive `{}` for {platform}, which is not there", archive.url);
+            problems.push(Problem::wrong(text));
         }
         let hashes = [Some(&package.h1), package.extracted.as_ref(), package.zh.as_ref()];
         let is_hash = |hash: &String| hashes.iter().flatten().any(|found| *found == hash);
-        let comparable = archive.hashes.iter().filter(|hash| hash.starts_with("h1:") || package.zh.is_some());
+        let comparable = archive.hashes.iter().flatten().filter(|hash| hash.starts_with("h1:") || package.zh.is_some());
         for hash in comparable.filter(|hash| !is_hash(hash)) {
-            problems.push(format!("it says {hash} for {platform}, the package is {}", package.h1));
+            let text = format!("it says {hash} for {platform}, the package is {}", package.h1);
+            problems.push(Problem::wrong(text));
         }
     }
     for found in there {
         let platform = found.id.platform.to_string();
         if !index.archives.contains_key(&platform) && found.package.layout() == Layout::Packed {
-            problems.push(format!("it does not name the package for {platform}"));
+            problems.push(Problem::partial(format!("it does not name the package for {platform}")));
         }
     }
     problems

@@ -60,6 +60,8 @@ fn check_one(request: &Request<'_>, mirror: &Mirror, verification: &mut Verifica
         if proof.is_some() || verified.id.platform != *request.platform {
             continue;
         }
+        verified.is_refuted |= lock.hashes.iter().any(|hash| hash.scheme() == HashScheme::H1);
+        let package = &verified.package;
         let is_usable = |scheme: HashScheme| {
             scheme == HashScheme::H1 || scheme == HashScheme::Zh && package.layout() == Layout::Packed
         };

@@ -32,10 +32,13 @@ pub(super) fn check(request: &Request<'_>, mirror: &Mirror, verification: &mut V
     };
     let mut differences = Vec::new();
     for sealed in &sealed {
-        match packages.iter().find(|found| found.package.path == sealed.path) {
+        match packages.iter_mut().find(|found| found.package.path == sealed.path) {
             None => differences.push(format!("`{}` is sealed and not there", mirror.base.join(&sealed.path))),
             Some(found) if found.package == *sealed => {}
-            Some(found) => differences.push(difference(sealed, &found.package)),
+            Some(found) => {
+                found.is_refuted |= found.package.h1 != sealed.h1;
+                differences.push(difference(sealed, &found.package));
+            }
         }
     }
     for found in packages.iter() {

@@ -8,7 +8,8 @@ mod against_seal;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::seal;
+use super::machine;
+use super::seal::{self, Names};
 use crate::signature::Keys;
 use airtight_finding::{Code, Finding, Owner, Severity};
 use airtight_gate::check::mirror_entries;
@@ -49,8 +50,10 @@ pub struct Verification {
 pub struct VerifiedPackage {
     pub id: PackageId,
     pub package: SealedPackage,
-    /// In words: a signed list, a seal that is vouched for, a lock file.
+    /// In words: a signed list, a seal that is vouched for, a lock file. Empty if anything speaks against it.
     pub proven_by: Vec<String>,
+    /// Something says that it is another package.
+    pub is_refuted: bool,
 }
 
 /// Verifies a mirror.
@@ -68,20 +71,40 @@ pub fn verify(request: &Request<'_>) -> anyhow::Result<Verification> {
     findings.extend(
         mirror_entries::check(&walked).into_iter().map(|ignored| Finding { severity: Severity::Error, ..ignored }),
     );
-    let (packages, problems) = seal::measure(&walked, request.progress);
+    let (packages, problems) = seal::measure(&walked, Names::AsEnginesRead, request.progress);
     findings.extend(problems.into_iter().map(|problem| {
         Finding::new(Code::PackageUnreadable, Severity::Error, Owner::Image, problem)
-            .help("Give the package the name that the engines write, out of plain files.")
+            .help("Put the package there again, as plain files.")
             .at(Place::file(&walked.path), "")
     }));
     for package in packages {
         let id = package.id()?;
-        verification.packages.push(VerifiedPackage { id, package, proven_by: Vec::new() });
+        let path = walked.base.join(&package.path);
+        if let Err(reason) = machine::check(&path, package.layout(), &id) {
+            verification.findings.push(
+                Finding::new(Code::PackageWrongMachine, Severity::Error, Owner::Image, reason)
+                    .help("Replace the package by that of the right platform.")
+                    .at(Place::file(&path), ""),
+            );
+        }
+        verification.packages.push(VerifiedPackage { id, package, proven_by: Vec::new(), is_refuted: false });
     }
     against_evidence::check(request, &walked, &mut verification);
     against_seal::check(request, &walked, &mut verification);
     against_index::check(&walked, &mut verification);
     against_locks::check(request, &walked, &mut verification)?;
+    for verified in &mut verification.packages {
+        if verified.is_refuted {
+            verified.proven_by.clear();
+        } else if verified.proven_by.is_empty() {
+            let summary = format!("{} is not verified: there is nothing to compare it with", verified.id);
+            verification.findings.push(
+                Finding::new(Code::PackageUnverified, Severity::Warning, Owner::Image, summary)
+                    .help("Name a lock file that has it by --lock, the keys that sign releases by --allow-key, or what vouches for the seal.")
+                    .at(Place::file(walked.base.join(&verified.package.path)), ""),
+            );
+        }
+    }
     Ok(verification)
 }
 

@@ -221,3 +221,21 @@ proptest::proptest! {
         let _ = parse(&bytes);
     }
 }
+
+#[test]
+fn of_several_copies_of_a_key_the_renewed_one_counts_and_a_revocation_always_does() {
+    let key = key(false);
+    let old = expiring(key.clone(), 10 * DAY);
+    let signature = sign(&key.primary_key, NOW.0 - DAY);
+    assert!(matches!(verified(&old, &signature), Err(SignatureError::KeyExpired { .. })));
+    let both = |first: &SignedSecretKey, second: &SignedSecretKey| {
+        let mut keys = public(first);
+        keys.extend(public(second));
+        verify(&keys, &signature, &mut Cursor::new(DATA), NOW)
+    };
+    assert!(both(&old, &key).is_ok() && both(&key, &old).is_ok());
+    let revoked = revoked(key.clone(), RevocationCode::KeyCompromised, NOW.0 - 20 * DAY);
+    for (first, second) in [(&key, &revoked), (&revoked, &key)] {
+        assert!(matches!(both(first, second), Err(SignatureError::KeyRevoked(_))));
+    }
+}

@@ -1,24 +1,60 @@
 //! Predictions as the report's values.
 
-use airtight_engine::predict::{Origin, ProviderPrediction};
-use airtight_finding::escape::without_credentials;
+use airtight_engine::ask::Answer;
+use airtight_engine::predict::{Origin, Outcome, ProviderPrediction};
 use airtight_finding::report::{
     ReportAssumption, ReportConstraint, ReportPackage, ReportPrediction, ReportProvider, ReportReason,
 };
-use airtight_gate::gather::Gathered;
+use airtight_finding::secrets::without_credentials;
+use airtight_finding::{Code, Loading, Need};
 
-pub(super) fn prediction(gathered: &Gathered) -> ReportPrediction {
+use crate::gather::Gathered;
+
+/// What `init` will do, with the engine's own word on the configuration.
+pub(crate) fn prediction(gathered: &Gathered, configuration: Loading, answer: Option<&Answer>) -> ReportPrediction {
+    let prediction = &gathered.prediction;
+    let mut report = read(gathered);
+    report.configuration = configuration;
+    match (configuration, answer) {
+        (Loading::Refused, Some(Answer::Refused(refused))) => {
+            report.init = Outcome::Failure;
+            report.lock_after = None;
+            report.reasons = refused
+                .errors
+                .iter()
+                .map(|error| ReportReason {
+                    code: Code::ConfigurationInvalid,
+                    summary: without_credentials(error.summary.clone()),
+                    detail: without_credentials(error.detail.clone()),
+                    providers: Vec::new(),
+                })
+                .collect();
+        }
+        (Loading::NotAsked, _) if prediction.init != Outcome::Failure && !gathered.is_empty() => {
+            let text = answer
+                .and_then(Answer::why_unknown)
+                .unwrap_or_else(|| "the engine was not asked whether the configuration loads".to_owned());
+            report
+                .assumptions
+                .push(ReportAssumption { code: Code::ConfigurationNotAsked, text: without_credentials(text) });
+        }
+        _ => {}
+    }
+    report
+}
+
+fn read(gathered: &Gathered) -> ReportPrediction {
     let prediction = &gathered.prediction;
     ReportPrediction {
-        init: prediction.init.as_str(),
+        init: prediction.init,
+        configuration: Loading::NotAsked,
         reasons: prediction
             .failures
             .iter()
             .map(|failure| ReportReason {
-                code: failure.code.to_string(),
+                code: failure.code,
                 summary: without_credentials(failure.summary.clone()),
                 detail: without_credentials(failure.detail.clone()),
-                hidden: failure.hidden,
                 providers: failure.providers.iter().map(ToString::to_string).collect(),
             })
             .collect(),
@@ -26,7 +62,7 @@ pub(super) fn prediction(gathered: &Gathered) -> ReportPrediction {
             .assumptions
             .iter()
             .map(|assumption| ReportAssumption {
-                code: assumption.code.to_string(),
+                code: assumption.code,
                 text: without_credentials(assumption.text.clone()),
             })
             .collect(),
@@ -34,7 +70,8 @@ pub(super) fn prediction(gathered: &Gathered) -> ReportPrediction {
     }
 }
 
-pub(super) fn providers(gathered: &Gathered) -> Vec<ReportProvider> {
+/// The providers of the prediction.
+pub(crate) fn providers(gathered: &Gathered) -> Vec<ReportProvider> {
     gathered.prediction.providers.iter().map(|provider| one(gathered, provider)).collect()
 }
 
@@ -43,16 +80,16 @@ fn one(gathered: &Gathered, provider: &ProviderPrediction) -> ReportProvider {
     let selected = provider.selected.as_ref();
     let mut needed_by = Vec::new();
     let is_from = |matches: fn(&Origin) -> bool| requirement.origins.iter().any(matches);
-    if is_from(|origin| matches!(origin, Origin::Configuration { .. } | Origin::Test { .. })) {
-        needed_by.push("configuration");
+    if is_from(|origin| matches!(origin, Origin::Configuration { .. } | Origin::Test { .. } | Origin::Engine)) {
+        needed_by.push(Need::Configuration);
     }
     if gathered.facts.lock.lock_for(&requirement.address).is_some()
         || is_from(|origin| matches!(origin, Origin::Lock { .. }))
     {
-        needed_by.push("lock");
+        needed_by.push(Need::Lock);
     }
     if is_from(|origin| matches!(origin, Origin::State { .. })) {
-        needed_by.push("state");
+        needed_by.push(Need::State);
     }
     ReportProvider {
         address: requirement.address.to_string(),
@@ -61,10 +98,10 @@ fn one(gathered: &Gathered, provider: &ProviderPrediction) -> ReportProvider {
         needed_by,
         package: selected
             .and_then(|selected| selected.package.as_ref())
-            .map(|package| ReportPackage { layout: package.layout.as_str(), path: package.path.to_string() }),
-        install: provider.install.map(airtight_engine::predict::Install::as_str),
+            .map(|package| ReportPackage { layout: package.layout, path: package.path.to_string() }),
+        install: provider.install,
         proven_by: provider.proven_by.as_ref().map(ToString::to_string),
-        status: provider.status.as_str(),
+        status: provider.status,
         derivation: without_credentials(airtight_engine::predict::derivation(
             &gathered.facts,
             &gathered.prediction,

@@ -1,0 +1,212 @@
+//! Running the engine within limits: time, output, network.
+
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use camino::Utf8PathBuf;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use signal_hook::iterator::{Handle, Signals};
+
+use super::environment;
+use super::interrupt::{self, SIGNALS};
+
+/// Between two looks at a process that has closed its output and has not ended yet.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// A process to run. Its standard input is empty, its process group its own.
+pub(super) struct Run {
+    pub program: Utf8PathBuf,
+    pub arguments: Vec<String>,
+    pub directory: Utf8PathBuf,
+    /// All of it.
+    pub environment: Vec<(OsString, OsString)>,
+    pub network: Network,
+    pub limit: Duration,
+    /// For each of the two streams.
+    pub output_limit_bytes: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Network {
+    Open,
+    Closed,
+}
+
+/// A process that ended by itself.
+pub(super) struct Ended {
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+    pub status: ExitStatus,
+    /// It had a network namespace of its own.
+    pub is_isolated: bool,
+}
+
+/// Why it did not. It and its process group are gone by then.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Stopped {
+    NotStarted { program: Utf8PathBuf, reason: String },
+    TimedOut { limit: Duration },
+    TooMuchOutput { limit_bytes: usize },
+    Interrupted { signal: i32 },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stream {
+    Out,
+    Error,
+}
+
+enum Event {
+    Closed(Stream, Vec<u8>),
+    TooMuch,
+    Signal(i32),
+}
+
+pub(super) fn run(mut run: Run) -> Result<Ended, Stopped> {
+    let deadline = Instant::now() + run.limit;
+    let (sender, events) = mpsc::channel();
+    // Before the engine starts, so that no signal falls between.
+    let watch = Watch::start(sender.clone());
+    if let Some(signal) = interrupt::arrived() {
+        return Err(Stopped::Interrupted { signal });
+    }
+    if run.network == Network::Closed {
+        environment::without_network(&mut run.environment);
+    }
+    tracing::debug!(program = %run.program, command = run.arguments.first(), "asking the engine");
+    let (mut child, is_isolated) = spawn(&run).map_err(|error| Stopped::NotStarted {
+        program: run.program.clone(),
+        reason: airtight_provider::digest::os_error::reason(&error),
+    })?;
+    listen(Stream::Out, child.stdout.take(), run.output_limit_bytes, &sender);
+    listen(Stream::Error, child.stderr.take(), run.output_limit_bytes, &sender);
+    drop(sender);
+    let outcome = follow(&run, &child, &events, deadline);
+    // While the child is not waited for, its group's number is not given to another.
+    end_group(&child);
+    if outcome.is_err() {
+        // It may have left its group.
+        let _ = child.kill();
+    }
+    let status = child.wait();
+    drop(watch);
+    let (stdout, stderr) = outcome?;
+    let status = status.map_err(|error| Stopped::NotStarted { program: run.program, reason: error.to_string() })?;
+    Ok(Ended { stdout, stderr, status, is_isolated })
+}
+
+/// Collects both streams until the process has ended.
+fn follow(
+    run: &Run,
+    child: &Child,
+    events: &Receiver<Event>,
+    deadline: Instant,
+) -> Result<(Vec<u8>, Vec<u8>), Stopped> {
+    let timed_out = || Stopped::TimedOut { limit: run.limit };
+    let (mut out, mut error) = (None, None);
+    while out.is_none() || error.is_none() {
+        match events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(Event::Closed(Stream::Out, bytes)) => out = Some(bytes),
+            Ok(Event::Closed(Stream::Error, bytes)) => error = Some(bytes),
+            Ok(Event::TooMuch) => return Err(Stopped::TooMuchOutput { limit_bytes: run.output_limit_bytes }),
+            Ok(Event::Signal(signal)) => return Err(Stopped::Interrupted { signal }),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return Err(timed_out()),
+        }
+    }
+    while !has_ended(child) {
+        if let Ok(Event::Signal(signal)) = events.recv_timeout(PAUSE) {
+            return Err(Stopped::Interrupted { signal });
+        }
+        if Instant::now() >= deadline {
+            return Err(timed_out());
+        }
+    }
+    Ok((out.unwrap_or_default(), error.unwrap_or_default()))
+}
+
+/// Without reaping it.
+fn has_ended(child: &Child) -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    pid(child).is_none_or(|pid| !matches!(waitid(WaitId::Pid(pid), options), Ok(None)))
+}
+
+fn end_group(child: &Child) {
+    if let Some(pid) = pid(child) {
+        // Nobody is left, as a rule.
+        let _ = kill_process_group(pid, Signal::KILL);
+    }
+}
+
+fn pid(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
+}
+
+fn spawn(run: &Run) -> io::Result<(Child, bool)> {
+    let mut command = Command::new(&run.program);
+    command.args(&run.arguments).current_dir(&run.directory).env_clear();
+    command.envs(run.environment.iter().map(|(name, value)| (name, value)));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    if run.network == Network::Open {
+        return Ok((command.spawn()?, false));
+    }
+    // A namespace belongs to a thread, and what the thread starts inherits it. The thread ends here.
+    thread::scope(|scope| {
+        let started = scope.spawn(|| {
+            let is_isolated = leave_network();
+            command.spawn().map(|child| (child, is_isolated))
+        });
+        started.join().unwrap_or_else(|_| Err(io::Error::other("the thread that starts it failed")))
+    })
+}
+
+/// Gives the current thread a network namespace without any route. Only a privileged user may.
+fn leave_network() -> bool {
+    #[expect(deprecated, reason = "unsound only for file descriptors that are unshared; the network alone is")]
+    let left = rustix::thread::unshare(rustix::thread::UnshareFlags::NEWNET);
+    left.is_ok()
+}
+
+/// Reads a stream to its end, or to the limit. Not joined: a process that left its group may keep the stream open.
+fn listen(stream: Stream, source: Option<impl Read + Send + 'static>, limit_bytes: usize, sender: &Sender<Event>) {
+    let sender = sender.clone();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(limit_bytes).unwrap_or(u64::MAX);
+        if let Some(source) = source {
+            // What is read before an error is all there is.
+            let _ = source.take(limit + 1).read_to_end(&mut bytes);
+        }
+        let is_too_much = bytes.len() > limit_bytes;
+        // Nobody may be listening any more.
+        let _ = sender.send(if is_too_much { Event::TooMuch } else { Event::Closed(stream, bytes) });
+    });
+}
+
+/// Passes signals on as events, while it lives.
+struct Watch(Option<Handle>);
+
+impl Watch {
+    fn start(sender: Sender<Event>) -> Self {
+        let Ok(mut signals) = Signals::new(SIGNALS) else { return Self(None) };
+        let handle = signals.handle();
+        thread::spawn(move || {
+            for signal in signals.forever() {
+                let _ = sender.send(Event::Signal(signal));
+            }
+        });
+        Self(Some(handle))
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(handle) = &self.0 {
+            handle.close();
+        }
+    }
+}

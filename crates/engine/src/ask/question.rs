@@ -1,0 +1,97 @@
+//! What the engine is asked, and how.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use camino::Utf8Path;
+
+use super::answer::NotAsked;
+use super::environment;
+use super::process::{Network, Run};
+use super::scratch::Scratch;
+use crate::init_arguments::InitArguments;
+use airtight_provider::Engine;
+
+/// How long [`super::ask`] waits. An engine needs 50 ms, and much longer on a machine that is busy.
+pub const LIMIT: Duration = Duration::from_secs(30);
+
+/// How long [`super::ask_state`] waits for each of its steps: the backend may be slow.
+pub const STATE_LIMIT: Duration = Duration::from_secs(120);
+
+/// A question about one root module.
+#[derive(Clone, Debug)]
+pub struct Question<'a> {
+    /// The engine's executable, as an absolute path.
+    pub program: &'a Utf8Path,
+    /// What it is.
+    pub engine: &'a Engine,
+    /// Absolute. `-chdir` is applied already.
+    pub root_module: &'a Utf8Path,
+    /// The real data directory, whose `modules.json` and selected workspace count. It is only read.
+    pub data_dir: &'a Utf8Path,
+    /// The arguments of the `init` that the answer is for.
+    pub init: &'a InitArguments,
+    /// What the engine would get. Variables that would change the question are left out.
+    pub environment: Vec<(OsString, OsString)>,
+    pub modules: Modules,
+    /// Further blocks of the CLI configuration, such as `credentials` and `host`, as text. Only [`super::ask_state`] uses
+    /// them; none may be `provider_installation`.
+    pub cli_blocks: &'a str,
+    /// Where the scratch directory is made, such as `/tmp`.
+    pub temporary: &'a Utf8Path,
+    /// How long to wait; [`LIMIT`] or [`STATE_LIMIT`].
+    pub limit: Duration,
+}
+
+/// Whether the engine can load every called module without network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Modules {
+    /// All are local, or installed and recorded in the data directory.
+    AtHand,
+    /// `module`, such as `network.subnets`, would have to be downloaded.
+    NeedNetwork { module: String },
+}
+
+impl Question<'_> {
+    pub(super) fn not_asked(&self) -> Option<NotAsked> {
+        if self.init.from_module.is_some() {
+            return Some(NotAsked::CopiesModule);
+        }
+        match &self.modules {
+            Modules::AtHand => None,
+            // With `-get=false` nothing is downloaded.
+            Modules::NeedNetwork { .. } if !self.init.get => None,
+            Modules::NeedNetwork { module } => Some(NotAsked::ModuleNeedsNetwork { module: module.clone() }),
+        }
+    }
+
+    /// `init` with what decides how the configuration is read. `-lockfile=readonly` keeps the lock file as it is, even if
+    /// `init` succeeds because nothing needs a provider.
+    pub(super) fn init_arguments(&self) -> Vec<String> {
+        let mut arguments: Vec<String> =
+            ["init", "-input=false", "-no-color", "-lockfile=readonly"].map(str::to_owned).into();
+        if self.engine.answers_init_in_json() {
+            arguments.push("-json".to_owned());
+        }
+        if !self.init.get {
+            arguments.push("-get=false".to_owned());
+        }
+        if self.init.test_directory != InitArguments::default().test_directory {
+            arguments.push(format!("-test-directory={}", self.init.test_directory));
+        }
+        arguments.extend(self.init.variables.iter().cloned());
+        arguments
+    }
+
+    pub(super) fn run(&self, scratch: &Scratch, arguments: Vec<String>, limit: Duration) -> Run {
+        Run {
+            program: self.program.to_owned(),
+            arguments,
+            directory: self.root_module.to_owned(),
+            environment: environment::of_engine(&self.environment, scratch),
+            network: Network::Open,
+            limit,
+            output_limit_bytes: super::OUTPUT_LIMIT_BYTES,
+        }
+    }
+}

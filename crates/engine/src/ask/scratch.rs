@@ -1,0 +1,130 @@
+//! The scratch directory: a data directory, an empty mirror, a CLI configuration with nothing but that mirror.
+
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+
+use super::answer::Failure;
+use super::question::Question;
+use airtight_provider::text_file;
+
+/// Larger files of the data directory are not copied; the engine then sees no modules, and says so.
+const COPIED_BYTES: u64 = 8 * 1024 * 1024;
+
+/// How often another name is tried.
+const ATTEMPTS: u32 = 64;
+
+/// A private directory that is removed with this value.
+#[derive(Debug)]
+pub(super) struct Scratch {
+    path: Utf8PathBuf,
+}
+
+impl Scratch {
+    pub(super) fn create(question: &Question<'_>) -> Result<Self, Failure> {
+        let fail = |error: io::Error| no_scratch(question, &error);
+        let scratch = Self { path: make(question.temporary).map_err(fail)? };
+        scratch.fill(question).map_err(fail)?;
+        Ok(scratch)
+    }
+
+    fn fill(&self, question: &Question<'_>) -> io::Result<()> {
+        fs::create_dir_all(self.data_dir().join("modules"))?;
+        fs::create_dir(self.mirror())?;
+        self.write_cli_config("", &[])?;
+        // The records' directories are relative to the root module, so they need no change. The selected workspace can
+        // be part of a module's source.
+        for name in ["modules/modules.json", "environment"] {
+            self.copy(question.data_dir, name)?;
+        }
+        Ok(())
+    }
+
+    /// Copies the recorded backend, and adds the credentials that a backend may need.
+    pub(super) fn allow_backend(&self, question: &Question<'_>) -> Result<(), Failure> {
+        self.copy(question.data_dir, "terraform.tfstate")
+            .and_then(|()| self.write_cli_config(question.cli_blocks, &[]))
+            .map_err(|error| no_scratch(question, &error))
+    }
+
+    /// Has the engine pass over these providers: no version of them is looked for.
+    pub(super) fn override_providers(&self, question: &Question<'_>, sources: &[String]) -> Result<(), Failure> {
+        self.write_cli_config(question.cli_blocks, sources).map_err(|error| no_scratch(question, &error))
+    }
+
+    /// Copies a file of the real data directory, if it is there and can be read.
+    fn copy(&self, data_dir: &Utf8Path, name: &str) -> io::Result<()> {
+        match text_file::read_bytes(&data_dir.join(name), COPIED_BYTES) {
+            Ok(bytes) => write(&self.data_dir().join(name), &bytes),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn write_cli_config(&self, blocks: &str, overridden: &[String]) -> io::Result<()> {
+        let path = serde_json::to_string(self.mirror().as_str())?;
+        let mut text = format!("{blocks}\nprovider_installation {{\n");
+        if !overridden.is_empty() {
+            text += "  dev_overrides {\n";
+            for source in overridden {
+                text += &format!("    {} = {path}\n", serde_json::to_string(source)?);
+            }
+            text += "  }\n";
+        }
+        text += &format!("  filesystem_mirror {{\n    path = {path}\n  }}\n}}\n");
+        write(&self.cli_config(), text.as_bytes())
+    }
+
+    pub(super) fn data_dir(&self) -> Utf8PathBuf {
+        self.path.join("data")
+    }
+
+    pub(super) fn cli_config(&self) -> Utf8PathBuf {
+        self.path.join("cli.tfrc")
+    }
+
+    fn mirror(&self) -> Utf8PathBuf {
+        self.path.join("mirror")
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.path) {
+            tracing::warn!(%error, "the scratch directory is not removed");
+        }
+    }
+}
+
+fn no_scratch(question: &Question<'_>, error: &io::Error) -> Failure {
+    Failure::NoScratch {
+        path: question.temporary.to_owned(),
+        reason: airtight_provider::digest::os_error::reason(error),
+    }
+}
+
+fn make(temporary: &Utf8Path) -> io::Result<Utf8PathBuf> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
+    for _ in 0..ATTEMPTS {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        // A container may start each process with the same number, and share its temporary directory.
+        let time = std::time::UNIX_EPOCH.elapsed().map(|elapsed| elapsed.subsec_nanos()).unwrap_or_default();
+        let path = temporary.join(format!("airtight-ask-{}-{number}-{time:08x}", std::process::id()));
+        match std::fs::DirBuilder::new().mode(0o700).create(&path) {
+            Ok(()) => return path.canonicalize_utf8(),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(last)
+}
+
+fn write(path: &Utf8Path, bytes: &[u8]) -> io::Result<()> {
+    use io::Write as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    fs::OpenOptions::from_options(options).open(path)?.write_all(bytes)
+}

@@ -1,0 +1,128 @@
+//! Asking the engine before a refusal, and what its answer does to the findings.
+
+use airtight_engine::ask::{self, Answer, EngineDiagnostic, EnginePlace, Modules};
+use airtight_engine::predict;
+use airtight_finding::{Code, Finding, Loading, Owner, Severity};
+use airtight_hcl::{Place, Position};
+use camino::Utf8PathBuf;
+
+use crate::check::Judgement;
+use crate::context::{Context, real};
+use crate::gather::Gathered;
+
+/// Asks the engine whether the configuration loads, and which providers it needs. None without an engine.
+pub(crate) fn ask(context: &Context<'_>, gathered: &Gathered) -> Option<Answer> {
+    let program = context.program?;
+    let modules = match predict::module_from_network(&gathered.facts) {
+        Some(module) => Modules::NeedNetwork { module },
+        None => Modules::AtHand,
+    };
+    Some(ask::ask(&ask::Question {
+        program: &real(program),
+        engine: context.engine,
+        root_module: &real(&gathered.facts.root_module),
+        data_dir: &gathered.data_dir,
+        init: &gathered.facts.init,
+        environment: std::env::vars_os().collect(),
+        modules,
+        cli_blocks: "",
+        temporary: &temporary(context),
+        limit: ask::LIMIT,
+    }))
+}
+
+fn temporary(context: &Context<'_>) -> Utf8PathBuf {
+    context.runtime.as_ref().map_or_else(|_| "/tmp".into(), |runtime| runtime.path().to_owned())
+}
+
+/// The engine's own word on the configuration.
+pub(crate) const fn loading(answer: Option<&Answer>) -> Loading {
+    match answer {
+        Some(Answer::Loads(_)) => Loading::Loads,
+        Some(Answer::Refused(_)) => Loading::Refused,
+        _ => Loading::NotAsked,
+    }
+}
+
+/// Lets the answer decide about what airtight only predicts.
+///
+/// - The configuration loads: what was judged with the engine's own requirements stays, and what airtight expected the
+///   engine to refuse goes.
+/// - The engine refuses: its diagnostics are the findings. It installs nothing, so nothing about providers refuses a run.
+/// - No answer: in a run, the engine says the rest.
+pub(crate) fn weigh(answer: &Answer, is_check: bool, gathered: &Gathered, judgement: &mut Judgement) {
+    match answer {
+        Answer::Loads(loaded) => {
+            judgement.engine.retain(|finding| !is_of_configuration(finding.code));
+            judgement.engine.extend(loaded.other_errors.iter().map(|error| reported(gathered, error)));
+        }
+        Answer::Refused(refused) => {
+            judgement.engine.retain(|finding| !is_of_configuration(finding.code));
+            judgement.engine.extend(refused.errors.iter().map(|error| reported(gathered, error)));
+            judgement.lower_requirements(
+                "The engine does not accept the configuration, so `init` ends before it installs any provider.",
+            );
+        }
+        Answer::NotAsked(_) | Answer::TimedOut(_) | Answer::Failed(_) => {
+            let why = answer.why_unknown().unwrap_or_default();
+            if is_check {
+                judgement.unseen(&why);
+            } else {
+                judgement.lower_requirements(&format!(
+                    "This is airtight's own reading of the configuration, and {why}. So the engine runs, and what it installs \
+                     is checked before anything of it starts."
+                ));
+            }
+        }
+    }
+    if !is_check {
+        judgement.leave_to_the_engine();
+    }
+}
+
+/// Whether the engine's word on the configuration replaces ours.
+const fn is_of_configuration(code: Code) -> bool {
+    matches!(
+        code,
+        Code::ConfigurationInvalid
+            | Code::ConfigurationNotUnderstood
+            | Code::ConstraintInvalid
+            | Code::EngineVersionRefused
+            | Code::ModuleInvalid
+            | Code::ProviderAddressInvalid
+    )
+}
+
+/// A diagnostic of the engine as a finding: its words, its file and line.
+fn reported(gathered: &Gathered, diagnostic: &EngineDiagnostic) -> Finding {
+    let program = gathered.facts.engine.name;
+    let is_lock_file = diagnostic
+        .place
+        .as_ref()
+        .is_some_and(|place| place.file.file_name() == Some(airtight_provider::lock_file::FILE_NAME));
+    let code = if is_lock_file { Code::LockFileInvalid } else { Code::ConfigurationInvalid };
+    let finding = Finding::new(code, Severity::Error, Owner::Repository, diagnostic.summary.clone())
+        .detail(format!("{} says: {}", program.title(), diagnostic.detail))
+        .help("Correct it there. `airtight check` asks the engine again.");
+    match &diagnostic.place {
+        None => finding,
+        Some(place) => finding.at(in_text(gathered, place), ""),
+    }
+}
+
+/// The place with its part of the text, if the text was read.
+fn in_text(gathered: &Gathered, place: &EnginePlace) -> Place {
+    let path = gathered.facts.root_module.join(&place.file);
+    let text = gathered.sources.get(&path).unwrap_or_default();
+    let line_start = |line: u32| {
+        let lines = text.split_inclusive('\n').take((line.max(1) - 1) as usize);
+        lines.map(str::len).sum::<usize>()
+    };
+    let (start, end) = place.bytes.unwrap_or_else(|| {
+        let start = line_start(place.line);
+        let line = text[start..].lines().next().unwrap_or_default();
+        (start + (line.len() - line.trim_start().len()), start + line.trim_end().len())
+    });
+    let position = Position { line: place.line, column: place.column.unwrap_or(1), start, end };
+    Place { position: Some(position), ..Place::file(&path) }
+}

@@ -1,0 +1,56 @@
+//! Links that lead out of the repository. A repository may commit a link to `~/.netrc` where we read and quote a file:
+//! what lies behind such a link is used as the engines use it, but no word of it is printed.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+/// Where the file really is, if a link at its place leads out of the repository.
+///
+/// Without a known repository, a file that is itself a link is taken to lead outside.
+pub fn target(path: &Utf8Path, repository: Option<&Utf8Path>) -> Option<Utf8PathBuf> {
+    let target = path.canonicalize_utf8().ok()?;
+    let is_outside = match repository {
+        Some(repository) => !target.starts_with(repository.canonicalize_utf8().ok()?),
+        None => path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink()),
+    };
+    is_outside.then_some(target)
+}
+
+/// What is said of such a file instead of its text.
+pub fn not_shown(path: &Utf8Path, target: &Utf8Path) -> String {
+    format!("`{path}` is a link to `{target}`, outside the repository, so its text is not shown.")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn only_what_leaves_the_repository_is_outside() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap().canonicalize_utf8().unwrap();
+        let source = root.join("source");
+        std::fs::create_dir_all(source.join("stack")).unwrap();
+        std::fs::create_dir_all(root.join("home")).unwrap();
+        std::fs::write(root.join("home/.netrc"), "").unwrap();
+        std::fs::write(source.join("shared.tf"), "").unwrap();
+        symlink("../shared.tf", source.join("stack/shared.tf")).unwrap();
+        symlink("../../home/.netrc", source.join("stack/main.tf")).unwrap();
+        symlink("../../home", source.join("stack/module")).unwrap();
+        symlink("nowhere", source.join("stack/dangling")).unwrap();
+        for (path, in_repository, by_itself) in [
+            ("shared.tf", false, false),
+            ("stack/shared.tf", false, true),
+            ("stack/main.tf", true, true),
+            ("stack/module/.netrc", true, false),
+            ("stack/dangling", false, false),
+            ("stack/none", false, false),
+        ] {
+            let path = source.join(path);
+            assert_eq!(target(&path, Some(&source)).is_some(), in_repository, "{path}");
+            assert_eq!(target(&path, None).is_some(), by_itself, "{path}");
+        }
+        assert_eq!(target(&source.join("stack/main.tf"), Some(&source)), Some(root.join("home/.netrc")));
+    }
+}

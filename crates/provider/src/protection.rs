@@ -1,0 +1,101 @@
+//! Whether the run's user could have changed what is at a path. What only root can change is the image's; what the run's
+//! user can change proves nothing, because code that an earlier phase ran was this user.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+
+/// Others than root may write.
+const WRITABLE: u32 = 0o022;
+/// In such a directory nobody replaces what belongs to somebody else.
+const STICKY: u32 = 0o1000;
+
+/// Why something is not protected.
+#[derive(Debug, thiserror::Error)]
+pub enum Unprotected {
+    #[error("`{0}` does not belong to root")]
+    NotRoots(Utf8PathBuf),
+    #[error("users other than root can write `{0}`")]
+    WritableByMode(Utf8PathBuf),
+    #[error("the user of this run can write `{0}`")]
+    WritableHere(Utf8PathBuf),
+    #[error("`{0}` cannot be looked at: {1}")]
+    Unreadable(Utf8PathBuf, io::Error),
+}
+
+/// Checks that only root can change or replace what is at an absolute path: the file or directory itself, and each
+/// directory above it. Links are judged as links; a path that must be followed has to be resolved first.
+///
+/// For root itself nothing is protected but what lies on a read-only file system.
+///
+/// # Errors
+/// The first place from the path upwards that the run's user could change.
+pub fn check(path: &Utf8Path) -> Result<(), Unprotected> {
+    walk(path, check_writable_here)
+}
+
+/// The same by owners and modes alone, for whoever builds an image as root: what a user without privileges cannot change.
+///
+/// # Errors
+/// The first place from the path upwards that others than root could change.
+pub fn check_by_mode(path: &Utf8Path) -> Result<(), Unprotected> {
+    walk(path, |_| Ok(()))
+}
+
+fn walk(path: &Utf8Path, check_place: fn(&Utf8Path) -> Result<(), Unprotected>) -> Result<(), Unprotected> {
+    let mut below_is_roots = false;
+    for place in path.ancestors() {
+        let metadata = fs::symlink_metadata(place).map_err(|error| Unprotected::Unreadable(place.to_owned(), error))?;
+        if metadata.uid() != 0 {
+            return Err(Unprotected::NotRoots(place.to_owned()));
+        }
+        // Nobody else can replace what root has in a sticky directory.
+        let is_sticky = below_is_roots && metadata.mode() & STICKY != 0;
+        // The mode of a link says nothing.
+        if !is_sticky && !metadata.is_symlink() {
+            if metadata.mode() & WRITABLE != 0 {
+                return Err(Unprotected::WritableByMode(place.to_owned()));
+            }
+            check_place(place)?;
+        }
+        below_is_roots = true;
+    }
+    Ok(())
+}
+
+/// By an access list, or as root.
+fn check_writable_here(place: &Utf8Path) -> Result<(), Unprotected> {
+    match accessat(CWD, place.as_std_path(), Access::WRITE_OK, AtFlags::EACCESS) {
+        Ok(()) => Err(Unprotected::WritableHere(place.to_owned())),
+        Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn what_the_user_can_write_is_not_protected() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = Utf8Path::from_path(directory.path()).unwrap().join("file");
+        fs::write(&path, "").unwrap();
+        // By root `WritableHere`, by everybody else `NotRoots`.
+        assert!(matches!(check(&path), Err(Unprotected::WritableHere(_) | Unprotected::NotRoots(_))));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        assert!(matches!(check(&path), Err(Unprotected::WritableByMode(_) | Unprotected::NotRoots(_))));
+        assert!(matches!(check(&path.with_file_name("none")), Err(Unprotected::Unreadable(..))));
+    }
+
+    #[test]
+    fn what_nobody_can_write_is_protected() {
+        // For root too: the kernel's own files have no owner who could change them.
+        assert!(check("/proc/version".into()).is_ok() || rustix::process::geteuid().is_root());
+        assert!(check("/proc/self/exe".into()).is_err() || !rustix::process::geteuid().is_root());
+    }
+}

@@ -1,0 +1,84 @@
+//! The signature beside a seal, in the forms that `cosign sign-blob` and OpenSSL write.
+//!
+//! - plain: the DER of an ECDSA signature in base64 (cosign before version 3, `openssl dgst -sign | base64`);
+//! - a Sigstore bundle: JSON with a `messageSignature` (cosign from version 3);
+//! - cosign's own older bundle: JSON with a `base64Signature`.
+//!
+//! Of a bundle only the signature is read. Certificates and entries of transparency logs prove nothing here: the key that
+//! counts is in the image.
+//!
+//! Source: Sigstore `protobuf-specs`, `sigstore_bundle.proto`, version 0.3.
+
+use base64::Engine as _;
+use p256::ecdsa::Signature;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Bundle {
+    message_signature: Option<MessageSignature>,
+    dsse_envelope: Option<serde_json::Value>,
+    base64_signature: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct MessageSignature {
+    signature: String,
+}
+
+/// Reads a signature.
+///
+/// # Errors
+/// Says what the text is instead, as a fragment after its file's name.
+pub(crate) fn parse(text: &str) -> Result<Signature, &'static str> {
+    let plain = text.trim();
+    if !plain.starts_with('{') {
+        return der(plain).ok_or("is no ECDSA signature in base64, and no Sigstore bundle");
+    }
+    let bundle: Bundle = serde_json::from_str(plain).map_err(|_| "is JSON, but no Sigstore bundle")?;
+    let encoded = match (bundle.message_signature, bundle.base64_signature, bundle.dsse_envelope) {
+        (Some(message), _, _) => message.signature,
+        (None, Some(signature), _) => signature,
+        (None, None, Some(_)) => return Err("is a bundle of an attestation; sign the seal by `cosign sign-blob`"),
+        (None, None, None) => return Err("is a bundle without a `messageSignature`"),
+    };
+    der(&encoded).ok_or("is a bundle whose signature is none of an ECDSA key")
+}
+
+fn der(encoded: &str) -> Option<Signature> {
+    let der = base64::engine::general_purpose::STANDARD.decode(encoded.trim()).ok()?;
+    Signature::from_der(&der).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use p256::ecdsa::SigningKey;
+    use p256::ecdsa::signature::Signer as _;
+
+    use super::*;
+
+    #[test]
+    fn every_form_holds_the_same_signature() {
+        let key = SigningKey::from_slice(&[7; 32]).unwrap();
+        let signature: Signature = key.sign(b"x");
+        let encoded = base64::engine::general_purpose::STANDARD.encode(signature.to_der().as_bytes());
+        let bundle = format!(
+            "{{\"mediaType\":\"application/vnd.dev.sigstore.bundle.v0.3+json\",\"verificationMaterial\":{{\"publicKey\":\
+             {{\"hint\":\"aGludA==\"}}}},\"messageSignature\":{{\"messageDigest\":{{\"algorithm\":\"SHA2_256\",\"digest\":\
+             \"AAAA\"}},\"signature\":\"{encoded}\"}}}}\n"
+        );
+        for text in [format!("{encoded}\n"), bundle, format!("{{\"base64Signature\":\"{encoded}\"}}")] {
+            assert_eq!(parse(&text), Ok(signature), "{text}");
+        }
+        for (text, expected) in [
+            ("", "no ECDSA signature in base64"),
+            ("AAAA", "no ECDSA signature in base64"),
+            ("{", "no Sigstore bundle"),
+            ("{}", "without a `messageSignature`"),
+            ("{\"dsseEnvelope\":{}}", "an attestation"),
+            ("{\"messageSignature\":{\"signature\":\"AAAA\"}}", "none of an ECDSA key"),
+        ] {
+            assert!(parse(text).unwrap_err().contains(expected), "{text}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Typed values of options, which completions offer; an empty variable counts as unset.
+
+use std::ffi::OsStr;
+
+use airtight_provider::HookPoint;
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, Command, ValueEnum};
+
+/// A value of an option, or nothing: its variable may be empty.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Given<T>(pub Option<T>);
+
+/// Reads a [`Given`].
+#[derive(Clone, Debug)]
+pub(crate) struct GivenParser<T>(std::marker::PhantomData<T>);
+
+impl<T> GivenParser<T> {
+    pub(crate) const fn new() -> Self {
+        Self(std::marker::PhantomData)
+    }
+}
+
+impl<T: ValueEnum + Clone + Send + Sync + 'static> TypedValueParser for GivenParser<T> {
+    type Value = Given<T>;
+
+    fn parse_ref(&self, command: &Command, argument: Option<&Arg>, value: &OsStr) -> Result<Given<T>, clap::Error> {
+        if value.is_empty() {
+            return Ok(Given(None));
+        }
+        let parser = clap::builder::EnumValueParser::<T>::new();
+        parser.parse_ref(command, argument, value).map(|value| Given(Some(value)))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(T::value_variants().iter().filter_map(ValueEnum::to_possible_value)))
+    }
+}
+
+/// A point of Spacelift's hooks, by its own name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Point(pub HookPoint);
+
+impl ValueEnum for Point {
+    fn value_variants<'a>() -> &'a [Self] {
+        const POINTS: [Point; HookPoint::ALL.len()] = {
+            let mut points = [Point(HookPoint::ALL[0]); HookPoint::ALL.len()];
+            let mut index = 0;
+            while index < points.len() {
+                points[index] = Point(HookPoint::ALL[index]);
+                index += 1;
+            }
+            points
+        };
+        &POINTS
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.0.as_str()))
+    }
+}
