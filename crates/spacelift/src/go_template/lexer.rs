@@ -11,6 +11,8 @@ pub(super) enum Piece<'a> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token<'a> {
+    /// `.Name` directly behind a field or `$`.
+    Chained(&'a str),
     Close,
     Dot,
     /// `.Name`, without the period.
@@ -102,6 +104,7 @@ impl<'a> Lexer<'a> {
     fn action(&mut self) -> Result<Piece<'a>, TemplateError> {
         let mut tokens = Vec::new();
         let mut line = None;
+        let mut is_spaced = true;
         loop {
             let end_line = self.line;
             if self.close() {
@@ -111,10 +114,22 @@ impl<'a> Lexer<'a> {
             let Some(first) = rest.chars().next() else { return self.fail(Stage::Parse, "unclosed action") };
             if SPACES.contains(&first) {
                 self.take(1);
+                is_spaced = true;
                 continue;
             }
             line.get_or_insert(self.line);
+            let is_apart = is_spaced
+                || matches!(tokens.last(), None | Some(Token::Open | Token::Pipe))
+                || matches!(first, ')' | '|');
+            is_spaced = false;
             let token = match first {
+                '.' if matches!(tokens.last(), Some(Token::Chained(_) | Token::Field(_) | Token::Root)) && !is_apart => {
+                    match self.word(1)? {
+                        "" => return self.fail(Stage::Unsupported, "a period behind a field"),
+                        name => Token::Chained(name),
+                    }
+                }
+                _ if !is_apart => return self.fail(Stage::Unsupported, "two values without a space between them"),
                 '(' | ')' | '|' => {
                     self.take(1);
                     if first == '(' {

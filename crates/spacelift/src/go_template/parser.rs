@@ -177,10 +177,13 @@ fn commands(tokens: &mut Tokens<'_, '_>, line: usize, depth: usize) -> Result<Pi
         }
         operands.push(operand(token, tokens, line, depth)?);
     }
-    if operands.is_empty() {
+    // Go passes over a pipe at the end.
+    if !operands.is_empty() {
+        commands.push(operands);
+    }
+    if commands.is_empty() {
         return refused(line, "a value is missing");
     }
-    commands.push(operands);
     let is_function = |command: &Vec<Operand>| matches!(command[0].term, Term::Function(_));
     if !commands[1..].iter().all(is_function) {
         return unsupported(line, "a pipe into something that is no function");
@@ -208,12 +211,10 @@ fn operand(token: Token<'_>, tokens: &mut Tokens<'_, '_>, line: usize, depth: us
         Token::Word("true") => Term::Bool(true),
         Token::Word("false") => Term::Bool(false),
         Token::Word(name) => Term::Function(function(name, line)?),
-        Token::Close | Token::Pipe => return refused(line, "a value is missing"),
+        Token::Chained(_) | Token::Close | Token::Pipe => return refused(line, "a value is missing"),
     };
-    if matches!(token, Token::Field(_) | Token::Root) {
-        while let Some(Token::Field(name)) = tokens.next_if(|token| matches!(token, Token::Field(_))) {
-            fields.push(name.to_owned());
-        }
+    while let Some(Token::Chained(name)) = tokens.next_if(|token| matches!(token, Token::Chained(_))) {
+        fields.push(name.to_owned());
     }
     Ok(Operand { term, fields })
 }
