@@ -109,7 +109,10 @@ impl Root<'_> {
             value = match value {
                 Value::Root => self.variable(name, line)?,
                 _ => {
-                    return fail(line, format!("can't evaluate field {name}: only the command's variables have fields"));
+                    return fail(
+                        line,
+                        format!("can't evaluate field {name}: only the command's variables have fields"),
+                    );
                 }
             };
         }

@@ -123,7 +123,9 @@ impl<'a> Lexer<'a> {
                 || matches!(first, ')' | '|');
             is_spaced = false;
             let token = match first {
-                '.' if matches!(tokens.last(), Some(Token::Chained(_) | Token::Field(_) | Token::Root)) && !is_apart => {
+                '.' if matches!(tokens.last(), Some(Token::Chained(_) | Token::Field(_) | Token::Root))
+                    && !is_apart =>
+                {
                     match self.word(1)? {
                         "" => return self.fail(Stage::Unsupported, "a period behind a field"),
                         name => Token::Chained(name),
