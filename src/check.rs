@@ -28,7 +28,17 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Stop> {
     let pass = session::pass(&resolved, &engine, program.as_deref(), &add);
     let question = Question { cli_config: &cli_config, init_arguments: &arguments.init_arguments };
     let ask = arguments.ask.and_then(|ask| ask.0).unwrap_or_default();
-    let asking = if ask == Ask::Auto { Asking::Always } else { Asking::Never };
+    let asking = match (ask, arguments.pull_state) {
+        (_, true) if program.is_none() => {
+            return Err(Stop::Usage(format!("--pull-state needs {engine} on this machine, which reads the state")));
+        }
+        (Ask::Never, true) => {
+            return Err(Stop::Usage("--pull-state asks the engine, and --ask never forbids it".to_owned()));
+        }
+        (Ask::Auto, true) => Asking::AlwaysWithState,
+        (Ask::Auto, false) => Asking::Always,
+        (Ask::Never, false) => Asking::Never,
+    };
     let judged = pass.init(&question, asking)?;
     progress.finish();
     session::save(&resolved, &judged.report)?;

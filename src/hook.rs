@@ -1,10 +1,11 @@
 //! `airtight hook`: checks before a phase, and prints the `export` lines that the phase's shell needs.
 
-use airtight_gate::check::Verdict;
+use airtight_gate::check::{Verdict, execution};
 use airtight_gate::cli_sources::CliConfigChoice;
 use airtight_gate::gather::Question;
 use airtight_gate::later::Demand;
 use airtight_gate::pass::Asking;
+use airtight_gate::settings::Execute;
 use airtight_provider::HookPoint;
 
 use super::arguments::HookArguments;
@@ -25,7 +26,12 @@ pub(super) fn run(arguments: &HookArguments) -> Result<ExitCode, Stop> {
     let found = resolved.engine()?;
     let progress = Progress::new();
     let add = |count| progress.add(count);
-    let pass = session::pass(&resolved, &found.engine, Some(&found.program), &add);
+    let mut pass = session::pass(&resolved, &found.engine, Some(&found.program), &add);
+    let mut settings_findings = resolved.findings.clone();
+    if resolved.settings.execute == Execute::Image {
+        settings_findings.push(execution::not_enforced_by_hooks());
+    }
+    pass.settings_findings = &settings_findings;
     let judged = match demand {
         None => {
             let question = Question { cli_config: &CliConfigChoice::Generated, init_arguments: &[] };
@@ -37,7 +43,10 @@ pub(super) fn run(arguments: &HookArguments) -> Result<ExitCode, Stop> {
     session::publish(&resolved, &judged)?;
     match &judged.verdict {
         Verdict::Cleared(cleared) => export(&pass.clear(&judged, cleared)?),
-        Verdict::Refused => Ok(ExitCode::Refused),
+        Verdict::Refused => {
+            session::put_back(&pass, &judged, None)?;
+            Ok(ExitCode::Refused)
+        }
     }
 }
 

@@ -61,7 +61,7 @@ fn main() -> std::process::ExitCode {
     if let Some(code) = airtight_gate::exec::bound::become_program(std::env::args_os()) {
         return code;
     }
-    #[cfg(target_os = "linux")]
+    #[cfg(feature = "full")]
     if let Some(code) = airtight_spacelift::rehearse::executions::become_traced(std::env::args_os()) {
         return code;
     }
@@ -122,7 +122,11 @@ fn stop(stop: Stop) -> ExitCode {
         }
         Stop::Start(error) => {
             output::error_line(&error.to_string());
-            if matches!(error, StartError::NotFound { .. }) { ExitCode::NotFound } else { ExitCode::NotExecutable }
+            match error {
+                StartError::NotFound { .. } => ExitCode::NotFound,
+                StartError::NotGuarded(_) => ExitCode::Refused,
+                StartError::NotExecutable { .. } => ExitCode::NotExecutable,
+            }
         }
     }
 }

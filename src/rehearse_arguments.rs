@@ -82,8 +82,8 @@ pub(crate) struct RehearseArguments {
     /// Seconds that a phase may go on after it has asked for a host: what it would do is known then
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
     pub grace: f64,
-    /// Name each program that a phase was not allowed to start (permission denied), and which program wanted it: what
-    /// `execute: image` in the settings stops. Traces the phases
+    /// Trace the phases, and name each program that one was not allowed to start (permission denied), with the program
+    /// that wanted it (always with the settings' `execute: image`, which forbids such starts)
     #[arg(long)]
     pub watch_executions: bool,
     /// Write the report as a page of HTML to this file as well

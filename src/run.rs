@@ -2,21 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use airtight_gate::check::{Cleared, Verdict};
+use airtight_gate::before_init::BeforeInit;
+use airtight_gate::check::{Cleared, Verdict, execution};
 use airtight_gate::cli_sources::CliConfigChoice;
 use airtight_gate::engine::FoundEngine;
-use airtight_gate::exec::{Invocation, child, explanation, state_pull};
+use airtight_gate::exec::guard::{Guard, NotEnforceable, Programs};
+use airtight_gate::exec::{Invocation, StartError, child, explanation, state_pull};
 use airtight_gate::gather::{Gathered, Question};
 use airtight_gate::later::{AfterInit, Demand};
 use airtight_gate::pass::{Asking, Judged, Pass};
 use airtight_gate::render;
+use airtight_gate::settings::Execute;
 use airtight_provider::{WorkflowCommand, text_file};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::arguments::RunArguments;
 use super::progress::Progress;
 use super::resolve::Resolved;
-use super::{ExitCode, Stop, session, workflow_arguments};
+use super::{ExitCode, Stop, output, session, workflow_arguments};
 
 const TEMPLATE_LIMIT_BYTES: u64 = 64 * 1024;
 
@@ -39,13 +42,19 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, Stop> {
     let found = resolved.engine()?;
     let progress = if command.is_read_back() { Progress::silent() } else { Progress::new() };
     let add = |count| progress.add(count);
-    let run = Run {
-        resolved: &resolved,
-        pass: session::pass(&resolved, &found.engine, Some(&found.program), &add),
-        found: &found,
-        progress: &progress,
-        arguments: engine_arguments,
+    let mut pass = session::pass(&resolved, &found.engine, Some(&found.program), &add);
+    let mut settings_findings = resolved.findings.clone();
+    let guard = match guard(&resolved, &found) {
+        Some(Err(reason)) => {
+            settings_findings.push(execution::not_enforced(&reason));
+            None
+        }
+        Some(Ok(guard)) => Some(guard),
+        None => None,
     };
+    pass.is_confined = guard.is_some();
+    pass.settings_findings = &settings_findings;
+    let run = Run { resolved: &resolved, pass, guard, found: &found, progress: &progress, arguments: engine_arguments };
     match command {
         WorkflowCommand::Init => run.init(),
         WorkflowCommand::GetOutputs => run.read_back(),
@@ -56,6 +65,16 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, Stop> {
         | WorkflowCommand::Apply
         | WorkflowCommand::Destroy => run.later(command),
     }
+}
+
+/// The kernel's limit that the settings ask for, not yet in effect.
+fn guard(resolved: &Resolved, found: &FoundEngine) -> Option<Result<Guard, NotEnforceable>> {
+    if resolved.settings.execute == Execute::Anything {
+        return None;
+    }
+    let own = std::env::current_exe().ok().and_then(|path| Utf8PathBuf::from_path_buf(path).ok());
+    let airtight = own.unwrap_or_else(|| "/proc/self/exe".into());
+    Some(Guard::prepare(&Programs { engine: &found.program, airtight: &airtight, mirrors: &resolved.settings.mirror }))
 }
 
 /// The template of the image's settings that replaces ours, where there is one.
@@ -76,6 +95,8 @@ fn overrides(command: WorkflowCommand, directory: Option<&Utf8Path>) -> Result<B
 struct Run<'a> {
     resolved: &'a Resolved,
     pass: Pass<'a>,
+    /// The kernel's limit, ready to be entered.
+    guard: Option<Guard>,
     found: &'a FoundEngine,
     progress: &'a Progress,
     arguments: Vec<String>,
@@ -86,14 +107,16 @@ impl Run<'_> {
         Invocation { program: self.found.program.clone(), arguments: self.arguments.clone(), environment }
     }
 
-    fn init(&self) -> Result<ExitCode, Stop> {
+    fn init(mut self) -> Result<ExitCode, Stop> {
         let question = Question { cli_config: &CliConfigChoice::Generated, init_arguments: &self.arguments[1..] };
         let judged = self.pass.init(&question, Asking::ToConfirm)?;
         self.progress.finish();
         session::publish(self.resolved, &judged)?;
         let Verdict::Cleared(cleared) = &judged.verdict else { return Ok(ExitCode::Refused) };
         let invocation = self.invocation(self.pass.clear(&judged, cleared)?);
-        let ended = child::run(&invocation, cleared).map_err(Stop::Start)?;
+        let before = BeforeInit::remember(self.pass.context.launch_directory, &self.pass.context.data_dir())
+            .map_err(anyhow::Error::new)?;
+        let ended = child::run(&invocation, cleared, self.guard.take()).map_err(Stop::Start)?;
         let Some(gathered) = judged.gathered() else { return Ok(ExitCode::Engine(ended.code)) };
         if ended.code != 0 {
             let findings = explanation::explain(gathered, &invocation, &ended.error_output);
@@ -101,11 +124,11 @@ impl Run<'_> {
             session::print_findings(self.resolved, &report, &findings, &judged.sources);
             return Ok(ExitCode::Engine(ended.code));
         }
-        self.after_init(gathered, &invocation)
+        self.after_init(gathered, &invocation, &before)
     }
 
     /// Judges what `init` installed, with the lock file as it was before; only then it is handed over.
-    fn after_init(&self, gathered: &Gathered, invocation: &Invocation) -> Result<ExitCode, Stop> {
+    fn after_init(&self, gathered: &Gathered, invocation: &Invocation, before: &BeforeInit) -> Result<ExitCode, Stop> {
         let resources = || {
             let state = state_pull::pull(invocation, &self.found.engine);
             state.as_ref().map(explanation::resources).unwrap_or_default()
@@ -120,11 +143,14 @@ impl Run<'_> {
                 self.pass.hand_over(&judged, cleared)?;
                 Ok(ExitCode::Engine(0))
             }
-            Verdict::Refused => Ok(ExitCode::Refused),
+            Verdict::Refused => {
+                session::put_back(&self.pass, &judged, Some(before))?;
+                Ok(ExitCode::Refused)
+            }
         }
     }
 
-    fn later(&self, command: WorkflowCommand) -> Result<ExitCode, Stop> {
+    fn later(self, command: WorkflowCommand) -> Result<ExitCode, Stop> {
         let judged = self.pass.later(command.as_str(), Demand::Installed)?;
         self.progress.finish();
         session::save(self.resolved, &judged.report)?;
@@ -138,23 +164,34 @@ impl Run<'_> {
     }
 
     /// `show` may start providers, so it is judged like any phase. Silent if it is cleared: both streams are the engine's.
-    fn show(&self, command: WorkflowCommand) -> Result<ExitCode, Stop> {
+    fn show(self, command: WorkflowCommand) -> Result<ExitCode, Stop> {
         let judged = self.pass.later(command.as_str(), Demand::Whatever)?;
         if matches!(judged.verdict, Verdict::Refused) {
             session::print(self.resolved, &judged);
+            output::error_line(
+                "nothing is lost: this command only reads. `airtight run getOutputs` prints the outputs, and starts no provider.",
+            );
         }
         self.start(&judged)
     }
 
-    fn start(&self, judged: &Judged) -> Result<ExitCode, Stop> {
-        let Verdict::Cleared(cleared) = &judged.verdict else { return Ok(ExitCode::Refused) };
+    fn start(mut self, judged: &Judged) -> Result<ExitCode, Stop> {
+        let Verdict::Cleared(cleared) = &judged.verdict else {
+            session::put_back(&self.pass, judged, None)?;
+            return Ok(ExitCode::Refused);
+        };
         let invocation = self.invocation(self.pass.clear(judged, cleared)?);
-        Err(Stop::Start(invocation.become_engine(cleared)))
+        let mut guard = self.guard.take();
+        if let Some(guard) = &mut guard {
+            let copies = self.pass.verified_copies(judged);
+            guard.allow_copies(copies).map_err(|error| Stop::Start(StartError::NotGuarded(error)))?;
+        }
+        Err(Stop::Start(invocation.become_engine(cleared, guard)))
     }
 
     /// Reading back is not gated. Silent: both streams are the engine's.
-    fn read_back(&self) -> Result<ExitCode, Stop> {
+    fn read_back(mut self) -> Result<ExitCode, Stop> {
         let invocation = self.invocation(self.pass.read_back()?);
-        Err(Stop::Start(invocation.become_engine(&Cleared::for_reading_back())))
+        Err(Stop::Start(invocation.become_engine(&Cleared::for_reading_back(), self.guard.take())))
     }
 }

@@ -3,6 +3,7 @@
 use airtight_finding::human::HumanOptions;
 use airtight_finding::report::Report;
 use airtight_finding::{Finding, Severity, concise, human, json};
+use airtight_gate::before_init::BeforeInit;
 use airtight_gate::context::Context;
 use airtight_gate::pass::{Judged, Pass};
 use airtight_gate::settings::Policy;
@@ -10,14 +11,13 @@ use airtight_hcl::Sources;
 use airtight_provider::Engine;
 use airtight_provider::atomic_file;
 use airtight_provider::digest::Progress;
-
 use camino::Utf8Path;
 
 use super::arguments::Format;
 use super::resolve::Resolved;
 use super::{Stop, output};
 
-/// The pass of the gate, with what was resolved.
+/// The pass of the gate, with what was resolved. `program` is the engine's executable, if there is one.
 pub(super) fn pass<'a>(
     resolved: &'a Resolved,
     engine: &'a Engine,
@@ -38,6 +38,7 @@ pub(super) fn pass<'a>(
         },
         settings_findings: &resolved.findings,
         today: &resolved.today,
+        is_confined: false,
         started: resolved.started,
     }
 }
@@ -77,4 +78,13 @@ pub(super) fn print_findings(resolved: &Resolved, report: &Report, findings: &[F
     if is_refused && resolved.settings.policy == Policy::Observe {
         output::error_line("the image's settings say `policy: observe`, so the run goes on");
     }
+}
+
+/// Puts back what a refused `init` changed, and says so.
+pub(super) fn put_back(pass: &Pass<'_>, judged: &Judged, before: Option<&BeforeInit>) -> Result<(), Stop> {
+    let put_back = pass.put_back(judged, before)?;
+    if put_back.is_some_and(|put_back| put_back.lock_file || put_back.providers) {
+        output::error_line("the lock file is again as it was before `init`, and what `init` installed is removed");
+    }
+    Ok(())
 }

@@ -28,8 +28,13 @@ Sources are asked in the order given; each is one of
   airtight mirror build --from stack-a --from stack-b --source /usb --source origin providers
 
 The network is used by `origin` and network mirrors alone: HTTPS_PROXY and NO_PROXY, SSL_CERT_FILE, \
-`credentials` of the engine's CLI configuration and TF_TOKEN_* count; credentials helpers do not run. \
-Names are resolved by /etc/hosts and /etc/resolv.conf. Every host that was asked is named in the end.
+`credentials` and `host` blocks of the engine's CLI configuration and TF_TOKEN_* count; credentials helpers \
+do not run. Names are resolved by /etc/hosts and /etc/resolv.conf. Every host that was asked is named in the end.
+
+A server may not send as much and as slowly as it likes: a package has the limits of --limit-mb and \
+--limit-minutes, any other answer 16 MB, the head of an answer 64 kB, a request 10 redirects. What was \
+downloaded of a package is kept for the next build, except if it is too large. `Retry-After` counts up to \
+five minutes, for all requests to the host.
 
 From an unpacked mirror `init` links packages, about nine times faster than it extracts archives; but \
 engines verify an unpacked package by h1: hashes alone. Lock files that lack them are named, with the \

@@ -1,139 +1,115 @@
-//! The house: one arrow between its rooms, and no file too long to read.
+//! The house: the maps are whole, no file is too long to read, and nothing is public that nobody uses. Cargo itself keeps the
+//! arrow between the crates.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
-const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
-const LINES: usize = 460;
-
-/// Lowest first, as the map in `src/lib.rs` has them.
-fn rooms() -> Vec<String> {
-    let map = fs::read_to_string(Utf8Path::new(SOURCE).join("lib.rs")).unwrap();
-    let names = map.lines().filter_map(|line| line.strip_prefix("//! - [`")?.split_once("`]"));
-    names.map(|(name, _)| name.to_owned()).collect()
+crate::tests! {
+    each_map_shows_every_module,
+    no_file_is_too_long_to_read,
+    a_public_item_is_used_by_another_crate,
 }
 
-/// Every source file, its path from `src` on.
-fn files() -> Vec<(Utf8PathBuf, String)> {
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const LINES: usize = 460;
+
+/// From the lowest to the highest, as CONTRIBUTING.md lists them.
+const CRATES: [&str; 7] = ["hcl", "provider", "finding", "engine", "gate", "spacelift", "supply"];
+
+/// Every Rust file below some directories, its path from the root on.
+fn files(directories: &[String]) -> Vec<(Utf8PathBuf, String)> {
     let mut files = Vec::new();
-    let mut waiting = vec![Utf8PathBuf::from(SOURCE)];
+    let mut waiting: Vec<_> = directories.iter().map(|directory| Utf8Path::new(ROOT).join(directory)).collect();
     while let Some(place) = waiting.pop() {
         if place.is_dir() {
             waiting.extend(place.read_dir_utf8().unwrap().map(|entry| entry.unwrap().into_path()));
         } else if place.extension() == Some("rs") {
             let text = fs::read_to_string(&place).unwrap();
-            files.push((place.strip_prefix(SOURCE).unwrap().to_owned(), text));
+            files.push((place.strip_prefix(ROOT).unwrap().to_owned(), text));
         }
     }
     files.sort();
     files
 }
 
-/// The rooms that a text names: by `crate::ROOM`, in the braces of `crate::{...}`, or by `super::` beyond its own room.
-fn named_rooms(path: &Utf8Path, text: &str) -> BTreeSet<String> {
-    // Words of comments are not code, and spaces do not matter.
-    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join(" ");
-    let code = code.split_whitespace().collect::<Vec<_>>().join("");
-    let mut named = BTreeSet::new();
-    for (start, _) in code.match_indices("crate::") {
-        named.extend(names_at(&code[start + "crate::".len()..]));
-    }
-    // How many `super::` lead to the crate; inside `mod tests` one more, which then leads there just as well.
-    let depth = path.components().count() - usize::from(path.file_name() == Some("mod.rs"));
-    for depth in [depth, depth + 1] {
-        let up = "super::".repeat(depth);
-        for (start, _) in code.match_indices(&up) {
-            if !code[..start].ends_with("super::") {
-                named.extend(names_at(&code[start + up.len()..]));
+fn sources() -> Vec<String> {
+    CRATES.iter().map(|name| format!("crates/{name}/src")).chain(["src".to_owned()]).collect()
+}
+
+/// What a file holds before its tests.
+fn code(text: &str) -> &str {
+    text.split("\n#[cfg(test)]\nmod tests {").next().unwrap()
+}
+
+fn each_map_shows_every_module() {
+    let mut missing = Vec::new();
+    for name in CRATES {
+        let path = Utf8Path::new(ROOT).join(format!("crates/{name}/src/lib.rs"));
+        let text = fs::read_to_string(&path).unwrap();
+        let map: String = text.lines().filter(|line| line.starts_with("//!")).collect();
+        for module in text.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')) {
+            if !map.contains(&format!("[`{module}`]")) {
+                missing.push(format!("crates/{name}/src/lib.rs: its map does not show `{module}`"));
             }
         }
     }
-    named.remove("super");
-    named
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
 
-/// The first segments of a path, or of every path in braces.
-fn names_at(code: &str) -> Vec<String> {
-    let segment = |text: &str| text.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap().to_owned();
-    let Some(group) = code.strip_prefix('{') else { return vec![segment(code)] };
-    let mut names = Vec::new();
-    let mut depth = 0;
-    let mut start = 0;
-    for (at, character) in group.char_indices() {
-        match character {
-            '{' => depth += 1,
-            '}' if depth == 0 => {
-                names.push(segment(&group[start..at]));
-                break;
-            }
-            '}' => depth -= 1,
-            ',' if depth == 0 => {
-                names.push(segment(&group[start..at]));
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    names.retain(|name| !name.is_empty());
-    names
-}
-
-#[test]
-fn a_room_uses_only_rooms_below_it() {
-    let rooms = rooms();
-    let rank = |name: &str| rooms.iter().position(|room| room == name);
-    let mut wrong = Vec::new();
-    for (path, text) in files() {
-        let room = path.components().next().unwrap().as_str().trim_end_matches(".rs").to_owned();
-        // The crate's root and `main` are above every room.
-        let Some(own) = rank(&room) else { continue };
-        for other in named_rooms(&path, &text) {
-            if rank(&other).is_some_and(|other| other > own) {
-                wrong.push(format!("src/{path}: `{room}` uses `{other}`, which stands above it"));
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-#[test]
-fn the_map_shows_every_room() {
-    let mut shown = rooms();
-    let mut there: Vec<String> = files()
-        .iter()
-        .filter(|(path, _)| path.components().count() > 1)
-        .map(|(path, _)| path.components().next().unwrap().as_str().to_owned())
-        .collect();
-    there.dedup();
-    shown.sort();
-    assert_eq!(shown, there);
-}
-
-#[test]
-fn every_way_to_name_a_room_is_seen() {
-    let named = |path: &str, text: &str| named_rooms(path.into(), text).into_iter().collect::<Vec<_>>().join(" ");
-    assert_eq!(named("domain/hash.rs", "use crate::cli::x;\nlet a = crate :: gate::b();"), "cli gate");
-    assert_eq!(
-        named("domain/hash.rs", "use crate::{\n    cli::{self, run},\n    gate,\n    read::x as y,\n};"),
-        "cli gate read"
-    );
-    assert_eq!(named("domain/hash.rs", "// crate::cli\n//! [`crate::gate`]"), "");
-    assert_eq!(named("domain/hash.rs", "use super::super::cli::x;"), "cli");
-    assert_eq!(named("domain/mod.rs", "use super::cli;"), "cli");
-    assert_eq!(named("domain/hash.rs", "mod tests { use super::super::super::cli; }"), "cli");
-    assert_eq!(named("domain/hash.rs", "fn x() -> airtight::cli::Y {}"), "");
-}
-
-#[test]
 fn no_file_is_too_long_to_read() {
-    let long: Vec<_> = (files().iter())
+    let long: Vec<_> = (files(&sources()).iter())
         .filter(|(path, _)| !path.as_str().ends_with("tests.rs"))
         // Tests at a file's end are read on their own.
-        .map(|(path, text)| (text.split("\n#[cfg(test)]\nmod tests {").next().unwrap().lines().count(), path.clone()))
+        .map(|(path, text)| (code(text).lines().count(), path.clone()))
         .filter(|(lines, _)| *lines > LINES)
-        .map(|(lines, path)| format!("src/{path}: {lines} lines"))
+        .map(|(lines, path)| format!("{path}: {lines} lines"))
         .collect();
-    assert!(long.is_empty(), "more than {LINES}:\n{}", long.join("\n"));
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}
+
+/// The compiler sees what nobody uses only within a crate.
+fn a_public_item_is_used_by_another_crate() {
+    let users = ["benches", "fuzz/fuzz_targets", "fuzz/src", "fuzz/examples", "tests/it"];
+    let others: Vec<String> = sources().into_iter().chain(users.map(str::to_owned)).collect();
+    let words: BTreeMap<Utf8PathBuf, BTreeSet<String>> =
+        files(&others).into_iter().map(|(path, text)| (path, words(&text))).collect();
+    let mut unused = Vec::new();
+    for name in CRATES {
+        let own = format!("crates/{name}/src");
+        for (path, text) in files(std::slice::from_ref(&own)) {
+            for item in code(&text).lines().filter_map(public_item) {
+                let is_used = words.iter().any(|(other, words)| !other.starts_with(&own) && words.contains(item));
+                // A type may be named only by the public items of its own crate that hold it.
+                let is_held = words.iter().any(|(other, words)| {
+                    other.starts_with(&own)
+                        && *other != path
+                        && words.contains(item)
+                        && item.starts_with(char::is_uppercase)
+                });
+                let is_held_here = item.starts_with(char::is_uppercase) && text.matches(item).count() > 1;
+                if !is_used && !is_held && !is_held_here {
+                    unused.push(format!("{path}: `{item}` is public and no other crate uses it"));
+                }
+            }
+        }
+    }
+    assert!(unused.is_empty(), "{}", unused.join("\n"));
+}
+
+/// The name that a line makes public.
+fn public_item(line: &str) -> Option<&str> {
+    let rest = line.trim_start().strip_prefix("pub ")?;
+    let rest = ["async ", "const "].iter().fold(rest, |rest, word| {
+        if rest.starts_with("const fn") || *word == "async " { rest.strip_prefix(word).unwrap_or(rest) } else { rest }
+    });
+    let kinds = ["fn ", "struct ", "enum ", "const ", "type ", "trait ", "static "];
+    let name = kinds.iter().find_map(|kind| rest.strip_prefix(kind))?;
+    name.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next()
+}
+
+fn words(text: &str) -> BTreeSet<String> {
+    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
+    text.split(|letter| !is_part(letter)).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }

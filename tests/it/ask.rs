@@ -13,8 +13,30 @@ use fs_err as fs;
 use crate::support::engine_shim::{self, EngineShim, hanging, script};
 use crate::support::engines::{self, engines};
 use crate::support::isolation::{Isolated, has_namespaces, is_root};
-use crate::support::report_ignored;
+use crate::support::runner::ignored;
 use crate::support::tree::Workspace;
+
+crate::tests! {
+    every_case_is_answered_and_leaves_nothing(engine),
+    fifty_providers_come_with_their_constraints(engine),
+    the_engine_s_environment_does_not_change_the_question(engine),
+    variables_reach_the_engine,
+    installed_modules_are_seen_where_they_are(engine),
+    a_module_that_needs_network_is_not_asked_for,
+    a_download_that_fails_without_network_is_no_refusal(engine),
+    an_engine_that_hangs_is_stopped_with_its_children,
+    an_engine_that_leaves_its_output_open_is_stopped,
+    an_engine_that_prints_nonsense_gives_no_answer,
+    without_a_temporary_directory_there_is_no_answer,
+    the_engine_sees_no_network,
+    a_secret_is_in_no_answer,
+    a_newer_engine_is_believed,
+    a_state_is_read_from_its_backend(engine),
+    a_backend_that_cannot_be_opened_is_the_engine_s_own_refusal(engine),
+    asks_in_a_process_of_its_own,
+    another_user_may_ask_about_a_workspace_that_it_cannot_write(engine),
+    a_signal_ends_the_engine_and_leaves_nothing,
+}
 
 /// Asked in a process of its own: as another user, or to be interrupted.
 const JOB: &str = "AIRTIGHT_TEST_ASK";
@@ -163,8 +185,7 @@ fn is_running(pid: &Utf8Path) -> bool {
     state.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
-#[test]
-fn every_case_is_answered_and_leaves_nothing() {
+fn every_case_is_answered_and_leaves_nothing(engine: &'static engines::Engine) {
     let refused = [
         "broken-lock",
         "child-errors",
@@ -176,72 +197,63 @@ fn every_case_is_answered_and_leaves_nothing() {
         "test-file-error",
         "warning",
     ];
-    for engine in engines() {
-        for case in Utf8Path::new(CASES).read_dir_utf8().unwrap().map(|case| case.unwrap()) {
-            let asked = Asked::real(engine);
-            copy(case.path(), &asked.workspace.path("root"));
-            if refused.contains(&case.file_name()) {
-                assert!(!asked.refused().errors.is_empty());
-            } else {
-                assert_eq!(asked.loaded().other_errors, []);
-            }
-        }
-    }
-}
-
-#[test]
-fn fifty_providers_come_with_their_constraints() {
-    for engine in engines() {
+    for case in Utf8Path::new(CASES).read_dir_utf8().unwrap().map(|case| case.unwrap()) {
         let asked = Asked::real(engine);
-        let mut text = String::new();
-        for number in 0..50 {
-            text += &format!(
-                "    p{number} = {{\n      source = \"example.com/acme/p{number:02}\"\n      version = \"~> {number}.1\"\n    }}\n"
-            );
-        }
-        asked.file("main.tf", &format!("terraform {{\n  required_providers {{\n{text}  }}\n}}\n"));
-        let loaded = asked.loaded();
-        assert_eq!(loaded.requirements.len(), 50);
-        for (number, needed) in loaded.requirements.iter().enumerate() {
-            assert_eq!(needed.address.to_string(), format!("example.com/acme/p{number:02}"));
-            assert_eq!(needed.constraints.as_deref(), Some(format!("~> {number}.1").as_str()));
-            assert!(!needed.from_lock && needed.refusal.is_none());
+        copy(case.path(), &asked.workspace.path("root"));
+        if refused.contains(&case.file_name()) {
+            assert!(!asked.refused().errors.is_empty());
+        } else {
+            assert_eq!(asked.loaded().other_errors, []);
         }
     }
 }
 
-#[test]
-fn the_engine_s_environment_does_not_change_the_question() {
-    for engine in engines() {
-        let mut asked = Asked::real(engine);
-        asked.file("main.tf", "resource \"null_resource\" \"it\" {}\n");
-        let log = asked.workspace.path("log");
-        for (name, value) in [
-            ("TF_CLI_ARGS", "-bogus"),
-            ("TF_CLI_ARGS_init", "-upgrade -plugin-dir=/nowhere"),
-            ("TF_DATA_DIR", "/nonexistent/data"),
-            ("TF_PLUGIN_CACHE_DIR", "/nonexistent/cache"),
-            ("TF_CLI_CONFIG_FILE", "/nonexistent/cli"),
-            ("TF_REATTACH_PROVIDERS", "{"),
-            ("TF_LOG", "trace"),
-            ("TF_LOG_PATH", log.as_str()),
-            ("AIRTIGHT_MIRROR", "/nonexistent"),
-        ] {
-            asked.environment.push((name.into(), value.into()));
-        }
-        assert_eq!(addresses(&asked.loaded()), [format!("{}/hashicorp/null", engine.default_host())]);
-        assert!(!log.exists());
+fn fifty_providers_come_with_their_constraints(engine: &'static engines::Engine) {
+    let asked = Asked::real(engine);
+    let mut text = String::new();
+    for number in 0..50 {
+        text += &format!(
+            "    p{number} = {{\n      source = \"example.com/acme/p{number:02}\"\n      version = \"~> {number}.1\"\n    }}\n"
+        );
+    }
+    asked.file("main.tf", &format!("terraform {{\n  required_providers {{\n{text}  }}\n}}\n"));
+    let loaded = asked.loaded();
+    assert_eq!(loaded.requirements.len(), 50);
+    for (number, needed) in loaded.requirements.iter().enumerate() {
+        assert_eq!(needed.address.to_string(), format!("example.com/acme/p{number:02}"));
+        assert_eq!(needed.constraints.as_deref(), Some(format!("~> {number}.1").as_str()));
+        assert!(!needed.from_lock && needed.refusal.is_none());
     }
 }
 
-#[test]
+fn the_engine_s_environment_does_not_change_the_question(engine: &'static engines::Engine) {
+    let mut asked = Asked::real(engine);
+    asked.file("main.tf", "resource \"null_resource\" \"it\" {}\n");
+    let log = asked.workspace.path("log");
+    for (name, value) in [
+        ("TF_CLI_ARGS", "-bogus"),
+        ("TF_CLI_ARGS_init", "-upgrade -plugin-dir=/nowhere"),
+        ("TF_DATA_DIR", "/nonexistent/data"),
+        ("TF_PLUGIN_CACHE_DIR", "/nonexistent/cache"),
+        ("TF_CLI_CONFIG_FILE", "/nonexistent/cli"),
+        ("TF_REATTACH_PROVIDERS", "{"),
+        ("TF_LOG", "trace"),
+        ("TF_LOG_PATH", log.as_str()),
+        ("AIRTIGHT_MIRROR", "/nonexistent"),
+    ] {
+        asked.environment.push((name.into(), value.into()));
+    }
+    assert_eq!(addresses(&asked.loaded()), [format!("{}/hashicorp/null", engine.default_host())]);
+    assert!(!log.exists());
+}
+
 fn variables_reach_the_engine() {
     let asked = Asked::shim("echo \"$TF_VAR_region $TF_WORKSPACE $*\" >seen\nexit 3");
     let mut asked = asked;
     asked.environment.push(("TF_VAR_region".into(), "north".into()));
     asked.environment.push(("TF_WORKSPACE".into(), "blue".into()));
     let own = ["-var", "a=b", "-var-file=c", "-test-directory=t", "-get=false", "-upgrade", "-plugin-dir=/x"];
-    asked.init = InitArguments::parse(None, None, &own.map(str::to_owned), &asked.engine);
+    asked.init = InitArguments::parse(None, None, &own.map(str::to_owned));
     assert_eq!(asked.with(ask::ask), Answer::Failed(Failure::Unreadable { code: 3 }));
     assert_eq!(
         fs::read_to_string(asked.workspace.path("root/seen")).unwrap().trim(),
@@ -250,23 +262,19 @@ fn variables_reach_the_engine() {
     );
 }
 
-#[test]
-fn installed_modules_are_seen_where_they_are() {
-    for engine in engines() {
-        let asked = Asked::real(engine);
-        let host = engine.default_host();
-        asked.file("main.tf", "module \"vpc\" {\n  source  = \"acme/vpc/aws\"\n  version = \"~> 5.0\"\n}\n");
-        asked.file(".terraform/modules/vpc/main.tf", "module \"sub\" {\n  source = \"./sub\"\n}\n");
-        asked.file(".terraform/modules/vpc/sub/main.tf", "resource \"random_pet\" \"it\" {}\n");
-        let manifest = format!(
-            r#"{{"Modules":[{{"Key":"","Source":"","Dir":"."}},{{"Key":"vpc","Source":"{host}/acme/vpc/aws","Version":"5.1.0","Dir":".terraform/modules/vpc"}}]}}"#
-        );
-        asked.file(".terraform/modules/modules.json", &manifest);
-        assert_eq!(addresses(&asked.loaded()), [format!("{host}/hashicorp/random")]);
-    }
+fn installed_modules_are_seen_where_they_are(engine: &'static engines::Engine) {
+    let asked = Asked::real(engine);
+    let host = engine.default_host();
+    asked.file("main.tf", "module \"vpc\" {\n  source  = \"acme/vpc/aws\"\n  version = \"~> 5.0\"\n}\n");
+    asked.file(".terraform/modules/vpc/main.tf", "module \"sub\" {\n  source = \"./sub\"\n}\n");
+    asked.file(".terraform/modules/vpc/sub/main.tf", "resource \"random_pet\" \"it\" {}\n");
+    let manifest = format!(
+        r#"{{"Modules":[{{"Key":"","Source":"","Dir":"."}},{{"Key":"vpc","Source":"{host}/acme/vpc/aws","Version":"5.1.0","Dir":".terraform/modules/vpc"}}]}}"#
+    );
+    asked.file(".terraform/modules/modules.json", &manifest);
+    assert_eq!(addresses(&asked.loaded()), [format!("{host}/hashicorp/random")]);
 }
 
-#[test]
 fn a_module_that_needs_network_is_not_asked_for() {
     let mut asked = Asked::shim("touch started");
     asked.modules = Modules::NeedNetwork { module: "vpc".to_owned() };
@@ -280,28 +288,20 @@ fn a_module_that_needs_network_is_not_asked_for() {
     assert!(!asked.workspace.path("root/started").exists());
 }
 
-#[test]
-fn a_download_that_fails_without_network_is_no_refusal() {
-    for engine in engines() {
-        for source in
-            ["acme/vpc/aws", "git::https://example.com/x.git", "https://example.com/x.zip", "bitbucket.org/a/b"]
-        {
-            let asked = Asked::real(engine);
-            asked.file("main.tf", &format!("module \"it\" {{\n  source = \"{source}\"\n}}\n"));
-            let answer = asked.answer();
-            let Answer::Failed(Failure::ModuleNotDownloaded { place: Some(place) }) = &answer else {
-                panic!("{answer:?}")
-            };
-            assert_eq!(place.file, "main.tf", "{source}");
-            // An error of the configuration's own is one all the same.
-            asked.file("other.tf", "variable \"a\" {\n  bogus = 1\n}\n");
-            let errors = asked.refused().errors;
-            assert!(errors.iter().all(|error| error.place.as_ref().is_some_and(|place| place.file == "other.tf")));
-        }
+fn a_download_that_fails_without_network_is_no_refusal(engine: &'static engines::Engine) {
+    for source in ["acme/vpc/aws", "git::https://example.com/x.git", "https://example.com/x.zip", "bitbucket.org/a/b"] {
+        let asked = Asked::real(engine);
+        asked.file("main.tf", &format!("module \"it\" {{\n  source = \"{source}\"\n}}\n"));
+        let answer = asked.answer();
+        let Answer::Failed(Failure::ModuleNotDownloaded { place: Some(place) }) = &answer else { panic!("{answer:?}") };
+        assert_eq!(place.file, "main.tf", "{source}");
+        // An error of the configuration's own is one all the same.
+        asked.file("other.tf", "variable \"a\" {\n  bogus = 1\n}\n");
+        let errors = asked.refused().errors;
+        assert!(errors.iter().all(|error| error.place.as_ref().is_some_and(|place| place.file == "other.tf")));
     }
 }
 
-#[test]
 fn an_engine_that_hangs_is_stopped_with_its_children() {
     let mut asked = Asked::shim("");
     asked.program = hanging(asked.workspace.root());
@@ -314,7 +314,6 @@ fn an_engine_that_hangs_is_stopped_with_its_children() {
     }
 }
 
-#[test]
 fn an_engine_that_leaves_its_output_open_is_stopped() {
     let mut asked = Asked::shim("setsid sleep 20 &");
     asked.limit = Duration::from_secs(1);
@@ -323,7 +322,6 @@ fn an_engine_that_leaves_its_output_open_is_stopped() {
     assert!(started.elapsed() < Duration::from_secs(15));
 }
 
-#[test]
 fn an_engine_that_prints_nonsense_gives_no_answer() {
     let cases = [
         ("echo hello", Failure::Unreadable { code: 0 }),
@@ -342,7 +340,6 @@ fn an_engine_that_prints_nonsense_gives_no_answer() {
     assert_eq!(program, asked.program);
 }
 
-#[test]
 fn without_a_temporary_directory_there_is_no_answer() {
     let asked = Asked::shim("touch started");
     let nowhere = asked.workspace.path("nowhere");
@@ -351,20 +348,18 @@ fn without_a_temporary_directory_there_is_no_answer() {
     assert_eq!(path, nowhere);
 }
 
-#[test]
 fn the_engine_sees_no_network() {
     let asked = Asked::shim("cat /proc/net/dev >dev; echo \"$https_proxy $GIT_ALLOW_PROTOCOL\" >proxy");
     asked.with(ask::ask);
     assert_eq!(fs::read_to_string(asked.workspace.path("root/proxy")).unwrap(), "http://127.0.0.1:1 file\n");
     if !is_root() || !has_namespaces() {
-        return report_ignored("ask::the_engine_sees_no_network", "no network namespace can be made here");
+        return ignored("no network namespace can be made here");
     }
     let devices = fs::read_to_string(asked.workspace.path("root/dev")).unwrap();
     let names: Vec<_> = devices.lines().skip(2).map(|line| line.split(':').next().unwrap().trim()).collect();
     assert_eq!(names, ["lo"]);
 }
 
-#[test]
 fn a_secret_is_in_no_answer() {
     let secret = "hunter2-hunter2";
     for engine in engines() {
@@ -379,7 +374,7 @@ fn a_secret_is_in_no_answer() {
     let shim = |argument: &str| {
         let (text, code) = engine_shim::refusing("1.14.0", "It", &format!("The value is {secret}."), "main.tf", 1);
         let mut asked = Asked::shim(&format!("cat <<'END'\n{text}END\nexit {code}"));
-        asked.init = InitArguments::parse(None, None, &[argument.to_owned()], &asked.engine);
+        asked.init = InitArguments::parse(None, None, &[argument.to_owned()]);
         format!("{:?}", asked.refused())
     };
     assert!(shim("-upgrade").contains(secret));
@@ -387,9 +382,8 @@ fn a_secret_is_in_no_answer() {
     assert!(!shim(&format!("-backend-config=password={secret}")).contains(secret));
 }
 
-#[test]
 fn a_newer_engine_is_believed() {
-    let Some(engine) = engines::engine_for("ask::a_newer_engine_is_believed", "terraform") else { return };
+    let Some(engine) = engines::engine("terraform") else { return };
     let text = "variable \"source\" {\n  const   = true\n  default = \"acme/it\"\n}\n\nterraform {\n  required_providers {\n    \
                 it = {\n      source = var.source\n    }\n  }\n}\n";
     let alone = Asked::real(engine);
@@ -420,49 +414,41 @@ fn a_newer_engine_is_believed() {
     }
 }
 
-#[test]
-fn a_state_is_read_from_its_backend() {
+fn a_state_is_read_from_its_backend(engine: &'static engines::Engine) {
     let state = r#"{"version":4,"terraform_version":"1.5.0","serial":1,"lineage":"8f5c3f4e-0000-4000-8000-000000000000","outputs":{},"resources":[{"module":"module.old","mode":"managed","type":"null_resource","name":"kept","provider":"provider[\"example.com/acme/null\"]","instances":[]}]}"#;
-    for engine in engines() {
-        let mut asked = Asked::real(engine);
-        asked.file("main.tf", "terraform {\n  backend \"local\" {}\n}\n\nresource \"random_pet\" \"it\" {}\n");
-        asked.file("states/real.tfstate", state);
-        let own = ["-backend-config=path=states/real.tfstate".to_owned()];
-        asked.init = InitArguments::parse(None, None, &own, &asked.engine);
-        let before = contents(&asked.workspace.path("root"));
-        let answer = asked.with(ask::ask_state);
-        assert_eq!(contents(&asked.workspace.path("root")), before);
-        assert_eq!(asked.left(), Vec::<String>::new());
-        let Answer::Loads(loaded) = &answer.answer else { panic!("{answer:?}") };
-        assert_eq!(
-            addresses(loaded),
-            ["example.com/acme/null".to_owned(), format!("{}/hashicorp/random", engine.default_host())]
-        );
-        let PulledState::Read(state) = &answer.state else { panic!("{answer:?}") };
-        assert_eq!(state.needs[0].resource, "module.old.null_resource.kept");
-        // The configuration alone needs less.
-        assert_eq!(asked.loaded().requirements.len(), 1);
-    }
+    let mut asked = Asked::real(engine);
+    asked.file("main.tf", "terraform {\n  backend \"local\" {}\n}\n\nresource \"random_pet\" \"it\" {}\n");
+    asked.file("states/real.tfstate", state);
+    let own = ["-backend-config=path=states/real.tfstate".to_owned()];
+    asked.init = InitArguments::parse(None, None, &own);
+    let before = contents(&asked.workspace.path("root"));
+    let answer = asked.with(ask::ask_state);
+    assert_eq!(contents(&asked.workspace.path("root")), before);
+    assert_eq!(asked.left(), Vec::<String>::new());
+    let Answer::Loads(loaded) = &answer.answer else { panic!("{answer:?}") };
+    assert_eq!(
+        addresses(loaded),
+        ["example.com/acme/null".to_owned(), format!("{}/hashicorp/random", engine.default_host())]
+    );
+    let PulledState::Read(state) = &answer.state else { panic!("{answer:?}") };
+    assert_eq!(state.needs[0].resource, "module.old.null_resource.kept");
+    // The configuration alone needs less.
+    assert_eq!(asked.loaded().requirements.len(), 1);
 }
 
-#[test]
-fn a_backend_that_cannot_be_opened_is_the_engine_s_own_refusal() {
-    for engine in engines() {
-        let mut asked = Asked::real(engine);
-        asked
-            .file("main.tf", "terraform {\n  backend \"http\" {\n    address = \"http://127.0.0.1:1/state\"\n  }\n}\n");
-        let own = ["-backend-config=password=hunter2-hunter2", "-backend-config=retry_max=0"].map(str::to_owned);
-        asked.init = InitArguments::parse(None, None, &own, &asked.engine);
-        let answer = asked.with(ask::ask_state);
-        let Answer::Refused(refused) = &answer.answer else { panic!("{answer:?}") };
-        assert!(!refused.errors.is_empty());
-        assert!(matches!(answer.state, PulledState::NotPulled));
-        assert!(!format!("{answer:?}").contains("hunter2"));
-        assert_eq!(asked.left(), Vec::<String>::new());
-    }
+fn a_backend_that_cannot_be_opened_is_the_engine_s_own_refusal(engine: &'static engines::Engine) {
+    let mut asked = Asked::real(engine);
+    asked.file("main.tf", "terraform {\n  backend \"http\" {\n    address = \"http://127.0.0.1:1/state\"\n  }\n}\n");
+    let own = ["-backend-config=password=hunter2-hunter2", "-backend-config=retry_max=0"].map(str::to_owned);
+    asked.init = InitArguments::parse(None, None, &own);
+    let answer = asked.with(ask::ask_state);
+    let Answer::Refused(refused) = &answer.answer else { panic!("{answer:?}") };
+    assert!(!refused.errors.is_empty());
+    assert!(matches!(answer.state, PulledState::NotPulled));
+    assert!(!format!("{answer:?}").contains("hunter2"));
+    assert_eq!(asked.left(), Vec::<String>::new());
 }
 
-#[test]
 fn asks_in_a_process_of_its_own() {
     let Ok(job) = std::env::var(JOB) else { return };
     let [program, name, version] = job.lines().collect::<Vec<_>>()[..] else { panic!("{job}") };
@@ -483,28 +469,24 @@ fn asks_in_a_process_of_its_own() {
     println!("{answer:?}");
 }
 
-#[test]
-fn another_user_may_ask_about_a_workspace_that_it_cannot_write() {
+fn another_user_may_ask_about_a_workspace_that_it_cannot_write(engine: &'static engines::Engine) {
     if !is_root() {
-        return report_ignored("ask::another_user_may_ask_about_a_workspace_that_it_cannot_write", "it needs root");
+        return ignored("it needs root");
     }
-    for engine in engines() {
-        for (case, expected) in [("stale-lock", "Loads"), ("providers", "Loads"), ("required-version", "Refused")] {
-            let asked = Asked::real(engine);
-            copy(&Utf8Path::new(CASES).join(case), &asked.workspace.path("root"));
-            let temporary = asked.workspace.path("temporary");
-            std::os::unix::fs::chown(&temporary, Some(1983), Some(1983)).unwrap();
-            let before = contents(&asked.workspace.path("root"));
-            let output = Isolated { unprivileged: true, ..asked.job() }.run();
-            let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-            assert!(text.contains(&format!("{expected}(")), "{case}: {text}");
-            assert_eq!(contents(&asked.workspace.path("root")), before);
-            assert_eq!(asked.left(), Vec::<String>::new());
-        }
+    for (case, expected) in [("stale-lock", "Loads"), ("providers", "Loads"), ("required-version", "Refused")] {
+        let asked = Asked::real(engine);
+        copy(&Utf8Path::new(CASES).join(case), &asked.workspace.path("root"));
+        let temporary = asked.workspace.path("temporary");
+        std::os::unix::fs::chown(&temporary, Some(1983), Some(1983)).unwrap();
+        let before = contents(&asked.workspace.path("root"));
+        let output = Isolated { unprivileged: true, ..asked.job() }.run();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains(&format!("{expected}(")), "{case}: {text}");
+        assert_eq!(contents(&asked.workspace.path("root")), before);
+        assert_eq!(asked.left(), Vec::<String>::new());
     }
 }
 
-#[test]
 fn a_signal_ends_the_engine_and_leaves_nothing() {
     for (signal, number) in [(rustix::process::Signal::TERM, 15), (rustix::process::Signal::INT, 2)] {
         let mut asked = Asked::shim("");

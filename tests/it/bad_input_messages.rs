@@ -6,6 +6,25 @@ use crate::bad_input::{ADDRESS, Scene, lock, run};
 use crate::support::lock_file::{self, Lock};
 use crate::support::package::Package;
 
+crate::tests! {
+    a_provider_that_the_mirror_lacks,
+    a_provider_that_the_mirror_has_for_the_other_registry,
+    a_provider_for_another_platform,
+    a_lock_file_with_hashes_of_archives_only,
+    no_lock_file,
+    a_package_that_is_not_the_locked_one,
+    a_provider_that_only_the_state_needs,
+    a_planted_provider,
+    an_archive_with_a_wrong_name,
+    no_mirror,
+    a_module_from_a_registry,
+    a_cli_configuration_in_the_repository,
+    an_inherited_cli_configuration_that_reaches_out,
+    an_engine_of_the_wrong_version,
+    a_broken_configuration_and_a_missing_provider,
+    fifty_providers_for_one_cause_are_not_fifty_pages,
+}
+
 const TOFU: [(&str, &str); 2] = [("AIRTIGHT_ENGINE", "tofu"), ("AIRTIGHT_ENGINE_VERSION", "1.12.6")];
 
 /// The output with the scene's directory and the time taken out.
@@ -41,14 +60,12 @@ fn add(scene: &Scene, package: &Package) {
     }
 }
 
-#[test]
 fn a_provider_that_the_mirror_lacks() {
     let scene = Scene::new();
     scene.write("stack/main.tf", requiring(&[ADDRESS, "hashicorp/aws"]));
     insta::assert_snapshot!(said(&scene, &[], &[]));
 }
 
-#[test]
 fn a_provider_that_the_mirror_has_for_the_other_registry() {
     let scene = Scene::new();
     scene.write("stack/main.tf", requiring(&[ADDRESS, "hashicorp/aws"]));
@@ -56,7 +73,6 @@ fn a_provider_that_the_mirror_has_for_the_other_registry() {
     insta::assert_snapshot!(said(&scene, &[], &[]));
 }
 
-#[test]
 fn a_provider_for_another_platform() {
     let scene = Scene::new();
     scene.write("stack/main.tf", requiring(&[ADDRESS, "example.com/acme/cat"]));
@@ -64,7 +80,6 @@ fn a_provider_for_another_platform() {
     insta::assert_snapshot!(said(&scene, &[], &[]));
 }
 
-#[test]
 fn a_lock_file_with_hashes_of_archives_only() {
     let scene = Scene::new();
     let zh = format!("zh:{}", "0".repeat(64));
@@ -72,14 +87,12 @@ fn a_lock_file_with_hashes_of_archives_only() {
     insta::assert_snapshot!(said(&scene, &[], &[]));
 }
 
-#[test]
 fn no_lock_file() {
     let scene = Scene::new();
     fs::remove_file(scene.path("stack/.terraform.lock.hcl")).unwrap();
     insta::assert_snapshot!(said(&scene, &[], &[]));
 }
 
-#[test]
 fn a_package_that_is_not_the_locked_one() {
     let scene = Scene::new();
     let h1 = format!("h1:{}=", "A".repeat(43));
@@ -87,7 +100,6 @@ fn a_package_that_is_not_the_locked_one() {
     insta::assert_snapshot!(said(&scene, &[], &[]));
 }
 
-#[test]
 fn a_provider_that_only_the_state_needs() {
     let scene = Scene::new();
     let resource = |name: &str| {
@@ -100,14 +112,12 @@ fn a_provider_that_only_the_state_needs() {
     insta::assert_snapshot!(said(&scene, &[], &[]));
 }
 
-#[test]
 fn a_planted_provider() {
     let scene = Scene::new();
     scene.write("stack/.terraform/providers/example.com/acme/cat/1.0.0/linux_amd64/terraform-provider-cat", "");
     insta::assert_snapshot!(said(&scene, &[], &[]));
 }
 
-#[test]
 fn an_archive_with_a_wrong_name() {
     let scene = Scene::new();
     fs::remove_dir_all(scene.path("mirror")).unwrap();
@@ -115,14 +125,12 @@ fn an_archive_with_a_wrong_name() {
     insta::assert_snapshot!(said(&scene, &[], &[]));
 }
 
-#[test]
 fn no_mirror() {
     let scene = Scene::new();
     fs::remove_dir_all(scene.path("mirror")).unwrap();
     insta::assert_snapshot!(said(&scene, &[], &[]));
 }
 
-#[test]
 fn a_module_from_a_registry() {
     let scene = Scene::new();
     scene.write(
@@ -132,21 +140,18 @@ fn a_module_from_a_registry() {
     insta::assert_snapshot!(said(&scene, &[], &[]));
 }
 
-#[test]
 fn a_cli_configuration_in_the_repository() {
     let scene = Scene::new();
     scene.write("stack/mine.tfrc", "");
     insta::assert_snapshot!(said(&scene, &[], &[("TF_CLI_CONFIG_FILE", "mine.tfrc")]));
 }
 
-#[test]
 fn an_inherited_cli_configuration_that_reaches_out() {
     let scene = Scene::new();
     let config = scene.write("direct.tfrc", "provider_installation {\n  direct {}\n}\n");
     insta::assert_snapshot!(said(&scene, &["--cli-config", "inherited"], &[("TF_CLI_CONFIG_FILE", config.as_str())]));
 }
 
-#[test]
 fn an_engine_of_the_wrong_version() {
     let scene = Scene::new();
     scene.write("stack/versions.tf", "terraform {\n  required_version = \"< 1.0\"\n}\n");
@@ -158,7 +163,6 @@ fn an_engine_of_the_wrong_version() {
 }
 
 /// What stands behind the first error is said to be behind it.
-#[test]
 fn a_broken_configuration_and_a_missing_provider() {
     let scene = Scene::new();
     scene.write("stack/more.tf", "resource \"cat_tail\" \"x\" {\n  a = = 1\n}\n");
@@ -166,7 +170,6 @@ fn a_broken_configuration_and_a_missing_provider() {
     insta::assert_snapshot!(said(&scene, &[], &[]));
 }
 
-#[test]
 fn fifty_providers_for_one_cause_are_not_fifty_pages() {
     let scene = Scene::new();
     let addresses: Vec<_> = (0..50).map(|index| format!("example.com/acme/p{index:02}")).collect();

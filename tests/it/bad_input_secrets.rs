@@ -8,6 +8,11 @@ use fs_err as fs;
 
 use crate::bad_input::{Scene, fake_engine, run};
 
+crate::tests! {
+    no_secret_is_printed_or_left_open,
+    no_line_starts_with_what_a_repository_names,
+}
+
 const SECRET: &str = "s3cr3t-T0KEN";
 
 const FORMATS: [&str; 6] = ["human", "concise", "json", "sarif", "junit", "markdown"];
@@ -83,7 +88,6 @@ fn files_with_secrets(scene: &Scene) -> Vec<camino::Utf8PathBuf> {
     files
 }
 
-#[test]
 fn no_secret_is_printed_or_left_open() {
     let mut was_carried = false;
     for (file, text) in places() {
@@ -132,7 +136,6 @@ fn no_secret_is_printed_or_left_open() {
 }
 
 /// Names that the worker would obey at the start of a line, in everything that a repository can name.
-#[test]
 fn no_line_starts_with_what_a_repository_names() {
     let evil = "::add-mask::x";
     let cases: Vec<(String, String)> = vec![

@@ -7,8 +7,14 @@ use serde_json::Value;
 
 use crate::support::isolation::{airtight, has_namespaces, is_root};
 use crate::support::package::Package;
-use crate::support::report_ignored;
+use crate::support::runner::ignored;
+use crate::support::stack::stdout;
 use crate::support::tree::{Content, Entry, Tree, Workspace};
+
+crate::tests! {
+    each_fault_of_an_image_is_one_line_and_a_fit_image_has_none,
+    an_image_is_sealed_as_its_dockerfile_does_it,
+}
 
 fn package() -> Package {
     let platform = if cfg!(target_arch = "aarch64") { "linux_arm64" } else { "linux_amd64" };
@@ -74,11 +80,9 @@ fn examine(workspace: &Workspace) -> (i32, Vec<[String; 3]>) {
     (code, report["checks"].as_array().unwrap().iter().map(check).collect())
 }
 
-#[test]
 fn each_fault_of_an_image_is_one_line_and_a_fit_image_has_none() {
-    const NAME: &str = "each_fault_of_an_image_is_one_line_and_a_fit_image_has_none";
     if !is_root() || !has_namespaces() {
-        return report_ignored(NAME, "an image's /etc can be put in place by root only");
+        return ignored("an image's /etc can be put in place by root only");
     }
     let workspace = Workspace::holding(&fit(), false);
     let (code, checks) = examine(&workspace);
@@ -197,16 +201,15 @@ fn each_fault_of_an_image_is_one_line_and_a_fit_image_has_none() {
 }
 
 /// By the step of the rendered Dockerfile itself.
-#[test]
 fn an_image_is_sealed_as_its_dockerfile_does_it() {
-    const NAME: &str = "doctor::an_image_is_sealed_as_its_dockerfile_does_it";
     if !is_root() || !has_namespaces() {
-        return report_ignored(NAME, "an image's /etc can be put in place by root only");
+        return ignored("an image's /etc can be put in place by root only");
     }
     let workspace = Workspace::holding(&fit(), false);
     let root = workspace.root();
-    let rendered = Command::new(airtight()).args(["render", "dockerfile", "--engine", "tofu"]).output().unwrap();
-    let rendered = String::from_utf8(rendered.stdout).unwrap();
+    let render = ["render", "dockerfile", "--engine", "tofu"];
+    let rendered = assert_cmd::Command::new(airtight()).args(render).assert().success();
+    let rendered = stdout(rendered.get_output());
     let step =
         rendered.lines().find_map(|line| line.strip_prefix("RUN ").filter(|step| step.contains("seal"))).unwrap();
     let step = step

@@ -1,11 +1,16 @@
 //! The real engines and providers that the other tests use.
 
-use crate::support::engines::{engine_for, engines, providers};
+use crate::support::engines::{engine, engines, providers};
 use crate::support::isolation::{Isolated, has_namespaces};
-use crate::support::report_ignored;
+use crate::support::runner::ignored;
 use crate::support::tree::{Tree, Workspace};
 
-#[test]
+crate::tests! {
+    an_engine_is_here_where_the_tests_have_to_be_whole,
+    a_namespace_has_no_network,
+    real_providers_work_in_a_real_engine_without_network,
+}
+
 fn an_engine_is_here_where_the_tests_have_to_be_whole() {
     for engine in engines() {
         println!("{} {}: {}", engine.name, engine.version, engine.path);
@@ -16,11 +21,9 @@ fn an_engine_is_here_where_the_tests_have_to_be_whole() {
     }
 }
 
-#[test]
 fn a_namespace_has_no_network() {
-    let test = "engines::a_namespace_has_no_network";
     if !has_namespaces() {
-        return report_ignored(test, "no network namespace can be made here");
+        return ignored("no network namespace can be made here");
     }
     let listed = |offline: bool| {
         let run = Isolated { offline, ..Isolated::new("cat".into(), "/".into()) }.arguments(["/proc/net/dev"]).run();
@@ -33,12 +36,10 @@ fn a_namespace_has_no_network() {
 }
 
 /// Real providers in a mirror of our making: the whole way to outputs, without network.
-#[test]
 fn real_providers_work_in_a_real_engine_without_network() {
-    let test = "engines::real_providers_work_in_a_real_engine_without_network";
-    let Some(engine) = engine_for(test, "tofu") else { return };
+    let Some(engine) = engine("tofu") else { return };
     if providers().is_empty() || !has_namespaces() {
-        return report_ignored(test, "no real provider can be built, or no network namespace be made here");
+        return ignored("no real provider can be built, or no network namespace be made here");
     }
     let mut tree = Tree::default();
     for provider in providers() {

@@ -6,11 +6,25 @@ use fs_err as fs;
 
 use crate::bad_input::{Scene, fake_engine, run, tree};
 use crate::support::isolation::{UNPRIVILEGED_USER, is_root};
-use crate::support::report_ignored;
+use crate::support::runner::ignored;
+
+crate::tests! {
+    without_an_engine_a_run_ends_with_127_and_a_check_asks_for_a_name,
+    what_is_no_engine_ends_with_126,
+    after_the_start_the_code_is_the_engines,
+    an_init_that_a_signal_ends_has_the_shells_code,
+    a_refusal_ends_with_100_and_a_hook_then_exports_nothing,
+    what_is_typed_wrongly_ends_with_96_and_says_what_would_be_right,
+    a_directory_that_has_gone_away_ends_with_96,
+    a_report_that_cannot_be_written_ends_with_100,
+    a_runtime_directory_that_is_not_ours_alone_refuses,
+    links_in_the_runtime_directory_are_replaced_and_not_followed,
+    a_home_and_a_workspace_that_are_read_only_do_no_harm,
+    a_full_disk_refuses_and_leaves_nothing_half_written,
+}
 
 const PLAN: [&str; 5] = ["run", "plan", "--lock=true", "--refresh=true", "--out=p"];
 
-#[test]
 fn without_an_engine_a_run_ends_with_127_and_a_check_asks_for_a_name() {
     let scene = Scene::new();
     for arguments in
@@ -25,7 +39,6 @@ fn without_an_engine_a_run_ends_with_127_and_a_check_asks_for_a_name() {
     assert!(done.stderr.contains("--engine tofu|terraform and --engine-version X.Y.Z"), "{done:?}");
 }
 
-#[test]
 fn what_is_no_engine_ends_with_126() {
     let scene = Scene::new();
     let plain = scene.write("plain", "#!/bin/sh\n");
@@ -42,7 +55,6 @@ fn what_is_no_engine_ends_with_126() {
     }
 }
 
-#[test]
 fn after_the_start_the_code_is_the_engines() {
     for code in [0, 1, 2, 42] {
         let scene = Scene::new();
@@ -59,7 +71,6 @@ fn after_the_start_the_code_is_the_engines() {
     }
 }
 
-#[test]
 fn an_init_that_a_signal_ends_has_the_shells_code() {
     let scene = Scene::new();
     fake_engine(&scene, "", 0);
@@ -69,7 +80,6 @@ fn an_init_that_a_signal_ends_has_the_shells_code() {
     assert_eq!(done.code, Some(137), "{done:?}");
 }
 
-#[test]
 fn a_refusal_ends_with_100_and_a_hook_then_exports_nothing() {
     let scene = Scene::new();
     fs::remove_file(scene.path("stack/.terraform.lock.hcl")).unwrap();
@@ -82,7 +92,6 @@ fn a_refusal_ends_with_100_and_a_hook_then_exports_nothing() {
     }
 }
 
-#[test]
 fn what_is_typed_wrongly_ends_with_96_and_says_what_would_be_right() {
     let scene = Scene::new();
     let cases: [(&[&str], &str); 20] = [
@@ -114,7 +123,6 @@ fn what_is_typed_wrongly_ends_with_96_and_says_what_would_be_right() {
     }
 }
 
-#[test]
 fn a_directory_that_has_gone_away_ends_with_96() {
     let scene = Scene::new();
     let script = "rm -r ../stack; exec \"$0\" check --engine tofu --engine-version 1.12.6";
@@ -125,7 +133,6 @@ fn a_directory_that_has_gone_away_ends_with_96() {
     assert_eq!(done.code, Some(96), "{done:?}");
 }
 
-#[test]
 fn a_report_that_cannot_be_written_ends_with_100() {
     let scene = Scene::new();
     let arguments =
@@ -136,7 +143,6 @@ fn a_report_that_cannot_be_written_ends_with_100() {
 }
 
 /// The runtime directory lies in a directory of everyone's: what stands there may be somebody else's.
-#[test]
 fn a_runtime_directory_that_is_not_ours_alone_refuses() {
     let user = rustix::process::geteuid().as_raw();
     let cases: [(&str, &dyn Fn(&camino::Utf8Path)); 4] = [
@@ -156,7 +162,7 @@ fn a_runtime_directory_that_is_not_ours_alone_refuses() {
     ];
     for (what, plant) in cases {
         if what == "owned by another user" && !is_root() {
-            report_ignored("exit_codes::a_runtime_directory_that_is_not_ours_alone_refuses", "only root can give away");
+            ignored("only root can give away");
             continue;
         }
         let scene = Scene::new();
@@ -178,7 +184,6 @@ fn a_runtime_directory_that_is_not_ours_alone_refuses() {
 }
 
 /// Files that somebody planted in our own directory are replaced, never followed or appended to.
-#[test]
 fn links_in_the_runtime_directory_are_replaced_and_not_followed() {
     let scene = Scene::new();
     let engine = fake_engine(&scene, "OpenTofu v1.12.6", 0);
@@ -201,10 +206,9 @@ fn links_in_the_runtime_directory_are_replaced_and_not_followed() {
     assert_eq!(fs::metadata(&directory).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
-#[test]
 fn a_home_and_a_workspace_that_are_read_only_do_no_harm() {
     if !is_root() {
-        return report_ignored("exit_codes::a_home_and_a_workspace_that_are_read_only_do_no_harm", "only root can");
+        return ignored("only root can");
     }
     let mut tree = tree();
     fs::create_dir_all(std::env::temp_dir()).unwrap();
@@ -220,11 +224,9 @@ fn a_home_and_a_workspace_that_are_read_only_do_no_harm() {
 }
 
 /// A disk of 16 KiB with nothing left.
-#[test]
 fn a_full_disk_refuses_and_leaves_nothing_half_written() {
-    let test = "exit_codes::a_full_disk_refuses_and_leaves_nothing_half_written";
     if !is_root() {
-        return report_ignored(test, "only root can mount");
+        return ignored("only root can mount");
     }
     let scene = Scene::new();
     let engine = fake_engine(&scene, "OpenTofu v1.12.6", 0);
@@ -239,7 +241,7 @@ fn a_full_disk_refuses_and_leaves_nothing_half_written() {
         let airtight = crate::support::isolation::airtight();
         let done = run(&command.arguments(["-m", "sh", "-c", script, airtight.as_str()]).arguments(arguments));
         if done.code == Some(77) {
-            return report_ignored(test, "nothing can be mounted here");
+            return ignored("nothing can be mounted here");
         }
         assert_eq!((done.code, done.stdout.as_str()), (Some(100), ""), "{done:?}");
         assert!(done.stderr.contains("No space left on device"), "{done:?}");

@@ -3,6 +3,10 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
+crate::tests! {
+    the_gate_alone_links_nothing_that_opens_a_socket_or_reads_openpgp,
+}
+
 /// Crates that open sockets, speak TLS or read OpenPGP.
 const NOT_IN_THE_GATE: [&str; 9] =
     ["airtight-supply", "native-tls", "pgp", "ring", "rustls", "simple-dns", "socket2", "ureq", "url"];
@@ -21,7 +25,6 @@ fn linked(arguments: &[&str]) -> BTreeSet<String> {
     text.lines().filter_map(|line| line.split(' ').next()).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
-#[test]
 fn the_gate_alone_links_nothing_that_opens_a_socket_or_reads_openpgp() {
     let gate = linked(&["--no-default-features"]);
     let full = linked(&[]);

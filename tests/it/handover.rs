@@ -6,17 +6,28 @@ use airtight_provider::Layout;
 use fs_err as fs;
 use serde_json::Value;
 
-use crate::support::stack::{CONFIGURATION, LAYOUTS, Stack, package, real_engines, refused, stderr, succeeded};
+use crate::support::engines::{Engine, engines};
+use crate::support::runner::ignored;
+use crate::support::stack::{CONFIGURATION, LAYOUTS, Stack, any_real_engine, package, refused, stderr, succeeded};
+
+crate::tests! {
+    an_apply_in_the_same_container_finds_what_init_handed_over(engine with providers),
+    an_apply_in_a_new_container_finds_what_init_handed_over(engine with providers),
+    an_image_that_was_rebuilt_with_the_same_packages_is_a_note(engine with providers),
+    an_image_with_another_package_is_refused_with_both_sides_named(engine with providers),
+    another_version_of_the_engine_is_refused_with_both_sides_named(engine with providers),
+    a_missing_handover_is_a_note(engine with providers),
+    a_handover_that_is_none_of_ours_is_a_note(engine with providers),
+    the_other_engine_is_refused,
+}
 
 /// A stack that waits for its confirmation.
-fn planned(test: &str, check: impl Fn(&Stack)) {
-    for engine in real_engines(test) {
-        for layout in LAYOUTS {
-            let stack = Stack::new(engine, layout, CONFIGURATION);
-            succeeded(&stack.run("init"));
-            succeeded(&stack.run("plan"));
-            check(&stack);
-        }
+fn planned(engine: &'static Engine, check: impl Fn(&Stack)) {
+    for layout in LAYOUTS {
+        let stack = Stack::new(engine, layout, CONFIGURATION);
+        succeeded(&stack.run("init"));
+        succeeded(&stack.run("plan"));
+        check(&stack);
     }
 }
 
@@ -39,18 +50,16 @@ pub(crate) fn handover_findings(findings: &[(String, String, String)]) -> Vec<(&
     ours.map(|(code, severity, _)| (code.as_str(), severity.as_str())).collect()
 }
 
-#[test]
-fn an_apply_in_the_same_container_finds_what_init_handed_over() {
-    planned("handover::an_apply_in_the_same_container_finds_what_init_handed_over", |stack| {
+fn an_apply_in_the_same_container_finds_what_init_handed_over(engine: &'static Engine) {
+    planned(engine, |stack| {
         let (output, findings) = apply(stack, &[]);
         succeeded(&output);
         assert_eq!(handover_findings(&findings), []);
     });
 }
 
-#[test]
-fn an_apply_in_a_new_container_finds_what_init_handed_over() {
-    planned("handover::an_apply_in_a_new_container_finds_what_init_handed_over", |stack| {
+fn an_apply_in_a_new_container_finds_what_init_handed_over(engine: &'static Engine) {
+    planned(engine, |stack| {
         stack.renew_container();
         let (output, findings) = apply(stack, &[]);
         succeeded(&output);
@@ -58,9 +67,8 @@ fn an_apply_in_a_new_container_finds_what_init_handed_over() {
     });
 }
 
-#[test]
-fn an_image_that_was_rebuilt_with_the_same_packages_is_a_note() {
-    planned("handover::an_image_that_was_rebuilt_with_the_same_packages_is_a_note", |stack| {
+fn an_image_that_was_rebuilt_with_the_same_packages_is_a_note(engine: &'static Engine) {
+    planned(engine, |stack| {
         stack.renew_container();
         stack.renew_mirror();
         let (output, findings) = apply(stack, &[]);
@@ -70,9 +78,8 @@ fn an_image_that_was_rebuilt_with_the_same_packages_is_a_note() {
 }
 
 /// Its hash is locked, so nothing but the handover knows that it is another one than was planned with.
-#[test]
-fn an_image_with_another_package_is_refused_with_both_sides_named() {
-    planned("handover::an_image_with_another_package_is_refused_with_both_sides_named", |stack| {
+fn an_image_with_another_package_is_refused_with_both_sides_named(engine: &'static Engine) {
+    planned(engine, |stack| {
         stack.renew_container();
         let null = package("null");
         stack.tamper(null);
@@ -87,9 +94,8 @@ fn an_image_with_another_package_is_refused_with_both_sides_named() {
     });
 }
 
-#[test]
-fn another_version_of_the_engine_is_refused_with_both_sides_named() {
-    planned("handover::another_version_of_the_engine_is_refused_with_both_sides_named", |stack| {
+fn another_version_of_the_engine_is_refused_with_both_sides_named(engine: &'static Engine) {
+    planned(engine, |stack| {
         stack.renew_container();
         let (output, findings) = apply(stack, &["--engine-version", "1.99.0"]);
         let text = refused(&output);
@@ -100,9 +106,8 @@ fn another_version_of_the_engine_is_refused_with_both_sides_named() {
     });
 }
 
-#[test]
-fn a_missing_handover_is_a_note() {
-    planned("handover::a_missing_handover_is_a_note", |stack| {
+fn a_missing_handover_is_a_note(engine: &'static Engine) {
+    planned(engine, |stack| {
         stack.renew_container();
         let handover = stack.path("stack/.terraform/airtight/handover.json");
         fs::remove_file(&handover).unwrap();
@@ -112,9 +117,8 @@ fn a_missing_handover_is_a_note() {
     });
 }
 
-#[test]
-fn a_handover_that_is_none_of_ours_is_a_note() {
-    planned("handover::a_handover_that_is_none_of_ours_is_a_note", |stack| {
+fn a_handover_that_is_none_of_ours_is_a_note(engine: &'static Engine) {
+    planned(engine, |stack| {
         stack.renew_container();
         stack.write("stack/.terraform/airtight/handover.json", "{\"schema\": \"theirs\"}");
         let (output, findings) = apply(stack, &[]);
@@ -124,12 +128,12 @@ fn a_handover_that_is_none_of_ours_is_a_note() {
 }
 
 /// The providers of another engine have other addresses, so nothing that was approved is what would be applied.
-#[test]
 fn the_other_engine_is_refused() {
-    let test = "handover::the_other_engine_is_refused";
-    let engines = real_engines(test);
-    let [first, second, ..] = engines else {
-        return crate::support::report_ignored(test, "fewer than two engines are here");
+    if any_real_engine().is_none() {
+        return;
+    }
+    let [first, second, ..] = engines() else {
+        return ignored("fewer than two engines are here");
     };
     let stack = Stack::new(first, Layout::Unpacked, CONFIGURATION);
     succeeded(&stack.run("init"));

@@ -2,7 +2,14 @@
 
 use crate::bad_input::{Scene, run};
 
-#[test]
+crate::tests! {
+    the_help_of_every_command_teaches,
+    without_arguments_the_help_is_shown_as_a_mistake,
+    the_version_is_one_line,
+    completions_and_the_manual_page_name_every_command,
+    every_code_has_a_page_that_is_found_by_name,
+}
+
 fn the_help_of_every_command_teaches() {
     let scene = Scene::new();
     for (name, arguments) in [
@@ -42,7 +49,6 @@ fn the_help_of_every_command_teaches() {
     }
 }
 
-#[test]
 fn without_arguments_the_help_is_shown_as_a_mistake() {
     let scene = Scene::new();
     let done = run(&scene.airtight([]));
@@ -50,13 +56,11 @@ fn without_arguments_the_help_is_shown_as_a_mistake() {
     assert!(done.stderr.contains("Usage: airtight <COMMAND>"), "{done:?}");
 }
 
-#[test]
 fn the_version_is_one_line() {
     let done = run(&Scene::new().airtight(["--version"]));
     assert_eq!((done.code, done.stdout), (Some(0), format!("airtight {}\n", env!("CARGO_PKG_VERSION"))));
 }
 
-#[test]
 fn completions_and_the_manual_page_name_every_command() {
     let scene = Scene::new();
     let commands = [
@@ -84,7 +88,6 @@ fn completions_and_the_manual_page_name_every_command() {
     assert!(commands.iter().all(|command| page.contains(command)), "{page}");
 }
 
-#[test]
 fn every_code_has_a_page_that_is_found_by_name() {
     let scene = Scene::new();
     let list = run(&scene.airtight(["explain"])).stdout;

@@ -6,6 +6,14 @@ use std::process::{Command, Output};
 
 use crate::plugin;
 
+crate::tests! {
+    a_cleared_phase_sees_what_the_hook_exports,
+    a_hook_that_prints_nothing_clears_too,
+    a_refused_phase_does_not_run,
+    an_image_without_airtight_is_told_so,
+    scripts_hold_one_chain_for_their_point,
+}
+
 const POINTS: [&str; 5] = ["before_init", "before_plan", "before_apply", "before_destroy", "before_perform"];
 
 /// `busybox sh` is ash: the `sh` of the stock runner image.
@@ -106,7 +114,6 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-#[test]
 fn a_cleared_phase_sees_what_the_hook_exports() {
     let command = "printf '%s|%s|%s' \"$TF_CLI_CONFIG_FILE\" \"$POINT\" \"${airtight_env-unset}\"";
     each_phase(Some(CLEARS), command, |point, script, output| {
@@ -116,7 +123,6 @@ fn a_cleared_phase_sees_what_the_hook_exports() {
     });
 }
 
-#[test]
 fn a_hook_that_prints_nothing_clears_too() {
     each_phase(Some(CLEARS_SILENTLY), "echo phase", |_, script, output| {
         assert!(output.status.success(), "{script}: {output:?}");
@@ -124,7 +130,6 @@ fn a_hook_that_prints_nothing_clears_too() {
     });
 }
 
-#[test]
 fn a_refused_phase_does_not_run() {
     each_phase(Some(REFUSES), "echo phase", |_, script, output| {
         assert_eq!(output.status.code(), Some(100), "{script}: {output:?}");
@@ -132,7 +137,6 @@ fn a_refused_phase_does_not_run() {
     });
 }
 
-#[test]
 fn an_image_without_airtight_is_told_so() {
     each_phase(None, "echo phase", |_, script, output| {
         assert_eq!(output.status.code(), Some(1), "{script}: {output:?}");
@@ -143,7 +147,6 @@ fn an_image_without_airtight_is_told_so() {
     });
 }
 
-#[test]
 fn scripts_hold_one_chain_for_their_point() {
     for point in POINTS {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks").join(format!("{point}.sh"));

@@ -10,8 +10,16 @@ use crate::support::isolation::Isolated;
 use crate::support::lock_file::{Lock, text};
 use crate::support::package::Package;
 use crate::support::publisher::Publisher;
-use crate::support::report_ignored;
 use crate::support::tree::{Tree, Workspace};
+
+crate::tests! {
+    a_link_that_leaves_the_repository_is_refused_and_one_within_it_is_kept,
+    engines_take_what_the_kept_archive_proves(engine),
+    a_tampered_package_is_refused_where_the_engines_bless_it,
+    a_signed_list_proves_what_the_lock_file_does_not_know,
+    an_archive_with_directory_entries_needs_both_of_its_hashes,
+    what_stands_in_the_way_is_usage,
+}
 
 const PLATFORM: &str = "linux_amd64";
 
@@ -68,7 +76,6 @@ fn workspace(package: &Package, hashes: Vec<String>) -> Tree {
     tree
 }
 
-#[test]
 fn a_link_that_leaves_the_repository_is_refused_and_one_within_it_is_kept() {
     let null = package("registry.opentofu.org/hashicorp/null");
     let tree = || {
@@ -98,45 +105,37 @@ fn a_link_that_leaves_the_repository_is_refused_and_one_within_it_is_kept() {
     assert!(fs::read_to_string(workspace.path("stack/shared/lock")).unwrap().contains(&null.h1()));
 }
 
-#[test]
-fn engines_take_what_the_kept_archive_proves() {
-    let test = "lock_complete::engines_take_what_the_kept_archive_proves";
-    if engines().is_empty() {
-        report_ignored(test, "no engine is here");
-    }
-    for engine in engines() {
-        let package = package(&format!("{}/hashicorp/null", engine.default_host()));
-        let mut tree = workspace(&package, vec![package.zh(), zh_of_another_platform()]);
-        tree.file(format!("mirror/.airtight/archives/{}", package.packed_path()), package.archive());
-        let workspace = Workspace::holding(&tree, false);
-        let before = lock_text(&workspace);
+fn engines_take_what_the_kept_archive_proves(engine: &'static Engine) {
+    let package = package(&format!("{}/hashicorp/null", engine.default_host()));
+    let mut tree = workspace(&package, vec![package.zh(), zh_of_another_platform()]);
+    tree.file(format!("mirror/.airtight/archives/{}", package.packed_path()), package.archive());
+    let workspace = Workspace::holding(&tree, false);
+    let before = lock_text(&workspace);
 
-        let shown = complete(&workspace, &["--diff"]);
-        assert_eq!(shown.status.code(), Some(0), "{shown:?}");
-        let shown = String::from_utf8(shown.stdout).unwrap();
-        assert!(shown.contains(&format!("\n+    \"{}\",\n", package.h1())) && shown.contains(&package.zh()), "{shown}");
-        assert_eq!(lock_text(&workspace), before);
+    let shown = complete(&workspace, &["--diff"]);
+    assert_eq!(shown.status.code(), Some(0), "{shown:?}");
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains(&format!("\n+    \"{}\",\n", package.h1())) && shown.contains(&package.zh()), "{shown}");
+    assert_eq!(lock_text(&workspace), before);
 
-        let done = complete(&workspace, &["--format", "json"]);
-        assert_eq!(done.status.code(), Some(0), "{done:?}");
-        assert_eq!(report(&done)["providers"][0]["hashes"], serde_json::json!([package.h1()]));
-        let after = lock_text(&workspace);
-        assert_eq!(after.replace(&format!("    \"{}\",\n", package.h1()), ""), before);
+    let done = complete(&workspace, &["--format", "json"]);
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+    assert_eq!(report(&done)["providers"][0]["hashes"], serde_json::json!([package.h1()]));
+    let after = lock_text(&workspace);
+    assert_eq!(after.replace(&format!("    \"{}\",\n", package.h1()), ""), before);
 
-        let output = init(engine, &workspace, &["init", "-no-color", "-lockfile=readonly"]);
-        assert!(output.status.success(), "{} {output:?}", engine.name);
-        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-        assert!(!said.contains("Warning"), "{} {said}", engine.name);
-        assert_eq!(lock_text(&workspace), after);
+    let output = init(engine, &workspace, &["init", "-no-color", "-lockfile=readonly"]);
+    assert!(output.status.success(), "{} {output:?}", engine.name);
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(!said.contains("Warning"), "{} {said}", engine.name);
+    assert_eq!(lock_text(&workspace), after);
 
-        let again = complete(&workspace, &["--format", "json"]);
-        assert_eq!(report(&again)["providers"][0]["outcome"], "present");
-        assert_eq!(lock_text(&workspace), after);
-    }
+    let again = complete(&workspace, &["--format", "json"]);
+    assert_eq!(report(&again)["providers"][0]["outcome"], "present");
+    assert_eq!(lock_text(&workspace), after);
 }
 
 /// The engines' own command records the tampered package's hash beside the publisher's `zh:`.
-#[test]
 fn a_tampered_package_is_refused_where_the_engines_bless_it() {
     for packed in [false, true] {
         for engine in engines() {
@@ -168,7 +167,6 @@ fn a_tampered_package_is_refused_where_the_engines_bless_it() {
     }
 }
 
-#[test]
 fn a_signed_list_proves_what_the_lock_file_does_not_know() {
     let package = package("registry.opentofu.org/hashicorp/null");
     let (trusted, other) = (Publisher::new("registry"), Publisher::new("other"));
@@ -210,7 +208,6 @@ fn a_signed_list_proves_what_the_lock_file_does_not_know() {
     }
 }
 
-#[test]
 fn an_archive_with_directory_entries_needs_both_of_its_hashes() {
     use sha2::Digest as _;
     let package = package("registry.opentofu.org/hashicorp/null");
@@ -232,7 +229,6 @@ fn an_archive_with_directory_entries_needs_both_of_its_hashes() {
     }
 }
 
-#[test]
 fn what_stands_in_the_way_is_usage() {
     let package = package("registry.opentofu.org/hashicorp/null");
     let workspace = Workspace::holding(&workspace(&package, vec![]), false);

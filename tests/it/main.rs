@@ -9,7 +9,9 @@
 //! - [`doctor`]: `airtight doctor` in images that are fit and in others
 //! - [`engines`]: the real engines and providers that the others use
 //! - [`exit_codes`]: the exit codes that scripts rely on
+//! - [`field`]: situations from people's work
 //! - [`gate_alone`]: what the gate alone is linked from
+//! - [`guard`]: what runs is in the image: planted executables, swaps, forged notes
 //! - [`handover`]: from `init` to a confirmed apply: another process, container, image
 //! - [`help`]: the help of every command
 //! - [`hooks`]: the hook scripts and the plugin's hooks, in every shell that a runner image may have as `sh`
@@ -21,10 +23,9 @@
 //! - [`native_hooks`]: stacks that call the engine by themselves, behind the hook scripts, with real engines in every shell
 //! - [`planted`]: what the engines let pass and airtight refuses, with the engine alone as the control
 //! - [`plugin`]: the plugin manifest against Spacelift's schema
-//! - [`predictions`]: what a real engine did, recorded, against what `airtight check` predicts
 //! - [`reach`]: open and closed endpoints of every kind
 //! - [`readme`]: the README's shell blocks, and the example
-//! - [`recordings`]: the recordings themselves, against the engine that they were made with
+//! - [`recorded`]: what engines did, recorded, against what `airtight check` predicts
 //! - [`rehearse`]: whole rehearsals with real engines and providers
 //! - [`rehearse_image`]: a rehearsal in a root file system of its own
 //! - [`rehearse_isolation`]: where a rehearsal runs, and that nothing is left of it
@@ -44,7 +45,6 @@
 #![expect(clippy::case_sensitive_file_extension_comparisons, reason = "the engines compare so")]
 #![expect(clippy::format_collect, reason = "texts of tests are short")]
 #![expect(clippy::print_stdout, reason = "what is ignored is said")]
-#![expect(unreachable_pub, reason = "a binary of tests, which shares its modules with the benchmarks")]
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod architecture;
@@ -56,7 +56,9 @@ mod differential;
 mod doctor;
 mod engines;
 mod exit_codes;
+mod field;
 mod gate_alone;
+mod guard;
 mod handover;
 mod help;
 mod hooks;
@@ -70,10 +72,9 @@ mod mirror_upkeep;
 mod native_hooks;
 mod planted;
 mod plugin;
-mod predictions;
 mod reach;
 mod readme;
-mod recordings;
+mod recorded;
 mod rehearse;
 mod rehearse_image;
 mod rehearse_isolation;
@@ -88,3 +89,55 @@ mod support;
 mod values;
 mod verify_archive;
 mod workflow;
+
+fn main() -> std::process::ExitCode {
+    support::runner::run([
+        architecture::tests(),
+        ask::tests(),
+        bad_input::tests(),
+        bad_input_messages::tests(),
+        bad_input_secrets::tests(),
+        differential::tests(),
+        differential::scenario::tests(),
+        doctor::tests(),
+        engines::tests(),
+        exit_codes::tests(),
+        field::tests(),
+        gate_alone::tests(),
+        guard::tests(),
+        handover::tests(),
+        help::tests(),
+        hooks::tests(),
+        lock_complete::tests(),
+        mirror_build::tests(),
+        mirror_limits::tests(),
+        mirror_links::tests(),
+        mirror_seal::tests(),
+        mirror_unpack::tests(),
+        mirror_upkeep::tests(),
+        native_hooks::tests(),
+        planted::tests(),
+        plugin::tests(),
+        reach::tests(),
+        readme::tests(),
+        recorded::tests(),
+        rehearse::tests(),
+        rehearse_image::tests(),
+        rehearse_isolation::tests(),
+        rehearse_witness::tests(),
+        remote_state::tests(),
+        sealed_phases::tests(),
+        settings::tests(),
+        signals::tests(),
+        static_binary::tests(),
+        streams::tests(),
+        support::outcome::tests(),
+        support::package::tests(),
+        support::prediction::tests(),
+        support::state_server::tests(),
+        support::workflow_file::tests(),
+        values::tests(),
+        verify_archive::tests(),
+        workflow::tests(),
+    ])
+}

@@ -8,14 +8,42 @@ use std::time::Duration;
 use camino::Utf8Path;
 use fs_err as fs;
 
-use crate::support::engines::engines;
+use crate::support::engines::Engine;
 use crate::support::isolation::{Isolated, airtight, has_namespaces, is_root};
 use crate::support::lock_file::{self, Lock};
 use crate::support::package::{Package, zh_of};
 use crate::support::publisher::Publisher;
 use crate::support::registry::{Answer, Registry, start_proxy};
-use crate::support::report_ignored;
+use crate::support::runner::ignored;
 use crate::support::tree::{Tree, Workspace};
+
+crate::tests! {
+    each_package_is_fetched_once_and_kept_the_next_time,
+    the_evidence_verifies_again_without_the_registry,
+    what_does_not_match_is_refused_and_nothing_of_it_stays,
+    what_goes_wrong_once_is_tried_again,
+    a_download_that_was_begun_with_other_bytes_begins_anew,
+    a_token_goes_to_its_host_and_into_no_text,
+    only_an_allowed_key_counts_where_keys_are_given,
+    mirrors_are_sources_too_and_a_tampered_one_is_passed_over,
+    a_packed_mirror_is_a_network_mirror_for_the_next,
+    a_state_s_providers_must_be_locked,
+    versions_are_chosen_where_nothing_is_locked_only_when_asked_for,
+    a_proxy_is_used_and_left_out,
+    two_builds_of_one_mirror_do_not_meet,
+    a_killed_build_leaves_whole_packages_and_goes_on,
+    a_full_disk_is_told_and_harms_nothing,
+    what_cannot_be_used_is_said_before_anything_is_done,
+    the_archives_are_those_of_the_engine_s_own_mirror_and_init_works_from_ours(engine),
+    an_archive_that_is_no_package_is_refused_whoever_vouches_for_it,
+    a_package_is_never_put_beside_itself_in_the_other_layout,
+    the_dry_run_says_how_much_and_for_whom_and_every_host_is_named,
+    a_redirect_to_another_host_takes_no_token_along_and_none_leads_out_of_tls,
+    what_was_resolved_is_not_downloaded_again,
+    the_commands_of_the_readme_build_a_mirror,
+    a_silent_server_does_not_make_us_silent,
+    everybody_may_read_what_was_built_whatever_the_umask,
+}
 
 const PLATFORM: &str = "linux_amd64";
 
@@ -104,7 +132,6 @@ fn downloads(registry: &Registry) -> usize {
     registry.requests().iter().filter(|request| request.path.ends_with(".zip")).count()
 }
 
-#[test]
 fn each_package_is_fetched_once_and_kept_the_next_time() {
     let (registry, publisher) = (Registry::start(), Publisher::new("acme"));
     let dog = package(&registry, "acme/dog", "1.2.3", "");
@@ -152,12 +179,11 @@ fn each_package_is_fetched_once_and_kept_the_next_time() {
     let executable = workspace.path(&format!("out/{}/terraform-provider-dog_v1.2.3", dog.unpacked_path()));
     fs::write(&executable, "damaged").unwrap();
     let (code, text) = build(&workspace, &["out"]);
-    assert!(code == 0 && text.contains("1 fetched, 2 kept"), "{text}");
+    assert!(code == 0 && text.contains("2 kept, 1 replaced"), "{text}");
     assert_eq!(files(&workspace.path("out")), unpacked(&[&dog, &newer, &cat]));
 }
 
 /// Evidence is worth something only if it verifies again with what is in the mirror.
-#[test]
 fn the_evidence_verifies_again_without_the_registry() {
     let (_registry, publisher, dog, workspace) = one();
     assert_eq!(build(&workspace, &["--keep-archives", "out"]).0, 0);
@@ -170,7 +196,6 @@ fn the_evidence_verifies_again_without_the_registry() {
     assert_eq!(ended(&output).0, 0, "{:?}", ended(&output));
 }
 
-#[test]
 fn what_does_not_match_is_refused_and_nothing_of_it_stays() {
     type Arrange = fn(&Registry, &Package, &Publisher);
     let cases: [(&str, Arrange); 12] = [
@@ -207,7 +232,7 @@ fn what_does_not_match_is_refused_and_nothing_of_it_stays() {
         ("answered 500", |registry, _, _| {
             registry.interfere(|request, _| request.path.ends_with(".zip").then(|| Answer::status(500)));
         }),
-        ("answered 401: it wants other credentials", |registry, _, _| {
+        ("answered 401: no credentials are known for it", |registry, _, _| {
             registry.interfere(|request, _| request.path.contains("/v1/").then(|| Answer::status(401)));
         }),
         ("not as the protocol has it", |registry, _, _| {
@@ -224,7 +249,6 @@ fn what_does_not_match_is_refused_and_nothing_of_it_stays() {
     }
 }
 
-#[test]
 fn what_goes_wrong_once_is_tried_again() {
     type Interfere = fn(&str, usize) -> Option<Answer>;
     let cases: [(&str, Interfere); 4] = [
@@ -257,7 +281,6 @@ fn what_goes_wrong_once_is_tried_again() {
     assert!(continued, "a broken download goes on where it broke");
 }
 
-#[test]
 fn a_download_that_was_begun_with_other_bytes_begins_anew() {
     let (registry, _, dog, workspace) = one();
     let partial = workspace.path(&format!("out/.airtight/partial/{}.part", dog.packed_path()));
@@ -268,7 +291,6 @@ fn a_download_that_was_begun_with_other_bytes_begins_anew() {
     assert_eq!(downloads(&registry), 2);
 }
 
-#[test]
 fn a_token_goes_to_its_host_and_into_no_text() {
     let (registry, _, dog, workspace) = one();
     registry.interfere(|request, _| {
@@ -286,7 +308,6 @@ fn a_token_goes_to_its_host_and_into_no_text() {
     assert!(archives.into_iter().all(|request| !request.headers.contains_key("authorization")));
 }
 
-#[test]
 fn only_an_allowed_key_counts_where_keys_are_given() {
     let (registry, publisher, dog, workspace) = one();
     fs::write(workspace.path("right.asc"), publisher.public_key()).unwrap();
@@ -311,7 +332,6 @@ fn only_an_allowed_key_counts_where_keys_are_given() {
     assert!(code == 100 && text.contains("has no hash of it"), "{text}");
 }
 
-#[test]
 fn mirrors_are_sources_too_and_a_tampered_one_is_passed_over() {
     let (registry, _, dog, workspace) = one();
     let planted = Package::fake(&dog.address, &dog.version, PLATFORM, "planted");
@@ -338,7 +358,6 @@ fn mirrors_are_sources_too_and_a_tampered_one_is_passed_over() {
     assert!(text.contains("was passed over: tampered: it matches no hash"), "{text}");
 }
 
-#[test]
 fn a_packed_mirror_is_a_network_mirror_for_the_next() {
     let (registry, _, dog, workspace) = one();
     let (code, text) = build(&workspace, &["--layout", "packed", "packed"]);
@@ -358,7 +377,6 @@ fn a_packed_mirror_is_a_network_mirror_for_the_next() {
     assert!(code == 100 && text.contains("no hash of the mirror's own index"), "{text}");
 }
 
-#[test]
 fn a_state_s_providers_must_be_locked() {
     let (registry, _, dog, workspace) = one();
     let state = |address: &str| {
@@ -374,7 +392,6 @@ fn a_state_s_providers_must_be_locked() {
     assert!(code == 100 && text.contains("acme/cat, of which no lock file has a version"), "{text}");
 }
 
-#[test]
 fn versions_are_chosen_where_nothing_is_locked_only_when_asked_for() {
     let (registry, publisher) = (Registry::start(), Publisher::new("acme"));
     let dog = package(&registry, "acme/dog", "1.9.0", "");
@@ -414,11 +431,9 @@ fn versions_are_chosen_where_nothing_is_locked_only_when_asked_for() {
 }
 
 /// Names come from `/etc/hosts` here, by our own resolver; a proxy is asked for names and not for addresses.
-#[test]
 fn a_proxy_is_used_and_left_out() {
-    const NAME: &str = "a_proxy_is_used_and_left_out";
     if !is_root() || !has_namespaces() {
-        return report_ignored(NAME, "an /etc/hosts can be put in place by root only");
+        return ignored("an /etc/hosts can be put in place by root only");
     }
     let (registry, publisher) = (Registry::named("registry.test"), Publisher::new("acme"));
     let dog = package(&registry, "acme/dog", "1.2.3", "");
@@ -448,7 +463,10 @@ fn a_proxy_is_used_and_left_out() {
             .unwrap();
         let (found, text) = ended(&output);
         assert_eq!(found, code, "{hosts} {no_proxy:?}: {text}");
-        assert!(code == 0 || text.contains("registry.test") && text.contains("no such host"), "{text}");
+        assert!(
+            code == 0 || text.contains("registry.test") && text.contains("cannot be reached: no name server"),
+            "{text}"
+        );
         assert!(!text.contains("s3cret"));
         let asked = std::mem::take(&mut *asked.lock().unwrap());
         assert_eq!(!asked.is_empty(), connections, "{hosts} {no_proxy:?}");
@@ -460,7 +478,6 @@ fn a_proxy_is_used_and_left_out() {
     }
 }
 
-#[test]
 fn two_builds_of_one_mirror_do_not_meet() {
     let (registry, _, dog, workspace) = one();
     let archive = dog.archive();
@@ -481,7 +498,6 @@ fn two_builds_of_one_mirror_do_not_meet() {
 }
 
 /// Kills at random points. `AIRTIGHT_TEST_KILLS=200 cargo test --test it killed` does it more often.
-#[test]
 fn a_killed_build_leaves_whole_packages_and_goes_on() {
     let kills: u32 = std::env::var("AIRTIGHT_TEST_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(30);
     let (registry, publisher) = (Registry::start(), Publisher::new("acme"));
@@ -549,11 +565,9 @@ fn a_killed_build_leaves_whole_packages_and_goes_on() {
     }
 }
 
-#[test]
 fn a_full_disk_is_told_and_harms_nothing() {
-    const NAME: &str = "a_full_disk_is_told_and_harms_nothing";
     if !is_root() || !has_namespaces() {
-        return report_ignored(NAME, "a file system can be mounted by root only");
+        return ignored("a file system can be mounted by root only");
     }
     let (registry, publisher) = (Registry::start(), Publisher::new("acme"));
     let mut large = package(&registry, "acme/large", "1.0.0", "");
@@ -590,7 +604,6 @@ fn a_full_disk_is_told_and_harms_nothing() {
     }
 }
 
-#[test]
 fn what_cannot_be_used_is_said_before_anything_is_done() {
     let (_registry, _, _, workspace) = one();
     for (arguments, code, expected) in [
@@ -614,67 +627,59 @@ fn what_cannot_be_used_is_said_before_anything_is_done() {
     assert!(code == 100 && text.contains("certificate"), "{text}");
 }
 
-#[test]
-fn the_archives_are_those_of_the_engine_s_own_mirror_and_init_works_from_ours() {
-    const NAME: &str = "the_archives_are_those_of_the_engine_s_own_mirror_and_init_works_from_ours";
-    if engines().is_empty() {
-        return report_ignored(NAME, "no engine is here");
-    }
-    for engine in engines() {
-        let (_registry, _, dog, workspace) = one();
-        let root = workspace.path("from/a");
-        let run = |arguments: &[&str], offline: bool| {
-            let isolated = Isolated { offline, ..Isolated::new(&engine.path, &root) }
-                .arguments(arguments.iter().copied())
-                .environment("HOME", workspace.root().as_str())
-                .environment("SSL_CERT_FILE", workspace.path("ca.pem"))
-                .environment("TF_CLI_CONFIG_FILE", workspace.path("cli.tfrc"))
-                .environment("CHECKPOINT_DISABLE", "1");
-            ended(&isolated.run())
+fn the_archives_are_those_of_the_engine_s_own_mirror_and_init_works_from_ours(engine: &'static Engine) {
+    let (_registry, _, dog, workspace) = one();
+    let root = workspace.path("from/a");
+    let run = |arguments: &[&str], offline: bool| {
+        let isolated = Isolated { offline, ..Isolated::new(&engine.path, &root) }
+            .arguments(arguments.iter().copied())
+            .environment("HOME", workspace.root().as_str())
+            .environment("SSL_CERT_FILE", workspace.path("ca.pem"))
+            .environment("TF_CLI_CONFIG_FILE", workspace.path("cli.tfrc"))
+            .environment("CHECKPOINT_DISABLE", "1");
+        ended(&isolated.run())
+    };
+    fs::write(workspace.path("cli.tfrc"), "").unwrap();
+    let theirs = workspace.path("theirs");
+    let (code, text) = run(&["providers", "mirror", &format!("-platform={PLATFORM}"), theirs.as_str()], false);
+    assert_eq!(code, 0, "{} {text}", engine.name);
+    let (code, text) = build(&workspace, &["--layout", "packed", "packed"]);
+    assert_eq!(code, 0, "{text}");
+    let (ours, theirs) = (files(&workspace.path("packed")), files(&theirs));
+    assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
+    for (path, bytes) in &ours {
+        let is_index = path.ends_with(".json") && !path.ends_with("index.json");
+        if !is_index {
+            assert_eq!(bytes, &theirs[path], "{path}");
+            continue;
+        }
+        let hashes = |bytes: &[u8]| {
+            let index: serde_json::Value = serde_json::from_slice(bytes).unwrap();
+            index["archives"][PLATFORM]["hashes"].as_array().unwrap().clone()
         };
-        fs::write(workspace.path("cli.tfrc"), "").unwrap();
-        let theirs = workspace.path("theirs");
-        let (code, text) = run(&["providers", "mirror", &format!("-platform={PLATFORM}"), theirs.as_str()], false);
-        assert_eq!(code, 0, "{} {text}", engine.name);
-        let (code, text) = build(&workspace, &["--layout", "packed", "packed"]);
-        assert_eq!(code, 0, "{text}");
-        let (ours, theirs) = (files(&workspace.path("packed")), files(&theirs));
-        assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
-        for (path, bytes) in &ours {
-            let is_index = path.ends_with(".json") && !path.ends_with("index.json");
-            if !is_index {
-                assert_eq!(bytes, &theirs[path], "{path}");
-                continue;
-            }
-            let hashes = |bytes: &[u8]| {
-                let index: serde_json::Value = serde_json::from_slice(bytes).unwrap();
-                index["archives"][PLATFORM]["hashes"].as_array().unwrap().clone()
-            };
-            let ours = hashes(bytes);
-            assert!(hashes(&theirs[path]).iter().all(|hash| ours.contains(hash)), "{path}");
-        }
-        let (code, text) = build(&workspace, &["out"]);
-        assert_eq!(code, 0, "{text}");
-        for mirror in ["packed", "out"] {
-            let _ = fs::remove_dir_all(root.join(".terraform"));
-            let path = workspace.path(mirror);
-            let config = format!("provider_installation {{\n  filesystem_mirror {{\n    path = \"{path}\"\n  }}\n}}\n");
-            fs::write(workspace.path("cli.tfrc"), config).unwrap();
-            let (code, text) = run(&["init", "-input=false", "-lockfile=readonly"], has_namespaces());
-            assert_eq!(code, 0, "{} {mirror}: {text}", engine.name);
-        }
-        let installed = root.join(".terraform/providers").join(dog.unpacked_path());
-        assert!(fs::symlink_metadata(installed).unwrap().is_symlink());
-        let executable = workspace.path("out").join(dog.unpacked_path()).join("terraform-provider-dog_v1.2.3");
-        assert_eq!(fs::metadata(executable).unwrap().permissions().mode() & 0o777, 0o755);
+        let ours = hashes(bytes);
+        assert!(hashes(&theirs[path]).iter().all(|hash| ours.contains(hash)), "{path}");
     }
+    let (code, text) = build(&workspace, &["out"]);
+    assert_eq!(code, 0, "{text}");
+    for mirror in ["packed", "out"] {
+        let _ = fs::remove_dir_all(root.join(".terraform"));
+        let path = workspace.path(mirror);
+        let config = format!("provider_installation {{\n  filesystem_mirror {{\n    path = \"{path}\"\n  }}\n}}\n");
+        fs::write(workspace.path("cli.tfrc"), config).unwrap();
+        let (code, text) = run(&["init", "-input=false", "-lockfile=readonly"], has_namespaces());
+        assert_eq!(code, 0, "{} {mirror}: {text}", engine.name);
+    }
+    let installed = root.join(".terraform/providers").join(dog.unpacked_path());
+    assert!(fs::symlink_metadata(installed).unwrap().is_symlink());
+    let executable = workspace.path("out").join(dog.unpacked_path()).join("terraform-provider-dog_v1.2.3");
+    assert_eq!(fs::metadata(executable).unwrap().permissions().mode() & 0o777, 0o755);
 }
 
 type Build = fn(&mut zip::ZipWriter<std::io::Cursor<Vec<u8>>>);
 
 /// What the publisher signed and a lock file has is still no package when it would not become plain files below its
 /// directory, in either layout; nothing is written anywhere else.
-#[test]
 fn an_archive_that_is_no_package_is_refused_whoever_vouches_for_it() {
     use std::io::Write as _;
     use zip::write::SimpleFileOptions;
@@ -730,7 +735,6 @@ fn an_archive_that_is_no_package_is_refused_whoever_vouches_for_it() {
 }
 
 /// Engines take the unpacked one of both, and never fall back.
-#[test]
 fn a_package_is_never_put_beside_itself_in_the_other_layout() {
     let (registry, _, dog, workspace) = one();
     for (layout, other) in [("packed", "unpacked"), ("unpacked", "packed")] {
@@ -750,7 +754,6 @@ fn a_package_is_never_put_beside_itself_in_the_other_layout() {
     assert_eq!((code, files(&workspace.path("converted"))), (0, unpacked(&[&dog])), "{text}");
 }
 
-#[test]
 fn the_dry_run_says_how_much_and_for_whom_and_every_host_is_named() {
     let (registry, publisher) = (Registry::start(), Publisher::new("acme"));
     let dog = package(&registry, "acme/dog", "1.2.3", "");
@@ -777,7 +780,6 @@ fn the_dry_run_says_how_much_and_for_whom_and_every_host_is_named() {
 }
 
 /// Credentials are for the host that they are for, and nothing ever goes on without TLS.
-#[test]
 fn a_redirect_to_another_host_takes_no_token_along_and_none_leads_out_of_tls() {
     let (registry, _, dog, workspace) = one();
     let other = Registry::start();
@@ -806,11 +808,10 @@ fn a_redirect_to_another_host_takes_no_token_along_and_none_leads_out_of_tls() {
     assert!(code == 100 && text.contains("only https"), "{text}");
     registry.interfere(|request, _| request.path.ends_with(".zip").then(|| Answer::redirect(&request.path)));
     let (code, text) = build(&workspace, &["no"]);
-    assert!(code == 100 && text.contains("too many redirects"), "{text}");
+    assert!(code == 100 && text.contains("more than 10 redirects"), "{text}");
 }
 
 /// Chosen versions are not locked: what proves them is fetched again, and compared with what is there.
-#[test]
 fn what_was_resolved_is_not_downloaded_again() {
     let (registry, publisher, dog, workspace) = one();
     fs::remove_file(workspace.path("from/a/.terraform.lock.hcl")).unwrap();
@@ -843,7 +844,6 @@ fn what_was_resolved_is_not_downloaded_again() {
 }
 
 /// The README's own commands.
-#[test]
 fn the_commands_of_the_readme_build_a_mirror() {
     let (_registry, _, dog, workspace) = one();
     let commands = crate::readme::commands();
@@ -863,7 +863,6 @@ fn the_commands_of_the_readme_build_a_mirror() {
 }
 
 /// A job that prints nothing for minutes is taken for dead.
-#[test]
 fn a_silent_server_does_not_make_us_silent() {
     let (registry, _, dog, workspace) = one();
     let archive = dog.archive();
@@ -876,11 +875,10 @@ fn a_silent_server_does_not_make_us_silent() {
     patient.arguments[timeout + 1] = "20".to_owned();
     let (code, text) = ended(&patient.run());
     assert_eq!((code, files(&workspace.path("out"))), (0, unpacked(&[&dog])), "{text}");
-    assert!(text.contains("airtight: fetching and checking packages, 0 MB so far"), "{text}");
+    assert!(text.contains("airtight: 0 of 1 packages, fetched 0 bytes, hashed 0 bytes: localhost"), "{text}");
 }
 
 /// An engine that may not enter one directory of a mirror finds no provider in it.
-#[test]
 fn everybody_may_read_what_was_built_whatever_the_umask() {
     let (registry, _, dog, workspace) = one();
     for layout in ["packed", "unpacked"] {

@@ -12,6 +12,12 @@ use crate::support::lock_file::{Lock, text};
 use crate::support::package::Package;
 use crate::support::tree::{Tree, Workspace};
 
+crate::tests! {
+    no_command_reaches_through_a_link,
+    what_a_source_keeps_behind_a_link_is_not_taken_over,
+    a_package_is_removed_at_once_even_if_prune_is_killed,
+}
+
 const HOST: &str = "registry.opentofu.org";
 
 fn widget() -> Package {
@@ -98,7 +104,6 @@ fn contents(directory: &Utf8Path) -> BTreeMap<Utf8PathBuf, Vec<u8>> {
     found
 }
 
-#[test]
 fn no_command_reaches_through_a_link() {
     let commands: [(&str, bool, &[&str]); 6] = [
         ("prune", false, &["prune", "--mirror", "mirror", "--keep-for", "keep"]),
@@ -173,7 +178,6 @@ fn no_command_reaches_through_a_link() {
     }
 }
 
-#[test]
 fn what_a_source_keeps_behind_a_link_is_not_taken_over() {
     let widget = widget();
     let mut tree = Tree::default();
@@ -189,7 +193,6 @@ fn what_a_source_keeps_behind_a_link_is_not_taken_over() {
     assert!(contents(&workspace.path("out")).values().all(|bytes| bytes != b"s3cret"));
 }
 
-#[test]
 fn a_package_is_removed_at_once_even_if_prune_is_killed() {
     const FILES: usize = 20_000;
     let widget = widget();

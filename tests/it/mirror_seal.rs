@@ -10,8 +10,20 @@ use fs_err as fs;
 use crate::support::isolation::{Isolated, UNPRIVILEGED_USER, has_own_etc};
 use crate::support::lock_file::{Lock, text};
 use crate::support::package::Package;
-use crate::support::report_ignored;
+use crate::support::runner::ignored;
 use crate::support::tree::{Tree, Workspace};
+
+crate::tests! {
+    the_same_packages_have_the_same_seal_anywhere_and_others_another,
+    a_mirror_with_something_that_cannot_be_sealed_gets_no_seal,
+    behind_a_seal_nothing_is_hashed_and_everything_else_is_seen,
+    a_seal_that_nobody_vouches_for_is_refused_and_everything_is_hashed,
+    a_signature_vouches_for_a_seal_as_cosign_makes_it,
+    a_mirror_that_the_runs_user_can_write_is_hashed_in_spite_of_its_seal,
+    a_mirror_behind_a_link_is_hashed_in_spite_of_its_seal,
+    a_key_that_is_away_none_or_the_users_own_makes_no_seal_count,
+    a_file_with_its_size_and_modification_time_put_back_is_hashed_again,
+}
 
 const PACKED: &str = "registry.opentofu.org/hashicorp/null";
 const UNPACKED: &str = "registry.opentofu.org/hashicorp/random";
@@ -39,7 +51,6 @@ fn digest(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap().trim().to_owned()
 }
 
-#[test]
 fn the_same_packages_have_the_same_seal_anywhere_and_others_another() {
     let sealed = |change: &dyn Fn(&Workspace)| {
         let mut tree = Tree::default();
@@ -61,7 +72,6 @@ fn the_same_packages_have_the_same_seal_anywhere_and_others_another() {
     );
 }
 
-#[test]
 fn a_mirror_with_something_that_cannot_be_sealed_gets_no_seal() {
     for (path, reason) in [
         ("mirror/README.md", "nothing counts at this depth"),
@@ -209,11 +219,9 @@ fn tamper(path: &Utf8Path) {
     fs::write(path, script.replace("exit 1", "exit 2")).unwrap();
 }
 
-#[test]
 fn behind_a_seal_nothing_is_hashed_and_everything_else_is_seen() {
-    let test = "mirror_seal::behind_a_seal_nothing_is_hashed_and_everything_else_is_seen";
     if !has_own_etc() {
-        return report_ignored(test, "only root can mount an /etc");
+        return ignored("only root can mount an /etc");
     }
     let image = Image::new();
     image.pinned();
@@ -252,11 +260,9 @@ fn behind_a_seal_nothing_is_hashed_and_everything_else_is_seen() {
     }
 }
 
-#[test]
 fn a_seal_that_nobody_vouches_for_is_refused_and_everything_is_hashed() {
-    let test = "mirror_seal::a_seal_that_nobody_vouches_for_is_refused_and_everything_is_hashed";
     if !has_own_etc() {
-        return report_ignored(test, "only root can mount an /etc");
+        return ignored("only root can mount an /etc");
     }
     let image = Image::new();
     image.sealed(|_| format!("digest: sha256:{}", "0".repeat(64)));
@@ -268,11 +274,9 @@ fn a_seal_that_nobody_vouches_for_is_refused_and_everything_is_hashed() {
     assert!(image.judged().1.contains(&"seal-invalid".to_owned()));
 }
 
-#[test]
 fn a_signature_vouches_for_a_seal_as_cosign_makes_it() {
-    let test = "mirror_seal::a_signature_vouches_for_a_seal_as_cosign_makes_it";
     if !has_own_etc() || Command::new("openssl").arg("version").output().is_err() {
-        return report_ignored(test, "only root can mount an /etc, and openssl has to be here");
+        return ignored("only root can mount an /etc, and openssl has to be here");
     }
     let image = Image::new();
     image.make_key();
@@ -290,11 +294,9 @@ fn a_signature_vouches_for_a_seal_as_cosign_makes_it() {
     assert_eq!(image.judged(), refused(&["package-mismatch"]));
 }
 
-#[test]
 fn a_mirror_that_the_runs_user_can_write_is_hashed_in_spite_of_its_seal() {
-    let test = "mirror_seal::a_mirror_that_the_runs_user_can_write_is_hashed_in_spite_of_its_seal";
     if !has_own_etc() {
-        return report_ignored(test, "only root can mount an /etc");
+        return ignored("only root can mount an /etc");
     }
     for change in [
         &(|image: &Image| {
@@ -320,11 +322,9 @@ fn a_mirror_that_the_runs_user_can_write_is_hashed_in_spite_of_its_seal() {
     assert_eq!(judgement(&image.check(0)), cleared(&["seal-unprotected"]));
 }
 
-#[test]
 fn a_mirror_behind_a_link_is_hashed_in_spite_of_its_seal() {
-    let test = "mirror_seal::a_mirror_behind_a_link_is_hashed_in_spite_of_its_seal";
     if !has_own_etc() {
-        return report_ignored(test, "only root can mount an /etc");
+        return ignored("only root can mount an /etc");
     }
     let image = Image::new();
     image.pinned();
@@ -335,11 +335,9 @@ fn a_mirror_behind_a_link_is_hashed_in_spite_of_its_seal() {
     assert_eq!(image.judged(), refused(&["package-mismatch", "seal-unprotected"]));
 }
 
-#[test]
 fn a_key_that_is_away_none_or_the_users_own_makes_no_seal_count() {
-    let test = "mirror_seal::a_key_that_is_away_none_or_the_users_own_makes_no_seal_count";
     if !has_own_etc() || Command::new("openssl").arg("version").output().is_err() {
-        return report_ignored(test, "only root can mount an /etc, and openssl has to be here");
+        return ignored("only root can mount an /etc, and openssl has to be here");
     }
     let cases: [(fn(&Image), &str); 6] = [
         (|image| fs::remove_file(image.path("etc/seal.pem")).unwrap(), "seal-invalid"),
@@ -369,11 +367,9 @@ fn a_key_that_is_away_none_or_the_users_own_makes_no_seal_count() {
 }
 
 /// The hashes of an unprotected mirror are remembered, also by the change time, which nobody can put back.
-#[test]
 fn a_file_with_its_size_and_modification_time_put_back_is_hashed_again() {
-    let test = "mirror_seal::a_file_with_its_size_and_modification_time_put_back_is_hashed_again";
     if !has_own_etc() {
-        return report_ignored(test, "only root can mount an /etc");
+        return ignored("only root can mount an /etc");
     }
     let image = Image::new();
     image.pinned();

@@ -13,6 +13,16 @@ use crate::support::isolation::Isolated;
 use crate::support::package::Package;
 use crate::support::tree::{Tree, Workspace};
 
+crate::tests! {
+    a_package_changes_its_layout_and_nothing_else,
+    engines_take_the_unpacked_package_by_the_locked_hash_of_the_archive,
+    a_hostile_archive_stays_where_it_is,
+    two_layouts_side_by_side_are_one_package_or_a_conflict,
+    a_mirror_that_cannot_be_written_keeps_every_package_whole,
+    a_full_disk_leaves_the_archive_and_nothing_else,
+    killed_at_any_moment_it_leaves_whole_packages_and_can_go_on,
+}
+
 const NAME: &str = "terraform-provider-null_v3.2.1";
 
 fn package(host: &str) -> Package {
@@ -49,7 +59,6 @@ fn paths(workspace: &Workspace) -> Vec<String> {
     found
 }
 
-#[test]
 fn a_package_changes_its_layout_and_nothing_else() {
     let mut package = package("registry.opentofu.org");
     package.files.insert("docs/index.md".to_owned(), b"text".to_vec());
@@ -78,7 +87,6 @@ fn a_package_changes_its_layout_and_nothing_else() {
     }
 }
 
-#[test]
 fn engines_take_the_unpacked_package_by_the_locked_hash_of_the_archive() {
     for engine in engines() {
         let package = package(engine.default_host());
@@ -143,7 +151,6 @@ fn replaced(archive: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     archive
 }
 
-#[test]
 fn a_hostile_archive_stays_where_it_is() {
     let zeros = archive_with(NAME, |writer, options| {
         writer.start_file("zeros", options).unwrap();
@@ -188,7 +195,6 @@ fn a_hostile_archive_stays_where_it_is() {
     }
 }
 
-#[test]
 fn two_layouts_side_by_side_are_one_package_or_a_conflict() {
     let package = package("registry.opentofu.org");
     for (content, code) in [(package.files[NAME].clone(), 0), (b"other".to_vec(), 100)] {
@@ -202,13 +208,9 @@ fn two_layouts_side_by_side_are_one_package_or_a_conflict() {
     }
 }
 
-#[test]
 fn a_mirror_that_cannot_be_written_keeps_every_package_whole() {
     if !crate::support::isolation::is_root() {
-        return crate::support::report_ignored(
-            "mirror_unpack::a_mirror_that_cannot_be_written",
-            "only root can lay it out",
-        );
+        return crate::support::runner::ignored("only root can lay it out");
     }
     let package = package("registry.opentofu.org");
     let mut tree = Tree::default();
@@ -228,10 +230,9 @@ fn large() -> Package {
     package
 }
 
-#[test]
 fn a_full_disk_leaves_the_archive_and_nothing_else() {
     if !crate::support::isolation::is_root() {
-        return crate::support::report_ignored("mirror_unpack::a_full_disk", "only root can mount a small disk");
+        return crate::support::runner::ignored("only root can mount a small disk");
     }
     let package = large();
     let mut tree = Tree::default();
@@ -248,7 +249,6 @@ fn a_full_disk_leaves_the_archive_and_nothing_else() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("No space left"), "{output:?}");
 }
 
-#[test]
 fn killed_at_any_moment_it_leaves_whole_packages_and_can_go_on() {
     let package = large();
     let airtight = Utf8Path::new(env!("CARGO_BIN_EXE_airtight"));

@@ -5,7 +5,16 @@ use fs_err as fs;
 
 use crate::support::engines::Engine;
 use crate::support::lock_file::Lock;
-use crate::support::stack::{CONFIGURATION, LAYOUTS, Stack, package, real_engines, refused, stderr, stdout, succeeded};
+use crate::support::stack::{CONFIGURATION, LAYOUTS, Stack, package, refused, stderr, stdout, succeeded};
+
+crate::tests! {
+    a_lock_file_without_h1_proves_nothing_of_an_unpacked_mirror(engine with providers),
+    a_lock_file_without_h1_proves_a_packed_mirror(engine with providers),
+    a_tampered_package_is_refused_before_the_engine_starts(engine with providers),
+    a_tampered_package_behind_a_lock_file_without_h1_is_refused(engine with providers),
+    a_package_that_is_tampered_with_after_init_is_refused_before_plan(engine with providers),
+    a_planted_package_that_the_lock_file_names_too_never_runs(engine with providers),
+}
 
 /// The provider that the tests tamper with.
 const VICTIM: &str = "null";
@@ -23,69 +32,54 @@ fn init_alone(stack: &Stack) -> std::process::Output {
     output
 }
 
-#[test]
-fn a_lock_file_without_h1_proves_nothing_of_an_unpacked_mirror() {
-    for engine in real_engines("planted::a_lock_file_without_h1_proves_nothing_of_an_unpacked_mirror") {
-        let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
-        let zh_only = || lock_with(&stack, vec![package(VICTIM).zh.clone()]);
-        zh_only();
-        succeeded(&init_alone(&stack));
-        zh_only();
+fn a_lock_file_without_h1_proves_nothing_of_an_unpacked_mirror(engine: &'static Engine) {
+    let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
+    let zh_only = || lock_with(&stack, vec![package(VICTIM).zh.clone()]);
+    zh_only();
+    succeeded(&init_alone(&stack));
+    zh_only();
+    let text = refused(&stack.run("init"));
+    assert!(text.contains("provider-not-locked") && text.contains(&package(VICTIM).address(engine)), "{text}");
+    assert!(!stack.path("stack/.terraform").exists(), "the engine was started");
+}
+
+fn a_lock_file_without_h1_proves_a_packed_mirror(engine: &'static Engine) {
+    let stack = Stack::new(engine, Layout::Packed, CONFIGURATION);
+    lock_with(&stack, vec![package(VICTIM).zh.clone()]);
+    succeeded(&stack.run("init"));
+    succeeded(&stack.run("plan"));
+}
+
+fn a_tampered_package_is_refused_before_the_engine_starts(engine: &'static Engine) {
+    for layout in LAYOUTS {
+        let stack = Stack::new(engine, layout, CONFIGURATION);
+        stack.tamper(package(VICTIM));
+        let alone = init_alone(&stack);
+        assert_eq!(alone.status.code(), Some(1), "{}", stdout(&alone));
         let text = refused(&stack.run("init"));
-        assert!(text.contains("provider-not-locked") && text.contains(&package(VICTIM).address(engine)), "{text}");
+        assert!(text.contains("package-mismatch") && text.contains(&package(VICTIM).address(engine)), "{text}");
         assert!(!stack.path("stack/.terraform").exists(), "the engine was started");
     }
 }
 
-#[test]
-fn a_lock_file_without_h1_proves_a_packed_mirror() {
-    for engine in real_engines("planted::a_lock_file_without_h1_proves_a_packed_mirror") {
-        let stack = Stack::new(engine, Layout::Packed, CONFIGURATION);
-        lock_with(&stack, vec![package(VICTIM).zh.clone()]);
-        succeeded(&stack.run("init"));
-        succeeded(&stack.run("plan"));
-    }
-}
-
-#[test]
-fn a_tampered_package_is_refused_before_the_engine_starts() {
-    for engine in real_engines("planted::a_tampered_package_is_refused_before_the_engine_starts") {
-        for layout in LAYOUTS {
-            let stack = Stack::new(engine, layout, CONFIGURATION);
-            stack.tamper(package(VICTIM));
-            let alone = init_alone(&stack);
-            assert_eq!(alone.status.code(), Some(1), "{}", stdout(&alone));
-            let text = refused(&stack.run("init"));
-            assert!(text.contains("package-mismatch") && text.contains(&package(VICTIM).address(engine)), "{text}");
-            assert!(!stack.path("stack/.terraform").exists(), "the engine was started");
-        }
-    }
-}
-
 /// The case that made this tool: the engine installs it without a word.
-#[test]
-fn a_tampered_package_behind_a_lock_file_without_h1_is_refused() {
-    for engine in real_engines("planted::a_tampered_package_behind_a_lock_file_without_h1_is_refused") {
-        let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
-        stack.tamper(package(VICTIM));
-        let zh_only = || lock_with(&stack, vec![package(VICTIM).zh.clone()]);
-        zh_only();
-        succeeded(&init_alone(&stack));
-        zh_only();
-        refused(&stack.run("init"));
-    }
+fn a_tampered_package_behind_a_lock_file_without_h1_is_refused(engine: &'static Engine) {
+    let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
+    stack.tamper(package(VICTIM));
+    let zh_only = || lock_with(&stack, vec![package(VICTIM).zh.clone()]);
+    zh_only();
+    succeeded(&init_alone(&stack));
+    zh_only();
+    refused(&stack.run("init"));
 }
 
 /// A package that was tampered with between `init` and `plan`, in a mirror that `init` linked to.
-#[test]
-fn a_package_that_is_tampered_with_after_init_is_refused_before_plan() {
-    for engine in real_engines("planted::a_package_that_is_tampered_with_after_init_is_refused_before_plan") {
-        let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
-        succeeded(&stack.run("init"));
-        stack.tamper(package(VICTIM));
-        refused(&stack.run("plan"));
-        assert!(!stack.path("stack/spacelift.plan").exists());
-    }
+fn a_package_that_is_tampered_with_after_init_is_refused_before_plan(engine: &'static Engine) {
+    let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
+    succeeded(&stack.run("init"));
+    stack.tamper(package(VICTIM));
+    refused(&stack.run("plan"));
+    assert!(!stack.path("stack/spacelift.plan").exists());
 }
 
 /// A provider that tells when it runs. It works as the real one does, which lies beside it.
@@ -118,26 +112,23 @@ fn plant(engine: &'static Engine, layout: Layout) -> Stack {
     stack
 }
 
-#[test]
-fn a_planted_package_that_the_lock_file_names_too_never_runs() {
-    for engine in real_engines("planted::a_planted_package_that_the_lock_file_names_too_never_runs") {
-        for layout in LAYOUTS {
-            let stack = plant(engine, layout);
-            let ran = || stack.path("home/planted-ran").exists();
+fn a_planted_package_that_the_lock_file_names_too_never_runs(engine: &'static Engine) {
+    for layout in LAYOUTS {
+        let stack = plant(engine, layout);
+        let ran = || stack.path("home/planted-ran").exists();
 
-            let text = refused(&stack.run("init"));
-            assert!(text.contains("package-planted") && text.contains(&package(VICTIM).provider.version), "{text}");
-            let text = refused(&stack.run("plan"));
-            assert!(text.contains("package-planted"), "{text}");
-            assert_eq!(stack.run("showPlan").status.code(), Some(100));
-            refused(&stack.airtight(["hook", "before_init"]).run());
-            refused(&stack.airtight(["hook", "before_plan"]).run());
-            refused(&stack.airtight(["hook", "before_perform"]).run());
-            assert!(!ran(), "the planted package ran");
+        let text = refused(&stack.run("init"));
+        assert!(text.contains("package-planted") && text.contains(&package(VICTIM).provider.version), "{text}");
+        let text = refused(&stack.run("plan"));
+        assert!(text.contains("package-planted"), "{text}");
+        assert_eq!(stack.run("showPlan").status.code(), Some(100));
+        refused(&stack.airtight(["hook", "before_init"]).run());
+        refused(&stack.airtight(["hook", "before_plan"]).run());
+        refused(&stack.airtight(["hook", "before_perform"]).run());
+        assert!(!ran(), "the planted package ran");
 
-            succeeded(&stack.engine_alone(["init", "-input=false"]).run());
-            let alone = stack.engine_alone(["plan", "-input=false"]).run();
-            assert!(ran(), "the control: the engine alone runs it: {}\n{}", stdout(&alone), stderr(&alone));
-        }
+        succeeded(&stack.engine_alone(["init", "-input=false"]).run());
+        let alone = stack.engine_alone(["plan", "-input=false"]).run();
+        assert!(ran(), "the control: the engine alone runs it: {}\n{}", stdout(&alone), stderr(&alone));
     }
 }

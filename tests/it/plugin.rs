@@ -2,6 +2,14 @@
 
 use serde_json::Value;
 
+crate::tests! {
+    the_manifest_fits_the_schema,
+    the_manifest_has_the_crates_version,
+    every_variable_comes_from_an_optional_parameter_that_is_empty_by_default,
+    nothing_is_mounted,
+    hooks_can_be_joined_without_braces,
+}
+
 pub(crate) fn manifest() -> Value {
     serde_yaml::from_str(include_str!("../../plugin.yml")).unwrap()
 }
@@ -23,7 +31,6 @@ pub(crate) fn hooks() -> Vec<(String, String)> {
         .collect()
 }
 
-#[test]
 fn the_manifest_fits_the_schema() {
     let validator = jsonschema::validator_for(&schema()).unwrap();
     let errors: Vec<String> = validator.iter_errors(&manifest()).map(|error| error.to_string()).collect();
@@ -33,12 +40,10 @@ fn the_manifest_fits_the_schema() {
     assert!(!validator.is_valid(&broken), "the schema must refuse an unknown type of parameter");
 }
 
-#[test]
 fn the_manifest_has_the_crates_version() {
     assert_eq!(manifest()["version"], env!("CARGO_PKG_VERSION"));
 }
 
-#[test]
 fn every_variable_comes_from_an_optional_parameter_that_is_empty_by_default() {
     let manifest = manifest();
     let parameters = manifest["parameters"].as_array().unwrap();
@@ -55,12 +60,10 @@ fn every_variable_comes_from_an_optional_parameter_that_is_empty_by_default() {
     }
 }
 
-#[test]
 fn nothing_is_mounted() {
     assert_eq!(manifest()["contexts"][0]["mounted_files"], Value::Null);
 }
 
-#[test]
 fn hooks_can_be_joined_without_braces() {
     let hooks = hooks();
     let points: Vec<_> = hooks.iter().map(|(point, _)| point.as_str()).collect();

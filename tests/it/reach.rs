@@ -18,8 +18,22 @@ use simple_dns::{CLASS, Packet, PacketFlag, RCODE, ResourceRecord};
 
 use crate::support::isolation::{Isolated, airtight, has_namespaces, is_root};
 use crate::support::registry::start_proxy;
-use crate::support::report_ignored;
+use crate::support::runner::ignored;
 use crate::support::tree::{Tree, Workspace};
+
+crate::tests! {
+    names_the_step_of_tls_that_fails,
+    what_speaks_no_tls_is_open_where_none_is_asked_for,
+    a_closed_port_is_told_with_its_address_and_people_are_told_what_to_open,
+    a_proxy_is_asked_as_the_engines_ask_it,
+    a_proxy_behind_tls_is_checked_itself,
+    a_proxy_that_refuses_is_told_and_its_password_is_not,
+    endpoints_come_from_a_rehearsal_or_the_settings_and_none_is_a_mistake,
+    answers_names,
+    the_name_server_that_said_no_is_named_and_silence_has_an_end,
+    the_readme_names_what_can_be_tried,
+    the_example_hook_stops_a_phase_before_it_runs,
+}
 
 /// A certificate authority.
 struct Authority {
@@ -140,7 +154,6 @@ fn one(command: &Isolated) -> String {
     endpoint.clone()
 }
 
-#[test]
 fn names_the_step_of_tls_that_fails() {
     let authority = Authority::new("Example Authority");
     let stranger = Authority::new("Example Firewall");
@@ -182,7 +195,6 @@ fn names_the_step_of_tls_that_fails() {
     }
 }
 
-#[test]
 fn what_speaks_no_tls_is_open_where_none_is_asked_for() {
     let authority = Authority::new("x");
     let workspace = workspace(&authority);
@@ -199,7 +211,6 @@ fn what_speaks_no_tls_is_open_where_none_is_asked_for() {
     assert!(told.starts_with("tls: no certificate authorities to check servers against"), "{told}");
 }
 
-#[test]
 fn a_closed_port_is_told_with_its_address_and_people_are_told_what_to_open() {
     let workspace = workspace(&Authority::new("x"));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -223,7 +234,6 @@ fn a_closed_port_is_told_with_its_address_and_people_are_told_what_to_open() {
     assert_eq!((lines.len(), output.status.code()), (2, Some(100)));
 }
 
-#[test]
 fn a_proxy_is_asked_as_the_engines_ask_it() {
     let authority = Authority::new("Example Authority");
     let workspace = workspace(&authority);
@@ -248,7 +258,6 @@ fn a_proxy_is_asked_as_the_engines_ask_it() {
     assert_eq!(asked.lock().unwrap().len(), 2);
 }
 
-#[test]
 fn a_proxy_behind_tls_is_checked_itself() {
     let authority = Authority::new("Example Authority");
     let workspace = workspace(&authority);
@@ -282,7 +291,6 @@ fn a_proxy_behind_tls_is_checked_itself() {
     );
 }
 
-#[test]
 fn a_proxy_that_refuses_is_told_and_its_password_is_not() {
     let workspace = workspace(&Authority::new("x"));
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -332,7 +340,6 @@ fn a_proxy_that_refuses_is_told_and_its_password_is_not() {
     );
 }
 
-#[test]
 fn endpoints_come_from_a_rehearsal_or_the_settings_and_none_is_a_mistake() {
     let workspace = workspace(&Authority::new("x"));
     let port = on_loopback(|mut stream| {
@@ -371,7 +378,6 @@ fn endpoints_come_from_a_rehearsal_or_the_settings_and_none_is_a_mistake() {
 const JOB: &str = "AIRTIGHT_TEST_NAME_SERVER";
 
 /// Not a test: the name server of [`in_a_network_of_its_own`], which says what the name's first part asks for.
-#[test]
 fn answers_names() {
     let Ok(ready) = std::env::var(JOB) else { return };
     let socket = UdpSocket::bind("127.0.0.1:53").unwrap();
@@ -424,16 +430,14 @@ fn in_a_network_of_its_own(workspace: &Workspace, resolv_conf: &str, arguments: 
     command.current_dir(workspace.root()).output().unwrap()
 }
 
-#[test]
 fn the_name_server_that_said_no_is_named_and_silence_has_an_end() {
-    const TEST: &str = "reach::the_name_server_that_said_no_is_named_and_silence_has_an_end";
     if !has_namespaces() {
-        return report_ignored(TEST, "no network namespace can be made here");
+        return ignored("no network namespace can be made here");
     }
     let workspace = workspace(&Authority::new("x"));
     let probe = in_a_network_of_its_own(&workspace, "nameserver 127.0.0.1\n", &["tcp://10.8.8.1:1"]);
     if probe.stdout.is_empty() {
-        return report_ignored(TEST, "no interfaces can be made here");
+        return ignored("no interfaces can be made here");
     }
     let endpoints = [
         "unknown.example",
@@ -477,7 +481,6 @@ fn the_name_server_that_said_no_is_named_and_silence_has_an_end() {
     assert_eq!(told(&output).1, ["name: no name server gave an answer (10.99.9.9: no route to it)"]);
 }
 
-#[test]
 fn the_readme_names_what_can_be_tried() {
     let workspace = workspace(&Authority::new("x"));
     let commands: Vec<_> =
@@ -492,7 +495,6 @@ fn the_readme_names_what_can_be_tried() {
     }
 }
 
-#[test]
 fn the_example_hook_stops_a_phase_before_it_runs() {
     let workspace = workspace(&Authority::new("x"));
     let script = fs::read_to_string(Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/before_plan_reach.sh"));

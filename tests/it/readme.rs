@@ -6,8 +6,16 @@ use airtight_provider::Layout;
 use camino::Utf8Path;
 use fs_err as fs;
 
+use crate::support::engines::Engine;
 use crate::support::isolation::airtight;
-use crate::support::stack::{CONFIGURATION, Stack, real_engines, succeeded};
+use crate::support::stack::{CONFIGURATION, Stack, any_real_engine, succeeded};
+
+crate::tests! {
+    every_command_is_run_by_a_test,
+    commands_of_airtight_do_what_they_show(engine with providers),
+    hooks_of_the_readme_are_here,
+    the_example_runs,
+}
 
 /// The commands of every `sh` block.
 pub(crate) fn commands() -> Vec<String> {
@@ -39,7 +47,7 @@ enum Runner {
     Reach,
     /// Nothing: a container builder needs base images from the network. What it is given is rendered by [`Self::Stack`].
     Builder,
-    /// This very run, whose number of random cases is a smaller one.
+    /// This very run, and the deep comparison, which `.ci/run` runs.
     Tests,
 }
 
@@ -47,7 +55,7 @@ fn runner(command: &str) -> Option<Runner> {
     match command {
         "examples/run" => Some(Runner::Example),
         "cargo test --locked" => Some(Runner::Tests),
-        _ if command.ends_with(" cargo test --locked --test it random_cases") => Some(Runner::Tests),
+        _ if command.contains("tests/deep") => Some(Runner::Tests),
         _ if command.starts_with(". /usr/local/share/airtight/hooks/") => Some(Runner::NativeHooks),
         "docker build -t runner ." => Some(Runner::Builder),
         _ if command.starts_with("airtight reach ") => Some(Runner::Reach),
@@ -57,7 +65,6 @@ fn runner(command: &str) -> Option<Runner> {
     }
 }
 
-#[test]
 fn every_command_is_run_by_a_test() {
     let commands = commands();
     assert!(commands.len() >= 5, "{commands:?}");
@@ -66,21 +73,17 @@ fn every_command_is_run_by_a_test() {
     }
 }
 
-#[test]
-fn commands_of_airtight_do_what_they_show() {
-    for engine in real_engines("readme::commands_of_airtight_do_what_they_show") {
-        let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
-        for command in commands().into_iter().filter(|command| matches!(runner(command), Some(Runner::Stack))) {
-            let here = command.replace("/providers", stack.path("mirror").as_str()).replace("path/to/stack", ".");
-            let output = succeeded(&stack.shell(&here).run());
-            assert!(!output.is_empty() || here.contains('>'), "`{command}` prints nothing");
-        }
-        let workflow = fs::read_to_string(stack.path("stack/workflow.yml")).unwrap();
-        assert!(workflow.contains("airtight run init"), "{workflow}");
+fn commands_of_airtight_do_what_they_show(engine: &'static Engine) {
+    let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
+    for command in commands().into_iter().filter(|command| matches!(runner(command), Some(Runner::Stack))) {
+        let here = command.replace("/providers", stack.path("mirror").as_str()).replace("path/to/stack", ".");
+        let output = succeeded(&stack.shell(&here).run());
+        assert!(!output.is_empty() || here.contains('>'), "`{command}` prints nothing");
     }
+    let workflow = fs::read_to_string(stack.path("stack/workflow.yml")).unwrap();
+    assert!(workflow.contains("airtight run init"), "{workflow}");
 }
 
-#[test]
 fn hooks_of_the_readme_are_here() {
     for command in commands() {
         if let Some(name) = command.strip_prefix(". /usr/local/share/airtight/hooks/") {
@@ -90,9 +93,8 @@ fn hooks_of_the_readme_are_here() {
     }
 }
 
-#[test]
 fn the_example_runs() {
-    if real_engines("readme::the_example_runs").is_empty() {
+    if any_real_engine().is_none() {
         return;
     }
     let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/run"));

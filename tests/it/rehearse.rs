@@ -7,8 +7,23 @@ use crate::support::engines::{Engine, asking_provider};
 use crate::support::isolation::Isolated;
 use crate::support::real_package::RealPackage;
 use crate::support::rehearsal::{Rehearsed, bare_stack, rehearse};
-use crate::support::report_ignored;
-use crate::support::stack::{CONFIGURATION, Stack, package, real_engines, stderr, stdout, succeeded};
+use crate::support::runner::ignored;
+use crate::support::stack::{CONFIGURATION, Stack, any_real_engine, package, stderr, stdout, succeeded};
+
+crate::tests! {
+    a_stack_that_uses_airtight_goes_through_a_pause(engine with providers),
+    the_guides_plain_stack_shows_what_it_would_do(engine with providers),
+    the_plugin_gates_a_stack_without_a_workflow_file(engine with providers),
+    a_plan_that_needs_a_declared_host_is_incomplete(engine with providers),
+    every_type_of_run_has_its_phases,
+    a_plan_of_nothing_ends_the_run(engine with providers),
+    the_hook_that_fails_is_named_and_a_secret_is_not,
+    a_hook_that_ends_the_phase_has_not_passed_it,
+    a_phase_sees_what_a_workers_phase_sees,
+    a_run_that_spacelift_would_refuse_is_refused_while_it_is_prepared,
+    wrong_options_are_told_with_the_right_ones,
+    a_rehearsal_has_formats_of_its_own,
+}
 
 /// The workflow file of Spacelift's guide for air-gapped environments.
 fn guide(engine: &str) -> String {
@@ -59,103 +74,86 @@ fn assert_cleared(rehearsed: &Rehearsed) {
 }
 
 /// With the workflow tool, through a pause, from a packed and an unpacked mirror.
-#[test]
-fn a_stack_that_uses_airtight_goes_through_a_pause() {
-    for engine in real_engines("rehearse::a_stack_that_uses_airtight_goes_through_a_pause") {
-        // Both layouts are each engine's; here one is enough for the second engine.
-        let layouts = if engine.name == "tofu" { &[Layout::Unpacked, Layout::Packed][..] } else { &[Layout::Unpacked] };
-        for layout in layouts.iter().copied() {
-            let stack = Stack::new(engine, layout, CONFIGURATION);
-            stack.write("workflow.yml", &succeeded(&stack.airtight(["render", "workflow"]).run()));
-            let workflow = stack.path("workflow.yml");
-            let rehearsed = Rehearsed::of(&rehearse(&stack, ["--pause", "--workflow", workflow.as_str()]));
-            assert_cleared(&rehearsed);
-            let paused = TRACKED.map(|phase| {
-                let name = phase.split(' ').next().unwrap();
-                let is_second = TRACKED[5..].contains(&phase) && name != "showState";
-                if is_second { phase.replace(" 1", " 2") } else { phase.to_owned() }
-            });
-            let mut expected = paused.to_vec();
-            "showState passed 2".clone_into(&mut expected[6]);
-            assert_eq!(rehearsed.timeline(), expected, "{} {layout:?}", engine.name);
-            assert_eq!(rehearsed.report["engine"]["name"], engine.name);
-            assert_eq!(rehearsed.report["has_workflow_file"], true);
-            // It worked on a copy.
-            assert!(!stack.path("stack/.terraform").exists());
-            assert!(rehearsed.stderr.contains("airtight: cleared"), "{}", rehearsed.stderr);
-        }
+fn a_stack_that_uses_airtight_goes_through_a_pause(engine: &'static Engine) {
+    // Both layouts are each engine's; here one is enough for the second engine.
+    let layouts = if engine.name == "tofu" { &[Layout::Unpacked, Layout::Packed][..] } else { &[Layout::Unpacked] };
+    for layout in layouts.iter().copied() {
+        let stack = Stack::new(engine, layout, CONFIGURATION);
+        stack.write("workflow.yml", &succeeded(&stack.airtight(["render", "workflow"]).run()));
+        let workflow = stack.path("workflow.yml");
+        let rehearsed = Rehearsed::of(&rehearse(&stack, ["--pause", "--workflow", workflow.as_str()]));
+        assert_cleared(&rehearsed);
+        let paused = TRACKED.map(|phase| {
+            let name = phase.split(' ').next().unwrap();
+            let is_second = TRACKED[5..].contains(&phase) && name != "showState";
+            if is_second { phase.replace(" 1", " 2") } else { phase.to_owned() }
+        });
+        let mut expected = paused.to_vec();
+        "showState passed 2".clone_into(&mut expected[6]);
+        assert_eq!(rehearsed.timeline(), expected, "{} {layout:?}", engine.name);
+        assert_eq!(rehearsed.report["engine"]["name"], engine.name);
+        assert_eq!(rehearsed.report["has_workflow_file"], true);
+        // It worked on a copy.
+        assert!(!stack.path("stack/.terraform").exists());
+        assert!(rehearsed.stderr.contains("airtight: cleared"), "{}", rehearsed.stderr);
     }
 }
 
-#[test]
-fn the_guides_plain_stack_shows_what_it_would_do() {
-    for engine in real_engines("rehearse::the_guides_plain_stack_shows_what_it_would_do") {
-        let stack = guided(engine);
-        let rehearsed = Rehearsed::of(&with_guides_variable(rehearse(&stack, [])));
-        assert_cleared(&rehearsed);
-        assert_eq!(rehearsed.timeline(), TRACKED, "{}", engine.name);
+fn the_guides_plain_stack_shows_what_it_would_do(engine: &'static Engine) {
+    let stack = guided(engine);
+    let rehearsed = Rehearsed::of(&with_guides_variable(rehearse(&stack, [])));
+    assert_cleared(&rehearsed);
+    assert_eq!(rehearsed.timeline(), TRACKED, "{}", engine.name);
 
-        // Without the variable the engine goes to its registry.
-        let rehearsed = Rehearsed::of(&rehearse(&stack, []).environment("CHECKPOINT_DISABLE", "1"));
-        assert_eq!((rehearsed.code, rehearsed.report["verdict"].as_str()), (100, Some("refused")));
-        let asked = &rehearsed.report["hosts"][0];
-        let registry = engine.default_host();
-        assert_eq!(
-            (asked["host"].as_str(), asked["port"].as_u64()),
-            (Some(registry), Some(443)),
-            "{}",
-            rehearsed.report
-        );
-        assert_eq!((asked["phase"].as_str(), asked["process"].as_str()), (Some("init"), Some(engine.name)));
-        assert_eq!(rehearsed.errors(), ["host-undeclared"]);
-        let finding = &rehearsed.phase("init")["findings"][0];
-        // The mirror has it: that is not what is wrong.
-        let help = finding["help"].as_str().unwrap();
-        assert!(help.contains("has no `provider_installation` block") && help.contains("mirror `"), "{help}");
-        assert_eq!(finding["owner"], "administrator");
-        assert_eq!(rehearsed.timeline()[1..3], ["init failed 1", "plan skipped 1"]);
+    // Without the variable the engine goes to its registry.
+    let rehearsed = Rehearsed::of(&rehearse(&stack, []).environment("CHECKPOINT_DISABLE", "1"));
+    assert_eq!((rehearsed.code, rehearsed.report["verdict"].as_str()), (100, Some("refused")));
+    let asked = &rehearsed.report["hosts"][0];
+    let registry = engine.default_host();
+    assert_eq!((asked["host"].as_str(), asked["port"].as_u64()), (Some(registry), Some(443)), "{}", rehearsed.report);
+    assert_eq!((asked["phase"].as_str(), asked["process"].as_str()), (Some("init"), Some(engine.name)));
+    assert_eq!(rehearsed.errors(), ["host-undeclared"]);
+    let finding = &rehearsed.phase("init")["findings"][0];
+    // The mirror has it: that is not what is wrong.
+    let help = finding["help"].as_str().unwrap();
+    assert!(help.contains("has no `provider_installation` block") && help.contains("mirror `"), "{help}");
+    assert_eq!(finding["owner"], "administrator");
+    assert_eq!(rehearsed.timeline()[1..3], ["init failed 1", "plan skipped 1"]);
 
-        // A tampered provider behind a lock file that does not prove it: the engine alone lets it pass, unseen.
-        fs::remove_file(stack.path("stack/.terraform.lock.hcl")).unwrap();
-        stack.tamper(package("null"));
-        assert_cleared(&Rehearsed::of(&with_guides_variable(rehearse(&stack, ["--until", "initializing"]))));
-        stack.write("workflow.yml", &succeeded(&stack.airtight(["render", "workflow"]).run()));
-        let workflow = stack.path("workflow.yml");
-        let rehearsed = Rehearsed::of(&rehearse(&stack, ["--workflow", workflow.as_str()]));
-        assert_eq!(rehearsed.code, 100);
-        assert_eq!(
-            (rehearsed.errors(), rehearsed.phase("init")["exit_code"].as_i64()),
-            (vec!["phase-failed"], Some(100))
-        );
-    }
+    // A tampered provider behind a lock file that does not prove it: the engine alone lets it pass, unseen.
+    fs::remove_file(stack.path("stack/.terraform.lock.hcl")).unwrap();
+    stack.tamper(package("null"));
+    assert_cleared(&Rehearsed::of(&with_guides_variable(rehearse(&stack, ["--until", "initializing"]))));
+    stack.write("workflow.yml", &succeeded(&stack.airtight(["render", "workflow"]).run()));
+    let workflow = stack.path("workflow.yml");
+    let rehearsed = Rehearsed::of(&rehearse(&stack, ["--workflow", workflow.as_str()]));
+    assert_eq!(rehearsed.code, 100);
+    assert_eq!((rehearsed.errors(), rehearsed.phase("init")["exit_code"].as_i64()), (vec!["phase-failed"], Some(100)));
 }
 
 /// By the plugin's hooks, with the engine's own commands.
-#[test]
-fn the_plugin_gates_a_stack_without_a_workflow_file() {
-    for engine in real_engines("rehearse::the_plugin_gates_a_stack_without_a_workflow_file") {
-        let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
-        let plugin = concat!(env!("CARGO_MANIFEST_DIR"), "/plugin.yml");
-        stack.write("plugin.yml", &fs::read_to_string(plugin).unwrap());
-        let plugin = stack.path("plugin.yml");
-        let mirror = format!("mirror={}", stack.path("mirror"));
-        for hooks in ["braced", "bare"] {
-            let options = ["--plugin", plugin.as_str(), "--parameter", &mirror, "--hooks", hooks, "--pause"];
-            let rehearsed = Rehearsed::of(&rehearse(&stack, options));
-            assert_cleared(&rehearsed);
-            assert_eq!(rehearsed.report["has_workflow_file"], false);
-            assert_eq!(rehearsed.phase("init")["command"], format!("{} init -input=false", engine.name));
-            for gated in ["init", "plan", "apply"] {
-                assert_eq!(rehearsed.phase(gated)["status"], "passed", "{hooks} {gated}");
-            }
-            // Each phase's hook is heard: before init, plan and apply.
-            assert_eq!(rehearsed.stderr.matches("airtight: cleared").count(), 3, "{}", rehearsed.stderr);
+fn the_plugin_gates_a_stack_without_a_workflow_file(engine: &'static Engine) {
+    let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
+    let plugin = concat!(env!("CARGO_MANIFEST_DIR"), "/plugin.yml");
+    stack.write("plugin.yml", &fs::read_to_string(plugin).unwrap());
+    let plugin = stack.path("plugin.yml");
+    let mirror = format!("mirror={}", stack.path("mirror"));
+    for hooks in ["braced", "bare"] {
+        let options = ["--plugin", plugin.as_str(), "--parameter", &mirror, "--hooks", hooks, "--pause"];
+        let rehearsed = Rehearsed::of(&rehearse(&stack, options));
+        assert_cleared(&rehearsed);
+        assert_eq!(rehearsed.report["has_workflow_file"], false);
+        assert_eq!(rehearsed.phase("init")["command"], format!("{} init -input=false", engine.name));
+        for gated in ["init", "plan", "apply"] {
+            assert_eq!(rehearsed.phase(gated)["status"], "passed", "{hooks} {gated}");
         }
-        stack.tamper(package("null"));
-        let rehearsed = Rehearsed::of(&rehearse(&stack, ["--plugin", plugin.as_str(), "--parameter", &mirror]));
-        assert_eq!((rehearsed.code, rehearsed.errors()), (100, vec!["phase-failed"]));
-        assert!(rehearsed.phase("init")["findings"][0]["help"].as_str().unwrap().contains("package-mismatch"));
+        // Each phase's hook is heard: before init, plan and apply.
+        assert_eq!(rehearsed.stderr.matches("airtight: cleared").count(), 3, "{}", rehearsed.stderr);
     }
+    stack.tamper(package("null"));
+    let rehearsed = Rehearsed::of(&rehearse(&stack, ["--plugin", plugin.as_str(), "--parameter", &mirror]));
+    assert_eq!((rehearsed.code, rehearsed.errors()), (100, vec!["phase-failed"]));
+    assert!(rehearsed.phase("init")["findings"][0]["help"].as_str().unwrap().contains("package-mismatch"));
 }
 
 /// What a cloud's provider does: it would try again for ten minutes.
@@ -166,120 +164,77 @@ data "asking_host" "sts" {
 }
 "#;
 
-#[test]
-fn a_plan_that_needs_a_declared_host_is_incomplete() {
-    let test = "rehearse::a_plan_that_needs_a_declared_host_is_incomplete";
-    for engine in real_engines(test) {
-        let Some(provider) = asking_provider() else {
-            return report_ignored(test, "the asking provider cannot be built");
-        };
-        let package = RealPackage::new(provider);
-        let stack = Stack::empty(engine, Layout::Unpacked, ASKING);
-        package.write_to(&stack.path("mirror"), engine, Layout::Unpacked);
-        stack.lock(&[package.lock(engine)]);
-        stack.write("workflow.yml", &succeeded(&stack.airtight(["render", "workflow"]).run()));
-        let plan = |settings: &str| {
-            stack.write("settings.yml", settings);
-            let (settings, workflow) = (stack.path("settings.yml"), stack.path("workflow.yml"));
-            let options = ["--settings", settings.as_str(), "--grace", "0.5", "--workflow", workflow.as_str()];
-            Rehearsed::of(&rehearse(&stack, options))
-        };
-        let rehearsed = plan("reachable: [\"sts.eu-central-1.amazonaws.com:443\"]\n");
-        assert_eq!(
-            (rehearsed.code, rehearsed.report["verdict"].as_str()),
-            (0, Some("incomplete")),
-            "{}",
-            rehearsed.stderr
-        );
-        let phase = rehearsed.phase("plan");
-        assert_eq!(phase["status"], "stopped", "{phase}");
-        assert!(phase["elapsed_ms"].as_u64().unwrap() < 10_000, "{phase}");
-        assert_eq!(phase["findings"][0]["code"], "host-declared");
-        assert_eq!(phase["hosts"][0]["declared"], true);
-        assert_eq!(rehearsed.timeline()[3], "showState skipped 1");
-        if engine.name != "tofu" && real_engines(test).len() > 1 {
-            continue;
-        }
-        let rehearsed = plan("reachable: []\n");
-        assert_eq!((rehearsed.code, rehearsed.errors()), (100, vec!["host-undeclared"]));
-        let summary = rehearsed.phase("plan")["findings"][0]["summary"].as_str().unwrap();
-        let asked = "`sts.eu-central-1.amazonaws.com:443` was asked for during plan by terraform-provider-asking";
-        assert_eq!(summary, asked);
-    }
+fn a_plan_that_needs_a_declared_host_is_incomplete(engine: &'static Engine) {
+    let Some(provider) = asking_provider() else {
+        return ignored("the asking provider cannot be built");
+    };
+    let package = RealPackage::new(provider);
+    let stack = Stack::empty(engine, Layout::Unpacked, ASKING);
+    package.write_to(&stack.path("mirror"), engine, Layout::Unpacked);
+    stack.lock(&[package.lock(engine)]);
+    stack.write("workflow.yml", &succeeded(&stack.airtight(["render", "workflow"]).run()));
+    let plan = |settings: &str| {
+        stack.write("settings.yml", settings);
+        let (settings, workflow) = (stack.path("settings.yml"), stack.path("workflow.yml"));
+        let options = ["--settings", settings.as_str(), "--grace", "0.5", "--workflow", workflow.as_str()];
+        Rehearsed::of(&rehearse(&stack, options))
+    };
+    let rehearsed = plan("reachable: [\"sts.eu-central-1.amazonaws.com:443\"]\n");
+    assert_eq!((rehearsed.code, rehearsed.report["verdict"].as_str()), (0, Some("incomplete")), "{}", rehearsed.stderr);
+    let phase = rehearsed.phase("plan");
+    assert_eq!(phase["status"], "stopped", "{phase}");
+    assert!(phase["elapsed_ms"].as_u64().unwrap() < 10_000, "{phase}");
+    assert_eq!(phase["findings"][0]["code"], "host-declared");
+    assert_eq!(phase["hosts"][0]["declared"], true);
+    assert_eq!(rehearsed.timeline()[3], "showState skipped 1");
+    let rehearsed = plan("reachable: []\n");
+    assert_eq!((rehearsed.code, rehearsed.errors()), (100, vec!["host-undeclared"]));
+    let summary = rehearsed.phase("plan")["findings"][0]["summary"].as_str().unwrap();
+    let asked = "`sts.eu-central-1.amazonaws.com:443` was asked for during plan by terraform-provider-asking";
+    assert_eq!(summary, asked);
 }
 
-/// A real machine is slower for a run than for its commands one by one, but not by much.
-#[test]
-fn a_rehearsal_takes_little_longer_than_its_commands() {
-    for engine in real_engines("rehearse::a_rehearsal_takes_little_longer_than_its_commands").iter().take(1) {
-        let stack = guided(engine);
-        let rehearsed = Rehearsed::of(&with_guides_variable(rehearse(&stack, [])));
-        assert_cleared(&rehearsed);
-        let started = std::time::Instant::now();
-        for command in [
-            "init -input=false",
-            "plan -input=false -out=p",
-            "show -json",
-            "show -json p",
-            "apply p",
-            "show -json",
-            "output -json",
-        ] {
-            succeeded(&stack.engine_alone(command.split(' ')).run());
-        }
-        let alone = started.elapsed().as_millis();
-        let whole = u128::from(rehearsed.report["elapsed_ms"].as_u64().unwrap());
-        assert!(whole < 3 * alone, "{whole} ms, the engine alone {alone} ms");
-    }
-}
-
-#[test]
 fn every_type_of_run_has_its_phases() {
-    for engine in real_engines("rehearse::every_type_of_run_has_its_phases").iter().take(1) {
-        let stack = guided(engine);
-        let timeline = |options: &[&str]| {
-            let rehearsed = Rehearsed::of(&with_guides_variable(rehearse(&stack, options.iter().copied())));
-            assert_cleared(&rehearsed);
-            rehearsed.timeline().into_iter().map(|phase| phase.replace(" passed 1", "")).collect::<Vec<_>>().join(" ")
-        };
-        let plan = "preparing init plan showState showPlan";
-        assert_eq!(timeline(&["--type", "proposed"]), plan);
-        assert_eq!(timeline(&["--type", "drift"]), plan);
-        assert_eq!(timeline(&["--type", "test"]), format!("{plan} apply showState getOutputs destroy"));
-        assert_eq!(timeline(&["--type", "destroy"]), "preparing init destroy");
-        let task = format!("test \"$TF_VAR_spacelift_run_type\" = TASK && {} providers", engine.name);
-        assert_eq!(timeline(&["--type", "task", "--task", &task]), "preparing init perform");
-        let prepared = Rehearsed::of(&rehearse(&stack, ["--until", "preparing"]));
-        assert_eq!((prepared.code, prepared.timeline()), (0, vec!["preparing passed 1".to_owned()]));
-    }
+    let Some(engine) = any_real_engine() else { return };
+    let stack = guided(engine);
+    let timeline = |options: &[&str]| {
+        let rehearsed = Rehearsed::of(&with_guides_variable(rehearse(&stack, options.iter().copied())));
+        assert_cleared(&rehearsed);
+        rehearsed.timeline().into_iter().map(|phase| phase.replace(" passed 1", "")).collect::<Vec<_>>().join(" ")
+    };
+    let plan = "preparing init plan showState showPlan";
+    assert_eq!(timeline(&["--type", "proposed"]), plan);
+    assert_eq!(timeline(&["--type", "drift"]), plan);
+    assert_eq!(timeline(&["--type", "test"]), format!("{plan} apply showState getOutputs destroy"));
+    assert_eq!(timeline(&["--type", "destroy"]), "preparing init destroy");
+    let task = format!("test \"$TF_VAR_spacelift_run_type\" = TASK && {} providers", engine.name);
+    assert_eq!(timeline(&["--type", "task", "--task", &task]), "preparing init perform");
+    let prepared = Rehearsed::of(&rehearse(&stack, ["--until", "preparing"]));
+    assert_eq!((prepared.code, prepared.timeline()), (0, vec!["preparing passed 1".to_owned()]));
 }
 
 /// A run with a state that has everything already has nothing to apply, and ends before the pause.
-#[test]
-fn a_plan_of_nothing_ends_the_run() {
-    for engine in real_engines("rehearse::a_plan_of_nothing_ends_the_run") {
-        let stack = Stack::empty(engine, Layout::Unpacked, "output \"a\" {\n  value = 1\n}\n");
-        let outputs = "{\"a\": {\"value\": 1, \"type\": \"number\"}}";
-        let state = format!(
-            "{{\"version\": 4, \"terraform_version\": \"1.0.0\", \"serial\": 1, \"lineage\": \"x\", \"outputs\": {outputs}, \
-             \"resources\": [], \"check_results\": null}}"
-        );
-        stack.write("state.json", &state);
-        let state = stack.path("state.json");
-        let over = "after_run=echo over-$TF_VAR_spacelift_final_run_state";
-        let options = ["--state", state.as_str(), "--pause", "--hook", over];
-        let rehearsed = Rehearsed::of(&rehearse(&stack, options).environment("CHECKPOINT_DISABLE", "1"));
-        assert_cleared(&rehearsed);
-        let timeline = rehearsed.timeline();
-        assert_eq!(timeline[4..7], ["showPlan passed 1", "after_run passed 1", "apply skipped 2"], "{timeline:?}");
-        assert!(rehearsed.stderr.contains("over-FINISHED"), "{}", rehearsed.stderr);
-    }
+fn a_plan_of_nothing_ends_the_run(engine: &'static Engine) {
+    let stack = Stack::empty(engine, Layout::Unpacked, "output \"a\" {\n  value = 1\n}\n");
+    let outputs = "{\"a\": {\"value\": 1, \"type\": \"number\"}}";
+    let state = format!(
+        "{{\"version\": 4, \"terraform_version\": \"1.0.0\", \"serial\": 1, \"lineage\": \"x\", \"outputs\": {outputs}, \
+         \"resources\": [], \"check_results\": null}}"
+    );
+    stack.write("state.json", &state);
+    let state = stack.path("state.json");
+    let over = "after_run=echo over-$TF_VAR_spacelift_final_run_state";
+    let options = ["--state", state.as_str(), "--pause", "--hook", over];
+    let rehearsed = Rehearsed::of(&rehearse(&stack, options).environment("CHECKPOINT_DISABLE", "1"));
+    assert_cleared(&rehearsed);
+    let timeline = rehearsed.timeline();
+    assert_eq!(timeline[4..7], ["showPlan passed 1", "after_run passed 1", "apply skipped 2"], "{timeline:?}");
+    assert!(rehearsed.stderr.contains("over-FINISHED"), "{}", rehearsed.stderr);
 }
 
-#[test]
 fn the_hook_that_fails_is_named_and_a_secret_is_not() {
     if !crate::support::isolation::has_namespaces() {
-        return report_ignored("rehearse::the_hook_that_fails_is_named_and_a_secret_is_not", "no namespaces");
+        return ignored("no namespaces");
     }
     let stack = bare_stack();
     let context = "name: registry\npriority: 1\nenv:\n  - key: TOKEN\n    value: s3cret-value\n    sensitive: true\nhooks:\n  \
@@ -315,10 +270,9 @@ fn the_hook_that_fails_is_named_and_a_secret_is_not() {
 }
 
 /// The worker would take these phases for passed.
-#[test]
 fn a_hook_that_ends_the_phase_has_not_passed_it() {
     if !crate::support::isolation::has_namespaces() {
-        return report_ignored("rehearse::a_hook_that_ends_the_phase_has_not_passed_it", "no namespaces");
+        return ignored("no namespaces");
     }
     let stack = bare_stack();
     let script = stack.path("stack/pre.sh");
@@ -351,10 +305,9 @@ fn a_hook_that_ends_the_phase_has_not_passed_it() {
 }
 
 /// Everything that a phase may see, without an engine.
-#[test]
 fn a_phase_sees_what_a_workers_phase_sees() {
     if !crate::support::isolation::has_namespaces() {
-        return crate::support::report_ignored("rehearse::a_phase_sees_what_a_workers_phase_sees", "no namespaces");
+        return ignored("no namespaces");
     }
     let stack = bare_stack();
     fs::write(stack.path("stack/file"), "here").unwrap();
@@ -390,7 +343,6 @@ fn a_phase_sees_what_a_workers_phase_sees() {
     }
 }
 
-#[test]
 fn a_run_that_spacelift_would_refuse_is_refused_while_it_is_prepared() {
     let stack = bare_stack();
     fs::create_dir(stack.path("stack/.spacelift")).unwrap();
@@ -401,7 +353,6 @@ fn a_run_that_spacelift_would_refuse_is_refused_while_it_is_prepared() {
     assert!(rehearsed.errors().iter().all(|code| *code == "workflow-file-invalid"), "{:?}", rehearsed.errors());
 }
 
-#[test]
 fn wrong_options_are_told_with_the_right_ones() {
     let stack = bare_stack();
     for (options, expected) in [
@@ -421,7 +372,6 @@ fn wrong_options_are_told_with_the_right_ones() {
     }
 }
 
-#[test]
 fn a_rehearsal_has_formats_of_its_own() {
     let stack = bare_stack();
     for format in ["sarif", "junit", "concise"] {

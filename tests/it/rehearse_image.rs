@@ -12,9 +12,13 @@ use crate::support::engines::Engine;
 use crate::support::isolation::{UNPRIVILEGED_USER, airtight, is_root};
 use crate::support::lock_file;
 use crate::support::real_package::real_packages;
-use crate::support::report_ignored;
-use crate::support::stack::{CONFIGURATION, real_engines};
+use crate::support::runner::ignored;
+use crate::support::stack::{CONFIGURATION, any_real_engine};
 use crate::support::tree::Workspace;
+
+crate::tests! {
+    a_run_is_rehearsed_inside_its_image,
+}
 
 /// A root file system; programs are this machine's own, by `/usr`.
 fn image(engine: &Engine) -> Workspace {
@@ -91,50 +95,45 @@ const CONTAINER: &str =
     "mkdir -p old; pivot_root . old; umount -l /old; cd /; mount --bind /dev/null /proc/cpuinfo; exec";
 const NO_NAMESPACES: &str = "exec chroot .";
 
-#[test]
 fn a_run_is_rehearsed_inside_its_image() {
-    let test = "rehearse_image::a_run_is_rehearsed_inside_its_image";
-    let engines = real_engines(test);
     if !is_root() {
-        return report_ignored(test, "only root can enter a root file system as a container's runtime does");
+        return ignored("only root can enter a root file system as a container's runtime does");
     }
     if !cfg!(target_feature = "crt-static") {
-        return report_ignored(test, "this build is not static");
+        return ignored("this build is not static");
     }
-    for engine in engines.iter().take(1) {
-        let image = image(engine);
-        let workflow = Command::new(airtight()).args(["render", "workflow"]).output().unwrap().stdout;
-        fs::write(image.path("opt/workflow.yml"), workflow).unwrap();
-        for (enter, kind) in [(CONTAINER, "namespaces"), (NO_NAMESPACES, "surroundings")] {
-            for user in [0, UNPRIVILEGED_USER] {
-                let what = format!("{kind} {user}");
-                let options = "--pause --workflow /opt/workflow.yml /repository";
-                let (code, report, error) = rehearse(&image, enter, user, options);
-                assert_eq!((code, report["verdict"].as_str()), (Some(0), Some("cleared")), "{what}: {report}\n{error}");
-                assert_eq!(report["isolation"]["kind"], kind, "{what}: {report}");
-                assert_eq!(report["isolation"]["witnessed"], kind == "namespaces");
-                assert_eq!(report["phases"].as_array().unwrap().len(), 8, "{what}");
-                assert_eq!(report["phases"][0]["findings"].as_array().unwrap().len(), 0, "{what}: {report}");
-                // The image stays as it is.
-                assert!(!image.path("repository/.terraform").exists(), "{what}");
-                assert_eq!(fs::read_dir(image.path("home/spacelift")).unwrap().count(), 0, "{what}");
-                // The settings are the image's, also where a lone user's namespace does not have their owner.
-                assert!(!error.contains("setting-refused"), "{what}: {error}");
-            }
+    let Some(engine) = any_real_engine() else { return };
+    let image = image(engine);
+    let workflow = assert_cmd::Command::new(airtight()).args(["render", "workflow"]).assert().success();
+    fs::write(image.path("opt/workflow.yml"), &workflow.get_output().stdout).unwrap();
+    for (enter, kind) in [(CONTAINER, "namespaces"), (NO_NAMESPACES, "surroundings")] {
+        for user in [0, UNPRIVILEGED_USER] {
+            let what = format!("{kind} {user}");
+            let options = "--pause --workflow /opt/workflow.yml /repository";
+            let (code, report, error) = rehearse(&image, enter, user, options);
+            assert_eq!((code, report["verdict"].as_str()), (Some(0), Some("cleared")), "{what}: {report}\n{error}");
+            assert_eq!(report["isolation"]["kind"], kind, "{what}: {report}");
+            assert_eq!(report["isolation"]["witnessed"], kind == "namespaces");
+            assert_eq!(report["phases"].as_array().unwrap().len(), 8, "{what}");
+            assert_eq!(report["phases"][0]["findings"].as_array().unwrap().len(), 0, "{what}: {report}");
+            // The image stays as it is.
+            assert!(!image.path("repository/.terraform").exists(), "{what}");
+            assert_eq!(fs::read_dir(image.path("home/spacelift")).unwrap().count(), 0, "{what}");
+            // The settings are the image's, also where a lone user's namespace does not have their owner.
+            assert!(!error.contains("setting-refused"), "{what}: {error}");
         }
-        // Without its providers: whom it asks for, by the witness and by the engine's own words.
-        fs::remove_dir_all(image.path("providers")).unwrap();
-        fs::create_dir(image.path("providers")).unwrap();
-        for (enter, protocol) in [(CONTAINER, "tcp"), (NO_NAMESPACES, "text")] {
-            let (code, report, error) = rehearse(&image, enter, 0, "/repository");
-            assert_eq!((code, report["verdict"].as_str()), (Some(100), Some("refused")), "{report}\n{error}");
-            let host = &report["hosts"][0];
-            let asked = (host["host"].as_str(), host["port"].as_u64(), host["protocol"].as_str());
-            assert_eq!(asked, (Some(engine.default_host()), Some(443), Some(protocol)), "{report}\n{error}");
-            assert_eq!(host["process"].as_str(), Some(engine.name).filter(|_| protocol == "tcp"));
-            let has_note =
-                report["notes"].as_array().unwrap().iter().any(|note| note.as_str().unwrap().contains("/proc"));
-            assert_eq!(has_note, protocol == "tcp", "{report}");
-        }
+    }
+    // Without its providers: whom it asks for, by the witness and by the engine's own words.
+    fs::remove_dir_all(image.path("providers")).unwrap();
+    fs::create_dir(image.path("providers")).unwrap();
+    for (enter, protocol) in [(CONTAINER, "tcp"), (NO_NAMESPACES, "text")] {
+        let (code, report, error) = rehearse(&image, enter, 0, "/repository");
+        assert_eq!((code, report["verdict"].as_str()), (Some(100), Some("refused")), "{report}\n{error}");
+        let host = &report["hosts"][0];
+        let asked = (host["host"].as_str(), host["port"].as_u64(), host["protocol"].as_str());
+        assert_eq!(asked, (Some(engine.default_host()), Some(443), Some(protocol)), "{report}\n{error}");
+        assert_eq!(host["process"].as_str(), Some(engine.name).filter(|_| protocol == "tcp"));
+        let has_note = report["notes"].as_array().unwrap().iter().any(|note| note.as_str().unwrap().contains("/proc"));
+        assert_eq!(has_note, protocol == "tcp", "{report}");
     }
 }

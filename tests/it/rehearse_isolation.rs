@@ -11,8 +11,20 @@ use serde_json::Value;
 
 use crate::support::isolation::{Isolated, airtight, has_namespaces, is_root};
 use crate::support::rehearsal::{BareStack, Rehearsed, bare_stack};
-use crate::support::report_ignored;
-use crate::support::stack::{Stack, real_engines};
+use crate::support::runner::ignored;
+use crate::support::stack::{Stack, any_real_engine};
+
+crate::tests! {
+    a_signal_ends_everything,
+    a_second_signal_ends_what_does_not_listen,
+    a_signal_leaves_nothing_of_a_copy,
+    a_full_disk_is_named,
+    a_copy_that_cannot_hold_programs_is_noted,
+    nothing_outside_the_copy_is_changed,
+    two_rehearsals_do_not_meet,
+    without_namespaces_it_claims_what_it_can_prove,
+    a_program_that_was_not_allowed_to_start_is_named_with_who_wanted_it,
+}
 
 const MARK: &str = "AIRTIGHT_TEST_MARK";
 
@@ -59,10 +71,9 @@ fn tell(child: &Child, signal: Signal) {
     kill_process(Pid::from_raw(child.id().try_into().unwrap()).unwrap(), signal).unwrap();
 }
 
-#[test]
 fn a_signal_ends_everything() {
     if !has_namespaces() {
-        return report_ignored("rehearse_isolation::a_signal_ends_everything", "no namespace can be made here");
+        return ignored("no namespace can be made here");
     }
     for (signal, code) in [(Signal::INT, Some(130)), (Signal::TERM, Some(143)), (Signal::KILL, None)] {
         let stack = bare_stack();
@@ -85,10 +96,9 @@ fn a_signal_ends_everything() {
     }
 }
 
-#[test]
 fn a_second_signal_ends_what_does_not_listen() {
     if !has_namespaces() {
-        return report_ignored("rehearse_isolation::a_second_signal_ends_what_does_not_listen", "no namespaces");
+        return ignored("no namespaces");
     }
     let stack = bare_stack();
     let mark = format!("{}-stubborn", std::process::id());
@@ -103,7 +113,6 @@ fn a_second_signal_ends_what_does_not_listen() {
 }
 
 /// Ended while it copies a source of many files.
-#[test]
 fn a_signal_leaves_nothing_of_a_copy() {
     let stack = bare_stack();
     for directory in 0..20 {
@@ -132,10 +141,9 @@ fn walked(directory: &camino::Utf8Path) -> usize {
     entries.map(|entry| if entry.path().is_dir() { walked(entry.path()) } else { 1 }).sum()
 }
 
-#[test]
 fn a_full_disk_is_named() {
     if !has_namespaces() {
-        return report_ignored("rehearse_isolation::a_full_disk_is_named", "nothing can be mounted here");
+        return ignored("nothing can be mounted here");
     }
     let stack = bare_stack();
     let temporary = stack.path("temporary");
@@ -150,13 +158,9 @@ fn a_full_disk_is_named() {
     assert!(text.contains(&said) && text.contains("/large`"), "{text}");
 }
 
-#[test]
 fn a_copy_that_cannot_hold_programs_is_noted() {
     if !has_namespaces() {
-        return report_ignored(
-            "rehearse_isolation::a_copy_that_cannot_hold_programs_is_noted",
-            "nothing can be mounted",
-        );
+        return ignored("nothing can be mounted");
     }
     let stack = bare_stack();
     let temporary = stack.path("temporary");
@@ -172,11 +176,9 @@ fn a_copy_that_cannot_hold_programs_is_noted() {
 }
 
 /// What a hostile repository would try, as an ordinary user and as root, on every mount that it can reach.
-#[test]
 fn nothing_outside_the_copy_is_changed() {
-    let test = "rehearse_isolation::nothing_outside_the_copy_is_changed";
     if !has_namespaces() {
-        return report_ignored(test, "no namespace can be made here");
+        return ignored("no namespace can be made here");
     }
     for unprivileged in [true, false] {
         let stack = bare_stack();
@@ -224,10 +226,9 @@ fn nothing_outside_the_copy_is_changed() {
     }
 }
 
-#[test]
 fn two_rehearsals_do_not_meet() {
     if !has_namespaces() {
-        return report_ignored("rehearse_isolation::two_rehearsals_do_not_meet", "no namespace can be made here");
+        return ignored("no namespace can be made here");
     }
     let stack = bare_stack();
     let children = ["one", "two"].map(|name| {
@@ -267,42 +268,37 @@ fn without_namespaces(stack: &Stack, network: &str, options: &[&str]) -> std::pr
         .unwrap()
 }
 
-#[test]
 fn without_namespaces_it_claims_what_it_can_prove() {
-    let engines = real_engines("rehearse_isolation::without_namespaces_it_claims_what_it_can_prove");
-    for engine in engines.iter().take(1) {
-        let stack = Stack::empty(engine, Layout::Unpacked, "output \"a\" {\n  value = 1\n}\n");
-        let mark = format!("{}-surroundings", std::process::id());
-        let marking = format!("before_init={MARK}={mark} sleep 300 & true");
-        let output = without_namespaces(&stack, "ip link set lo up", &["--pause", "--hook", &marking]);
-        assert_eq!(marked(&mark), Vec::<String>::new(), "a process is left");
-        let text = String::from_utf8_lossy(&output.stderr);
-        let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {text}"));
-        let isolation = &report["isolation"];
-        assert_eq!((isolation["kind"].as_str(), isolation["proven"].as_bool()), (Some("surroundings"), Some(true)));
-        assert_eq!(isolation["witnessed"], false);
-        let said = "the commands of the repository can change every file here that their user can write";
-        let (before, _) = text.split_once("airtight: rehearsing").unwrap();
-        assert!(before.contains(said), "{text}");
-        assert_eq!((output.status.code(), report["verdict"].as_str()), (Some(0), Some("cleared")), "{report}\n{text}");
-        assert_eq!(report["phases"].as_array().unwrap().len(), 8);
+    let Some(engine) = any_real_engine() else { return };
+    let stack = Stack::empty(engine, Layout::Unpacked, "output \"a\" {\n  value = 1\n}\n");
+    let mark = format!("{}-surroundings", std::process::id());
+    let marking = format!("before_init={MARK}={mark} sleep 300 & true");
+    let output = without_namespaces(&stack, "ip link set lo up", &["--pause", "--hook", &marking]);
+    assert_eq!(marked(&mark), Vec::<String>::new(), "a process is left");
+    let text = String::from_utf8_lossy(&output.stderr);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let isolation = &report["isolation"];
+    assert_eq!((isolation["kind"].as_str(), isolation["proven"].as_bool()), (Some("surroundings"), Some(true)));
+    assert_eq!(isolation["witnessed"], false);
+    let said = "the commands of the repository can change every file here that their user can write";
+    let (before, _) = text.split_once("airtight: rehearsing").unwrap();
+    assert!(before.contains(said), "{text}");
+    assert_eq!((output.status.code(), report["verdict"].as_str()), (Some(0), Some("cleared")), "{report}\n{text}");
+    assert_eq!(report["phases"].as_array().unwrap().len(), 8);
 
-        // With a way out nothing is run.
-        let network = "ip link set lo up && { ip link add out type dummy || ip link add out type veth peer name in; } && \
-                       ip address add 10.0.0.1/24 dev out && ip link set out up";
-        let output = without_namespaces(&stack, network, &["--hook", "before_init=touch ran"]);
-        let text = String::from_utf8_lossy(&output.stderr);
-        assert_eq!((output.status.code(), output.stdout.len()), (Some(100), 0), "{text}");
-        assert!(text.contains("nothing is run") && text.contains("by the interface `out`"), "{text}");
-    }
+    // With a way out nothing is run.
+    let network = "ip link set lo up && { ip link add out type dummy || ip link add out type veth peer name in; } && \
+                   ip address add 10.0.0.1/24 dev out && ip link set out up";
+    let output = without_namespaces(&stack, network, &["--hook", "before_init=touch ran"]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(100), 0), "{text}");
+    assert!(text.contains("nothing is run") && text.contains("by the interface `out`"), "{text}");
 }
 
 /// As a Landlock domain would: the mount forbids it. Watched, everything else is as before.
-#[test]
 fn a_program_that_was_not_allowed_to_start_is_named_with_who_wanted_it() {
     if !has_namespaces() {
-        let test = "rehearse_isolation::a_program_that_was_not_allowed_to_start_is_named_with_who_wanted_it";
-        return report_ignored(test, "no namespace can be made here");
+        return ignored("no namespace can be made here");
     }
     let stack = bare_stack();
     for name in ["inner.sh", "outer.sh", "allowed.sh"] {

@@ -11,7 +11,14 @@ use serde_json::Value;
 
 use crate::support::isolation::{Isolated, has_namespaces, is_root};
 use crate::support::rehearsal::{Rehearsed, bare_stack, client};
-use crate::support::report_ignored;
+use crate::support::runner::ignored;
+
+crate::tests! {
+    asks_for_hosts,
+    sees_every_request_by_name,
+    a_phase_that_asks_again_and_again_is_ended,
+    a_phase_that_stopped_for_a_declared_host_is_incomplete,
+}
 
 const JOB: &str = "AIRTIGHT_TEST_CLIENT";
 
@@ -67,7 +74,6 @@ fn send(address: IpAddr, port: u16) {
     UdpSocket::bind(any).unwrap().send_to(b"hello", (address, port)).unwrap();
 }
 
-#[test]
 fn asks_for_hosts() {
     let Ok(job) = std::env::var(JOB) else { return };
     if job == "again and again" {
@@ -116,9 +122,9 @@ fn hosts(report: &Value) -> Vec<(String, Option<u64>, String, bool)> {
     hosts
 }
 
-fn witnessed(users: &[bool], test: &str, check: impl Fn(&dyn Fn(Vec<&str>, &str) -> Rehearsed)) {
+fn witnessed(users: &[bool], check: impl Fn(&dyn Fn(Vec<&str>, &str) -> Rehearsed)) {
     if !has_namespaces() {
-        return report_ignored(test, "no namespace can be made here");
+        return ignored("no namespace can be made here");
     }
     for unprivileged in users.iter().filter(|unprivileged| **unprivileged || is_root()) {
         let stack = bare_stack();
@@ -132,9 +138,8 @@ fn witnessed(users: &[bool], test: &str, check: impl Fn(&dyn Fn(Vec<&str>, &str)
     }
 }
 
-#[test]
 fn sees_every_request_by_name() {
-    witnessed(&[true, false], "rehearse_witness::sees_every_request_by_name", |rehearse| {
+    witnessed(&[true, false], |rehearse| {
         let rehearsed = rehearse(vec!["--grace", "60"], "everything");
         assert_eq!(rehearsed.code, 100, "{}", rehearsed.stderr);
         assert_eq!(rehearsed.report["verdict"], "refused");
@@ -162,9 +167,8 @@ fn sees_every_request_by_name() {
     });
 }
 
-#[test]
 fn a_phase_that_asks_again_and_again_is_ended() {
-    witnessed(&[true], "rehearse_witness::a_phase_that_asks_again_and_again_is_ended", |rehearse| {
+    witnessed(&[true], |rehearse| {
         let rehearsed = rehearse(vec!["--grace", "0.3"], "again and again");
         assert_eq!(rehearsed.code, 100, "{}", rehearsed.stderr);
         let phase = rehearsed.phase("perform");
@@ -175,9 +179,8 @@ fn a_phase_that_asks_again_and_again_is_ended() {
     });
 }
 
-#[test]
 fn a_phase_that_stopped_for_a_declared_host_is_incomplete() {
-    witnessed(&[true], "rehearse_witness::a_phase_that_stopped_for_a_declared_host_is_incomplete", |rehearse| {
+    witnessed(&[true], |rehearse| {
         for (reachable, code, verdict) in
             [("declared.example:8200", 0, "incomplete"), ("declared.example:443", 100, "refused")]
         {

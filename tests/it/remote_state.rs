@@ -4,9 +4,14 @@ use airtight_provider::Layout;
 use fs_err as fs;
 
 use crate::support::engines::Engine;
-use crate::support::report_ignored;
-use crate::support::stack::{Stack, package, real_engines, refused, stderr, stdout, succeeded};
+use crate::support::runner::ignored;
+use crate::support::stack::{Stack, package, refused, stderr, stdout, succeeded};
 use crate::support::state_server::{backend, can_serve, serving};
+
+crate::tests! {
+    a_missing_provider_of_a_remote_state_is_explained_by_its_resources(engine with providers),
+    a_provider_that_only_a_remote_state_brought_is_refused_after_init(engine with providers),
+}
 
 const RANDOM_ONLY: &str = "resource \"random_pet\" \"name\" {}\n";
 
@@ -28,51 +33,42 @@ fn stack(engine: &'static Engine) -> Stack {
     stack
 }
 
-fn engines(test: &str) -> &'static [Engine] {
-    let engines = real_engines(test);
-    if !engines.is_empty() && !can_serve() {
-        report_ignored(test, "no loopback can be started in a namespace here");
-        return &[];
+fn a_missing_provider_of_a_remote_state_is_explained_by_its_resources(engine: &'static Engine) {
+    if !can_serve() {
+        return ignored("no loopback can be started in a namespace here");
     }
-    engines
-}
+    let stack = stack(engine);
+    let alone = serving(stack.engine_alone(["init", "-input=false"]), &stack.path("server")).run();
+    assert_eq!(alone.status.code(), Some(1), "{}", stdout(&alone));
+    assert!(!stderr(&alone).contains("null_resource"), "the engine explains it by itself: {}", stderr(&alone));
+    fs::remove_dir_all(stack.path("stack/.terraform")).unwrap();
 
-#[test]
-fn a_missing_provider_of_a_remote_state_is_explained_by_its_resources() {
-    for engine in engines("remote_state::a_missing_provider_of_a_remote_state_is_explained_by_its_resources") {
-        let stack = stack(engine);
-        let alone = serving(stack.engine_alone(["init", "-input=false"]), &stack.path("server")).run();
-        assert_eq!(alone.status.code(), Some(1), "{}", stdout(&alone));
-        assert!(!stderr(&alone).contains("null_resource"), "the engine explains it by itself: {}", stderr(&alone));
-        fs::remove_dir_all(stack.path("stack/.terraform")).unwrap();
-
-        let output = serving(stack.airtight(["run", "init"]), &stack.path("server")).run();
-        let text = stderr(&output);
-        assert_eq!(output.status.code(), Some(1), "{text}");
-        for part in ["provider-missing", "module.old.null_resource.kept", &package("null").address(engine)] {
-            assert!(text.contains(part), "{part}: {text}");
-        }
+    let output = serving(stack.airtight(["run", "init"]), &stack.path("server")).run();
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    for part in ["provider-missing", "module.old.null_resource.kept", &package("null").address(engine)] {
+        assert!(text.contains(part), "{part}: {text}");
     }
 }
 
-#[test]
-fn a_provider_that_only_a_remote_state_brought_is_refused_after_init() {
-    for engine in engines("remote_state::a_provider_that_only_a_remote_state_brought_is_refused_after_init") {
-        let stack = stack(engine);
-        let lock = stack.read("stack/.terraform.lock.hcl");
-        package("null").write_to(&stack.path("mirror"), engine, Layout::Unpacked);
-        let alone = serving(stack.engine_alone(["init", "-input=false"]), &stack.path("server")).run();
-        succeeded(&alone);
-        fs::remove_dir_all(stack.path("stack/.terraform")).unwrap();
-        stack.write("stack/.terraform.lock.hcl", &lock);
-
-        let output = serving(stack.airtight(["run", "init"]), &stack.path("server")).run();
-        let text = refused(&output);
-        for part in ["provider-not-locked", "module.old.null_resource.kept", &package("null").address(engine)] {
-            assert!(text.contains(part), "{part}: {text}");
-        }
-        let planned =
-            serving(stack.airtight(["run", "plan", "--lock=true", "--refresh=true", "--out=p"]), &stack.path("server"));
-        refused(&planned.run());
+fn a_provider_that_only_a_remote_state_brought_is_refused_after_init(engine: &'static Engine) {
+    if !can_serve() {
+        return ignored("no loopback can be started in a namespace here");
     }
+    let stack = stack(engine);
+    let lock = stack.read("stack/.terraform.lock.hcl");
+    package("null").write_to(&stack.path("mirror"), engine, Layout::Unpacked);
+    let alone = serving(stack.engine_alone(["init", "-input=false"]), &stack.path("server")).run();
+    succeeded(&alone);
+    fs::remove_dir_all(stack.path("stack/.terraform")).unwrap();
+    stack.write("stack/.terraform.lock.hcl", &lock);
+
+    let output = serving(stack.airtight(["run", "init"]), &stack.path("server")).run();
+    let text = refused(&output);
+    for part in ["provider-not-locked", "module.old.null_resource.kept", &package("null").address(engine)] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let planned =
+        serving(stack.airtight(["run", "plan", "--lock=true", "--refresh=true", "--out=p"]), &stack.path("server"));
+    refused(&planned.run());
 }

@@ -6,24 +6,32 @@ use fs_err as fs;
 use serde_json::Value;
 
 use crate::handover::{apply, handover_findings};
+use crate::support::engines::Engine;
 use crate::support::isolation::has_own_etc;
-use crate::support::report_ignored;
-use crate::support::stack::{CONFIGURATION, LAYOUTS, Stack, package, real_engines, refused, succeeded};
+use crate::support::runner::ignored;
+use crate::support::stack::{CONFIGURATION, LAYOUTS, Stack, package, refused, succeeded};
+
+crate::tests! {
+    the_digest_of_the_mirror_is_handed_over(engine with providers),
+    an_image_that_was_rebuilt_with_the_same_packages_has_the_same_seal(engine with providers),
+    another_mirror_with_the_same_packages_and_one_more_is_a_note(engine with providers),
+    another_mirror_than_the_sealed_one_is_refused(engine with providers),
+    another_package_is_refused_although_it_is_sealed(engine with providers),
+    a_mirror_that_changed_after_it_was_sealed_is_refused(engine with providers),
+}
 
 /// A planned stack behind a seal, which waits for its confirmation in a new container; and the mirror's digest.
-fn planned(test: &str, check: impl Fn(&Stack, &str)) {
+fn planned(engine: &'static Engine, check: impl Fn(&Stack, &str)) {
     if !has_own_etc() {
-        return report_ignored(test, "only root can mount an /etc");
+        return ignored("only root can mount an /etc");
     }
-    for engine in real_engines(test) {
-        for layout in LAYOUTS {
-            let stack = Stack::new(engine, layout, CONFIGURATION);
-            let digest = stack.seal();
-            succeeded(&stack.run("init"));
-            succeeded(&stack.run("plan"));
-            stack.renew_container();
-            check(&stack, &digest);
-        }
+    for layout in LAYOUTS {
+        let stack = Stack::new(engine, layout, CONFIGURATION);
+        let digest = stack.seal();
+        succeeded(&stack.run("init"));
+        succeeded(&stack.run("plan"));
+        stack.renew_container();
+        check(&stack, &digest);
     }
 }
 
@@ -31,9 +39,8 @@ fn codes(findings: &[(String, String, String)]) -> Vec<&str> {
     findings.iter().map(|(code, _, _)| code.as_str()).collect()
 }
 
-#[test]
-fn the_digest_of_the_mirror_is_handed_over() {
-    planned("sealed_phases::the_digest_of_the_mirror_is_handed_over", |stack, digest| {
+fn the_digest_of_the_mirror_is_handed_over(engine: &'static Engine) {
+    planned(engine, |stack, digest| {
         let handover: Value = serde_json::from_str(&stack.read("stack/.terraform/airtight/handover.json")).unwrap();
         assert_eq!(handover["mirror"], digest);
         let (output, findings) = apply(stack, &[]);
@@ -43,9 +50,8 @@ fn the_digest_of_the_mirror_is_handed_over() {
     });
 }
 
-#[test]
-fn an_image_that_was_rebuilt_with_the_same_packages_has_the_same_seal() {
-    planned("sealed_phases::an_image_that_was_rebuilt_with_the_same_packages_has_the_same_seal", |stack, digest| {
+fn an_image_that_was_rebuilt_with_the_same_packages_has_the_same_seal(engine: &'static Engine) {
+    planned(engine, |stack, digest| {
         stack.renew_mirror();
         assert_eq!(stack.seal(), digest);
         let (output, findings) = apply(stack, &[]);
@@ -54,9 +60,8 @@ fn an_image_that_was_rebuilt_with_the_same_packages_has_the_same_seal() {
     });
 }
 
-#[test]
-fn another_mirror_with_the_same_packages_and_one_more_is_a_note() {
-    planned("sealed_phases::another_mirror_with_the_same_packages_and_one_more_is_a_note", |stack, digest| {
+fn another_mirror_with_the_same_packages_and_one_more_is_a_note(engine: &'static Engine) {
+    planned(engine, |stack, digest| {
         let more = stack.path("mirror/example.com/hashicorp/more/1.0.0/linux_amd64/terraform-provider-more_v1.0.0");
         fs::create_dir_all(more.parent().unwrap()).unwrap();
         fs::write(&more, "#!/bin/sh\n").unwrap();
@@ -68,9 +73,8 @@ fn another_mirror_with_the_same_packages_and_one_more_is_a_note() {
     });
 }
 
-#[test]
-fn another_mirror_than_the_sealed_one_is_refused() {
-    planned("sealed_phases::another_mirror_than_the_sealed_one_is_refused", |stack, _| {
+fn another_mirror_than_the_sealed_one_is_refused(engine: &'static Engine) {
+    planned(engine, |stack, _| {
         let pinned = stack.read("etc/airtight/settings.yml");
         stack.tamper(package("null"));
         stack.seal();
@@ -83,9 +87,8 @@ fn another_mirror_than_the_sealed_one_is_refused() {
 }
 
 /// Sealed is not locked: whoever seals a tampered package does not get it past the lock file.
-#[test]
-fn another_package_is_refused_although_it_is_sealed() {
-    planned("sealed_phases::another_package_is_refused_although_it_is_sealed", |stack, _| {
+fn another_package_is_refused_although_it_is_sealed(engine: &'static Engine) {
+    planned(engine, |stack, _| {
         stack.tamper(package("null"));
         stack.seal();
         let (output, findings) = apply(stack, &[]);
@@ -95,9 +98,8 @@ fn another_package_is_refused_although_it_is_sealed() {
     });
 }
 
-#[test]
-fn a_mirror_that_changed_after_it_was_sealed_is_refused() {
-    planned("sealed_phases::a_mirror_that_changed_after_it_was_sealed_is_refused", |stack, _| {
+fn a_mirror_that_changed_after_it_was_sealed_is_refused(engine: &'static Engine) {
+    planned(engine, |stack, _| {
         stack.tamper(package("null"));
         let (output, findings) = apply(stack, &[]);
         refused(&output);

@@ -4,9 +4,23 @@ use fs_err as fs;
 use serde_json::Value;
 
 use crate::bad_input::{ADDRESS, Done, Scene, fake_engine, run};
-use crate::support::engines::{Engine, engine_for};
-use crate::support::isolation::{Isolated, has_namespaces, is_root};
-use crate::support::report_ignored;
+use crate::support::engines::Engine;
+use crate::support::isolation::{Isolated, is_root};
+use crate::support::runner::ignored;
+
+crate::tests! {
+    what_the_image_sets_is_fixed_and_the_difference_is_told,
+    settings_that_others_can_write_are_not_the_images,
+    settings_of_the_image_that_cannot_be_used_stop_everything,
+    observing_reports_and_leaves_with_the_engines_code,
+    a_repository_only_raises_rules,
+    a_rule_has_a_reason_and_an_end,
+    empty_variables_count_as_unset,
+    a_variable_names_several_mirrors,
+    what_may_be_fetched_is_unknown_and_no_failure,
+    every_rendered_method_is_accepted(engine),
+    a_template_of_the_settings_that_cannot_be_used_is_said_by_name,
+}
 
 const CHECK: [&str; 7] = ["check", "--format", "json", "--engine", "tofu", "--engine-version", "1.12.6"];
 
@@ -23,13 +37,13 @@ fn with_image(scene: &Scene, settings: &str, change: &str, command: Isolated) ->
     Isolated { program: "/usr/bin/unshare".into(), arguments, ..command }
 }
 
-fn can_mount(test: &str) -> bool {
+fn can_mount() -> bool {
     let can = is_root() && {
         let scene = Scene::new();
         run(&with_image(&scene, "", "", scene.airtight(["--version"]))).code == Some(0)
     };
     if !can {
-        report_ignored(test, "nothing can be mounted over /etc here");
+        ignored("nothing can be mounted over /etc here");
     }
     can
 }
@@ -39,9 +53,8 @@ fn finding<'a>(report: &'a Value, code: &str) -> &'a Value {
     findings.iter().find(|finding| finding["code"] == code).unwrap_or_else(|| panic!("no {code}: {report:#}"))
 }
 
-#[test]
 fn what_the_image_sets_is_fixed_and_the_difference_is_told() {
-    if !can_mount("settings::what_the_image_sets_is_fixed_and_the_difference_is_told") {
+    if !can_mount() {
         return;
     }
     let scene = Scene::new();
@@ -71,9 +84,8 @@ fn what_the_image_sets_is_fixed_and_the_difference_is_told() {
     assert_eq!((done.code, done.codes()), (Some(0), vec![]), "{done:?}");
 }
 
-#[test]
 fn settings_that_others_can_write_are_not_the_images() {
-    if !can_mount("settings::settings_that_others_can_write_are_not_the_images") {
+    if !can_mount() {
         return;
     }
     let scene = Scene::new();
@@ -92,9 +104,8 @@ fn settings_that_others_can_write_are_not_the_images() {
     }
 }
 
-#[test]
 fn settings_of_the_image_that_cannot_be_used_stop_everything() {
-    if !can_mount("settings::settings_of_the_image_that_cannot_be_used_stop_everything") {
+    if !can_mount() {
         return;
     }
     let scene = Scene::new();
@@ -121,9 +132,8 @@ fn settings_of_the_image_that_cannot_be_used_stop_everything() {
     }
 }
 
-#[test]
 fn observing_reports_and_leaves_with_the_engines_code() {
-    if !can_mount("settings::observing_reports_and_leaves_with_the_engines_code") {
+    if !can_mount() {
         return;
     }
     let scene = Scene::new();
@@ -147,7 +157,6 @@ fn observing_reports_and_leaves_with_the_engines_code() {
     assert!(done.codes().contains(&"setting-refused".to_owned()));
 }
 
-#[test]
 fn a_repository_only_raises_rules() {
     let scene = Scene::new();
     let extra = "\nprovider \"example.com/acme/cat\" {\n  version = \"1.0.0\"\n}\n";
@@ -177,7 +186,6 @@ fn a_repository_only_raises_rules() {
     }
 }
 
-#[test]
 fn a_rule_has_a_reason_and_an_end() {
     let scene = Scene::new();
     fs::remove_file(scene.path("stack/.terraform.lock.hcl")).unwrap();
@@ -199,7 +207,6 @@ fn a_rule_has_a_reason_and_an_end() {
     assert!(done.stderr.contains("it needs a reason"), "{done:?}");
 }
 
-#[test]
 fn empty_variables_count_as_unset() {
     let scene = Scene::new();
     let names = [
@@ -228,7 +235,6 @@ fn empty_variables_count_as_unset() {
     assert!(done.stdout.contains("/providers"), "{done:?}");
 }
 
-#[test]
 fn a_variable_names_several_mirrors() {
     let scene = Scene::new();
     fs::create_dir(scene.path("first")).unwrap();
@@ -242,7 +248,6 @@ fn a_variable_names_several_mirrors() {
 }
 
 /// A partial air gap: what a method may bring is not known here, so nothing fails and nothing is promised.
-#[test]
 fn what_may_be_fetched_is_unknown_and_no_failure() {
     let scene = Scene::new();
     scene.write(
@@ -268,7 +273,7 @@ const ALSO: &str = "also:\n  - direct: {include: ['registry.example.com/*/*']}\n
                     {repository_template: 'oci.example.com/${namespace}/${type}', include: ['example.net/*/*']}\n";
 
 /// The rendered file with every method, read by the real engine: not a word of complaint.
-fn is_accepted_by(engine: &Engine) {
+fn every_rendered_method_is_accepted(engine: &'static Engine) {
     let scene = Scene::new();
     let settings = scene.write("settings.yml", ALSO);
     let render = |name: &str, version: &str| -> Done {
@@ -303,27 +308,6 @@ fn is_accepted_by(engine: &Engine) {
     assert_eq!(fs::read_to_string(path.trim_end_matches('\'')).unwrap(), fs::read_to_string(config).unwrap());
 }
 
-#[test]
-fn tofu_takes_every_rendered_method() {
-    let test = "settings::tofu_takes_every_rendered_method";
-    match engine_for(test, "tofu") {
-        Some(engine) if has_namespaces() => is_accepted_by(engine),
-        Some(_) => report_ignored(test, "no network namespace can be made here"),
-        None => {}
-    }
-}
-
-#[test]
-fn terraform_takes_every_rendered_method_but_the_one_that_it_does_not_know() {
-    let test = "settings::terraform_takes_every_rendered_method_but_the_one_that_it_does_not_know";
-    match engine_for(test, "terraform") {
-        Some(engine) if has_namespaces() => is_accepted_by(engine),
-        Some(_) => report_ignored(test, "no network namespace can be made here"),
-        None => {}
-    }
-}
-
-#[test]
 fn a_template_of_the_settings_that_cannot_be_used_is_said_by_name() {
     let scene = Scene::new();
     let engine = fake_engine(&scene, "OpenTofu v1.12.6", 0);

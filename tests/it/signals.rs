@@ -7,11 +7,21 @@ use std::time::{Duration, Instant};
 use airtight_provider::Layout;
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::support::engines::Engine;
 use crate::support::isolation::Isolated;
-use crate::support::report_ignored;
-use crate::support::stack::{CONFIGURATION, Stack, package, real_engines, stderr, stdout, succeeded};
+use crate::support::runner::ignored;
+use crate::support::stack::{CONFIGURATION, Stack, any_real_engine, package, stderr, stdout, succeeded};
 use crate::support::state_server::{backend, can_serve, serving};
 use crate::support::workflow_file::Values;
+
+crate::tests! {
+    an_interrupt_of_apply_is_the_engines(engine with providers),
+    an_interrupt_of_plan_is_the_engines(engine with providers),
+    an_interrupt_of_init_is_passed_on_to_the_engine(engine with providers),
+    a_killed_airtight_takes_the_engines_init_with_it,
+    an_engine_that_cannot_be_started_for_init_ends_with_126,
+    the_detailed_exit_code_of_plan_comes_back(engine with providers),
+}
 
 const SIGNALS: [Signal; 2] = [Signal::INT, Signal::TERM];
 
@@ -50,34 +60,31 @@ fn assert_was_told(output: &Output, alone: &Output, what: &str) {
 }
 
 /// An apply that a provisioner keeps busy.
-#[test]
-fn an_interrupt_of_apply_is_the_engines() {
-    for engine in real_engines("signals::an_interrupt_of_apply_is_the_engines") {
-        for signal in SIGNALS {
-            let stack = Stack::empty(engine, Layout::Unpacked, "");
-            package("null").write_to(&stack.path("mirror"), engine, Layout::Unpacked);
-            stack.lock(&[package("null").lock(engine)]);
-            let busy = stack.path("run/busy");
-            stack.write(
-                "stack/main.tf",
-                &format!(
-                    "resource \"null_resource\" \"slow\" {{\n  provisioner \"local-exec\" {{\n    command = \"touch {busy}; \
-                     exec sleep {}\"\n  }}\n}}\n",
-                    2 * SLOW.as_secs()
-                ),
-            );
-            succeeded(&stack.run("init"));
-            succeeded(&stack.run("plan"));
-            let apply = stack.phase(&stack.workflow(&[]), "apply", &Values::default());
-            let apply = Isolated { arguments: exec(&apply.arguments), ..apply };
-            let output = interrupted(&stack, &apply, |_| busy.exists(), signal);
-            fs_err::remove_file(&busy).unwrap();
-            let _ = fs_err::remove_file(stack.path("stack/terraform.tfstate"));
-            succeeded(&stack.run("plan"));
-            let alone = stack.engine_alone(["apply", "-auto-approve", "-input=false", "spacelift.plan"]);
-            let alone = interrupted(&stack, &alone, |_| busy.exists(), signal);
-            assert_was_told(&output, &alone, &format!("{} {signal:?}", engine.name));
-        }
+fn an_interrupt_of_apply_is_the_engines(engine: &'static Engine) {
+    for signal in SIGNALS {
+        let stack = Stack::empty(engine, Layout::Unpacked, "");
+        package("null").write_to(&stack.path("mirror"), engine, Layout::Unpacked);
+        stack.lock(&[package("null").lock(engine)]);
+        let busy = stack.path("run/busy");
+        stack.write(
+            "stack/main.tf",
+            &format!(
+                "resource \"null_resource\" \"slow\" {{\n  provisioner \"local-exec\" {{\n    command = \"touch {busy}; \
+                 exec sleep {}\"\n  }}\n}}\n",
+                2 * SLOW.as_secs()
+            ),
+        );
+        succeeded(&stack.run("init"));
+        succeeded(&stack.run("plan"));
+        let apply = stack.phase(&stack.workflow(&[]), "apply", &Values::default());
+        let apply = Isolated { arguments: exec(&apply.arguments), ..apply };
+        let output = interrupted(&stack, &apply, |_| busy.exists(), signal);
+        fs_err::remove_file(&busy).unwrap();
+        let _ = fs_err::remove_file(stack.path("stack/terraform.tfstate"));
+        succeeded(&stack.run("plan"));
+        let alone = stack.engine_alone(["apply", "-auto-approve", "-input=false", "spacelift.plan"]);
+        let alone = interrupted(&stack, &alone, |_| busy.exists(), signal);
+        assert_was_told(&output, &alone, &format!("{} {signal:?}", engine.name));
     }
 }
 
@@ -88,49 +95,40 @@ fn exec(arguments: &[String]) -> Vec<String> {
 }
 
 /// A plan that reads many data sources, one after the other.
-#[test]
-fn an_interrupt_of_plan_is_the_engines() {
-    for engine in real_engines("signals::an_interrupt_of_plan_is_the_engines") {
-        for signal in SIGNALS {
-            let stack =
-                Stack::empty(engine, Layout::Unpacked, "data \"null_data_source\" \"many\" {\n  count = 3000\n}\n");
-            package("null").write_to(&stack.path("mirror"), engine, Layout::Unpacked);
-            stack.lock(&[package("null").lock(engine)]);
-            succeeded(&stack.run("init"));
-            let interrupt = |plan: Isolated| {
-                let plan = plan.environment("TF_CLI_ARGS_plan", "-no-color -parallelism=1");
-                interrupted(&stack, &plan, |printed| printed.contains("Reading..."), signal)
-            };
-            let plan = stack.phase(&stack.workflow(&[]), "plan", &Values::default());
-            let output = interrupt(Isolated { arguments: exec(&plan.arguments), ..plan });
-            let alone = interrupt(stack.engine_alone(["plan", "-input=false", "-out=p"]));
-            assert_was_told(&output, &alone, &format!("{} {signal:?}", engine.name));
-        }
+fn an_interrupt_of_plan_is_the_engines(engine: &'static Engine) {
+    for signal in SIGNALS {
+        let stack = Stack::empty(engine, Layout::Unpacked, "data \"null_data_source\" \"many\" {\n  count = 3000\n}\n");
+        package("null").write_to(&stack.path("mirror"), engine, Layout::Unpacked);
+        stack.lock(&[package("null").lock(engine)]);
+        succeeded(&stack.run("init"));
+        let interrupt = |plan: Isolated| {
+            let plan = plan.environment("TF_CLI_ARGS_plan", "-no-color -parallelism=1");
+            interrupted(&stack, &plan, |printed| printed.contains("Reading..."), signal)
+        };
+        let plan = stack.phase(&stack.workflow(&[]), "plan", &Values::default());
+        let output = interrupt(Isolated { arguments: exec(&plan.arguments), ..plan });
+        let alone = interrupt(stack.engine_alone(["plan", "-input=false", "-out=p"]));
+        assert_was_told(&output, &alone, &format!("{} {signal:?}", engine.name));
     }
 }
 
 /// An `init` whose state takes its time.
-#[test]
-fn an_interrupt_of_init_is_passed_on_to_the_engine() {
-    let test = "signals::an_interrupt_of_init_is_passed_on_to_the_engine";
-    let engines = real_engines(test);
-    if !engines.is_empty() && !can_serve() {
-        return report_ignored(test, "no loopback can be started in a namespace here");
+fn an_interrupt_of_init_is_passed_on_to_the_engine(engine: &'static Engine) {
+    if !can_serve() {
+        return ignored("no loopback can be started in a namespace here");
     }
-    for engine in engines {
-        for signal in SIGNALS {
-            let stack = Stack::new(engine, Layout::Unpacked, &(backend() + CONFIGURATION));
-            stack.write("server/delay", "5000");
-            let server = stack.path("server");
-            let interrupt = |init: Isolated| {
-                let output = interrupted(&stack, &serving(init, &server), |_| server.join("asked").exists(), signal);
-                let _ = fs_err::remove_dir_all(stack.path("stack/.terraform"));
-                output
-            };
-            let alone = interrupt(stack.engine_alone(["init", "-input=false"]));
-            let output = interrupt(stack.airtight(["run", "init"]));
-            assert_was_told(&output, &alone, &format!("{} {signal:?}", engine.name));
-        }
+    for signal in SIGNALS {
+        let stack = Stack::new(engine, Layout::Unpacked, &(backend() + CONFIGURATION));
+        stack.write("server/delay", "5000");
+        let server = stack.path("server");
+        let interrupt = |init: Isolated| {
+            let output = interrupted(&stack, &serving(init, &server), |_| server.join("asked").exists(), signal);
+            let _ = fs_err::remove_dir_all(stack.path("stack/.terraform"));
+            output
+        };
+        let alone = interrupt(stack.engine_alone(["init", "-input=false"]));
+        let output = interrupt(stack.airtight(["run", "init"]));
+        assert_was_told(&output, &alone, &format!("{} {signal:?}", engine.name));
     }
 }
 
@@ -148,63 +146,56 @@ fn with_init(stack: &Stack, script: &str) -> Isolated {
 }
 
 /// What cannot be caught: a time limit, the kernel's memory killer.
-#[test]
 fn a_killed_airtight_takes_the_engines_init_with_it() {
-    for engine in real_engines("signals::a_killed_airtight_takes_the_engines_init_with_it").iter().take(1) {
-        let stack = Stack::empty(engine, Layout::Unpacked, "output \"a\" {\n  value = 1\n}\n");
-        let (pid, begun) = (stack.path("run/pid"), stack.path("run/begun"));
-        let init = with_init(&stack, &format!("echo $$ >{pid}; mv {pid} {begun}; exec sleep 120"));
-        let output = interrupted(&stack, &init, |_| begun.exists(), Signal::KILL);
-        assert_eq!(output.status.code(), None);
-        let process = format!("/proc/{}/stat", fs_err::read_to_string(begun).unwrap().trim());
-        let started = Instant::now();
-        // Killed, and perhaps not yet waited for.
-        let is_there = || fs_err::read_to_string(&process).is_ok_and(|stat| !stat.contains(") Z "));
-        while is_there() {
-            assert!(started.elapsed() < Duration::from_secs(10), "the engine goes on");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+    let Some(engine) = any_real_engine() else { return };
+    let stack = Stack::empty(engine, Layout::Unpacked, "output \"a\" {\n  value = 1\n}\n");
+    let (pid, begun) = (stack.path("run/pid"), stack.path("run/begun"));
+    let init = with_init(&stack, &format!("echo $$ >{pid}; mv {pid} {begun}; exec sleep 120"));
+    let output = interrupted(&stack, &init, |_| begun.exists(), Signal::KILL);
+    assert_eq!(output.status.code(), None);
+    let process = format!("/proc/{}/stat", fs_err::read_to_string(begun).unwrap().trim());
+    let started = Instant::now();
+    // Killed, and perhaps not yet waited for.
+    let is_there = || fs_err::read_to_string(&process).is_ok_and(|stat| !stat.contains(") Z "));
+    while is_there() {
+        assert!(started.elapsed() < Duration::from_secs(10), "the engine goes on");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
 /// The engine is started by way of this binary: what comes of it is as if it were not.
-#[test]
 fn an_engine_that_cannot_be_started_for_init_ends_with_126() {
-    for engine in real_engines("signals::an_engine_that_cannot_be_started_for_init_ends_with_126").iter().take(1) {
-        let stack = Stack::empty(engine, Layout::Unpacked, "output \"a\" {\n  value = 1\n}\n");
-        let init = with_init(&stack, "exit 126");
-        let output = init.run();
-        assert_eq!(output.status.code(), Some(126));
-        assert!(!stderr(&output).contains("cannot be executed"), "{}", stderr(&output));
-        // Its version is asked for first.
-        let program = stack.path("stand-in").join(engine.name);
-        let text = stack.read(&format!("stand-in/{}", engine.name));
-        let init = with_init(&stack, "exit 0");
-        fs_err::write(&program, text.replace("exec ", "chmod 644 \"$0\"; exec ")).unwrap();
-        let output = init.run();
-        assert_eq!(output.status.code(), Some(126), "{}", stderr(&output));
-        assert!(
-            stderr(&output).contains(&format!("`{program}` cannot be executed: Permission denied")),
-            "{}",
-            stderr(&output)
-        );
-    }
+    let Some(engine) = any_real_engine() else { return };
+    let stack = Stack::empty(engine, Layout::Unpacked, "output \"a\" {\n  value = 1\n}\n");
+    let init = with_init(&stack, "exit 126");
+    let output = init.run();
+    assert_eq!(output.status.code(), Some(126));
+    assert!(!stderr(&output).contains("cannot be executed"), "{}", stderr(&output));
+    // Its version is asked for first.
+    let program = stack.path("stand-in").join(engine.name);
+    let text = stack.read(&format!("stand-in/{}", engine.name));
+    let init = with_init(&stack, "exit 0");
+    fs_err::write(&program, text.replace("exec ", "chmod 644 \"$0\"; exec ")).unwrap();
+    let output = init.run();
+    assert_eq!(output.status.code(), Some(126), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains(&format!("`{program}` cannot be executed: Permission denied")),
+        "{}",
+        stderr(&output)
+    );
 }
 
-#[test]
-fn the_detailed_exit_code_of_plan_comes_back() {
-    for engine in real_engines("signals::the_detailed_exit_code_of_plan_comes_back") {
-        let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
-        let workflow = stack.workflow(&[]);
-        succeeded(&stack.run("init"));
-        let plan = || {
-            let plan = stack.phase(&workflow, "plan", &Values::default());
-            plan.environment("TF_CLI_ARGS_plan", "-detailed-exitcode").run()
-        };
-        assert_eq!(plan().status.code(), Some(2));
-        succeeded(&stack.run("apply"));
-        assert_eq!(plan().status.code(), Some(0));
-        stack.write("stack/broken.tf", "resource \"random_pet\" \"name\" {}\n");
-        assert_eq!(plan().status.code(), Some(1));
-    }
+fn the_detailed_exit_code_of_plan_comes_back(engine: &'static Engine) {
+    let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
+    let workflow = stack.workflow(&[]);
+    succeeded(&stack.run("init"));
+    let plan = || {
+        let plan = stack.phase(&workflow, "plan", &Values::default());
+        plan.environment("TF_CLI_ARGS_plan", "-detailed-exitcode").run()
+    };
+    assert_eq!(plan().status.code(), Some(2));
+    succeeded(&stack.run("apply"));
+    assert_eq!(plan().status.code(), Some(0));
+    stack.write("stack/broken.tf", "resource \"random_pet\" \"name\" {}\n");
+    assert_eq!(plan().status.code(), Some(1));
 }

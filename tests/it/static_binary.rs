@@ -5,12 +5,17 @@ use std::process::{Command, Output};
 use fs_err as fs;
 
 use crate::support::isolation::{airtight, is_root};
-use crate::support::report_ignored;
+use crate::support::runner::ignored;
 use crate::support::stack::{stderr, stdout, succeeded};
 use crate::support::tree::Workspace;
 
+crate::tests! {
+    nothing_is_linked_at_run_time,
+    it_runs_in_an_empty_root,
+}
+
 /// Where this machine allows no empty root, says so.
-fn in_empty_root(test: &str, root: &Workspace, arguments: &[&str]) -> Option<Output> {
+fn in_empty_root(root: &Workspace, arguments: &[&str]) -> Option<Output> {
     let target = root.path("airtight");
     if !target.exists() {
         fs::copy(airtight(), &target).unwrap();
@@ -27,16 +32,15 @@ fn in_empty_root(test: &str, root: &Workspace, arguments: &[&str]) -> Option<Out
     match output {
         Ok(output) if output.status.code() != Some(125) && !stderr(&output).contains("unshare:") => Some(output),
         _ => {
-            report_ignored(test, "no root directory can be changed here");
+            ignored("no root directory can be changed here");
             None
         }
     }
 }
 
-#[test]
 fn nothing_is_linked_at_run_time() {
     if !cfg!(target_feature = "crt-static") {
-        return report_ignored("static_binary::nothing_is_linked_at_run_time", "this build is not static");
+        return ignored("this build is not static");
     }
     let elf = fs::read(airtight()).unwrap();
     let number = |at: usize, size: usize| {
@@ -56,25 +60,23 @@ fn nothing_is_linked_at_run_time() {
     }
 }
 
-#[test]
 fn it_runs_in_an_empty_root() {
-    let test = "static_binary::it_runs_in_an_empty_root";
     if !cfg!(target_feature = "crt-static") {
-        return report_ignored(test, "this build is not static");
+        return ignored("this build is not static");
     }
     let root = Workspace::new();
-    let Some(version) = in_empty_root(test, &root, &["--version"]) else { return };
+    let Some(version) = in_empty_root(&root, &["--version"]) else { return };
     assert_eq!(succeeded(&version), concat!("airtight ", env!("CARGO_PKG_VERSION"), "\n"));
     let check = ["check", "--engine", "tofu", "--engine-version", "1.12.6", "/"];
-    let checked = in_empty_root(test, &root, &check).unwrap();
+    let checked = in_empty_root(&root, &check).unwrap();
     // An empty directory is no configuration: the engine says so and succeeds.
     assert!(succeeded(&checked).contains("OpenTofu 1.12.6"), "{}", stdout(&checked));
-    let codes = succeeded(&in_empty_root(test, &root, &["explain"]).unwrap());
+    let codes = succeeded(&in_empty_root(&root, &["explain"]).unwrap());
     assert!(codes.contains("provider-not-locked"), "{codes}");
-    let page = succeeded(&in_empty_root(test, &root, &["explain", "provider-not-locked"]).unwrap());
+    let page = succeeded(&in_empty_root(&root, &["explain", "provider-not-locked"]).unwrap());
     assert!(page.contains("h1:"), "{page}");
-    let workflow = succeeded(&in_empty_root(test, &root, &["render", "workflow"]).unwrap());
+    let workflow = succeeded(&in_empty_root(&root, &["render", "workflow"]).unwrap());
     assert!(workflow.contains("airtight run init"), "{workflow}");
-    let no_engine = in_empty_root(test, &root, &["run", "init"]).unwrap();
+    let no_engine = in_empty_root(&root, &["run", "init"]).unwrap();
     assert_eq!(no_engine.status.code(), Some(127), "{}", stderr(&no_engine));
 }

@@ -5,11 +5,18 @@ use std::os::unix::fs::PermissionsExt;
 use airtight_provider::Layout;
 use fs_err as fs;
 
-use crate::support::engines::{Engine, engines};
-use crate::support::isolation::has_namespaces;
-use crate::support::report_ignored;
-use crate::support::stack::{CONFIGURATION, Stack, real_engines, stderr, stdout, succeeded};
+use crate::support::engines::Engine;
+use crate::support::stack::{CONFIGURATION, Stack, any_real_engine, stderr, stdout, succeeded};
 use crate::support::workflow_file::Values;
+
+crate::tests! {
+    a_value_in_single_quotes_is_one_argument,
+    an_encoded_value_is_one_argument_with_single_quotes_too,
+    a_value_that_is_no_argument_is_refused_before_the_engine,
+    a_workspace_named_like_a_version_flag_is_refused(engine with providers),
+    a_plan_file_and_a_target_named_like_a_version_flag_arrive,
+    real_engines_take_such_workspaces_and_plan_files(engine with providers),
+}
 
 /// What single quotes carry.
 const QUOTABLE: [&str; 14] = [
@@ -41,12 +48,8 @@ const RECORDING: &str = "#!/bin/sh\ncase $1 in version) echo 'OpenTofu v1.12.6' 
                          >\"$XDG_RUNTIME_DIR/argv\" ;; esac\n";
 
 /// A stack without providers, with the recording engine.
-fn recording(test: &str) -> Option<Stack> {
-    if !has_namespaces() || engines().is_empty() {
-        report_ignored(test, "no network namespace can be made here, or no engine is here");
-        return None;
-    }
-    let stack = Stack::empty(&engines()[0], Layout::Unpacked, "");
+fn recording() -> Option<Stack> {
+    let stack = Stack::empty(any_real_engine()?, Layout::Unpacked, "");
     let place = stack.path("bin").join(stack.engine.name);
     fs::remove_file(&place).unwrap();
     fs::write(&place, RECORDING).unwrap();
@@ -101,21 +104,18 @@ fn arrive(stack: &Stack, options: &[&str], values: &[&str]) {
     }
 }
 
-#[test]
 fn a_value_in_single_quotes_is_one_argument() {
-    let Some(stack) = recording("values::a_value_in_single_quotes_is_one_argument") else { return };
+    let Some(stack) = recording() else { return };
     arrive(&stack, &[], &QUOTABLE);
 }
 
-#[test]
 fn an_encoded_value_is_one_argument_with_single_quotes_too() {
-    let Some(stack) = recording("values::an_encoded_value_is_one_argument_with_single_quotes_too") else { return };
+    let Some(stack) = recording() else { return };
     arrive(&stack, &["--encoded"], &[&QUOTABLE as &[&str], &QUOTES].concat());
 }
 
-#[test]
 fn a_value_that_is_no_argument_is_refused_before_the_engine() {
-    let Some(stack) = recording("values::a_value_that_is_no_argument_is_refused_before_the_engine") else { return };
+    let Some(stack) = recording() else { return };
     for options in [&[] as &[&str], &["--encoded"]] {
         let workflow = stack.workflow(options);
         for value in ["two\nlines", "return\r", "", "  "] {
@@ -132,30 +132,25 @@ fn a_value_that_is_no_argument_is_refused_before_the_engine() {
 
 /// Both engines look for these flags in every argument, behind `--` too, print their version and end with 0: a
 /// workspace would count as selected.
-#[test]
-fn a_workspace_named_like_a_version_flag_is_refused() {
-    let test = "values::a_workspace_named_like_a_version_flag_is_refused";
-    for engine in real_engines(test) {
-        let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
-        for name in VERSION_FLAGS {
-            let alone = stack.engine_alone(["workspace", "select", "--", name]).run();
-            assert!(succeeded(&alone).contains(&engine.version), "{}", stdout(&alone));
-            let values = Values { workspace_name: name.to_owned(), ..Values::default() };
-            for command in ["workspaceSelect", "workspaceNew"] {
-                for options in [&[] as &[&str], &["--encoded"]] {
-                    let output = stack.phase(&stack.workflow(options), command, &values).run();
-                    assert_eq!(output.status.code(), Some(96), "{command} {name}: {}", stdout(&output));
-                    let message = stderr(&output);
-                    assert!(message.contains(&format!("`{name}`")) && message.contains("version"), "{message}");
-                }
+fn a_workspace_named_like_a_version_flag_is_refused(engine: &'static Engine) {
+    let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
+    for name in VERSION_FLAGS {
+        let alone = stack.engine_alone(["workspace", "select", "--", name]).run();
+        assert!(succeeded(&alone).contains(&engine.version), "{}", stdout(&alone));
+        let values = Values { workspace_name: name.to_owned(), ..Values::default() };
+        for command in ["workspaceSelect", "workspaceNew"] {
+            for options in [&[] as &[&str], &["--encoded"]] {
+                let output = stack.phase(&stack.workflow(options), command, &values).run();
+                assert_eq!(output.status.code(), Some(96), "{command} {name}: {}", stdout(&output));
+                let message = stderr(&output);
+                assert!(message.contains(&format!("`{name}`")) && message.contains("version"), "{message}");
             }
         }
     }
 }
 
-#[test]
 fn a_plan_file_and_a_target_named_like_a_version_flag_arrive() {
-    let Some(stack) = recording("values::a_plan_file_and_a_target_named_like_a_version_flag_arrive") else { return };
+    let Some(stack) = recording() else { return };
     let workflow = stack.workflow(&[]);
     for value in VERSION_FLAGS {
         for (command, expected) in expected(value).into_iter().skip(2) {
@@ -190,10 +185,7 @@ fn real_values(engine: &'static Engine, options: &[&str], plan_files: &[&str]) {
     run("getOutputs", &Values::default());
 }
 
-#[test]
-fn real_engines_take_such_workspaces_and_plan_files() {
-    for engine in real_engines("values::real_engines_take_such_workspaces_and_plan_files") {
-        real_values(engine, &[], &["$(id) `id` \"x\"", "-version", "-no-color"]);
-        real_values(engine, &["--encoded"], &["it's", "-no-color"]);
-    }
+fn real_engines_take_such_workspaces_and_plan_files(engine: &'static Engine) {
+    real_values(engine, &[], &["$(id) `id` \"x\"", "-version", "-no-color"]);
+    real_values(engine, &["--encoded"], &["it's", "-no-color"]);
 }

@@ -7,8 +7,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::support::isolation::{Isolated, airtight};
 use crate::support::publisher::Publisher;
-use crate::support::report_ignored;
+use crate::support::runner::ignored;
 use crate::support::tree::{Tree, Workspace};
+
+crate::tests! {
+    an_archive_is_what_its_publisher_signed_or_it_is_refused,
+    gnupg_s_own_keys_and_signatures_are_understood,
+}
 
 fn verify(workspace: &Workspace, arguments: &str) -> (i32, String, String) {
     let output = Isolated::new(airtight(), workspace.root())
@@ -19,7 +24,6 @@ fn verify(workspace: &Workspace, arguments: &str) -> (i32, String, String) {
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
-#[test]
 fn an_archive_is_what_its_publisher_signed_or_it_is_refused() {
     let (publisher, other) = (Publisher::new("publisher"), Publisher::new("other"));
     let archive = b"an archive".as_slice();
@@ -65,9 +69,7 @@ fn an_archive_is_what_its_publisher_signed_or_it_is_refused() {
 }
 
 /// What `gpg` makes, with the kinds of keys that publishers have, and what it thinks of them, we agree with.
-#[test]
 fn gnupg_s_own_keys_and_signatures_are_understood() {
-    const NAME: &str = "gnupg_s_own_keys_and_signatures_are_understood";
     let workspace = Workspace::holding(Tree::default().file("tofu.zip", "an archive"), false);
     let home = workspace.path("gnupg");
     fs::create_dir(&home).unwrap();
@@ -87,7 +89,7 @@ fn gnupg_s_own_keys_and_signatures_are_understood() {
         command.args(arguments).current_dir(workspace.root()).output()
     };
     if !gpg(&["--version"]).is_ok_and(|output| output.status.success()) {
-        return report_ignored(NAME, "no gpg is here");
+        return ignored("no gpg is here");
     }
     for (name, algorithm) in [("rsa", "rsa2048"), ("ed", "ed25519"), ("nist", "nistp256")] {
         let user = format!("{name}@example.com");

@@ -6,8 +6,15 @@ use fs_err as fs;
 use crate::support::engines::Engine;
 use crate::support::isolation::is_root;
 use crate::support::real_package::real_packages;
-use crate::support::stack::{CONFIGURATION, LAYOUTS, Stack, real_engines, stderr, succeeded};
+use crate::support::stack::{CONFIGURATION, LAYOUTS, Stack, stderr, succeeded};
 use crate::support::workflow_file::{Values, WorkflowFile};
+
+crate::tests! {
+    a_stack_goes_from_init_to_destroy_without_network(engine with providers),
+    encoded_values_go_the_same_way(engine with providers),
+    the_direct_form_goes_the_same_way_without_airtight(engine with providers),
+    the_rendered_file_has_every_command_of_spacelift(engine with providers),
+}
 
 /// Init to destroy. What is read back is the engine's JSON, with nothing beside it.
 fn goes_through(stack: &Stack, workflow: &WorkflowFile, environment: &[(&str, String)]) {
@@ -61,55 +68,47 @@ fn mirror_of(stack: &Stack) -> Vec<(String, u64, std::time::SystemTime)> {
     files
 }
 
-fn each_stack(test: &str, check: impl Fn(&'static Engine, &Stack)) {
-    for engine in real_engines(test) {
-        for layout in LAYOUTS {
-            let stack = Stack::new(engine, layout, CONFIGURATION);
-            if is_root() {
-                let touch = stack.shell("touch \"$AIRTIGHT_MIRROR\"/x").run();
-                assert!(!touch.status.success(), "the run's user can write the mirror");
-            }
-            let before = mirror_of(&stack);
-            check(engine, &stack);
-            assert_eq!(mirror_of(&stack), before);
-            let installed =
-                stack.path("stack/.terraform/providers").join(real_packages()[0].path(engine, Layout::Unpacked));
-            assert_eq!(installed.is_symlink(), layout == Layout::Unpacked, "{installed}");
+fn each_stack(engine: &'static Engine, check: impl Fn(&Stack)) {
+    for layout in LAYOUTS {
+        let stack = Stack::new(engine, layout, CONFIGURATION);
+        if is_root() {
+            let touch = stack.shell("touch \"$AIRTIGHT_MIRROR\"/x").run();
+            assert!(!touch.status.success(), "the run's user can write the mirror");
         }
+        let before = mirror_of(&stack);
+        check(&stack);
+        assert_eq!(mirror_of(&stack), before);
+        let installed =
+            stack.path("stack/.terraform/providers").join(real_packages()[0].path(engine, Layout::Unpacked));
+        assert_eq!(installed.is_symlink(), layout == Layout::Unpacked, "{installed}");
     }
 }
 
-#[test]
-fn a_stack_goes_from_init_to_destroy_without_network() {
-    each_stack("workflow::a_stack_goes_from_init_to_destroy_without_network", |_, stack| {
+fn a_stack_goes_from_init_to_destroy_without_network(engine: &'static Engine) {
+    each_stack(engine, |stack| {
         goes_through(stack, &stack.workflow(&[]), &[]);
     });
 }
 
-#[test]
-fn encoded_values_go_the_same_way() {
-    each_stack("workflow::encoded_values_go_the_same_way", |_, stack| {
+fn encoded_values_go_the_same_way(engine: &'static Engine) {
+    each_stack(engine, |stack| {
         goes_through(stack, &stack.workflow(&["--encoded"]), &[]);
     });
 }
 
-#[test]
-fn the_direct_form_goes_the_same_way_without_airtight() {
-    each_stack("workflow::the_direct_form_goes_the_same_way_without_airtight", |engine, stack| {
+fn the_direct_form_goes_the_same_way_without_airtight(engine: &'static Engine) {
+    each_stack(engine, |stack| {
         let workflow = stack.workflow(&["--direct", "--engine", engine.name]);
         fs::remove_file(stack.path("bin/airtight")).unwrap();
         goes_through(stack, &workflow, &[("TF_CLI_CONFIG_FILE", stack.path("tfrc").into_string())]);
     });
 }
 
-#[test]
-fn the_rendered_file_has_every_command_of_spacelift() {
+fn the_rendered_file_has_every_command_of_spacelift(engine: &'static Engine) {
     let commands =
         ["apply", "destroy", "getOutputs", "init", "plan", "showPlan", "showState", "workspaceNew", "workspaceSelect"];
-    for engine in real_engines("workflow::the_rendered_file_has_every_command_of_spacelift") {
-        let stack = Stack::empty(engine, Layout::Unpacked, "");
-        for options in [&[] as &[&str], &["--encoded"], &["--direct"]] {
-            assert_eq!(stack.workflow(options).names(), commands);
-        }
+    let stack = Stack::empty(engine, Layout::Unpacked, "");
+    for options in [&[] as &[&str], &["--encoded"], &["--direct"]] {
+        assert_eq!(stack.workflow(options).names(), commands);
     }
 }

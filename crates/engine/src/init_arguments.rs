@@ -1,11 +1,70 @@
 //! The arguments of the engine's `init`: those after `--`, those of `TF_CLI_ARGS` and `TF_CLI_ARGS_init`.
 //!
-//! Source: OpenTofu `cmd/tofu/main.go` `mergeEnvArgs`, `internal/command/arguments/init.go`,
-//! `internal/command/workdir`; Go `flag`; mattn/go-shellwords.
+//! Only what changes a prediction is read. Which arguments an engine accepts is the engine's business: one that is not
+//! known here, or looks wrong, is a [`Remark`] and stops nothing.
+//!
+//! Source: OpenTofu `cmd/tofu/main.go` `mergeEnvArgs`, `internal/command/arguments/init.go`; Terraform's files of the
+//! same names; Go `flag`.
+
+mod words;
+
+use std::collections::BTreeMap;
+use std::fmt;
 
 use camino::Utf8PathBuf;
 
-use airtight_provider::{Engine, EngineName};
+/// Where an argument came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ArgumentOrigin {
+    CommandLine,
+    TfCliArgs,
+    TfCliArgsInit,
+}
+
+impl ArgumentOrigin {
+    /// The environment variable that holds it, if one does.
+    pub const fn variable(self) -> Option<&'static str> {
+        match self {
+            Self::CommandLine => None,
+            Self::TfCliArgs => Some("TF_CLI_ARGS"),
+            Self::TfCliArgsInit => Some("TF_CLI_ARGS_init"),
+        }
+    }
+
+    /// `TF_CLI_ARGS_init`, or the words for the command line.
+    pub const fn name(self) -> &'static str {
+        match self.variable() {
+            Some(variable) => variable,
+            None => "the arguments of `init`",
+        }
+    }
+}
+
+/// A value with its origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given<T> {
+    pub value: T,
+    pub origin: ArgumentOrigin,
+}
+
+/// A flag that changes what is predicted, or that a finding names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Flag {
+    Backend,
+    BackendConfig,
+    FromModule,
+    Get,
+    Lockfile,
+    MigrateState,
+    PluginDir,
+    Reconfigure,
+    TestDirectory,
+    Upgrade,
+    /// `-var` and `-var-file`: OpenTofu evaluates module sources and backends with them.
+    Variable,
+    /// Nothing that is predicted depends on it.
+    Irrelevant,
+}
 
 /// `init`'s flags, merged in the engine's order: `TF_CLI_ARGS_init`, then `TF_CLI_ARGS`, then the command line. Of a
 /// flag that is given several times the last one counts.
@@ -19,23 +78,101 @@ pub struct InitArguments {
     pub reconfigure: bool,
     /// `-migrate-state`, or `-force-copy`, which implies it.
     pub migrate_state: bool,
-    /// `-force-copy`: states are migrated without a question.
-    pub force_copy: bool,
     /// `-backend-config=KEY=VALUE` or `-backend-config=FILE`, in their order.
-    pub backend_config: Vec<String>,
+    pub backend_config: Vec<BackendConfig>,
     pub get: bool,
     pub upgrade: bool,
     /// `-lockfile=readonly`; any other value is ignored by the engine.
     pub lockfile_readonly: bool,
-    pub plugin_dirs: Vec<Utf8PathBuf>,
+    pub plugin_dirs: Vec<Given<Utf8PathBuf>>,
     /// `-test-directory=DIR`, `tests` by default.
     pub test_directory: String,
     pub from_module: Option<String>,
     /// `-var=NAME=VALUE` and `-var-file=FILE`, in the order in which they count.
     pub variables: Vec<String>,
-    /// What keeps the engine from initializing anything: it prints its usage text and ends with 1, or does what
-    /// `-help` or `-version` say.
-    pub errors: Vec<String>,
+    /// What is odd about them, for notes and warnings.
+    pub remarks: Vec<Given<Remark>>,
+    /// Where the flag that counts came from.
+    pub origins: BTreeMap<Flag, ArgumentOrigin>,
+}
+
+/// Something odd about an argument. No text in it can be a value of a variable or of a backend's setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// A flag that is not known here, or a value that is not known for it: `-flag`.
+    Unknown { flag: String },
+    /// No flag, where engines take only flags. Its text, or else its place among the words of its origin, from 1.
+    Stray { argument: Result<String, usize> },
+    /// `-backend-config` whose value begins with a quote: the quote is part of the setting's name, or of the file's.
+    QuotedSetting { name: String },
+    /// `-help` or `-version`: the engine prints that and initializes nothing.
+    InitializesNothing { flag: String },
+    /// The variable cannot be split into words; the engine stops there.
+    Unsplittable,
+    /// The directory of `-chdir` cannot be entered; the system's reason.
+    DirectoryMissing { reason: String },
+}
+
+impl Remark {
+    /// Whether the engine certainly does something else than to initialize; else it may know more than we do.
+    pub const fn is_certain(&self) -> bool {
+        !matches!(self, Self::Unknown { .. })
+    }
+}
+
+impl fmt::Display for Given<Remark> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let origin = self.origin.name();
+        match &self.value {
+            Remark::Unknown { flag } => {
+                write!(formatter, "airtight does not know `{flag}` in {origin}, or its value; the engine decides")
+            }
+            Remark::Stray { argument: Ok(argument) } => {
+                write!(formatter, "`{argument}` in {origin} is no flag, and `init` takes nothing else")
+            }
+            Remark::Stray { argument: Err(place) } => {
+                write!(formatter, "word {place} in {origin} is no flag, and `init` takes nothing else")
+            }
+            Remark::QuotedSetting { name } => {
+                write!(formatter, "the quotes around `{name}` in {origin} became part of the `-backend-config`")
+            }
+            Remark::InitializesNothing { flag } => {
+                write!(formatter, "`{flag}` in {origin} makes the engine print a text instead of initializing")
+            }
+            Remark::Unsplittable => write!(formatter, "{origin} cannot be split into words: a quote is not closed"),
+            Remark::DirectoryMissing { reason } => write!(formatter, "`-chdir` cannot be followed: {reason}"),
+        }
+    }
+}
+
+/// The value of one `-backend-config`. Settings may be secrets: only names are shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackendConfig(String);
+
+impl BackendConfig {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// As it was given. It may hold a secret.
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// Name and value; null if it names a file.
+    pub fn setting(&self) -> Option<(&str, &str)> {
+        self.0.split_once('=')
+    }
+
+    /// The file's name, if it names a file.
+    pub fn file(&self) -> Option<&str> {
+        Some(self.0.as_str()).filter(|text| !text.contains('='))
+    }
+
+    /// The setting's name, or the file's.
+    pub fn shown(&self) -> &str {
+        self.setting().map_or(self.0.as_str(), |(name, _)| name)
+    }
 }
 
 impl Default for InitArguments {
@@ -45,7 +182,6 @@ impl Default for InitArguments {
             backend: true,
             reconfigure: false,
             migrate_state: false,
-            force_copy: false,
             backend_config: Vec::new(),
             get: true,
             upgrade: false,
@@ -54,40 +190,51 @@ impl Default for InitArguments {
             test_directory: "tests".to_owned(),
             from_module: None,
             variables: Vec::new(),
-            errors: Vec::new(),
+            remarks: Vec::new(),
+            origins: BTreeMap::new(),
         }
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum FlagKind {
+enum Takes {
     Bool,
-    Duration,
     Text,
 }
 
-/// The flags of `init`; both engines have them, but for the last one.
-const FLAGS: [(&str, FlagKind); 20] = [
-    ("backend", FlagKind::Bool),
-    ("backend-config", FlagKind::Text),
-    ("cloud", FlagKind::Bool),
-    ("force-copy", FlagKind::Bool),
-    ("from-module", FlagKind::Text),
-    ("get", FlagKind::Bool),
-    ("ignore-remote-version", FlagKind::Bool),
-    ("input", FlagKind::Bool),
-    ("json", FlagKind::Bool),
-    ("lock", FlagKind::Bool),
-    ("lock-timeout", FlagKind::Duration),
-    ("lockfile", FlagKind::Text),
-    ("migrate-state", FlagKind::Bool),
-    ("plugin-dir", FlagKind::Text),
-    ("reconfigure", FlagKind::Bool),
-    ("test-directory", FlagKind::Text),
-    ("upgrade", FlagKind::Bool),
-    ("var", FlagKind::Text),
-    ("var-file", FlagKind::Text),
-    ("json-into", FlagKind::Text),
+/// The flags that an engine's `init` has, or had; newer ones are passed on with a note.
+const FLAGS: [(&str, Flag, Takes); 31] = [
+    ("backend", Flag::Backend, Takes::Bool),
+    ("backend-config", Flag::BackendConfig, Takes::Text),
+    ("cloud", Flag::Backend, Takes::Bool),
+    ("compact-warnings", Flag::Irrelevant, Takes::Bool),
+    ("concise", Flag::Irrelevant, Takes::Bool),
+    ("consolidate-errors", Flag::Irrelevant, Takes::Bool),
+    ("consolidate-warnings", Flag::Irrelevant, Takes::Bool),
+    ("create-default-workspace", Flag::Irrelevant, Takes::Bool),
+    ("deprecation", Flag::Irrelevant, Takes::Text),
+    ("enable-pluggable-state-storage-experiment", Flag::Irrelevant, Takes::Bool),
+    ("force-copy", Flag::MigrateState, Takes::Bool),
+    ("from-module", Flag::FromModule, Takes::Text),
+    ("get", Flag::Get, Takes::Bool),
+    ("ignore-remote-version", Flag::Irrelevant, Takes::Bool),
+    ("input", Flag::Irrelevant, Takes::Bool),
+    ("json", Flag::Irrelevant, Takes::Bool),
+    ("json-into", Flag::Irrelevant, Takes::Text),
+    ("lock", Flag::Irrelevant, Takes::Bool),
+    ("lock-timeout", Flag::Irrelevant, Takes::Text),
+    ("lockfile", Flag::Lockfile, Takes::Text),
+    ("migrate-state", Flag::MigrateState, Takes::Bool),
+    ("no-color", Flag::Irrelevant, Takes::Bool),
+    ("plugin-dir", Flag::PluginDir, Takes::Text),
+    ("policies", Flag::Irrelevant, Takes::Text),
+    ("reconfigure", Flag::Reconfigure, Takes::Bool),
+    ("state-provider-lock-file", Flag::Irrelevant, Takes::Text),
+    ("target", Flag::Irrelevant, Takes::Text),
+    ("test-directory", Flag::TestDirectory, Takes::Text),
+    ("upgrade", Flag::Upgrade, Takes::Bool),
+    ("var", Flag::Variable, Takes::Text),
+    ("var-file", Flag::Variable, Takes::Text),
 ];
 
 impl InitArguments {
@@ -95,176 +242,125 @@ impl InitArguments {
     ///
     /// `arguments` is the command line after the engine's name, without the word `init`: a leading `-chdir=DIR` is the
     /// global option.
-    pub fn parse(
-        tf_cli_args: Option<&str>,
-        tf_cli_args_init: Option<&str>,
-        arguments: &[String],
-        engine: &Engine,
-    ) -> Self {
+    pub fn parse(tf_cli_args: Option<&str>, tf_cli_args_init: Option<&str>, arguments: &[String]) -> Self {
         let mut parsed = Self::default();
-        let own = parsed.take_chdir(arguments);
-        let mut words = Vec::new();
-        for (name, value) in [("TF_CLI_ARGS_init", tf_cli_args_init), ("TF_CLI_ARGS", tf_cli_args)] {
-            match split_words(value.unwrap_or_default()) {
-                Some(split) => words.extend(split),
-                None => parsed.errors.push(format!("Error parsing extra CLI args from {name}: {INVALID_LINE}")),
+        for (origin, line) in
+            [(ArgumentOrigin::TfCliArgsInit, tf_cli_args_init), (ArgumentOrigin::TfCliArgs, tf_cli_args)]
+        {
+            match words::split(line.unwrap_or_default()) {
+                Some(words) => parsed.parse_words(&words, origin),
+                None => parsed.remark(Remark::Unsplittable, origin),
             }
         }
-        words.extend_from_slice(own);
-        // The whole line is searched for these, even what stands after `--`.
-        if let Some(word) = words.iter().find(|word| matches!(word.as_str(), "-v" | "-version" | "--version")) {
-            parsed.errors.push(format!("{word}: the engine prints its version instead of initializing"));
-        }
-        words.retain(|word| !is_view_flag(word, engine.name));
-        parsed.parse_flags(&words, engine);
+        let own = match arguments.split_first() {
+            Some((first, rest)) if first.starts_with("-chdir=") => {
+                parsed.chdir = first.strip_prefix("-chdir=").filter(|text| !text.is_empty()).map(Into::into);
+                rest
+            }
+            _ => arguments,
+        };
+        parsed.parse_words(own, ArgumentOrigin::CommandLine);
         parsed
     }
 
-    fn take_chdir<'a>(&mut self, arguments: &'a [String]) -> &'a [String] {
-        let Some((first, rest)) = arguments.split_first() else { return arguments };
-        if first == "-chdir" || first == "-chdir=" {
-            self.errors.push(
-                "Invalid -chdir option: must include an equals sign followed by a directory path, like -chdir=example"
-                    .to_owned(),
-            );
-            return rest;
-        }
-        match first.strip_prefix("-chdir=") {
-            Some(directory) => {
-                self.chdir = Some(directory.into());
-                rest
-            }
-            None => arguments,
-        }
+    /// Where the flag that counts came from; null if it is not given.
+    pub fn origin(&self, flag: Flag) -> Option<ArgumentOrigin> {
+        self.origins.get(&flag).copied()
     }
 
-    fn parse_flags(&mut self, words: &[String], engine: &Engine) {
-        let mut given: Vec<(&str, bool)> = Vec::new();
-        let mut rest = words.iter();
-        while let Some(word) = rest.next() {
-            let Some(name) = word.strip_prefix('-').filter(|name| !name.is_empty()) else {
-                return self.too_many(&given, engine);
+    fn remark(&mut self, value: Remark, origin: ArgumentOrigin) {
+        self.remarks.push(Given { value, origin });
+    }
+
+    fn parse_words(&mut self, words: &[String], origin: ArgumentOrigin) {
+        let mut rest = words.iter().enumerate().peekable();
+        let mut ends_flags = false;
+        while let Some((place, word)) = rest.next() {
+            let name = word.strip_prefix('-').map(|name| name.strip_prefix('-').unwrap_or(name));
+            let Some(name) = name.filter(|_| !ends_flags && word != "-") else {
+                self.stray(word, place + 1, origin);
+                continue;
             };
-            let name = name.strip_prefix('-').unwrap_or(name);
             if name.is_empty() {
-                if rest.next().is_some() {
-                    self.too_many(&given, engine);
-                }
-                break;
-            }
-            if name.starts_with(['-', '=']) {
-                return self.errors.push(format!("bad flag syntax: {word}"));
+                ends_flags = true;
+                continue;
             }
             let (name, value) = match name.split_once('=') {
                 Some((name, value)) => (name, Some(value)),
                 None => (name, None),
             };
-            let Some((name, kind)) = FLAGS.iter().find(|(flag, _)| *flag == name && exists(flag, engine)).copied()
-            else {
-                return self.errors.push(match name {
-                    "h" | "help" => format!("{word}: the engine prints its usage text instead of initializing"),
-                    _ => format!("flag provided but not defined: -{name}"),
-                });
-            };
-            if kind == FlagKind::Bool {
-                let Some(on) = parse_bool(value.unwrap_or("true")) else {
-                    let value = value.unwrap_or_default();
-                    return self.errors.push(format!("invalid boolean value {value:?} for -{name}: parse error"));
-                };
-                given.push((name, on));
+            let shown = || format!("-{}", if is_plain(name) { name } else { "..." });
+            if matches!(name, "h" | "help" | "v" | "version") {
+                self.remark(Remark::InitializesNothing { flag: shown() }, origin);
                 continue;
             }
-            let Some(value) = value.or_else(|| rest.next().map(String::as_str)) else {
-                return self.errors.push(format!("flag needs an argument: -{name}"));
+            let known = FLAGS.iter().find(|(flag, ..)| *flag == name).copied();
+            let is_bool = known.is_some_and(|(.., takes)| takes == Takes::Bool);
+            // An unknown flag may take the word after it.
+            let follows = |next: Option<&(usize, &String)>| {
+                known.is_some() || next.is_some_and(|(_, next)| !next.starts_with('-'))
             };
-            if kind == FlagKind::Duration && !is_duration(value) {
-                return self.errors.push(format!("invalid value {value:?} for flag -{name}: parse error"));
+            let value = match value {
+                None if !is_bool && follows(rest.peek()) => rest.next().map(|(_, next)| next.as_str()),
+                value => value,
+            };
+            let is_set = known.is_some_and(|(_, flag, takes)| match takes {
+                Takes::Bool => parse_bool(value.unwrap_or("true")).map(|on| self.set_switch(flag, on)).is_some(),
+                Takes::Text => value.map(|value| self.set_text(flag, name, value, origin)).is_some(),
+            });
+            match known {
+                Some((_, flag, _)) if is_set => {
+                    self.origins.insert(flag, origin);
+                }
+                _ => self.remark(Remark::Unknown { flag: shown() }, origin),
             }
-            self.set_text(name, value);
-            given.push((name, !value.is_empty()));
         }
-        self.check_combinations(&given, engine);
-        self.set_switches(&given);
-        self.migrate_state |= self.force_copy;
     }
 
-    fn too_many(&mut self, given: &[(&str, bool)], engine: &Engine) {
-        self.check_combinations(given, engine);
-        self.errors.push("Too many command line arguments. Did you mean to use -chdir?".to_owned());
+    /// Its text is shown only if it cannot have been cut off the value of a variable or a setting.
+    fn stray(&mut self, word: &str, place: usize, origin: ArgumentOrigin) {
+        let may_be_secret = [Flag::Variable, Flag::BackendConfig].iter().any(|flag| self.origins.contains_key(flag));
+        let argument = if is_plain(word) && !may_be_secret { Ok(word.to_owned()) } else { Err(place) };
+        self.remark(Remark::Stray { argument }, origin);
     }
 
-    fn set_text(&mut self, name: &str, value: &str) {
-        match name {
-            "plugin-dir" => self.plugin_dirs.push(value.into()),
-            "backend-config" => self.backend_config.push(value.to_owned()),
-            "lockfile" => self.lockfile_readonly = value == "readonly",
-            "test-directory" => value.clone_into(&mut self.test_directory),
-            "var" | "var-file" => self.variables.push(format!("-{name}={value}")),
-            "from-module" => self.from_module = Some(value.to_owned()).filter(|module| !module.is_empty()),
+    fn set_text(&mut self, flag: Flag, name: &str, value: &str, origin: ArgumentOrigin) {
+        match flag {
+            Flag::PluginDir => self.plugin_dirs.push(Given { value: value.into(), origin }),
+            Flag::BackendConfig => {
+                let config = BackendConfig::new(value);
+                if value.starts_with(['"', '\'']) {
+                    let name = config.shown().trim_matches(['"', '\'']);
+                    let name = if is_plain(name) { name.to_owned() } else { "...".to_owned() };
+                    self.remark(Remark::QuotedSetting { name }, origin);
+                }
+                self.backend_config.push(config);
+            }
+            Flag::Lockfile => self.lockfile_readonly = value == "readonly",
+            Flag::TestDirectory => value.clone_into(&mut self.test_directory),
+            Flag::Variable => self.variables.push(format!("-{name}={value}")),
+            Flag::FromModule => self.from_module = Some(value.to_owned()).filter(|module| !module.is_empty()),
             _ => {}
         }
     }
 
-    fn set_switches(&mut self, given: &[(&str, bool)]) {
-        for (name, on) in given {
-            match *name {
-                "backend" | "cloud" => self.backend = *on,
-                "reconfigure" => self.reconfigure = *on,
-                "migrate-state" => self.migrate_state = *on,
-                "force-copy" => self.force_copy = *on,
-                "get" => self.get = *on,
-                "upgrade" => self.upgrade = *on,
-                _ => {}
-            }
+    const fn set_switch(&mut self, flag: Flag, on: bool) {
+        match flag {
+            Flag::Backend => self.backend = on,
+            Flag::Reconfigure => self.reconfigure = on,
+            Flag::MigrateState => self.migrate_state = on,
+            Flag::Get => self.get = on,
+            Flag::Upgrade => self.upgrade = on,
+            _ => {}
         }
     }
-
-    fn check_combinations(&mut self, given: &[(&str, bool)], engine: &Engine) {
-        let is_given = |name: &str| given.iter().any(|(flag, _)| *flag == name);
-        let is_on = |name: &str| given.iter().rev().find(|(flag, _)| *flag == name).is_some_and(|(_, on)| *on);
-        let is_tofu = engine.name == EngineName::Tofu;
-        let refused = [
-            (
-                is_given("backend") && is_given("cloud"),
-                "The -backend and -cloud options are aliases of one another and mutually-exclusive in their use",
-            ),
-            (
-                is_on("migrate-state") && is_on("reconfigure"),
-                "The -migrate-state and -reconfigure options are mutually-exclusive",
-            ),
-            (
-                is_on("migrate-state") && is_on("json") && !is_tofu,
-                "The -migrate-state and -json options are mutually-exclusive",
-            ),
-            (
-                is_on("json") && is_on("json-into") && is_tofu,
-                "The -json and -json-into arguments are mutually exclusive",
-            ),
-        ];
-        self.errors.extend(refused.into_iter().filter(|(holds, _)| *holds).map(|(_, text)| text.to_owned()));
-    }
 }
 
-const INVALID_LINE: &str = "invalid command line string";
-
-/// Whether this engine has a flag of [`FLAGS`].
-fn exists(flag: &str, engine: &Engine) -> bool {
-    flag != "json-into" || (engine.name == EngineName::Tofu && engine.is_at_least(1, 12, 0))
-}
-
-/// Flags that the engine takes out wherever they stand, in exactly this spelling.
-fn is_view_flag(word: &str, engine: EngineName) -> bool {
-    match word {
-        "-no-color" | "-compact-warnings" => true,
-        "-consolidate-warnings"
-        | "-consolidate-warnings=true"
-        | "-consolidate-warnings=false"
-        | "-consolidate-errors"
-        | "-consolidate-errors=true"
-        | "-consolidate-errors=false"
-        | "-concise" => engine == EngineName::Tofu,
-        _ => engine == EngineName::Tofu && word.starts_with("-deprecation=module:"),
-    }
+/// A name or a path of plain letters, which may be shown.
+fn is_plain(text: &str) -> bool {
+    const LIMIT: usize = 64;
+    let is_shown = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
+    !text.is_empty() && text.len() <= LIMIT && text.bytes().all(is_shown)
 }
 
 /// Go's `strconv.ParseBool`.
@@ -276,235 +372,77 @@ fn parse_bool(text: &str) -> Option<bool> {
     }
 }
 
-/// Whether Go's `time.ParseDuration` takes it (its limits aside).
-fn is_duration(text: &str) -> bool {
-    let mut rest = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if rest == "0" {
-        return true;
-    }
-    if rest.is_empty() {
-        return false;
-    }
-    while !rest.is_empty() {
-        let length = rest.find(|character: char| character != '.' && !character.is_ascii_digit());
-        let (number, after) = rest.split_at(length.unwrap_or(rest.len()));
-        let has_digit = number.contains(|character: char| character.is_ascii_digit());
-        if !has_digit || number.matches('.').count() > 1 {
-            return false;
-        }
-        let unit = ["ns", "us", "µs", "μs", "ms", "s", "m", "h"].into_iter().find(|unit| {
-            after
-                .strip_prefix(unit)
-                .is_some_and(|next| next.is_empty() || next.starts_with(|c: char| c == '.' || c.is_ascii_digit()))
-        });
-        match unit {
-            Some(unit) => rest = &after[unit.len()..],
-            None => return false,
-        }
-    }
-    true
-}
-
-/// Splits a line into words; null where the line is invalid. Words end at an unquoted `;`, `&`, `|`, `<` or `>`, and
-/// what follows is dropped without a word.
-///
-/// Source: mattn/go-shellwords `Parse`, with neither variables nor backticks.
-fn split_words(line: &str) -> Option<Vec<String>> {
-    #[derive(Clone, Copy, PartialEq, Eq)]
-    enum Quote {
-        Single,
-        Double,
-        Back,
-        Dollar,
-    }
-    let mut words = Vec::new();
-    let mut word = String::new();
-    let mut has_word = false;
-    let mut is_escaped = false;
-    let mut quote: Option<Quote> = None;
-    for character in line.chars() {
-        if is_escaped {
-            word.push(character);
-            is_escaped = false;
-            has_word = true;
-            continue;
-        }
-        match (character, quote) {
-            ('\\', Some(Quote::Single)) | (' ' | '\t' | '\r' | '\n', Some(_)) => {
-                word.push(character);
-                continue;
-            }
-            ('\\', _) => {
-                is_escaped = true;
-                continue;
-            }
-            (' ' | '\t' | '\r' | '\n', None) => {
-                if has_word {
-                    words.push(std::mem::take(&mut word));
-                    has_word = false;
-                }
-                continue;
-            }
-            ('`', None) => quote = Some(Quote::Back),
-            (')', None) => quote = Some(Quote::Dollar),
-            ('`', Some(Quote::Back)) | (')', Some(Quote::Dollar)) => quote = None,
-            ('(', None) if word.ends_with('$') => {
-                word.push('(');
-                quote = Some(Quote::Dollar);
-                continue;
-            }
-            ('(', None | Some(Quote::Dollar)) => return None,
-            ('"', None) => {
-                quote = Some(Quote::Double);
-                continue;
-            }
-            ('\'', None) => {
-                quote = Some(Quote::Single);
-                continue;
-            }
-            ('"', Some(Quote::Double)) | ('\'', Some(Quote::Single)) => {
-                quote = None;
-                has_word = true;
-                continue;
-            }
-            (';' | '&' | '|' | '<' | '>', None) => {
-                // `2>` redirects, so the number is no word.
-                if character == '>' && word.starts_with(|first: char| first.is_ascii_digit()) {
-                    has_word = false;
-                }
-                break;
-            }
-            _ => {}
-        }
-        word.push(character);
-        has_word = true;
-    }
-    if has_word {
-        words.push(word);
-    }
-    (quote.is_none() && !is_escaped).then_some(words)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use airtight_provider::Version;
 
-    fn parse(all: &str, init: &str, own: &[&str], name: EngineName) -> InitArguments {
+    fn parse(all: &str, init: &str, own: &[&str]) -> InitArguments {
         let own: Vec<String> = own.iter().map(ToString::to_string).collect();
-        let engine = Engine::new(name, Version::release(1, 12, 0));
-        InitArguments::parse(Some(all), Some(init), &own, &engine)
+        InitArguments::parse(Some(all), Some(init), &own)
     }
 
     #[test]
-    fn later_flags_win_in_the_engines_order() {
+    fn later_flags_win_in_the_engines_order_and_keep_their_origin() {
+        use ArgumentOrigin::{CommandLine, TfCliArgs, TfCliArgsInit};
         let parsed = parse(
             "-upgrade=false -plugin-dir /b -test-directory=\"a b\"",
             "-upgrade --plugin-dir=/a -lockfile=readonly",
             &["-chdir=root", "-no-color", "-input=false", "-plugin-dir=/c", "-cloud=false", "-get=F", "--"],
-            EngineName::Terraform,
         );
-        let expected = InitArguments {
-            chdir: Some("root".into()),
-            backend: false,
-            get: false,
-            upgrade: false,
-            lockfile_readonly: true,
-            plugin_dirs: vec!["/a".into(), "/b".into(), "/c".into()],
-            test_directory: "a b".to_owned(),
-            ..InitArguments::default()
-        };
-        assert_eq!(parsed, expected);
+        assert_eq!(parsed.chdir.as_deref(), Some("root".into()));
+        assert!(!parsed.backend && !parsed.get && !parsed.upgrade && parsed.lockfile_readonly);
+        assert_eq!(parsed.test_directory, "a b");
+        let dirs = parsed.plugin_dirs.iter().map(|dir| (dir.value.as_str(), dir.origin)).collect::<Vec<_>>();
+        assert_eq!(dirs, [("/a", TfCliArgsInit), ("/b", TfCliArgs), ("/c", CommandLine)]);
+        assert_eq!(parsed.origin(Flag::Upgrade), Some(TfCliArgs));
+        assert_eq!(parsed.origin(Flag::Lockfile).and_then(ArgumentOrigin::variable), Some("TF_CLI_ARGS_init"));
+        assert_eq!(parsed.remarks, []);
     }
 
     #[test]
-    fn refuses_what_the_engines_refuse_in_their_words() {
-        use EngineName::{Terraform, Tofu};
-        let cases: [(&[&str], EngineName, &str); 24] = [
-            (&["-get-plugins=false"], Terraform, "flag provided but not defined: -get-plugins"),
-            (&["-verify-plugins=false"], Tofu, "flag provided but not defined: -verify-plugins"),
-            (&["-json-into=x"], Terraform, "flag provided but not defined: -json-into"),
-            (&["-concise"], Terraform, "flag provided but not defined: -concise"),
-            (&["--no-color"], Tofu, "flag provided but not defined: -no-color"),
-            (&["-no-color=true"], Tofu, "flag provided but not defined: -no-color"),
-            (&["-upgrade", "-chdir=x"], Tofu, "flag provided but not defined: -chdir"),
-            (&["foo"], Tofu, "Too many command line arguments. Did you mean to use -chdir?"),
-            (&["-"], Tofu, "Too many command line arguments. Did you mean to use -chdir?"),
-            (&["--", "foo"], Tofu, "Too many command line arguments. Did you mean to use -chdir?"),
-            (&[""], Tofu, "Too many command line arguments. Did you mean to use -chdir?"),
-            (&["-upgrade=maybe"], Tofu, "invalid boolean value \"maybe\" for -upgrade: parse error"),
-            (&["-lock-timeout=5"], Tofu, "invalid value \"5\" for flag -lock-timeout: parse error"),
-            (&["-plugin-dir"], Tofu, "flag needs an argument: -plugin-dir"),
-            (&["-=x"], Tofu, "bad flag syntax: -=x"),
-            (&["---x"], Tofu, "bad flag syntax: ---x"),
-            (&["-h"], Tofu, "-h: the engine prints its usage text instead of initializing"),
-            (
-                &["--", "-v"],
-                Tofu,
-                "-v: the engine prints its version instead of initializing\nToo many command line arguments. Did you mean to use -chdir?",
-            ),
-            (
-                &["-backend=false", "-cloud=false"],
-                Tofu,
-                "The -backend and -cloud options are aliases of one another and mutually-exclusive in their use",
-            ),
-            (
-                &["-migrate-state", "-reconfigure"],
-                Tofu,
-                "The -migrate-state and -reconfigure options are mutually-exclusive",
-            ),
-            (&["-json", "-migrate-state"], Terraform, "The -migrate-state and -json options are mutually-exclusive"),
-            (&["-json", "-migrate-state"], Tofu, ""),
-            (
-                &["-chdir"],
-                Tofu,
-                "Invalid -chdir option: must include an equals sign followed by a directory path, like -chdir=example",
-            ),
-            (&["-concise", "-deprecation=module:none", "-lock-timeout=1h5.5m", "-json-into", "x"], Tofu, ""),
+    fn what_is_odd_is_remarked_and_stops_nothing() {
+        let unknown = |flag: &str| Some(Remark::Unknown { flag: flag.to_owned() });
+        let stray = |argument: Result<&str, usize>| Some(Remark::Stray { argument: argument.map(str::to_owned) });
+        let quoted = |name: &str| Some(Remark::QuotedSetting { name: name.to_owned() });
+        let nothing = |flag: &str| Some(Remark::InitializesNothing { flag: flag.to_owned() });
+        let cases: [(&[&str], Option<Remark>); 19] = [
+            (&["-target=module.a", "-policies=p", "-create-default-workspace", "-json"], None),
+            (&["-from-the-future=5", "-upgrade"], unknown("-from-the-future")),
+            (&["-from-the-future", "5", "-upgrade"], unknown("-from-the-future")),
+            (&["-s3cret key=1", "-upgrade"], unknown("-...")),
+            (&["-get=maybe", "-upgrade"], unknown("-get")),
+            (&["-upgrade", "-plugin-dir"], unknown("-plugin-dir")),
+            (&["extra", "-upgrade"], stray(Ok("extra"))),
+            (&["-upgrade", "--", "-x"], stray(Ok("-x"))),
+            (&["-upgrade", ""], stray(Err(2))),
+            (&["-upgrade", "-"], stray(Ok("-"))),
+            (&["-var", "password", "=", "-upgrade"], stray(Err(3))),
+            (&["-var", "password=", "s3cret", "-upgrade"], stray(Err(3))),
+            (&["-backend-config=\"path=x\"", "-upgrade"], quoted("path")),
+            (&["-backend-config='s3cret value=x'", "-upgrade"], quoted("...")),
+            (&["-backend-config=a.cfg", "-upgrade"], None),
+            (&["-h", "-upgrade"], nothing("-h")),
+            (&["-upgrade", "-version"], nothing("-version")),
+            (&["-deprecation=module:none", "-lock-timeout=5", "-json-into", "x", "-upgrade"], None),
+            (&["-upgrade", "-chdir=x"], unknown("-chdir")),
         ];
-        for (own, engine, expected) in cases {
-            assert_eq!(parse("", "", own, engine).errors.join("\n"), expected, "{own:?}");
+        for (own, expected) in cases {
+            let parsed = parse("", "", own);
+            let remarks = parsed.remarks.iter().map(|remark| remark.value.clone()).collect::<Vec<_>>();
+            assert_eq!(remarks, expected.into_iter().collect::<Vec<_>>(), "{own:?}");
+            assert_eq!(parsed.upgrade, own.contains(&"-upgrade"), "{own:?}");
         }
-    }
-
-    #[test]
-    fn splits_words_as_the_library_does() {
-        let cases: [(&str, Option<&[&str]>); 12] = [
-            ("", Some(&[])),
-            (" -a  -b=c\t", Some(&["-a", "-b=c"])),
-            ("-a='b c' \"d\"'e'", Some(&["-a=b c", "de"])),
-            ("a\\ b '\\'", Some(&["a b", "\\"])),
-            ("''", Some(&[""])),
-            ("-a; rm", Some(&["-a"])),
-            ("a 2> b", Some(&["a"])),
-            ("$(a b)", Some(&["$(a b)"])),
-            ("a(", None),
-            ("'a", None),
-            ("a\\", None),
-            ("`a b`", Some(&["`a b`"])),
-        ];
-        for (line, expected) in cases {
-            let expected = expected.map(|words| words.iter().map(ToString::to_string).collect());
-            assert_eq!(split_words(line), expected, "{line}");
-        }
-        assert_eq!(
-            parse("'a", "", &[], EngineName::Tofu).errors,
-            ["Error parsing extra CLI args from TF_CLI_ARGS: invalid command line string"]
-        );
+        let broken = parse("'a", "", &["-upgrade"]);
+        assert_eq!(broken.remarks, [Given { value: Remark::Unsplittable, origin: ArgumentOrigin::TfCliArgs }]);
+        assert!(broken.upgrade);
     }
 
     proptest! {
         #[test]
-        fn quoted_words_come_back(words in proptest::collection::vec("[^']{0,9}", 0..4)) {
-            let line = words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" ");
-            prop_assert_eq!(split_words(&line), Some(words));
-        }
-
-        #[test]
         fn never_panics(line in "[-a-z=0-9.\\\\'\"`$() ;&µ]{0,30}") {
-            parse(&line, &line, &[&line, "-upgrade", &line], EngineName::Tofu);
+            parse(&line, &line, &[&line, "-upgrade", &line]);
         }
     }
 }

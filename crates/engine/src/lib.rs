@@ -10,6 +10,7 @@ pub mod cli_config;
 pub mod configuration;
 pub mod environment;
 pub mod init_arguments;
+pub mod init_commands;
 pub mod modules_manifest;
 pub mod predict;
 pub mod state;

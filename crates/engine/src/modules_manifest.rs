@@ -5,12 +5,9 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 
-use airtight_hcl::Place;
-use airtight_hcl::Problem;
-use airtight_provider::CoreConstraints;
-use airtight_provider::json_error;
-use airtight_provider::text_file;
-use airtight_provider::text_file::TextFileError;
+use airtight_hcl::{Place, Problem, ProblemKind};
+use airtight_provider::text_file::{self, TextFileError};
+use airtight_provider::{CoreConstraints, json_error};
 
 /// A larger file is refused, so that a planted one cannot fill the memory.
 const LIMIT_BYTES: u64 = 8 * 1024 * 1024;
@@ -57,6 +54,7 @@ impl ModulesManifest {
 
     fn refused(path: &Utf8Path, reason: impl std::fmt::Display) -> Self {
         let problem = Problem {
+            kind: ProblemKind::Invalid,
             summary: "failed to read module manifest".to_owned(),
             detail: reason.to_string(),
             place: Place::file(path),
@@ -73,6 +71,7 @@ pub fn read(data_dir: &Utf8Path) -> ModulesManifest {
         Err(TextFileError::Missing) => return ModulesManifest::default(),
         Err(error) if error.is_ours() => {
             let problem = Problem {
+                kind: ProblemKind::Limit,
                 summary: "Modules manifest file not read".to_owned(),
                 detail: format!("airtight does not read it: {error}. The engine perhaps does."),
                 place: Place::file(&path),

@@ -54,6 +54,7 @@ codes! {
     HostUndeclared = "host-undeclared",
     ImagePrerequisiteMissing = "image-prerequisite-missing",
     InitArgumentsInvalid = "init-arguments-invalid",
+    InitRunsCommand = "init-runs-command",
     LockEntryPredecessor = "lock-entry-predecessor",
     LockEntryUnused = "lock-entry-unused",
     LockFileInvalid = "lock-file-invalid",

@@ -18,6 +18,9 @@ pub fn closing(report: &Report) -> String {
             Some(phase) => format!("{phase} may run ({})", engine(report)),
             None => format!("{} ({})", expected(report), engine(report)),
         });
+        if report.is_confined {
+            parts.push("only the image's programs can start".to_owned());
+        }
     }
     parts.extend(counts(report.counts));
     let next = next_code(report).map_or_else(String::new, |code| format!("; next: airtight explain {code}"));
@@ -74,7 +77,10 @@ fn proven(report: &Report) -> String {
     match all {
         0 => "no providers needed".to_owned(),
         _ if proven == all => format!("{} proven", plural(all, "provider")),
-        _ => format!("{proven} of {} proven", plural(all, "provider")),
+        _ => {
+            let exceptions = report.exceptions.iter().map(|exception| format!(", {exception}")).collect::<String>();
+            format!("{proven} of {} proven{exceptions}", plural(all, "provider"))
+        }
     }
 }
 
@@ -105,6 +111,21 @@ mod tests {
         assert_eq!(
             closing(&sample::cleared()),
             "airtight: cleared: 3 providers proven, init will succeed (OpenTofu 1.12.6, linux_amd64) in 12 ms"
+        );
+    }
+
+    #[test]
+    fn exceptions_and_the_kernel_s_limit_are_said() {
+        let mut report = sample::cleared();
+        report.providers.truncate(1);
+        report.providers[0].status = Status::Unproven;
+        report.exceptions = vec!["allowed until 2026-12-01: INC-4711".to_owned()];
+        report.is_confined = true;
+        report.phase = Some("plan");
+        assert_eq!(
+            closing(&report),
+            "airtight: cleared: 0 of 1 provider proven, allowed until 2026-12-01: INC-4711, plan may run (OpenTofu 1.12.6, \
+             linux_amd64), only the image's programs can start in 12 ms"
         );
     }
 

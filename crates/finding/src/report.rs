@@ -26,6 +26,12 @@ pub struct Report {
     /// The phase that is checked, where nothing is predicted: `init` is over.
     #[serde(skip)]
     pub phase: Option<&'static str>,
+    /// Why what is not proven is let through, each as a part of a sentence.
+    #[serde(skip)]
+    pub exceptions: Vec<String>,
+    /// The kernel will let the engine start the image's programs only.
+    #[serde(skip)]
+    pub is_confined: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -137,6 +143,8 @@ impl Report {
             providers,
             findings: findings(found),
             phase: None,
+            exceptions: Vec::new(),
+            is_confined: false,
         }
     }
 

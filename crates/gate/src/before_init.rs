@@ -53,6 +53,15 @@ impl BeforeInit {
         Ok(Self { lock_file, kept, providers: data_dir.join("providers") })
     }
 
+    /// The same with a text that was kept elsewhere; an empty one stands for no file.
+    pub fn of_text(root_module: &Utf8Path, data_dir: &Utf8Path, text: String) -> Self {
+        let kept = match text.is_empty() {
+            true => Kept::Missing,
+            false => Kept::File { bytes: text.into_bytes(), mode: 0o644 },
+        };
+        Self { lock_file: root_module.join(lock_file::FILE_NAME), kept, providers: data_dir.join("providers") }
+    }
+
     /// Puts the lock file's bytes back and removes all installed providers, also those that earlier runs installed: the
     /// next `init` installs them again from the mirror.
     ///

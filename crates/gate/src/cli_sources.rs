@@ -93,7 +93,7 @@ pub fn read(
         }
     }
     if !init.plugin_dirs.is_empty() {
-        methods = init.plugin_dirs.iter().map(|path| filesystem_mirror(path.as_str())).collect();
+        methods = init.plugin_dirs.iter().map(|given| filesystem_mirror(given.value.as_str())).collect();
     }
     facts.sources.methods = methods
         .into_iter()
@@ -177,8 +177,7 @@ fn plugin_cache(config: &CliConfig, root_module: &Utf8Path, engine: EngineName) 
     let path = root_module.join(&cache.directory);
     let entries = installed::read_directory(&path, engine).unwrap_or_default();
     let directories = installed::directories(&path);
-    let may_break_lock = config.plugin_cache_may_break_lock;
-    Some(PluginCache { path, setting: cache.place.clone(), may_break_lock, entries, directories })
+    Some(PluginCache { path, setting: cache.place.clone(), entries, directories })
 }
 
 /// The addresses that the variable names; its other content is the engine's business.

@@ -1,23 +1,69 @@
 //! Asking the engine before a refusal, and what its answer does to the findings.
 
-use airtight_engine::ask::{self, Answer, EngineDiagnostic, EnginePlace, Modules};
+use std::time::Duration;
+
+use airtight_engine::ask::{self, Answer, EngineDiagnostic, EnginePlace, Modules, PulledState, StateAnswer};
 use airtight_engine::predict;
 use airtight_finding::{Code, Finding, Loading, Owner, Severity};
 use airtight_hcl::{Place, Position};
 use camino::Utf8PathBuf;
 
 use crate::check::Judgement;
+use crate::cli_configuration;
 use crate::context::{Context, real};
 use crate::gather::Gathered;
 
 /// Asks the engine whether the configuration loads, and which providers it needs. None without an engine.
 pub(crate) fn ask(context: &Context<'_>, gathered: &Gathered) -> Option<Answer> {
+    with_question(context, gathered, "", ask::LIMIT, ask::ask)
+}
+
+/// Asks the same with the backend, and has the engine read the state. What it reads is predicted with.
+pub(crate) fn ask_state(context: &Context<'_>, gathered: &mut Gathered) -> Option<(Answer, Vec<Finding>)> {
+    let Context { environment, engine, launch_directory, repository, .. } = *context;
+    let carried = cli_configuration::carried(environment, engine, launch_directory, repository);
+    let StateAnswer { answer, state } =
+        with_question(context, gathered, &carried.texts().join("\n"), ask::STATE_LIMIT, ask::ask_state)?;
+    let mut findings = Vec::new();
+    match state {
+        PulledState::Read(state) => {
+            gathered.facts.state.add_given(state);
+            gathered.predict(context);
+        }
+        PulledState::Refused(errors) => findings.extend(errors.iter().map(|error| unread_state(context, error))),
+        PulledState::Failed(failure) => {
+            findings.push(state_unseen("the engine could not read the state").detail(format!("{failure}.")));
+        }
+        PulledState::NotPulled => {}
+    }
+    Some((answer, findings))
+}
+
+fn unread_state(context: &Context<'_>, error: &EngineDiagnostic) -> Finding {
+    let title = context.engine.name.title();
+    state_unseen(format!("{title} could not read the state: {}", error.summary)).detail(error.detail.clone())
+}
+
+fn state_unseen(summary: impl Into<String>) -> Finding {
+    Finding::new(Code::StateUnseen, Severity::Warning, Owner::Administrator, summary).help(
+        "Run the check where the backend can be reached, with its credentials in the environment, or give it a copy of \
+         the state: `airtight check --state FILE`.",
+    )
+}
+
+fn with_question<T>(
+    context: &Context<'_>,
+    gathered: &Gathered,
+    cli_blocks: &str,
+    limit: Duration,
+    ask: impl FnOnce(&ask::Question<'_>) -> T,
+) -> Option<T> {
     let program = context.program?;
     let modules = match predict::module_from_network(&gathered.facts) {
         Some(module) => Modules::NeedNetwork { module },
         None => Modules::AtHand,
     };
-    Some(ask::ask(&ask::Question {
+    Some(ask(&ask::Question {
         program: &real(program),
         engine: context.engine,
         root_module: &real(&gathered.facts.root_module),
@@ -25,9 +71,9 @@ pub(crate) fn ask(context: &Context<'_>, gathered: &Gathered) -> Option<Answer> 
         init: &gathered.facts.init,
         environment: std::env::vars_os().collect(),
         modules,
-        cli_blocks: "",
+        cli_blocks,
         temporary: &temporary(context),
-        limit: ask::LIMIT,
+        limit,
     }))
 }
 
@@ -59,7 +105,7 @@ pub(crate) fn weigh(answer: &Answer, is_check: bool, gathered: &Gathered, judgem
         Answer::Refused(refused) => {
             judgement.engine.retain(|finding| !is_of_configuration(finding.code));
             judgement.engine.extend(refused.errors.iter().map(|error| reported(gathered, error)));
-            judgement.lower_requirements(
+            judgement.lower_all_about_providers(
                 "The engine does not accept the configuration, so `init` ends before it installs any provider.",
             );
         }

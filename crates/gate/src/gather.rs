@@ -10,9 +10,10 @@ use super::seal::Seals;
 use crate::check;
 use airtight_engine::ask::Loaded;
 use airtight_engine::environment::Environment;
-use airtight_engine::init_arguments::InitArguments;
+use airtight_engine::init_arguments::{ArgumentOrigin, Given, InitArguments, Remark};
 use airtight_engine::predict;
 use airtight_engine::predict::{Facts, Prediction, Selection};
+use airtight_engine::state::StateQuestion;
 use airtight_engine::{configuration, state};
 use airtight_finding::Finding;
 use airtight_hcl::Sources;
@@ -59,7 +60,6 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
         environment.cli_args.as_deref(),
         environment.cli_args_init.as_deref(),
         question.init_arguments,
-        engine,
     );
     let root_module = match &init.chdir {
         Some(directory) => context.launch_directory.join(directory),
@@ -69,7 +69,7 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
         && let Err(error) = root_module.join(".").as_std_path().metadata()
     {
         let reason = airtight_provider::digest::os_error::describe("chdir", directory.as_std_path(), &error);
-        init.errors.push(format!("Error handling -chdir option: {reason}"));
+        init.remarks.push(Given { value: Remark::DirectoryMissing { reason }, origin: ArgumentOrigin::CommandLine });
     }
     let data_dir = data_dir(environment, &root_module);
     let mut sources = Sources::of_repository(context.repository);
@@ -82,14 +82,16 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
     );
     let lock = lock_file::read(&root_module, engine.name, &mut sources);
     tracing::debug!(exists = lock.exists, entries = lock.locks.len(), "lock file read");
-    let mut state = state::read(
-        &root_module,
-        &data_dir,
-        environment.workspace.as_deref(),
-        configuration.root.backend.as_ref(),
-        &init,
+    let mut state = state::read(&StateQuestion {
+        root_module: &root_module,
+        data_dir: &data_dir,
+        repository: context.repository,
+        workspace: environment.workspace.as_deref(),
+        backend: configuration.root.backend.as_ref(),
+        has_encryption: configuration.root.has_encryption || environment.has_encryption,
+        init: &init,
         engine,
-    );
+    });
     if let Some(path) = &settings.state {
         let given = state::read_given(path, engine).map_err(|error| NamedFileError {
             what: "the given state",
@@ -148,7 +150,7 @@ impl Gathered {
     }
 
     /// Selects, looks into the chosen packages, hashes what the engine would hash, and predicts.
-    fn predict(&mut self, context: &Context<'_>) {
+    pub(crate) fn predict(&mut self, context: &Context<'_>) {
         let facts = &self.facts;
         self.selection = predict::select(facts);
         self.contents.extend(hashing::contents(&self.selection.wanted_contents(facts)));

@@ -9,6 +9,7 @@ use super::runtime_directory::RuntimeDirectory;
 use crate::check::Cleared;
 use crate::check::executables::SelectedExecutable;
 use crate::check::{self, Judgement};
+use airtight_engine::init_commands;
 use airtight_provider::atomic_file;
 use airtight_provider::executable;
 use airtight_provider::lock_file;
@@ -20,15 +21,23 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
     let Gathered { facts, prediction, digests, .. } = gathered;
     let mirrors = facts.sources.mirrors();
     let (mut requirements, mut engine) = check::failures::check(facts, prediction);
-    requirements.extend(check::proof::check(facts, prediction));
+    let unproven = check::proof::check(facts, prediction);
     requirements.extend(check::readonly::check(facts, prediction));
     engine.extend(check::unseen::check(facts, prediction));
+    engine.extend(check::arguments::check(facts));
     let mut measured = check::lock_file::check(facts, prediction);
+    measured.extend(check::state::check(facts));
+    measured.extend(check::packages::check(prediction, &gathered.contents));
     measured.extend(mirrors.iter().flat_map(|mirror| check::mirror_entries::check(mirror)));
     let is_installed_otherwise = |address: &ProviderAddress| context.has_further_method(address);
     measured.extend(check::installed::check(&facts.installed, &mirrors, digests, &is_installed_otherwise));
     let plugins = context.planted_plugins(&facts.root_module, &gathered.data_dir);
     measured.extend(check::planted_plugins::check(&plugins));
+    if facts.init.backend {
+        let files = &facts.configuration.root.files;
+        let commands = init_commands::find(files, &facts.root_module, context.repository);
+        measured.extend(check::init_commands::check(&commands));
+    }
     let reattached = context.environment.reattach_providers.as_deref();
     measured.extend(check::reattached::check(reattached, context.engine.name));
     requirements.extend(check::executables::check(
@@ -41,7 +50,7 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
         measured.extend(check::cli_config::check(facts, prediction, config, &gathered.source_facts.files));
     }
     measured.extend(gathered.findings.iter().cloned());
-    Judgement { measured, requirements, engine }
+    Judgement { measured, unproven, requirements, engine }
 }
 
 /// What the selected packages would run. One that cannot be looked into fails `init`, which is predicted.
@@ -50,6 +59,10 @@ fn executables(gathered: &Gathered) -> Vec<SelectedExecutable> {
     selected
         .filter_map(|selected| {
             let package = selected.package.as_ref()?;
+            let contents = gathered.contents.get(&package.path);
+            if contents.is_some_and(|contents| contents.problem.is_some()) {
+                return None;
+            }
             let address = selected.id.address.clone();
             let mut executable = executable::find(&package.path, package.layout, address.provider_type()).ok()??;
             if package.layout == Layout::Packed {
@@ -84,6 +97,12 @@ pub fn kept_lock_file(context: &Context<'_>) -> Option<LockFile> {
         let mut sources = airtight_hcl::Sources::default();
         lock_file::read(&directory, context.engine.name, &mut sources)
     })
+}
+
+/// Its text; null where no `init` was gated here.
+pub(crate) fn kept_lock_text(context: &Context<'_>) -> Option<String> {
+    let runtime = context.runtime.as_ref().ok()?;
+    fs::read_to_string(kept_directory(context, runtime).join(lock_file::FILE_NAME)).ok()
 }
 
 fn kept_directory(context: &Context<'_>, runtime: &RuntimeDirectory) -> Utf8PathBuf {

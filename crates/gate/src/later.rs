@@ -45,6 +45,7 @@ pub struct Later {
     pub verified_copies: Vec<VerifiedCopy>,
     /// By address, what kept each provider from being proven.
     unproven: BTreeMap<String, Code>,
+    has_added_locks: bool,
     leg: Leg,
     found: Found,
 }
@@ -152,7 +153,8 @@ pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: 
         unproven.extend(handover.unproven().map(|(address, code)| (address.to_owned(), code)));
     }
     findings.extend(locked.into_iter().map(|(_, finding)| finding));
-    Ok(Later { findings, sources, providers, verified_copies, unproven, leg, found })
+    let has_added_locks = seen.now.text != seen.before.text;
+    Ok(Later { findings, sources, providers, verified_copies, unproven, has_added_locks, leg, found })
 }
 
 fn see(context: &Context<'_>, before: Option<&LockFile>, sources: &mut Sources) -> anyhow::Result<Seen> {
@@ -286,6 +288,11 @@ fn leg_of(handover: &Handover) -> Leg {
 }
 
 impl Later {
+    /// Whether the lock file holds entries or hashes that it did not hold before `init`.
+    pub fn has_added_locks(&self) -> bool {
+        self.has_added_locks
+    }
+
     /// Whether this leg is the first to know what was proven: after an `init` that was gated in this container.
     pub fn should_hand_over(&self, context: &Context<'_>) -> bool {
         self.found == Found::Missing && init::kept_lock_file(context).is_some()

@@ -14,9 +14,11 @@ use airtight_finding::report::{Report, ReportPrediction, ReportProvider};
 use airtight_finding::{Finding, Loading, Severity};
 use airtight_hcl::Sources;
 
+use crate::before_init::{BeforeInit, PutBack};
 use crate::check::verdict::{self, Cleared, Verdict};
 use crate::check::{self, Judgement};
 use crate::context::Context;
+use crate::exec::guard::VerifiedCopy;
 use crate::gather::{Gathered, Question, gather};
 use crate::later::{self, AfterInit, Demand, Later};
 use crate::prepared::{self, CliConfiguration};
@@ -29,6 +31,8 @@ pub enum Asking {
     Never,
     /// `check`: the engine is asked at once. A predicted failure is an error.
     Always,
+    /// `check --pull-state`: the same, and the engine reads the state from its backend.
+    AlwaysWithState,
     /// `run` and `hook`: the engine is asked only before a refusal over what it would require. What it does not confirm is a
     /// warning, and the engine runs: nothing that it installs can start before the next pass has judged it.
     ToConfirm,
@@ -41,6 +45,8 @@ pub struct Pass<'a> {
     pub settings_findings: &'a [Finding],
     /// `YYYY-MM-DD`, for rules that end.
     pub today: &'a str,
+    /// The kernel will let the engine start the image's programs only.
+    pub is_confined: bool,
     pub started: Instant,
 }
 
@@ -84,9 +90,15 @@ impl Pass<'_> {
     pub fn init(&self, question: &Question<'_>, asking: Asking) -> anyhow::Result<Judged> {
         let mut gathered = gather(&self.context, question)?;
         let mut judgement = self.judgement(&gathered);
+        let mut findings = Vec::new();
         let answer = match asking {
             Asking::Never => None,
             Asking::Always => confirm::ask(&self.context, &gathered),
+            Asking::AlwaysWithState => confirm::ask_state(&self.context, &mut gathered).map(|(answer, found)| {
+                findings.extend(found);
+                judgement = self.judgement(&gathered);
+                answer
+            }),
             Asking::ToConfirm => {
                 let is_refused = self.would_refuse(&judgement);
                 tracing::debug!(is_refused, "judged by our own reading");
@@ -94,7 +106,6 @@ impl Pass<'_> {
             }
         };
         let is_check = asking != Asking::ToConfirm;
-        let mut findings = Vec::new();
         if let Some(answer) = &answer {
             if let Answer::Loads(loaded) = answer {
                 findings.extend(gathered.predict_again(&self.context, loaded));
@@ -108,6 +119,8 @@ impl Pass<'_> {
         let (configuration, found) = prepared::collect(&self.context);
         findings.extend(judgement.into_findings());
         findings.extend(found);
+        let findings = findings.into_iter().map(|finding| finding.without_quotations(&gathered.sources));
+        let mut findings = findings.collect::<Vec<_>>();
         let verdict = self.decide(&mut findings);
         let report = Report::new(
             self.context.engine,
@@ -117,6 +130,7 @@ impl Pass<'_> {
             &findings,
             self.started.elapsed(),
         );
+        let report = self.completed(report, &findings);
         let sources = std::mem::take(&mut gathered.sources);
         Ok(Judged { report, findings, sources, verdict, configuration, seen: Seen::Init(Box::new(gathered)) })
     }
@@ -151,6 +165,8 @@ impl Pass<'_> {
         if after.is_none() {
             findings.extend(found);
         }
+        let findings = findings.into_iter().map(|finding| finding.without_quotations(&later.sources));
+        let mut findings = findings.collect::<Vec<_>>();
         let verdict = self.decide(&mut findings);
         let report = self.report_later(name, later.providers.clone(), &findings);
         let sources = std::mem::take(&mut later.sources);
@@ -203,7 +219,33 @@ impl Pass<'_> {
         };
         let Context { engine, platform, .. } = self.context;
         let report = Report::new(engine, platform, prediction, providers, findings, self.started.elapsed());
-        Report { phase: Some(phase), ..report }
+        self.completed(Report { phase: Some(phase), ..report }, findings)
+    }
+
+    /// With what lets it through although not everything is proven, and what the kernel adds.
+    fn completed(&self, report: Report, findings: &[Finding]) -> Report {
+        let exceptions = check::rules::exceptions(self.context.settings, findings, self.today);
+        Report { exceptions, is_confined: self.is_confined, ..report }
+    }
+
+    /// Puts the lock file back as it was before `init`, and removes what was installed, if `judged` refuses what an `init` of
+    /// this container has installed. Without it, the hashes that `init` added would prove it at the next try.
+    ///
+    /// # Errors
+    /// A file cannot be written or removed.
+    pub fn put_back(&self, judged: &Judged, before: Option<&BeforeInit>) -> anyhow::Result<Option<PutBack>> {
+        let Seen::Later(later) = &judged.seen else { return Ok(None) };
+        let is_added = later.has_added_locks();
+        match before {
+            Some(before) => Ok(Some(before.put_back()?)),
+            None if is_added => {
+                let data_dir = self.context.data_dir();
+                let Some(text) = init::kept_lock_text(&self.context) else { return Ok(None) };
+                let before = BeforeInit::of_text(self.context.launch_directory, &data_dir, text);
+                Ok(Some(before.put_back()?))
+            }
+            None => Ok(None),
+        }
     }
 
     /// What a command needs that only reads back: it is not gated.
@@ -215,13 +257,21 @@ impl Pass<'_> {
         configuration.write(&self.context, &Cleared::for_reading_back()).map_err(|finding| refusal(&finding))
     }
 
+    /// The executables in the data directory that were verified in this pass.
+    pub fn verified_copies<'b>(&self, judged: &'b Judged) -> &'b [VerifiedCopy] {
+        match &judged.seen {
+            Seen::Init(_) => &[],
+            Seen::Later(later) => &later.verified_copies,
+        }
+    }
+
     fn judgement(&self, gathered: &Gathered) -> Judgement {
         init::judge(&self.context, gathered)
     }
 
     /// Whether something that the engine has to confirm would be refused.
     fn would_refuse(&self, judgement: &Judgement) -> bool {
-        let mut findings = judgement.requirements.clone();
+        let mut findings = judgement.to_be_confirmed();
         check::rules::apply(self.context.settings, &mut findings, self.today);
         findings.iter().any(|finding| finding.severity == Severity::Error)
     }

@@ -8,6 +8,8 @@ use airtight_finding::report::{
 use airtight_finding::secrets::without_credentials;
 use airtight_finding::{Code, Loading, Need};
 
+use camino::Utf8Path;
+
 use crate::gather::Gathered;
 
 /// What `init` will do, with the engine's own word on the configuration.
@@ -22,11 +24,10 @@ pub(crate) fn prediction(gathered: &Gathered, configuration: Loading, answer: Op
             report.reasons = refused
                 .errors
                 .iter()
-                .map(|error| ReportReason {
-                    code: Code::ConfigurationInvalid,
-                    summary: without_credentials(error.summary.clone()),
-                    detail: without_credentials(error.detail.clone()),
-                    providers: Vec::new(),
+                .map(|error| {
+                    let path = error.place.as_ref().map(|place| gathered.facts.root_module.join(&place.file));
+                    let (summary, detail) = shown(gathered, path.as_deref(), &error.summary, &error.detail);
+                    ReportReason { code: Code::ConfigurationInvalid, summary, detail, providers: Vec::new() }
                 })
                 .collect();
         }
@@ -51,11 +52,11 @@ fn read(gathered: &Gathered) -> ReportPrediction {
         reasons: prediction
             .failures
             .iter()
-            .map(|failure| ReportReason {
-                code: failure.code,
-                summary: without_credentials(failure.summary.clone()),
-                detail: without_credentials(failure.detail.clone()),
-                providers: failure.providers.iter().map(ToString::to_string).collect(),
+            .map(|failure| {
+                let path = failure.places.first().map(|place| place.path.as_path());
+                let (summary, detail) = shown(gathered, path, &failure.summary, &failure.detail);
+                let providers = failure.providers.iter().map(ToString::to_string).collect();
+                ReportReason { code: failure.code, summary, detail, providers }
             })
             .collect(),
         assumptions: prediction
@@ -67,6 +68,14 @@ fn read(gathered: &Gathered) -> ReportPrediction {
             })
             .collect(),
         lock_after: prediction.lock_after.clone(),
+    }
+}
+
+/// The texts of a reason, without secrets; none of a file that must not be quoted.
+fn shown(gathered: &Gathered, path: Option<&Utf8Path>, summary: &str, detail: &str) -> (String, String) {
+    match path.and_then(|path| Some((path, gathered.sources.withheld(path)?))) {
+        Some((path, said)) => (format!("something is wrong in `{path}`, whose text is not shown"), said.to_owned()),
+        None => (without_credentials(summary.to_owned()), without_credentials(detail.to_owned())),
     }
 }
 

@@ -178,7 +178,7 @@ impl<'a> Document<'a> {
     }
 
     pub fn problem_at(&self, place: Place, detail: String) -> Problem {
-        Problem { summary: self.summary.to_owned(), detail, place }
+        Problem::new(airtight_hcl::ProblemKind::Syntax, self.summary, detail, place)
     }
 
     /// The bytes of a key in block style, or of its nearest parent's that has a line of its own.

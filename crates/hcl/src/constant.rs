@@ -2,8 +2,8 @@
 //!
 //! Source: hashicorp/hcl v2 `hclsyntax/expression.go`, `gohcl/decode.go` with a null context.
 
-use hcl::edit::expr::{BinaryOperator, Expression, UnaryOperator};
-use hcl::edit::template::{Element, Template};
+use hcl::edit::expr::Expression;
+use hcl::edit::template::Element;
 
 /// A value, as far as readers need it. Numbers are their text, as the engines convert them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,11 +64,6 @@ pub fn evaluate(expression: &Expression) -> Result<Constant, NotConstant> {
         }
         Expression::String(text) => Ok(Constant::String(text.value().clone())),
         Expression::StringTemplate(template) => template_value(template.iter()),
-        Expression::HeredocTemplate(heredoc) => {
-            let mut heredoc = heredoc.as_ref().clone();
-            heredoc.dedent();
-            heredoc_value(&heredoc.template)
-        }
         Expression::Parenthesis(inner) => evaluate(inner.inner()),
         Expression::Conditional(conditional) => {
             let condition = evaluate(&conditional.cond_expr)?;
@@ -76,24 +71,6 @@ pub fn evaluate(expression: &Expression) -> Result<Constant, NotConstant> {
             match condition {
                 Constant::Bool(true) => Ok(when_true),
                 Constant::Bool(false) => Ok(when_false),
-                _ => Err(NotConstant::NotUnderstood),
-            }
-        }
-        Expression::UnaryOp(operation) => match (operation.operator.value(), evaluate(&operation.expr)?) {
-            (UnaryOperator::Not, Constant::Bool(value)) => Ok(Constant::Bool(!value)),
-            _ => Err(NotConstant::NotUnderstood),
-        },
-        Expression::BinaryOp(operation) => {
-            let (left, right) = (evaluate(&operation.lhs_expr)?, evaluate(&operation.rhs_expr)?);
-            match (*operation.operator.value(), left, right) {
-                (BinaryOperator::Eq, Constant::String(left), Constant::String(right)) => {
-                    Ok(Constant::Bool(left == right))
-                }
-                (BinaryOperator::NotEq, Constant::String(left), Constant::String(right)) => {
-                    Ok(Constant::Bool(left != right))
-                }
-                (BinaryOperator::And, Constant::Bool(left), Constant::Bool(right)) => Ok(Constant::Bool(left && right)),
-                (BinaryOperator::Or, Constant::Bool(left), Constant::Bool(right)) => Ok(Constant::Bool(left || right)),
                 _ => Err(NotConstant::NotUnderstood),
             }
         }
@@ -112,14 +89,9 @@ pub fn evaluate(expression: &Expression) -> Result<Constant, NotConstant> {
             Expression::FuncCall(_) => Err(NotConstant::Function),
             _ => Err(NotConstant::NotUnderstood),
         },
-        Expression::ForExpr(_) => Err(NotConstant::NotUnderstood),
-    }
-}
-
-fn heredoc_value(template: &Template) -> Result<Constant, NotConstant> {
-    match template_value(template.iter())? {
-        Constant::String(text) => Ok(Constant::String(text)),
-        _ => Err(NotConstant::NotUnderstood),
+        Expression::UnaryOp(_) | Expression::BinaryOp(_) | Expression::ForExpr(_) | Expression::HeredocTemplate(_) => {
+            Err(NotConstant::NotUnderstood)
+        }
     }
 }
 

@@ -1,145 +1,154 @@
-//! HCL's native syntax: whether the engines accept a text, and the text as a tree with byte spans.
+//! HCL's native syntax: the blocks and arguments of a text, each with its place, and the values of constants.
 //!
-//! Two parsers share the work. [`grammar`] follows the engines' own and decides what is a syntax error, because hcl-rs
-//! is kinder in places (a line break between quotes, `a.0.1`) and stricter in others (a line break before `?`). The
-//! tree is hcl-rs's; where it refuses an expression that the engines accept, a constant of the same length stands in
-//! for it, so that the block structure is never lost.
+//! The block structure is read here, by the engines' own rules for tokens, so that one expression that hcl-rs cannot read
+//! never hides the rest of a file. hcl-rs reads the expressions that somebody asks for.
 //!
-//! [`constant`] evaluates what needs no variables; [`schema`] says what may stand in a body.
+//! [`constant`] evaluates what needs no variables.
 
 pub mod constant;
-mod grammar;
 mod place;
 mod problem;
 mod scanner;
-pub mod schema;
+pub mod structure;
 
 pub use place::{Place, Position, Sources};
-pub use problem::Problem;
+pub use problem::{Problem, ProblemKind};
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use camino::Utf8Path;
-use hcl::edit::expr::Expression;
-use hcl::edit::structure::Body;
-use hcl::edit::template::Template;
+use hcl::edit::expr::Expression as HclExpression;
+
+use scanner::{Kind, Token};
+use structure::{Body, Expression};
+
+/// How deep brackets may nest in a text that hcl-rs is given: it takes longer with every level.
+const MAXIMUM_NESTING: usize = 20;
 
 /// One text in native syntax.
 #[derive(Clone, Debug)]
 pub struct NativeFile {
     /// The text; a byte that is not UTF-8 became `?`, so that offsets stay.
     pub text: Arc<str>,
-    /// Null where the text has errors or is not understood. An argument that stands there for the second time
-    /// and a block that is not closed are errors that leave it readable.
-    pub body: Option<Body>,
+    pub body: Body,
     pub errors: Vec<SyntaxError>,
-    /// Expressions that stand as a constant in `body`, by byte range.
-    pub unread: Vec<Range<usize>>,
-    /// Where an object starts, and where a key of its stands for the second time: the tree holds no such expression.
-    repeated_keys: Vec<(usize, usize)>,
-    /// The first `::` in the name of a function, which not every engine reads.
-    pub scoped_call: Option<usize>,
+    tokens: Vec<Token>,
+    comments: Vec<Range<usize>>,
     /// Where each line starts: places are asked for by the thousand.
     line_starts: Vec<usize>,
 }
 
-/// One expression that stands somewhere else, such as in JSON; null for a text that the engines or hcl-rs refuse.
-///
-/// The grammar looks first: on a text that is none, hcl-rs may take time that doubles with every bracket.
-pub fn expression(text: &str) -> Option<Expression> {
-    let body = parse_where_sound(&format!("a = {text}\n"))?;
-    Some(body.get_attribute("a")?.value.clone())
-}
-
-/// The same for the text of a template.
-pub fn template(text: &str) -> Option<Template> {
-    let heredoc = format!("a = <<END_OF_TEMPLATE\n{text}\nEND_OF_TEMPLATE\n");
-    let outcome = grammar::check(heredoc.as_bytes());
-    if outcome.is_sound() { hcl::edit::parser::parse_template(text).ok() } else { None }
-}
-
-fn parse_where_sound(text: &str) -> Option<Body> {
-    if grammar::check(text.as_bytes()).is_sound() { hcl::edit::parser::parse_body(text).ok() } else { None }
-}
-
-/// An error in the engines' words.
+/// Something that the engines do not accept either, or that is not read here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyntaxError {
-    pub summary: String,
-    pub detail: String,
+    pub kind: SyntaxErrorKind,
     /// Bytes of the text.
     pub range: Range<usize>,
 }
 
-impl SyntaxError {
-    fn new(summary: &str, detail: &str, range: Range<usize>) -> Self {
-        Self { summary: summary.to_owned(), detail: detail.to_owned(), range }
-    }
+/// In the order of what they explain: a lost quote makes everything behind it wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SyntaxErrorKind {
+    /// A byte order mark of UTF-16.
+    Utf16,
+    /// A line that `git` leaves behind in a merge.
+    MergeMarker,
+    /// A byte that is not UTF-8.
+    Encoding,
+    /// A character that no text may hold there.
+    Character,
+    /// Neither an argument nor a block.
+    Unexpected,
+    /// A block without its closing brace.
+    Unclosed,
+    /// More than a hundred blocks in each other.
+    TooDeep,
+}
+
+/// One expression that stands somewhere else, such as in JSON; null for a text that is none, or is nested deeply.
+pub fn expression(text: &str) -> Option<HclExpression> {
+    let (tokens, _) = scanner::scan(text.as_bytes());
+    if is_flat(&tokens) { text.trim().parse().ok() } else { None }
+}
+
+/// The names of a reference such as `module.a[0].aws_instance.b`, without its keys; null for anything else.
+pub fn names(text: &str) -> Option<Vec<&str>> {
+    let (tokens, _) = scanner::scan(text.as_bytes());
+    structure::names(&tokens)?.into_iter().map(|range| text.get(range)).collect()
+}
+
+/// Whether hcl-rs reads it quickly, and as the engines do: it ends heredocs elsewhere.
+fn is_flat(tokens: &[Token]) -> bool {
+    let mut depth = 0_usize;
+    tokens.iter().all(|token| {
+        match token.kind {
+            Kind::OpenBrace | Kind::OpenBracket | Kind::Sequence => depth += 1,
+            Kind::CloseBrace | Kind::CloseBracket | Kind::SequenceEnd => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth <= MAXIMUM_NESTING && !matches!(token.kind, Kind::OpenHeredoc | Kind::Wrong)
+    })
 }
 
 impl NativeFile {
     pub fn parse(bytes: &[u8]) -> Self {
         let text: Arc<str> = text_of_same_length(bytes).into();
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        let outcome = grammar::check(bytes);
-        let (recovered, passed_over): (Vec<_>, Vec<_>) = outcome.recovered.into_iter().unzip();
-        if !outcome.errors.is_empty() || outcome.is_too_deep {
-            return Self {
-                text,
-                body: None,
-                errors: [recovered, outcome.errors].concat(),
-                unread: Vec::new(),
-                repeated_keys: Vec::new(),
-                scoped_call: None,
-                line_starts,
-            };
+        let (tokens, comments) = scanner::scan(bytes);
+        let (body, mut errors) = structure::read(&tokens);
+        let is_text = |error: &SyntaxError| std::str::from_utf8(&bytes[error.range.clone()]).is_ok();
+        for error in errors.iter_mut().filter(|error| error.kind == SyntaxErrorKind::Character && !is_text(error)) {
+            error.kind = SyntaxErrorKind::Encoding;
         }
-        let (repeated_keys, scoped_call) = (outcome.repeated_keys, outcome.scoped_call);
-        let mut readable = text.to_string();
+        if matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
+            errors = vec![SyntaxError { kind: SyntaxErrorKind::Utf16, range: 0..0 }];
+        } else if !errors.is_empty() {
+            errors.extend(merge_marker(&text));
+            errors.sort_by_key(|error| (error.kind, error.range.start));
+        }
+        Self { text, body, errors, tokens, comments, line_starts }
+    }
+
+    /// The whole text as hcl-rs reads it, with the same offsets; null where it cannot be read.
+    pub fn hcl_body(&self) -> Option<hcl::edit::structure::Body> {
+        if !self.errors.is_empty() || !is_flat(&self.tokens) {
+            return None;
+        }
+        let mut readable = self.text.to_string();
         if readable.starts_with('\u{feff}') {
             readable.replace_range(..3, "   ");
         }
-        for heredoc in outcome.heredocs.empty {
-            stand_in(&mut readable, &heredoc, "\"\"");
+        for comment in &self.comments {
+            readable.replace_range(comment.clone(), &" ".repeat(comment.len()));
         }
-        for range in &passed_over {
-            stand_in(&mut readable, range, "");
-        }
-        let is_left = |range: &Range<usize>| !passed_over.iter().any(|gone| gone.contains(&range.start));
-        let (mut unread, mut others): (Vec<_>, Vec<_>) = outcome
-            .expressions
-            .into_iter()
-            .filter(is_left)
-            .partition(|range| outcome.heredocs.ambiguous.iter().any(|start| range.contains(start)));
-        for range in &unread {
-            stand_in(&mut readable, range, "0");
-        }
-        readable.push_str(&"\n}".repeat(outcome.unclosed));
-        if let Ok(body) = hcl::edit::parser::parse_body(&readable) {
-            return Self { text, body: Some(body), errors: recovered, unread, repeated_keys, scoped_call, line_starts };
-        }
-        for comment in outcome.comments {
-            stand_in(&mut readable, &comment, "");
-        }
-        others.retain(|range| hcl::edit::parser::parse_body(&format!("a = {}\n", &readable[range.clone()])).is_err());
-        for range in &others {
-            stand_in(&mut readable, range, "0");
-        }
-        unread.append(&mut others);
-        let body = hcl::edit::parser::parse_body(&readable).ok();
-        Self { text, body, errors: recovered, unread, repeated_keys, scoped_call, line_starts }
+        hcl::edit::parser::parse_body(&readable).ok()
     }
 
-    /// Whether the expression at this span was replaced.
-    pub fn is_unread(&self, span: &Range<usize>) -> bool {
-        self.unread.iter().any(|range| range.start == span.start)
+    /// Where hcl-rs stops reading the text.
+    pub fn hcl_error(&self) -> Range<usize> {
+        let error = hcl::edit::parser::parse_body(&self.text).err();
+        let at = error.map_or(0, |error| error.location().offset()).min(self.text.len());
+        at..at
     }
 
-    /// Where a key of an object stands for the second time in an expression that was replaced.
-    pub fn repeated_key(&self, span: &Range<usize>) -> Option<usize> {
-        let range = self.unread.iter().find(|range| range.start == span.start)?;
-        self.repeated_keys.iter().find(|(object, _)| range.contains(object)).map(|(_, key)| *key)
+    /// An expression as hcl-rs reads it; null where it cannot be read.
+    pub fn expression(&self, expression: &Expression) -> Option<HclExpression> {
+        if !is_flat(&self.tokens[expression.tokens.clone()]) {
+            return None;
+        }
+        let mut readable = self.text.get(expression.range.clone())?.to_owned();
+        let start = expression.range.start;
+        for comment in self.comments.iter().filter(|comment| expression.range.contains(&comment.start)) {
+            let inner = comment.start - start..(comment.end - start).min(readable.len());
+            readable.replace_range(inner.clone(), &" ".repeat(inner.len()));
+        }
+        readable.parse().ok()
+    }
+
+    /// The keys and values of an object that is written out; null for anything else. A key may stand there twice.
+    pub fn items(&self, object: &Expression) -> Option<Vec<(Expression, Expression)>> {
+        structure::items(&self.tokens, object)
     }
 
     /// A part of the file, or the file itself.
@@ -157,15 +166,37 @@ impl NativeFile {
         Place { position: Some(position), ..Place::file(path) }
     }
 
-    /// What is wrong with the file, at its place.
-    pub fn problem(&self, path: &Utf8Path, error: SyntaxError) -> Problem {
-        Problem { summary: error.summary, detail: error.detail, place: self.place(path, Some(error.range)) }
+    /// What is wrong with the text, at its place: one problem for the file.
+    pub fn problem(&self, path: &Utf8Path) -> Option<Problem> {
+        let SyntaxError { kind, range } = self.errors.first()?;
+        let (summary, detail) = match kind {
+            SyntaxErrorKind::Utf16 => {
+                let detail = format!("The engines read UTF-8 only. Convert it: iconv -f UTF-16 -t UTF-8 {path}");
+                return Some(Problem::new(ProblemKind::Utf16, "The file is UTF-16", detail, Place::file(path)));
+            }
+            SyntaxErrorKind::MergeMarker => ("Merge conflict", "A line of an unfinished `git merge` is here."),
+            SyntaxErrorKind::Encoding => ("Invalid character encoding", "The engines read UTF-8 only."),
+            SyntaxErrorKind::Character => ("Invalid character", "No text in HCL has this character here."),
+            SyntaxErrorKind::Unexpected => {
+                ("Argument or block definition required", "An argument, a block or the end of one is expected here.")
+            }
+            SyntaxErrorKind::Unclosed => ("Unclosed configuration block", "This block has no closing brace."),
+            SyntaxErrorKind::TooDeep => ("Nested too deeply", "airtight reads at most 100 blocks in each other."),
+        };
+        let kind = if *kind == SyntaxErrorKind::TooDeep { ProblemKind::Limit } else { ProblemKind::Syntax };
+        Some(Problem::new(kind, summary, detail, self.place(path, Some(range.clone()))))
     }
 }
 
-/// Puts something else of the same length there.
-fn stand_in(text: &mut String, range: &Range<usize>, replacement: &str) {
-    text.replace_range(range.clone(), &format!("{replacement:<width$}", width = range.len()));
+fn merge_marker(text: &str) -> Option<SyntaxError> {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ") {
+            return Some(SyntaxError { kind: SyntaxErrorKind::MergeMarker, range: start..start + 7 });
+        }
+        start += line.len();
+    }
+    None
 }
 
 fn text_of_same_length(bytes: &[u8]) -> String {

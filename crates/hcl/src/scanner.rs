@@ -1,4 +1,4 @@
-//! Tokens of HCL's native syntax, as the engines cut them.
+//! Tokens of HCL's native syntax, as far as they tell blocks, arguments and expressions apart.
 //!
 //! Source: hashicorp/hcl v2 `hclsyntax/scan_tokens.rl`.
 
@@ -10,51 +10,32 @@ use hcl::edit::Ident;
 pub(super) enum Kind {
     /// A name; keywords are names too.
     Ident,
-    Number,
     /// One line break, or a line comment with its own.
     Newline,
     OpenQuote,
     CloseQuote,
+    /// Literal text between quotes or of a heredoc.
+    Text,
     OpenHeredoc,
     CloseHeredoc,
-    /// Literal text between quotes.
-    QuotedText,
-    /// Literal text of a heredoc.
-    HeredocText,
-    /// `${` or `${~`.
-    Interpolation,
-    /// `%{` or `%{~`.
-    Directive,
-    /// `}` or `~}` that ends one of the two before.
+    /// `${` or `%{`.
+    Sequence,
+    /// `}` or `~}` that ends a sequence.
     SequenceEnd,
     OpenBrace,
     CloseBrace,
-    /// `==`, `!=`, `>=`, `<=`, `&&`, `||`, and the single `+ / % < >`.
-    Operator,
-    Minus,
-    Bang,
-    Star,
+    /// `[` or `(`.
+    OpenBracket,
+    /// `]` or `)`.
+    CloseBracket,
     Equal,
-    FatArrow,
-    Ellipsis,
-    DoubleColon,
     Colon,
-    Question,
     Comma,
     Dot,
-    OpenBracket,
-    CloseBracket,
-    OpenParenthesis,
-    CloseParenthesis,
-    /// `&`, `|`, `^`, `~` alone.
-    Bitwise,
-    Backtick,
-    Apostrophe,
-    Semicolon,
-    /// A line break between quotes.
-    QuotedNewline,
-    BadUtf8,
-    Invalid,
+    /// Numbers and operators.
+    Other,
+    /// What no text may hold there.
+    Wrong,
     End,
 }
 
@@ -82,31 +63,11 @@ struct Scanner<'a> {
     sequence_depths: Vec<usize>,
     /// Whether a `*/` may still follow; else `/*` is two operators.
     has_comment_ends: bool,
-    heredocs: Heredocs,
 }
 
-/// Heredocs that end elsewhere for hcl-rs, which overlooks a marker in the first line, takes a line that only starts with
-/// the marker for the end, and knows no white space but blanks and tabs.
-#[derive(Debug, Default)]
-pub(super) struct Heredocs {
-    /// Without a line, from `<<` to the end of the closing marker.
-    pub empty: Vec<Range<usize>>,
-    /// The others, by a byte of their first line.
-    pub ambiguous: Vec<usize>,
-}
-
-/// What the scanner finds.
-pub(super) struct Scanned {
-    /// The last one is always `End`.
-    pub tokens: Vec<Token>,
-    /// Without the line break that ends a line comment.
-    pub comments: Vec<Range<usize>>,
-    pub heredocs: Heredocs,
-}
-
-/// Cuts the whole text. Comments and white space yield no tokens, except that a line comment counts as the line break
-/// that ends it.
-pub(super) fn scan(bytes: &[u8]) -> Scanned {
+/// Cuts the whole text into tokens, the last of them `End`, and comments without the line break that ends them. Comments
+/// and white space yield no tokens, except that a line comment counts as the line break that ends it.
+pub(super) fn scan(bytes: &[u8]) -> (Vec<Token>, Vec<Range<usize>>) {
     let mut scanner = Scanner {
         bytes,
         position: if bytes.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 },
@@ -116,7 +77,6 @@ pub(super) fn scan(bytes: &[u8]) -> Scanned {
         braces: 0,
         sequence_depths: Vec::new(),
         has_comment_ends: true,
-        heredocs: Heredocs::default(),
     };
     while scanner.position < bytes.len() {
         match scanner.modes.last() {
@@ -126,7 +86,7 @@ pub(super) fn scan(bytes: &[u8]) -> Scanned {
         }
     }
     scanner.tokens.push(Token { kind: Kind::End, range: bytes.len()..bytes.len() });
-    Scanned { tokens: scanner.tokens, comments: scanner.comments, heredocs: scanner.heredocs }
+    (scanner.tokens, scanner.comments)
 }
 
 impl Scanner<'_> {
@@ -150,15 +110,13 @@ impl Scanner<'_> {
             [b'#', ..] | b"//" => self.line_comment(),
             b"/*" if self.has_comment_ends => self.block_comment(),
             [b'0'..=b'9', ..] => {
-                let length = number_length(rest);
-                self.push(Kind::Number, length);
+                let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'.';
+                let length = rest.iter().take_while(is_part).count();
+                self.push(Kind::Other, length);
             }
-            b"==" | b"!=" | b">=" | b"<=" | b"&&" | b"||" => self.push(Kind::Operator, 2),
-            b"=>" => self.push(Kind::FatArrow, 2),
-            b"::" => self.push(Kind::DoubleColon, 2),
+            b"==" | b"!=" | b">=" | b"<=" | b"&&" | b"||" | b"=>" | b"::" => self.push(Kind::Other, 2),
             b"<<" => self.heredoc_start(),
             b"~}" => self.close_brace(2),
-            [b'.', ..] if rest.starts_with(b"...") => self.push(Kind::Ellipsis, 3),
             [b'"', ..] => {
                 self.push(Kind::OpenQuote, 1);
                 self.modes.push(Mode::Quoted);
@@ -170,10 +128,18 @@ impl Scanner<'_> {
             [b'}', ..] => self.close_brace(1),
             [first, ..] => match symbol(*first) {
                 Some(kind) => self.push(kind, 1),
-                None => self.name_or_invalid(),
+                None => match name_length(rest) {
+                    0 => self.wrong(),
+                    length => self.push(Kind::Ident, length),
+                },
             },
             [] => {}
         }
+    }
+
+    fn wrong(&mut self) {
+        let length = first_character(self.rest()).map_or(1, char::len_utf8);
+        self.push(Kind::Wrong, length);
     }
 
     fn block_comment(&mut self) {
@@ -198,15 +164,6 @@ impl Scanner<'_> {
         }
     }
 
-    fn name_or_invalid(&mut self) {
-        let rest = self.rest();
-        match (name_length(rest), character_length(rest)) {
-            (0, Some(length)) => self.push(Kind::Invalid, length),
-            (0, None) => self.push(Kind::BadUtf8, 1),
-            (length, _) => self.push(Kind::Ident, length),
-        }
-    }
-
     fn heredoc_start(&mut self) {
         let rest = self.rest();
         let name_start = if rest.get(2) == Some(&b'-') { 3 } else { 2 };
@@ -217,7 +174,7 @@ impl Scanner<'_> {
             _ => 0,
         };
         if name_end == name_start || line_break == 0 {
-            return self.push(Kind::Operator, 1);
+            return self.push(Kind::Other, 1);
         }
         let marker = self.position + name_start..self.position + name_end;
         self.push(Kind::OpenHeredoc, name_end + line_break);
@@ -235,15 +192,13 @@ impl Scanner<'_> {
         }
     }
 
-    /// Starts an interpolation or a directive where the text has one here.
+    /// Starts an interpolation or a directive if the text has one here.
     fn sequence_start(&mut self) -> bool {
-        let kind = match self.rest() {
-            [b'$', b'{', ..] => Kind::Interpolation,
-            [b'%', b'{', ..] => Kind::Directive,
-            _ => return false,
-        };
+        if !matches!(self.rest(), [b'$' | b'%', b'{', ..]) {
+            return false;
+        }
         let length = if self.rest().get(2) == Some(&b'~') { 3 } else { 2 };
-        self.push(kind, length);
+        self.push(Kind::Sequence, length);
         self.braces += 1;
         self.sequence_depths.push(self.braces);
         if let Some(Mode::Heredoc { at_line_start, .. }) = self.modes.last_mut() {
@@ -263,16 +218,9 @@ impl Scanner<'_> {
                 self.push(Kind::CloseQuote, 1);
                 self.modes.pop();
             }
-            Some(b'\r' | b'\n') => {
-                let length = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-                self.push(Kind::QuotedNewline, length);
-            }
             _ => match quoted_text_length(rest) {
-                0 => match character_length(rest) {
-                    Some(length) => self.push(Kind::Invalid, length),
-                    None => self.push(Kind::BadUtf8, 1),
-                },
-                length => self.push(Kind::QuotedText, length),
+                0 => self.wrong(),
+                length => self.push(Kind::Text, length),
             },
         }
     }
@@ -286,84 +234,40 @@ impl Scanner<'_> {
         let bytes = self.bytes;
         let rest = &bytes[self.position..];
         let (length, ends_line) = heredoc_text_length(rest);
-        let (line, name) = (&rest[..length], &bytes[marker.clone()]);
-        let is_end = ends_line && at_line_start && is_marker(line, name);
-        let is_plain = starts_like_marker(line, name);
-        if at_line_start && is_end != is_plain {
-            self.heredocs.ambiguous.push(marker.start);
-        }
-        if is_end {
+        let line = &rest[..length];
+        if ends_line && at_line_start && is_marker(line, &bytes[marker]) {
             let line_break = if line.ends_with(b"\r\n") { 2 } else { 1 };
-            if let (Some(Token { kind: Kind::OpenHeredoc, range }), true) = (self.tokens.last(), is_plain) {
-                self.heredocs.empty.push(range.start..self.position + length - line_break);
-            }
             self.push(Kind::CloseHeredoc, length - line_break);
             self.push(Kind::Newline, line_break);
             self.modes.pop();
             return;
         }
         if length == 0 {
-            return match character_length(rest) {
-                Some(_) => self.push(Kind::Invalid, rest.len()),
-                None => self.push(Kind::BadUtf8, 1),
-            };
+            return self.wrong();
         }
-        self.push(Kind::HeredocText, length);
+        self.push(Kind::Text, length);
         if let Some(Mode::Heredoc { at_line_start, .. }) = self.modes.last_mut() {
             *at_line_start = ends_line;
         }
     }
 }
 
-fn symbol(byte: u8) -> Option<Kind> {
-    Some(match byte {
-        b'[' => Kind::OpenBracket,
-        b']' => Kind::CloseBracket,
-        b'(' => Kind::OpenParenthesis,
-        b')' => Kind::CloseParenthesis,
-        b'.' => Kind::Dot,
-        b',' => Kind::Comma,
-        b'*' => Kind::Star,
-        b'-' => Kind::Minus,
-        b'!' => Kind::Bang,
-        b'=' => Kind::Equal,
-        b'?' => Kind::Question,
-        b':' => Kind::Colon,
-        b'/' | b'%' | b'+' | b'<' | b'>' => Kind::Operator,
-        b'&' | b'|' | b'^' | b'~' => Kind::Bitwise,
-        b'`' => Kind::Backtick,
-        b'\'' => Kind::Apostrophe,
-        b';' => Kind::Semicolon,
-        _ => return None,
-    })
-}
-
+/// White space around it is that of Unicode.
 fn is_marker(line: &[u8], marker: &[u8]) -> bool {
     std::str::from_utf8(line).is_ok_and(|line| line.trim().as_bytes() == marker)
 }
 
-/// Whether hcl-rs takes the line for a heredoc's last.
-fn starts_like_marker(line: &[u8], marker: &[u8]) -> bool {
-    let blanks = line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-    let after = line[blanks..].strip_prefix(marker);
-    after.is_some_and(|after| !after.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte)))
-}
-
-/// A digit, then digits, dots and exponents, not ending in a dot.
-fn number_length(bytes: &[u8]) -> usize {
-    let mut length = 1;
-    loop {
-        length += match bytes.get(length..) {
-            Some([b'0'..=b'9' | b'.', ..]) => 1,
-            Some([b'e' | b'E', b'+' | b'-', b'0'..=b'9', ..]) => 3,
-            Some([b'e' | b'E', b'0'..=b'9', ..]) => 2,
-            _ => break,
-        };
-    }
-    while bytes[length - 1] == b'.' {
-        length -= 1;
-    }
-    length
+fn symbol(byte: u8) -> Option<Kind> {
+    Some(match byte {
+        b'[' | b'(' => Kind::OpenBracket,
+        b']' | b')' => Kind::CloseBracket,
+        b'.' => Kind::Dot,
+        b',' => Kind::Comma,
+        b'=' => Kind::Equal,
+        b':' => Kind::Colon,
+        b'*' | b'-' | b'!' | b'?' | b'/' | b'%' | b'+' | b'<' | b'>' => Kind::Other,
+        _ => return None,
+    })
 }
 
 fn name_length(bytes: &[u8]) -> usize {
@@ -397,11 +301,6 @@ fn first_character(bytes: &[u8]) -> Option<char> {
     text.chars().next()
 }
 
-/// The length of the UTF-8 character that starts here.
-fn character_length(bytes: &[u8]) -> Option<usize> {
-    first_character(bytes).map(char::len_utf8)
-}
-
 /// The length of `$`, `%` and their escapes `$${`, `%%{` here; null where a sequence starts.
 fn marker_length(bytes: &[u8]) -> Option<usize> {
     match bytes {
@@ -420,12 +319,12 @@ fn quoted_text_length(bytes: &[u8]) -> usize {
                 Some(width) => width,
                 None => break,
             },
-            b'\\' => match bytes.get(length + 1..).map(|rest| (rest.first(), character_length(rest))) {
+            b'\\' => match bytes.get(length + 1..).map(|rest| (rest.first(), first_character(rest))) {
                 Some((Some(b'\r' | b'\n') | None, _) | (_, None)) | None => break,
-                Some((_, Some(width))) => width + 1,
+                Some((_, Some(escaped))) => escaped.len_utf8() + 1,
             },
-            _ => match character_length(&bytes[length..]) {
-                Some(width) => width,
+            _ => match first_character(&bytes[length..]) {
+                Some(character) => character.len_utf8(),
                 None => break,
             },
         };
@@ -439,14 +338,12 @@ fn heredoc_text_length(bytes: &[u8]) -> (usize, bool) {
     while let Some(first) = bytes.get(length) {
         length += match first {
             b'\n' => return (length + 1, true),
-            b'\r' if bytes.get(length + 1) == Some(&b'\n') => return (length + 2, true),
-            b'\r' => break,
             b'$' | b'%' => match marker_length(&bytes[length..]) {
                 Some(width) => width,
                 None => break,
             },
-            _ => match character_length(&bytes[length..]) {
-                Some(width) => width,
+            _ => match first_character(&bytes[length..]) {
+                Some(character) => character.len_utf8(),
                 None => break,
             },
         };

@@ -1,67 +1,9 @@
-use hcl::edit::Span;
 use proptest::prelude::*;
 
 use super::*;
 
-#[test]
-fn refuses_what_the_engines_refuse_though_hcl_rs_does_not() {
-    let cases = [
-        ("a = \"x\ny\"\n", "Invalid multi-line string"),
-        ("a = b.0.1\n", "Invalid legacy index syntax"),
-        ("a = b.\n  c\n", "Invalid attribute name"),
-        ("a = f(<<EOT\nx\nEOT)\n", "Unterminated template string"),
-        ("a = <<EOT\nx\nEOT", "Unterminated template string"),
-        ("a = [for k, v in x : k => v]\n", "Invalid 'for' expression"),
-        ("a = {for v in x : v}\n", "Invalid 'for' expression"),
-        ("a = 1\na = 2\n", "Attribute redefined"),
-        ("b { a = 1, c = 2 }\n", "Invalid single-argument block definition"),
-        ("b {\n", "Unclosed configuration block"),
-        ("b \"l\"\n{\n}\n", "Invalid block definition"),
-        ("\"a\" = 1\n", "Invalid argument name"),
-        ("a = 'x'\n", "Invalid character"),
-        ("a = [\"${b\", c]\n", "Invalid multi-line string"),
-        ("a = \"%{ if x }\"\n", "Unexpected end of template"),
-        ("a = \"\\q\"\n", "Invalid escape sequence"),
-        ("a =\n", "Invalid expression"),
-        ("a = (1\n", "Unbalanced parentheses"),
-        ("a = [1 2]\n", "Missing item separator"),
-        ("a = { b 1 }\n", "Missing key/value separator"),
-        ("a = 1 # x\n}\n", "Argument or block definition required"),
-        ("/* a = 1\n", "Argument or block definition required"),
-    ];
-    for (text, summary) in cases {
-        let file = NativeFile::parse(text.as_bytes());
-        assert_eq!(file.errors.first().map(|error| error.summary.as_str()), Some(summary), "{text}");
-        let is_read_on = ["Attribute redefined", "Unclosed configuration block"].contains(&summary);
-        assert_eq!(file.body.is_some(), is_read_on, "{text}");
-    }
-}
-
-#[test]
-fn keeps_the_structure_around_expressions_that_hcl_rs_refuses() {
-    let text = "locals {\n  a = {\n    for k, v in x : k => v &&\n    w /* é */\n  }\n  b = {\n    for k, v in x : k => v\n    ? 1 # é\n    : 2\n  }\n}\nafter = \"é\"\n";
-    let file = NativeFile::parse(text.as_bytes());
-    assert_eq!(file.errors, []);
-    assert!(!file.unread.is_empty(), "hcl-rs reads it by now: the replacement can go");
-    let body = file.body.as_ref().unwrap();
-    assert_eq!(body.blocks().count(), 1);
-    let after = body.get_attribute("after").unwrap();
-    assert_eq!(after.value.as_str(), Some("é"));
-    assert_eq!(&text[after.value.span().unwrap()], "\"é\"");
-    for attribute in body.blocks().next().unwrap().body.attributes() {
-        assert!(file.is_unread(&attribute.value.span().unwrap()), "{}", attribute.key.as_str());
-    }
-}
-
-#[test]
-fn an_empty_heredoc_does_not_swallow_what_follows() {
-    let text = "a {\n  b = <<EOT\nEOT\n  c = 1\n}\nd {\n  e = <<EOT\n  f\nEOT\n}\n";
-    let file = NativeFile::parse(text.as_bytes());
-    let body = file.body.unwrap();
-    assert_eq!(body.blocks().count(), 2);
-    assert!(body.blocks().next().unwrap().body.has_attribute("c"));
-    let text = "a {\n  b = <<EOT\nEOT\n  c = 1\n}\n";
-    assert!(NativeFile::parse(text.as_bytes()).body.is_some());
+fn names_of(file: &NativeFile) -> Vec<&str> {
+    file.body.attributes.iter().map(|attribute| &file.text[attribute.name.clone()]).collect()
 }
 
 #[test]
@@ -76,13 +18,8 @@ fn heredocs_end_where_they_end_for_the_engines() {
     ];
     for text in texts {
         let file = NativeFile::parse(text.as_bytes());
-        assert_eq!(file.errors, [], "{text}");
-        let keys: Vec<_> = file.body.as_ref().unwrap().attributes().map(|attribute| attribute.key.as_str()).collect();
-        assert_eq!(keys, ["a", "b", "c"], "{text}");
+        assert_eq!((names_of(&file), file.errors.clone()), (vec!["a", "b", "c"], vec![]), "{text}");
     }
-    let empty = NativeFile::parse(texts[0].as_bytes());
-    assert_eq!(empty.body.unwrap().get_attribute("a").unwrap().value.as_str(), Some(""));
-    assert!(empty.unread.is_empty());
 }
 
 #[test]
@@ -92,6 +29,7 @@ fn accepts_what_the_engines_accept() {
         "\u{feff}a = 1\r\n",
         "a = 1 // x",
         "b c \"d\" { e = 1 } # f\n",
+        "b \"\" {}\n",
         "a = <<-EOT\n  x ${y} $${z} %%{w} $\n  EOT\n",
         "a = \"%{ for k, v in x ~} ${k} %{ if v } a %{ else } b %{ endif } %{ endfor }\"\n",
         "a = b.*.c.0[*].d[\"e\"]\n",
@@ -102,22 +40,81 @@ fn accepts_what_the_engines_accept() {
         "é-ö = 1\n",
         "a = x ? y : z ? 1 : 2\n",
         "a = {\n b = 1, c : 2\n (d) = 3\n}\n",
+        "# \u{201c}\na = \"'`;\u{201c}\"\n",
     ];
     for text in texts {
-        let file = NativeFile::parse(text.as_bytes());
-        assert_eq!(file.errors, [], "{text}");
-        assert!(file.body.is_some(), "{text}");
+        assert_eq!(NativeFile::parse(text.as_bytes()).errors, [], "{text}");
     }
 }
 
 #[test]
-fn deep_nesting_is_not_understood_rather_than_an_overflow() {
-    for open in ["[", "(", "{a=", "!", "\"${", "x["] {
-        let file = NativeFile::parse(format!("a = {}", open.repeat(100_000)).as_bytes());
-        assert!(file.body.is_none() && file.errors.is_empty(), "{open}");
+fn an_error_has_its_kind_and_its_place() {
+    use SyntaxErrorKind as K;
+    let cases = [
+        ("a = \"x\ny\"\n", K::Character, 6..7),
+        ("b {\n", K::Unclosed, 2..3),
+        ("b \"l\"\n{\n}\n", K::Unexpected, 5..6),
+        ("\"a\" = 1\n", K::Unexpected, 0..1),
+        ("a = 'x'\n", K::Character, 4..5),
+        ("a =\n", K::Unexpected, 3..4),
+        ("a = (1\n", K::Unexpected, 7..7),
+        ("a = 1 # x\n}\n", K::Unexpected, 10..11),
+        ("/* a = 1\n", K::Unexpected, 0..1),
+        ("a = 1\n<<<<<<< HEAD\n", K::MergeMarker, 6..13),
+    ];
+    for (text, kind, range) in cases {
+        let errors = NativeFile::parse(text.as_bytes()).errors;
+        assert_eq!(errors.first(), Some(&SyntaxError { kind, range }), "{text}");
     }
-    let file = NativeFile::parse("b {\n".repeat(100_000).as_bytes());
-    assert!(file.body.is_none() && file.errors.is_empty());
+    let broken = NativeFile::parse(b"# \xff\na = \"\xff\"\n");
+    assert_eq!(broken.errors[0], SyntaxError { kind: K::Encoding, range: 9..10 });
+    assert_eq!(NativeFile::parse(b"\xff\xfea\0").errors, [SyntaxError { kind: K::Utf16, range: 0..0 }]);
+}
+
+#[test]
+fn deep_nesting_is_no_overflow() {
+    for open in ["[", "(", "{a=", "!", "\"${", "x["] {
+        let text = format!("a = {}", open.repeat(100_000));
+        let file = NativeFile::parse(text.as_bytes());
+        assert!(file.hcl_body().is_none(), "{open}");
+        assert!(file.expression(&file.body.attributes[0].value).is_none(), "{open}");
+    }
+    let file = NativeFile::parse(["b {\n".repeat(100_000), "}\n".repeat(100_000)].concat().as_bytes());
+    assert_eq!(file.errors[0].kind, SyntaxErrorKind::TooDeep);
+}
+
+#[test]
+fn objects_are_taken_apart_with_every_key() {
+    let items = |text: &str| {
+        let file = NativeFile::parse(format!("a = {text}\n").as_bytes());
+        let pairs = file.items(&file.body.attributes[0].value)?;
+        let text = |part: &Expression| file.text[part.range.clone()].to_owned();
+        Some(pairs.iter().map(|(key, value)| (text(key), text(value))).collect::<Vec<_>>())
+    };
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    assert_eq!(items("{}"), Some(vec![]));
+    assert_eq!(
+        items("{\n a = 1 # x\n\n \"b\" : { c = [2, 3] }, a = \"${f({d=4})}\"\n (e) = x ? 5 : 6,\n}"),
+        Some(vec![
+            pair("a", "1"),
+            pair("\"b\"", "{ c = [2, 3] }"),
+            pair("a", "\"${f({d=4})}\""),
+            pair("(e)", "x ? 5 : 6")
+        ])
+    );
+    for text in ["{ a }", "{ a = 1 }.a", "[{}]", "{a=1} == {b=2}", "x", "{ a = }"] {
+        assert_eq!(items(text), None, "{text}");
+    }
+}
+
+#[test]
+fn references_are_names_and_passed_over_keys() {
+    assert_eq!(names("module.a[\"x\"].b_c.d[e.f[0]]"), Some(vec!["module", "a", "b_c", "d"]));
+    assert_eq!(names("google-beta"), Some(vec!["google-beta"]));
+    for text in ["", "a.", "a.0", "a b", "\"a\"", "f(1)", "a[", "${a}", "!a", "a.*.b"] {
+        let found = names(text);
+        assert!(found.is_none() || text == "f(1)", "{text}: {found:?}");
+    }
 }
 
 #[test]
@@ -131,8 +128,7 @@ fn constants_are_evaluated_and_references_are_not() {
         ("\"${1.50}\"", number("1.5")),
         ("(\"a\")", string("a")),
         ("true ? \"a\" : \"b\"", string("a")),
-        ("\"x\" == \"y\" ? \"a\" : \"b\"", string("b")),
-        ("<<-EOT\n  a\n   b\n  EOT\n", string("a\n b\n")),
+        ("\"x\" == \"y\"", Err(NotConstant::NotUnderstood)),
         ("3", number("3")),
         ("3.0", number("3")),
         ("1e2", number("100")),
@@ -151,8 +147,8 @@ fn constants_are_evaluated_and_references_are_not() {
     ];
     for (text, expected) in cases {
         let file = NativeFile::parse(format!("a = {text}\n").as_bytes());
-        let body = file.body.unwrap();
-        assert_eq!(evaluate(&body.get_attribute("a").unwrap().value), expected, "{text}");
+        assert_eq!(evaluate(&file.expression(&file.body.attributes[0].value).unwrap()), expected, "{text}");
+        assert_eq!(evaluate(&file.hcl_body().unwrap().get_attribute("a").unwrap().value), expected, "{text}");
     }
 }
 
@@ -174,14 +170,18 @@ proptest! {
         let file = NativeFile::parse(&bytes);
         prop_assert_eq!(file.text.len(), bytes.len());
         prop_assert!(file.errors.iter().all(|error| error.range.end <= bytes.len()));
+        for attribute in &file.body.attributes {
+            file.expression(&attribute.value);
+            file.items(&attribute.value);
+        }
+        file.hcl_body();
     }
 }
 
 #[test]
 fn text_that_is_no_expression_is_refused_at_once() {
-    let text = format!("n{}", "[m".repeat(60));
-    assert!(super::expression(&text).is_none());
-    assert!(super::template(&format!("${{{text}}}")).is_none());
+    for depth in [20, 60] {
+        assert!(super::expression(&format!("n{}", "[m".repeat(depth))).is_none());
+    }
     assert!(super::expression("n[\"a\"].b").is_some());
-    assert!(super::template("${var.x}%{ if a }b%{ endif }").is_some());
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::address_parts::{parse_host, parse_part};
+use super::address_parts::{parse_host, parse_namespace, parse_part};
 use super::engine::{Engine, EngineName};
 use super::quoted::Quoted;
 
@@ -115,7 +115,7 @@ impl ProviderAddress {
             let (namespace, provider_type) = (namespace.to_owned(), provider_type.to_owned());
             return Ok(Self { host, namespace, provider_type });
         }
-        let namespace = parse_part(namespace).map_err(|e| invalid("Invalid provider namespace", namespace, e))?;
+        let namespace = parse_namespace(namespace).map_err(|e| invalid("Invalid provider namespace", namespace, e))?;
         Ok(Self { host, namespace, provider_type: normal_type })
     }
 
@@ -227,7 +227,9 @@ mod tests {
         assert_eq!(of("e.com", "acme", "terraform-x").as_deref(), Some("e.com/acme/terraform-x"));
         assert_eq!(of("e.com", "-", "null"), None);
         assert_eq!(of("xn--bcher-kva.example", "acme", "x"), None);
-        assert_eq!(of("e.com", "a_b", "x"), None);
+        // Some versions take it; a mirror is for all of them.
+        assert_eq!(of("e.com", "A_b", "x").as_deref(), Some("e.com/a_b/x"));
+        assert_eq!(of("e.com", "a_", "x"), None);
         assert_eq!(of("e.com", "acme", ".x"), None);
     }
 

@@ -20,6 +20,20 @@ pub(super) fn parse_part(text: &str) -> Result<String, &'static str> {
     fold(text).ok_or("must contain only letters, digits, and dashes, and may not use leading or trailing dashes")
 }
 
+/// A namespace as later engines read it: like a type, but `_` may stand between other characters, any number of times.
+///
+/// Source: hashicorp/terraform-registry-address 0.5.0 `ParseProviderNamespace`.
+pub(super) fn parse_namespace(text: &str) -> Result<String, &'static str> {
+    if !text.contains('_') || text.starts_with('_') || text.ends_with('_') {
+        return parse_part(text);
+    }
+    // Each `_` is one letter of a label that is otherwise read as before.
+    parse_part(&text.replace('_', "x"))?;
+    let fold =
+        |part: &str| Uts46::new().to_unicode(part.as_bytes(), AsciiDenyList::STD3, Hyphens::Allow).0.into_owned();
+    Ok(text.split('_').map(fold).collect::<Vec<_>>().join("_"))
+}
+
 /// Host name and port in Unicode form, without the port 443. The error is a fragment that says what is wrong.
 ///
 /// Source: opentofu/svchost `ForComparison`, `Hostname.ForDisplay`.

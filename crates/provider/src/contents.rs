@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 
-use crate::{Hash, Layout};
+use crate::{Hash, Layout, PackageProblem};
 
 /// A package to look into.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,12 +22,17 @@ pub struct PackageContents {
     ///
     /// Source: OpenTofu `internal/providercache/cached_provider.go` `ExecutableFile`.
     pub executable: Option<String>,
-    /// Why the directory cannot be listed or the archive cannot be extracted, in the engine's words, such as
-    /// `zip: not a valid zip file`, `empty archive: PATH`, `entry contains '..': NAME`.
-    pub error: Option<String>,
+    /// Of an archive: a file of such a name in one of its directories, where no engine finds it.
+    pub executable_below: Option<String>,
+    /// Why the directory cannot be listed or the archive cannot be extracted.
+    pub problem: Option<PackageProblem>,
     /// Of an archive: extracting it gives a tree with the archive's own `h1:`. Not so with entries for directories,
     /// with a name twice, with absolute names.
     pub extracts_to_same_hash: bool,
+    /// Of an archive: the longest path below the package's directory that it extracts to.
+    pub longest_path_bytes: usize,
+    /// Files that archivers and file managers leave behind, such as `._NAME`, `__MACOSX/`, `.DS_Store`.
+    pub leftovers: Vec<String>,
 }
 
 /// What was seen in packages, by their paths.
@@ -51,6 +56,8 @@ pub enum DigestKind {
     /// `h1:` of the directory that extracting the archive leaves behind; over the files of an existing directory where
     /// one is named.
     Extracted { over: Option<Utf8PathBuf> },
+    /// `h1:` of the package without what archivers left in it: no hash of an engine's, but an explanation.
+    WithoutLeftovers,
 }
 
 /// Computed hashes; the error is the engine's text for the same failure.

@@ -59,7 +59,8 @@ impl Directory {
         }
         let parent = path.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
         match path.file_name() {
-            Some(name) => Self::open_or_make(parent)?.make(Utf8Path::new(name)),
+            // Named as the caller named it.
+            Some(name) => Ok(Self { path: path.to_owned(), ..Self::open_or_make(parent)?.make(Utf8Path::new(name))? }),
             None => Self::open(path),
         }
     }

@@ -40,6 +40,13 @@ impl Engine {
         self.is_tofu_since(8) || self.is_terraform_since(15, 0)
     }
 
+    /// `version = null` in a module call is like none.
+    ///
+    /// Source: OpenTofu and Terraform `internal/configs/module_call.go`.
+    pub fn passes_over_null_versions(&self) -> bool {
+        self.is_tofu_since(10) || self.is_terraform_since(15, 0)
+    }
+
     /// Test files are read with the root module.
     ///
     /// Source: Terraform's changelog of 1.6.
@@ -81,6 +88,37 @@ impl Engine {
         self.name == EngineName::Tofu || !self.is_terraform_since(9, 0)
     }
 
+    /// `mock_provider` blocks of test files are requirements too.
+    ///
+    /// Source: Terraform `internal/configs/test_file.go`, 1.7 and 1.8.
+    pub fn counts_mock_providers_of_tests(&self) -> bool {
+        self.is_terraform_since(7, 0) && !self.is_terraform_since(9, 0)
+    }
+
+    /// `import` blocks count as requirements even if they aim at a module or at a declared resource.
+    ///
+    /// Source: OpenTofu `internal/configs/config.go` `addProviderRequirements`.
+    pub fn counts_every_import(&self) -> bool {
+        self.name == EngineName::Tofu && self.is_at_least(1, 9, 1)
+    }
+
+    /// The provider that the type of an import's target implies is a requirement, whatever provider is named.
+    ///
+    /// Source: OpenTofu and Terraform `internal/configs/config.go` `addProviderRequirements`.
+    pub fn counts_types_of_imports(&self) -> bool {
+        match self.name {
+            EngineName::Tofu => !self.is_at_least(1, 9, 1),
+            EngineName::Terraform => !self.is_at_least(1, 7, 0),
+        }
+    }
+
+    /// A provider's namespace may hold `_`. OpenTofu after 1.12 is not known here, and may take it too.
+    ///
+    /// Source: Terraform's changelog of 1.16.
+    pub fn takes_underscores_in_namespaces(&self) -> bool {
+        self.is_terraform_since(16, 0) || self.is_tofu_since(13)
+    }
+
     /// State addresses at `registry.terraform.io` that the configuration does not name are read as
     /// `registry.opentofu.org`.
     ///
@@ -109,60 +147,6 @@ impl Engine {
     /// Source: OpenTofu `internal/depsfile/locks.go` `UpgradeFromPredecessorProject`.
     pub fn adopts_predecessor_locks(&self) -> bool {
         self.is_tofu_since(10)
-    }
-
-    /// `init` ends with the root module's errors before it opens the backend.
-    pub fn refuses_root_module_first(&self) -> bool {
-        self.name == EngineName::Tofu && self.is_at_least(1, 12, 0)
-    }
-
-    /// `init` compares the arguments of module calls with the modules' variables, as it walks them to evaluate sources.
-    ///
-    /// Source: Terraform `internal/terraform/node_module_install.go`.
-    pub fn checks_module_arguments(&self) -> bool {
-        self.name == EngineName::Terraform && self.is_at_least(1, 15, 0)
-    }
-
-    /// What the names of providers mean to calls and test files is left alone where a module cannot be loaded.
-    ///
-    /// Source: OpenTofu `internal/configs/config_build.go` `BuildConfig`.
-    pub fn checks_providers_of_whole_trees_only(&self) -> bool {
-        self.name == EngineName::Tofu && self.is_at_least(1, 12, 0)
-    }
-
-    /// Its error about a second `backend` block.
-    ///
-    /// Source: `internal/configs/module.go`.
-    pub fn says_backend_is_repeated(&self) -> &'static str {
-        match self.name {
-            EngineName::Terraform if self.is_at_least(1, 13, 0) => "Duplicate 'backend' configuration block",
-            EngineName::Terraform | EngineName::Tofu => "Duplicate backend configuration",
-        }
-    }
-
-    /// Its error about a second `cloud` block.
-    ///
-    /// Source: `internal/configs/module.go`.
-    pub fn says_cloud_is_repeated(&self) -> &'static str {
-        match self.name {
-            EngineName::Tofu => "Duplicate cloud configurations",
-            EngineName::Terraform if self.is_at_least(1, 8, 0) => "Duplicate HCP Terraform configurations",
-            EngineName::Terraform => "Duplicate Terraform Cloud configurations",
-        }
-    }
-
-    /// Its error about a `cloud` block beside a `backend` block.
-    ///
-    /// Source: `internal/configs/module.go`.
-    pub fn says_backend_and_cloud(&self) -> &'static str {
-        match self.name {
-            EngineName::Tofu => "Both a backend and a cloud configuration are present",
-            EngineName::Terraform if self.is_at_least(1, 13, 0) => {
-                "Conflicting 'cloud' and 'backend' configuration blocks are present"
-            }
-            EngineName::Terraform if self.is_at_least(1, 8, 0) => "Both a backend and cloud configuration are present",
-            EngineName::Terraform => "Both a backend and Terraform Cloud configuration are present",
-        }
     }
 
     /// `init` neither selects nor installs what `dev_overrides` names.
@@ -273,6 +257,14 @@ mod tests {
             Terraform::evaluates_module_sources["1.15.0"],
             Tofu::asks_bitbucket_while_parsing["0.0.0"],
             Terraform::asks_bitbucket_while_parsing["0.0.0", "1.9.0"],
+            Tofu::passes_over_null_versions["1.10.0"],
+            Terraform::passes_over_null_versions["1.15.0"],
+            Tofu::counts_mock_providers_of_tests[],
+            Terraform::counts_mock_providers_of_tests["1.7.0", "1.9.0"],
+            Tofu::counts_every_import["1.9.1"],
+            Terraform::counts_every_import[],
+            Tofu::counts_types_of_imports["0.0.0", "1.9.1"],
+            Terraform::counts_types_of_imports["0.0.0", "1.7.0"],
             Tofu::reads_test_files["0.0.0"],
             Terraform::reads_test_files["1.6.0"],
             Tofu::counts_test_files_as_configuration[],
@@ -281,6 +273,8 @@ mod tests {
             Terraform::answers_init_in_json["1.9.0"],
             Tofu::counts_providers_of_tests["0.0.0"],
             Terraform::counts_providers_of_tests["0.0.0", "1.9.0"],
+            Tofu::takes_underscores_in_namespaces["1.13.0"],
+            Terraform::takes_underscores_in_namespaces["1.16.0"],
             Tofu::translates_state_addresses["0.0.0"],
             Terraform::translates_state_addresses[],
             Tofu::refuses_unreadable_state_providers["1.9.0"],

@@ -12,6 +12,7 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::{Access, StatVfsMountFlags};
 
+use crate::digest::archive::extraction::clean;
 use crate::digest::archive::{Archive, Entry};
 use crate::digest::os_error;
 use crate::{Layout, Platform};
@@ -140,18 +141,7 @@ fn in_directory(directory: &Utf8Path, prefix: &str) -> Result<Option<Executable>
 
 fn in_archive(path: &Utf8Path, prefix: &str) -> Result<Option<Executable>, String> {
     let archive = Archive::open(path.as_std_path()).map_err(|error| error.to_string())?;
-    let mut first: Option<(&[u8], &Entry)> = None;
-    for entry in &archive.entries {
-        let name = extracted_name(&entry.name);
-        // A later entry of one name overwrites the earlier one.
-        if !entry.is_directory()
-            && is_executable_name(name, prefix)
-            && first.is_none_or(|(first_name, _)| name <= first_name)
-        {
-            first = Some((name, entry));
-        }
-    }
-    let Some((name, entry)) = first else { return Ok(None) };
+    let Some((name, entry)) = entry_in_archive(&archive, prefix) else { return Ok(None) };
     Ok(Some(Executable {
         path: String::from_utf8_lossy(name).into_owned().into(),
         mode_allows: entry.unix_mode() & 0o100 != 0,
@@ -166,12 +156,38 @@ fn in_archive(path: &Utf8Path, prefix: &str) -> Result<Option<Executable>, Strin
     }))
 }
 
-/// Where an entry lands below the package's directory: absolute names are put under it.
-fn extracted_name(mut name: &[u8]) -> &[u8] {
-    while let Some(rest) = name.strip_prefix(b"/").or_else(|| name.strip_prefix(b"./")) {
-        name = rest;
+/// The entry that lands in the package's root under the first name, and that name. A later entry of one name overwrites
+/// the earlier one.
+fn entry_in_archive<'a>(archive: &'a Archive, prefix: &str) -> Option<(&'a [u8], &'a Entry)> {
+    let mut first: Option<(&[u8], &Entry)> = None;
+    for entry in archive.entries.iter().filter(|entry| !entry.is_directory()) {
+        let mut parts = clean(&entry.name);
+        if let (Some(name), None) = (parts.next(), parts.next())
+            && is_executable_name(name, prefix)
+            && first.is_none_or(|(first_name, _)| name <= first_name)
+        {
+            first = Some((name, entry));
+        }
     }
-    name
+    first
+}
+
+/// The name of an archive's executable, without a look into it.
+pub fn name_in_archive(archive: &Archive, provider_type: &str) -> Option<String> {
+    let prefix = format!("terraform-provider-{provider_type}");
+    entry_in_archive(archive, &prefix).map(|(name, _)| String::from_utf8_lossy(name).into_owned())
+}
+
+/// A file of an executable's name that lies in a directory of the archive, where no engine finds it.
+pub fn below_in_archive(archive: &Archive, provider_type: &str) -> Option<String> {
+    let prefix = format!("terraform-provider-{provider_type}");
+    let mut entries = archive.entries.iter().filter(|entry| !entry.is_directory());
+    let entry = entries.find(|entry| {
+        // Archivers on Windows write back-slashes, which are letters of the name here.
+        let mut parts = entry.name.rsplit(|byte| matches!(byte, b'/' | b'\\'));
+        parts.next().is_some_and(|name| is_executable_name(name, &prefix)) && parts.next().is_some()
+    })?;
+    Some(String::from_utf8_lossy(&entry.name).into_owned())
 }
 
 fn head_of_entry(archive: &Archive, entry: &Entry) -> Result<Vec<u8>, String> {

@@ -1,14 +1,18 @@
 //! Looking into packages and hashing them, each file once.
 
-use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::time::Instant;
 
-use crate::Layout;
+use camino::Utf8Path;
+
 use crate::digest;
-use crate::digest::archive::Archive;
+use crate::digest::archive::extraction::{self, Extractor};
+use crate::digest::archive::{self, Archive, ArchiveError};
+use crate::digest::is_leftover;
 use crate::digest::{Cache, Content, Progress, Subject};
 use crate::executable;
-use crate::{Contents, ContentsRequest, DigestKind, DigestRequest, Digests, PackageContents};
+use crate::unlikely_text::UnlikelyText;
+use crate::{Contents, ContentsRequest, DigestKind, DigestRequest, Digests, Layout, PackageContents, PackageProblem};
 
 /// Computes digests; what two of them share is read once.
 pub struct Hasher<'a> {
@@ -39,6 +43,7 @@ fn subject(request: &DigestRequest) -> Subject {
     let content = match &request.kind {
         DigestKind::H1 => Content::H1,
         DigestKind::Zh => Content::Zh,
+        DigestKind::WithoutLeftovers => Content::WithoutLeftovers,
         DigestKind::Extracted { over } => Content::Extracted { over: over.clone() },
     };
     Subject { path: request.path.clone(), layout: request.layout, content }
@@ -50,39 +55,78 @@ pub fn contents(wanted: &[ContentsRequest]) -> Contents {
 }
 
 fn look_into(request: &ContentsRequest) -> PackageContents {
-    let mut contents = PackageContents { extracts_to_same_hash: true, ..PackageContents::default() };
-    if request.layout == Layout::Packed {
-        match Archive::open(request.path.as_std_path()) {
-            Ok(archive) => {
-                contents.error = why_not_extracted(&archive, request);
-                contents.extracts_to_same_hash = extracts_as_it_is(&archive);
+    match request.layout {
+        Layout::Packed => look_into_archive(request),
+        Layout::Unpacked => {
+            let mut contents = PackageContents { extracts_to_same_hash: true, ..PackageContents::default() };
+            match executable::find(&request.path, request.layout, &request.provider_type) {
+                Ok(executable) => {
+                    contents.executable =
+                        executable.and_then(|executable| executable.path.file_name().map(str::to_owned));
+                }
+                Err(reason) => contents.problem = Some(PackageProblem::Unreadable(reason)),
             }
-            Err(error) => contents.error = Some(error.to_string()),
+            contents.leftovers = leftovers_of_directory(&request.path);
+            contents
         }
     }
-    match executable::find(&request.path, request.layout, &request.provider_type) {
-        Ok(executable) => {
-            contents.executable = executable.and_then(|executable| executable.path.file_name().map(str::to_owned));
+}
+
+fn look_into_archive(request: &ContentsRequest) -> PackageContents {
+    let path = &request.path;
+    let archive = match Archive::open(path.as_std_path()) {
+        Ok(archive) => archive,
+        Err(error) => return PackageContents { problem: Some(not_opened(path, error)), ..PackageContents::default() },
+    };
+    let extractor = if rustix::process::geteuid().is_root() { Extractor::Root } else { Extractor::Ordinary };
+    let extraction = extraction::extract(&archive, extractor);
+    let is_empty = archive.entries.is_empty();
+    PackageContents {
+        executable: executable::name_in_archive(&archive, &request.provider_type),
+        executable_below: executable::below_in_archive(&archive, &request.provider_type),
+        problem: if is_empty { Some(PackageProblem::Empty(path.clone())) } else { extraction.problem },
+        extracts_to_same_hash: extraction.is_plain,
+        longest_path_bytes: extraction.longest_path_bytes,
+        leftovers: archive
+            .entries
+            .iter()
+            .map(|entry| &entry.name[..])
+            .filter(|name| is_leftover(name))
+            .map(shown)
+            .collect(),
+    }
+}
+
+/// What is in the place of an archive, by its first bytes.
+fn not_opened(path: &Utf8Path, error: ArchiveError) -> PackageProblem {
+    const HEAD_BYTES: u64 = 1024;
+    match error {
+        ArchiveError::Overlapping => PackageProblem::Overlapping,
+        ArchiveError::TooLarge => PackageProblem::TooLarge { limit_bytes: archive::LIMIT_BYTES },
+        ArchiveError::Format => {
+            let mut head = Vec::new();
+            let file = std::fs::File::open(path);
+            if file.and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head)).is_err() {
+                return PackageProblem::NotAnArchive(None);
+            }
+            if head.starts_with(b"PK\x03\x04") {
+                return PackageProblem::Truncated;
+            }
+            PackageProblem::NotAnArchive(UnlikelyText::of_archive(&head))
         }
-        Err(error) => contents.error = contents.error.or(Some(error)),
+        error => PackageProblem::Unreadable(error.to_string()),
     }
-    contents
 }
 
-/// Source: hashicorp/go-getter `decompress_zip.go`.
-fn why_not_extracted(archive: &Archive, request: &ContentsRequest) -> Option<String> {
-    if archive.entries.is_empty() {
-        return Some(format!("empty archive: {}", request.path));
-    }
-    let climbs = |name: &[u8]| name.split(|byte| matches!(byte, b'/' | b'\\')).any(|part| part == b"..");
-    let entry = archive.entries.iter().find(|entry| climbs(&entry.name))?;
-    Some(format!("entry contains '..': {}", String::from_utf8_lossy(&entry.name)))
+/// Of a package's top level; more is not looked for.
+fn leftovers_of_directory(path: &Utf8Path) -> Vec<String> {
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name()).filter(|name| is_leftover(name.as_encoded_bytes()));
+    let mut names = names.map(|name| shown(name.as_encoded_bytes())).collect::<Vec<_>>();
+    names.sort();
+    names
 }
 
-fn extracts_as_it_is(archive: &Archive) -> bool {
-    let mut names = BTreeSet::new();
-    archive.entries.iter().all(|entry| {
-        let is_clean = entry.name.split(|byte| *byte == b'/').all(|part| !part.is_empty() && part != b".");
-        is_clean && !entry.is_directory() && names.insert(&entry.name)
-    })
+fn shown(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).into_owned()
 }

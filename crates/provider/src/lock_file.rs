@@ -9,27 +9,23 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use hcl::edit::Span;
 use hcl::edit::expr::Expression;
-use hcl::edit::structure::Block;
+use hcl::edit::structure::{Block, Body};
 
 use super::outside;
 use super::text_file::{self, TextFileError};
+use super::unlikely_text::UnlikelyText;
 use crate::{EngineName, Hash, ProviderAddress, SourceAddress, Version, VersionConstraints};
 use airtight_hcl::NativeFile;
-use airtight_hcl::Problem;
 use airtight_hcl::constant::{Constant, evaluate};
-use airtight_hcl::schema::{BodySchema, Unknown};
 use airtight_hcl::{Place, Sources};
+use airtight_hcl::{Problem, ProblemKind};
+
+const ROOT_BLOCKS: &[&str] = &["provider", "module"];
 
 pub const FILE_NAME: &str = ".terraform.lock.hcl";
 
 /// A larger lock file is refused, so that a planted one cannot fill the memory. Real ones have kilobytes.
 const LIMIT_BYTES: u64 = 2 * 1024 * 1024;
-
-const ROOT: BodySchema<'static> =
-    BodySchema { required: &[], optional: &[], blocks: &[("provider", &["source_addr"]), ("module", &["path"])] };
-
-const PROVIDER: BodySchema<'static> =
-    BodySchema { required: &["version"], optional: &["constraints", "hashes"], blocks: &[] };
 
 /// What the engine makes of the file. Missing and empty files are the same to it: no locks.
 #[derive(Clone, Debug)]
@@ -41,6 +37,10 @@ pub struct LockFile {
     /// Any one of these and the engine queries no provider at all.
     pub errors: Vec<Problem>,
     pub warnings: Vec<Problem>,
+    /// Something else that has got into the file's place: then it is the only error.
+    pub unlikely: Option<UnlikelyText>,
+    /// If there is no lock file: one that has lost its name on the way here. Engines do not look at it.
+    pub misnamed: Option<Utf8PathBuf>,
     /// What we cannot read and the engine perhaps can; such entries are not in `locks`.
     pub not_understood: Vec<Problem>,
     pub text: Arc<str>,
@@ -91,11 +91,13 @@ pub fn read(root_module: &Utf8Path, engine: EngineName, sources: &mut Sources) -
     match content {
         Ok(_) | Err(TextFileError::Missing) => {}
         Err(error) if error.is_ours() => lock_file.not_understood.push(Problem {
+            kind: ProblemKind::Limit,
             summary: "Dependency lock file not read".to_owned(),
             detail: format!("airtight does not read it: {error}. The engine perhaps does."),
             place: Place::file(&path),
         }),
         Err(_) => lock_file.errors.push(Problem {
+            kind: ProblemKind::Unreadable,
             summary: "Failed to read file".to_owned(),
             detail: format!("The configuration file \"{FILE_NAME}\" could not be read."),
             place: Place::file(&path),
@@ -103,11 +105,32 @@ pub fn read(root_module: &Utf8Path, engine: EngineName, sources: &mut Sources) -
     }
     if exists {
         sources.insert(&path, lock_file.text.clone());
+    } else {
+        lock_file.misnamed = misnamed(root_module);
     }
     if let Some(said) = sources.withheld(&path) {
         lock_file.withhold(said);
     }
     lock_file
+}
+
+/// Uploads that leave out files beginning with a dot, editors and merges rename it; or it is one directory too high.
+fn misnamed(root_module: &Utf8Path) -> Option<Utf8PathBuf> {
+    const NAMES: [&str; 7] = [
+        "terraform.lock.hcl",
+        ".terraform.lock.hcl.txt",
+        ".terraform.lock.hcl.orig",
+        ".terraform.lock.hcl.bak",
+        ".terraform.lock",
+        ".terraform-lock.hcl",
+        "../.terraform.lock.hcl",
+    ];
+    let paths = NAMES.iter().map(|name| root_module.join(name));
+    let mut paths = paths.filter(|path| path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()));
+    paths.find(|path| {
+        let text = text_file::read(path, LIMIT_BYTES).unwrap_or_default();
+        text.lines().any(|line| line.trim_start().starts_with("provider \""))
+    })
 }
 
 /// What the engine would make of a text, were it the file's.
@@ -119,8 +142,31 @@ fn interpret(path: &Utf8Path, exists: bool, bytes: &[u8], engine: EngineName) ->
     let file = NativeFile::parse(bytes);
     let mut reader = Reader { engine, path, file, errors: Vec::new(), not_understood: Vec::new() };
     let (locks, warnings) = reader.read_body();
-    let Reader { file, errors, not_understood, .. } = reader;
-    LockFile { path: path.to_owned(), exists, locks, errors, warnings, not_understood, text: file.text }
+    let Reader { file, mut errors, not_understood, .. } = reader;
+    let unlikely = UnlikelyText::of(bytes).filter(|_| !errors.is_empty());
+    if let Some(unlikely) = unlikely {
+        errors.truncate(1);
+        errors[0].detail = format!("the lock file {unlikely}");
+        if !matches!(unlikely, UnlikelyText::MergeMarkers { .. }) {
+            errors[0].place = Place::file(path);
+        }
+    }
+    LockFile {
+        path: path.to_owned(),
+        exists,
+        locks,
+        errors,
+        warnings,
+        unlikely,
+        misnamed: None,
+        not_understood,
+        text: file.text,
+    }
+}
+
+/// Whether it is such a block, with its one label.
+fn is_one_of(block: &Block, names: &[&str]) -> bool {
+    names.contains(&block.ident.as_str()) && block.labels.len() == 1
 }
 
 struct Reader<'a> {
@@ -134,7 +180,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn problem(&self, summary: &str, detail: impl Into<String>, range: Range<usize>) -> Problem {
         let place = self.file.place(self.path, Some(range));
-        Problem { summary: summary.to_owned(), detail: detail.into(), place }
+        Problem::new(ProblemKind::Invalid, summary, detail, place)
     }
 
     fn refuse(&mut self, summary: &str, detail: impl Into<String>, range: Range<usize>) {
@@ -145,26 +191,39 @@ impl Reader<'_> {
         self.not_understood.push(self.problem("Dependency lock file not understood", detail, range));
     }
 
-    fn check_schema(&mut self, schema: &BodySchema<'_>, body: &hcl::edit::structure::Body, range: Range<usize>) {
-        for error in schema.check(body, range, Unknown::Refused) {
-            self.errors.push(self.file.problem(self.path, error));
+    /// Arguments and blocks that a body may not hold.
+    fn check_names(&mut self, body: &Body, arguments: &[&str], blocks: &[&str]) {
+        for attribute in body.attributes().filter(|attribute| !arguments.contains(&attribute.key.as_str())) {
+            let detail = format!("An argument named \"{}\" is not expected here.", attribute.key.as_str());
+            self.refuse("Unsupported argument", detail, attribute.key.span().unwrap_or_default());
+        }
+        for block in body.blocks().filter(|block| !is_one_of(block, blocks)) {
+            let name = block.ident.as_str();
+            let (summary, detail) = if !blocks.contains(&name) {
+                ("Unsupported block type".to_owned(), format!("Blocks of type \"{name}\" are not expected here."))
+            } else if block.labels.is_empty() {
+                let label = if name == "module" { "path" } else { "source_addr" };
+                (format!("Missing {label} for {name}"), format!("All {name} blocks must have 1 label ({label})."))
+            } else {
+                (format!("Extraneous label for {name}"), format!("A {name} block has one label."))
+            };
+            let range = block.labels.get(1).and_then(Span::span).or(block.ident.span());
+            self.refuse(&summary, detail, range.unwrap_or_default());
         }
     }
 
     fn read_body(&mut self) -> (Vec<ProviderLock>, Vec<Problem>) {
         let (mut locks, mut warnings) = (Vec::new(), Vec::new());
-        let Some(body) = self.file.body.take().filter(|_| self.file.errors.is_empty()) else {
-            for error in std::mem::take(&mut self.file.errors) {
-                self.errors.push(self.file.problem(self.path, error));
-            }
+        let Some(body) = self.file.hcl_body() else {
+            self.errors.extend(self.file.problem(self.path));
             if self.errors.is_empty() {
-                self.give_up("It is nested too deeply to be read.", 0..0);
+                self.give_up("It is not written in a way that airtight reads.", self.file.hcl_error());
             }
             return (locks, warnings);
         };
-        self.check_schema(&ROOT, &body, 0..0);
+        self.check_names(&body, &[], ROOT_BLOCKS);
         let mut seen = BTreeMap::new();
-        for block in body.blocks().filter(|block| ROOT.accepts(block)) {
+        for block in body.blocks().filter(|block| is_one_of(block, ROOT_BLOCKS)) {
             let range = block.ident.span().unwrap_or_default();
             if block.has_ident("module") {
                 if warnings.is_empty() {
@@ -234,7 +293,11 @@ impl Reader<'_> {
             self.refuse("Non-normalized provider source address", detail, range);
             return None;
         }
-        self.check_schema(&PROVIDER, &block.body, block.ident.span().unwrap_or_default());
+        self.check_names(&block.body, &["version", "constraints", "hashes"], &[]);
+        if !block.body.has_attribute("version") {
+            let detail = "The argument \"version\" is required, but no definition was found.";
+            self.refuse("Missing required argument", detail, block.ident.span().unwrap_or_default());
+        }
         let version = block.body.get_attribute("version").and_then(|a| self.read_version(&address, &a.value));
         let constraints = block.body.get_attribute("constraints").map_or_else(String::new, |attribute| {
             self.read_constraints(&address, &attribute.value).unwrap_or_default()
@@ -261,10 +324,6 @@ impl Reader<'_> {
     /// A constant string; `Ok(None)` is null. What it is not has become an error.
     fn read_string(&mut self, expression: &Expression) -> Result<Option<String>, ()> {
         let range = expression.span().unwrap_or_default();
-        if self.file.is_unread(&range) {
-            self.give_up("This expression could not be read.", range);
-            return Err(());
-        }
         match evaluate(expression).map(Constant::into_string) {
             Ok(Ok(text)) => return Ok(text),
             Ok(Err(reason)) => self.refuse("Unsuitable value type", format!("Unsuitable value: {reason}"), range),
@@ -335,11 +394,7 @@ impl Reader<'_> {
     fn read_hashes(&mut self, expression: &Expression) -> Vec<Hash> {
         let range = expression.span().unwrap_or_default();
         let Expression::Array(elements) = expression else {
-            if self.file.is_unread(&range) {
-                self.give_up("This expression could not be read.", range);
-            } else {
-                self.refuse("Invalid expression", "A static list expression is required.", range);
-            }
+            self.refuse("Invalid expression", "A static list expression is required.", range);
             return Vec::new();
         };
         if elements.is_empty() {
@@ -417,6 +472,41 @@ mod tests {
     }
 
     #[test]
+    fn something_else_in_its_place_is_the_only_error() {
+        use UnlikelyText::{GitLfsPointer, LinkAsText, MergeMarkers, Utf16};
+        let utf16 = "\u{feff}provider \"a/b\" {\r\n}\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+        let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
+        let merge = b"provider \"a/b\" {\n<<<<<<< HEAD\n=======\n>>>>>>> main\n}\n";
+        for (bytes, expected) in [
+            (&utf16[..], Utf16),
+            (pointer, GitLfsPointer),
+            (merge, MergeMarkers { line: 2 }),
+            (b"../../.terraform.lock.hcl", LinkAsText),
+        ] {
+            let lock_file = read_text(bytes, EngineName::Tofu);
+            assert_eq!((lock_file.unlikely, lock_file.errors.len()), (Some(expected), 1));
+        }
+    }
+
+    #[test]
+    fn a_lock_file_that_lost_its_name_is_found_beside() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap().join("source");
+        std::fs::create_dir(&root).unwrap();
+        let misnamed = || read(&root, EngineName::Tofu, &mut Sources::default()).misnamed;
+        assert_eq!(misnamed(), None);
+        let text = "provider \"registry.opentofu.org/a/b\" {\n}\n";
+        for name in ["../.terraform.lock.hcl", ".terraform.lock.hcl.txt", "terraform.lock.hcl"] {
+            std::fs::write(root.join(name), "nothing of the kind").unwrap();
+            let before = misnamed();
+            std::fs::write(root.join(name), text).unwrap();
+            assert_eq!(misnamed(), Some(root.join(name)), "{before:?}");
+        }
+        std::fs::write(root.join(FILE_NAME), text).unwrap();
+        assert_eq!(misnamed(), None);
+    }
+
+    #[test]
     fn a_link_out_of_the_repository_is_not_quoted() {
         let directory = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(directory.path()).unwrap();
@@ -443,14 +533,18 @@ mod tests {
     #[test]
     fn every_fixture_has_exactly_the_findings_that_its_comments_state() {
         let directory = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/lock");
-        let mut count = 0;
+        let (mut count, mut differing) = (0, String::new());
         for entry in fs::read_dir(&directory).unwrap() {
             let path = Utf8PathBuf::from_path_buf(entry.unwrap().path()).unwrap();
             let bytes = fs::read(&path).unwrap();
             let lock_file = read_text(&bytes, EngineName::Terraform);
-            assert_eq!(found(&lock_file), stated(&String::from_utf8_lossy(&bytes)), "{path}");
+            let (found, stated) = (found(&lock_file), stated(&String::from_utf8_lossy(&bytes)));
+            if found != stated {
+                differing.push_str(&format!("{path}\n  found {found:?}\n stated {stated:?}\n"));
+            }
             count += 1;
         }
+        assert_eq!(differing, "");
         assert!(count > 20, "only {count} fixtures");
     }
 

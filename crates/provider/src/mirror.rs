@@ -33,6 +33,8 @@ pub struct Mirror {
     /// The error that makes the whole source fail for every provider, `cannot search PATH: ...`, in the engine's words.
     /// Packages are then those that were seen before it, which the engine does not use.
     pub error: Option<String>,
+    /// Nothing is where it should be, which is the error.
+    pub is_missing: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,12 +83,14 @@ pub fn walk(path: &Utf8Path, engine: EngineName) -> Mirror {
         },
         Err(error) => Seen { error: Some(cannot_search(&base, "lstat", &error)), ..Seen::default() },
     };
+    let is_missing = fs::symlink_metadata(&base).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
     let mut mirror = Mirror {
         path: path.to_owned(),
         base: to_utf8(&base),
         packages: seen.packages,
         ignored: seen.ignored,
         error: seen.error,
+        is_missing,
     };
     sort(&mut mirror.packages);
     mirror

@@ -4,7 +4,7 @@
 //! the overflow user. No process of the namespace can be that owner, so it is as good as root's: the run's user can
 //! neither change such a file nor its permissions.
 //!
-//! Source: user_namespaces(7), "Unmapped user and group IDs".
+//! Source: `user_namespaces(7)`, "Unmapped user and group IDs".
 
 use std::sync::LazyLock;
 

@@ -8,6 +8,8 @@ use std::os::unix::fs::MetadataExt as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
+use crate::owner::is_root_or_outside;
+
 /// Others than root may write.
 const WRITABLE: u32 = 0o022;
 /// In such a directory nobody replaces what belongs to somebody else.
@@ -49,7 +51,7 @@ fn walk(path: &Utf8Path, check_place: fn(&Utf8Path) -> Result<(), Unprotected>) 
     let mut below_is_roots = false;
     for place in path.ancestors() {
         let metadata = fs::symlink_metadata(place).map_err(|error| Unprotected::Unreadable(place.to_owned(), error))?;
-        if metadata.uid() != 0 {
+        if !is_root_or_outside(metadata.uid()) {
             return Err(Unprotected::NotRoots(place.to_owned()));
         }
         // Nobody else can replace what root has in a sticky directory.

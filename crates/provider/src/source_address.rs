@@ -1,9 +1,11 @@
 //! Provider addresses as modules write them, which the engine completes.
 
 use super::address::{AddressError, DEFAULT_NAMESPACE, LEGACY_NAMESPACE, ProviderAddress};
-use super::address_parts::{parse_host, parse_part};
-use super::engine::EngineName;
+use super::address_parts::{parse_host, parse_namespace, parse_part};
+use super::engine::{Engine, EngineName};
 use super::quoted::Quoted;
+
+type ParsePart = fn(&str) -> Result<String, &'static str>;
 
 /// A source address as written, `[HOST/]NAMESPACE/TYPE` or `TYPE`, parsed by the engine's rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,8 +16,20 @@ pub struct SourceAddress {
 }
 
 impl SourceAddress {
+    /// By the rules of this engine's newest version.
+    ///
     /// Source: opentofu/registry-address, hashicorp/terraform-registry-address `ParseProviderSource`.
     pub fn parse(text: &str, engine: EngineName) -> Result<Self, AddressError> {
+        Self::parse_with(text, engine, parse_namespace)
+    }
+
+    /// By the rules of this engine's own version, which may take fewer namespaces.
+    pub fn parse_for(text: &str, engine: &Engine) -> Result<Self, AddressError> {
+        let namespace = if engine.takes_underscores_in_namespaces() { parse_namespace } else { parse_part };
+        Self::parse_with(text, engine.name, namespace)
+    }
+
+    fn parse_with(text: &str, engine: EngineName, parse_namespace: ParsePart) -> Result<Self, AddressError> {
         let malformed = || AddressError {
             summary: "Invalid provider source string",
             detail: r#"The "source" attribute must be in the format "[hostname/][namespace/]name""#.to_owned(),
@@ -38,7 +52,7 @@ impl SourceAddress {
         })?;
         let namespace = match namespace {
             Some(LEGACY_NAMESPACE) => Some(LEGACY_NAMESPACE.to_owned()),
-            Some(namespace) => Some(parse_part(namespace).map_err(|reason| AddressError {
+            Some(namespace) => Some(parse_namespace(namespace).map_err(|reason| AddressError {
                 summary: "Invalid provider namespace",
                 detail: format!(r#"Invalid provider namespace "" in source {source}: {reason}""#),
             })?),
@@ -119,6 +133,8 @@ mod tests {
             ("-/null", "registry.opentofu.org/-/null"),
             ("terraform-provider-null", "registry.opentofu.org/hashicorp/terraform-provider-null"),
             ("terraform.io/builtin/terraform", "terraform.io/builtin/terraform"),
+            ("A_b__C/null", "registry.opentofu.org/a_b__c/null"),
+            ("é-_1/null", "registry.opentofu.org/é-_1/null"),
         ];
         for (text, expected) in table {
             assert_eq!(resolved(text, EngineName::Tofu).as_deref(), Ok(expected), "{text:?}");
@@ -141,6 +157,8 @@ mod tests {
             ("a/b.c", "type", r#""b.c""#, "dots are not allowed"),
             ("a/b--c", "type", r#""b--c""#, "cannot use multiple consecutive dashes"),
             ("a-/b", "namespace", r#""""#, LETTERS),
+            ("_a/b", "namespace", r#""""#, LETTERS),
+            ("a_/b", "namespace", r#""""#, LETTERS),
             ("a_b.com/c/d", "source hostname", r#"namespace """#, "idna: disallowed rune U+005F"),
             ("-a.com/c/d", "source hostname", r#"namespace """#, r#"idna: invalid label "-a""#),
             (
@@ -176,6 +194,15 @@ mod tests {
             assert_eq!(error.summary(), "Invalid provider source string");
             assert!(error.detail().ends_with(r#"in the format "[hostname/][namespace/]name""#));
         }
+    }
+
+    #[test]
+    fn a_namespace_with_an_underscore_is_for_terraform_from_1_16() {
+        let is_read = |name, version: &str| {
+            SourceAddress::parse_for("a_b/c", &Engine::new(name, version.parse().unwrap())).is_ok()
+        };
+        assert!(is_read(EngineName::Terraform, "1.16.0") && is_read(EngineName::Terraform, "1.99.0"));
+        assert!(!is_read(EngineName::Terraform, "1.15.9") && !is_read(EngineName::Tofu, "1.12.6"));
     }
 
     #[test]

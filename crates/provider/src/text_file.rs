@@ -16,6 +16,8 @@ pub enum TextFileError {
     Directory,
     #[error("it is no regular file")]
     NotRegular,
+    #[error("a link leads out of the repository")]
+    LeadsOut,
     #[error("it is larger than {}", size(*limit_bytes))]
     TooLarge { limit_bytes: u64 },
     #[error("it is not UTF-8 (byte {offset})")]
@@ -25,9 +27,9 @@ pub enum TextFileError {
 }
 
 impl TextFileError {
-    /// Whether only we refuse the file: an engine reads what is large, and waits on a pipe.
+    /// Whether only we refuse the file: an engine follows every link, reads what is large, and waits on a pipe.
     pub const fn is_ours(&self) -> bool {
-        matches!(self, Self::NotRegular | Self::TooLarge { .. })
+        matches!(self, Self::NotRegular | Self::LeadsOut | Self::TooLarge { .. })
     }
 }
 
@@ -82,6 +84,37 @@ pub fn read_bytes(path: &Utf8Path, limit_bytes: u64) -> Result<Vec<u8>, TextFile
     Ok(bytes)
 }
 
+/// Reads a whole file by the rules of [`read_bytes`], but through no link that leads out of the repository.
+///
+/// What such a link leads to may be a secret of the run's user, and an error would show it. A file outside the repository
+/// may be named by its path, but not by a link at that path. The link `/dev/null` is the exception: it holds nothing.
+///
+/// # Errors
+/// Those of [`read_bytes`], and [`TextFileError::LeadsOut`].
+pub fn read_inside(path: &Utf8Path, repository: &Utf8Path, limit_bytes: u64) -> Result<Vec<u8>, TextFileError> {
+    let missing = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => TextFileError::Missing,
+        _ => TextFileError::Unreadable(error),
+    };
+    let real = fs::canonicalize(path).map_err(missing)?;
+    let repository = fs::canonicalize(repository).map_err(missing)?;
+    if !real.starts_with(&repository) && !fs::metadata(&real).is_ok_and(|metadata| is_null(&metadata)) {
+        let directory = path.parent().map(Utf8Path::as_std_path).filter(|parent| !parent.as_os_str().is_empty());
+        let directory = fs::canonicalize(directory.unwrap_or_else(|| ".".as_ref())).map_err(missing)?;
+        let is_named = path.file_name().is_some_and(|name| directory.join(name) == real);
+        if !is_named || is_below(path, &repository) {
+            return Err(TextFileError::LeadsOut);
+        }
+    }
+    read_bytes(path, limit_bytes)
+}
+
+/// Whether the path's longest part without links is in the repository: then a link in it led out.
+fn is_below(path: &Utf8Path, repository: &std::path::Path) -> bool {
+    let mut ancestors = path.ancestors().skip(1).filter(|ancestor| !ancestor.as_str().is_empty());
+    ancestors.any(|ancestor| fs::canonicalize(ancestor).is_ok_and(|real| real == *repository))
+}
+
 fn is_null(metadata: &Metadata) -> bool {
     metadata.file_type().is_char_device() && fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == metadata.rdev())
 }
@@ -120,6 +153,47 @@ mod tests {
             ("text/x", Err("not a directory")),
         ] {
             assert_eq!(read(name), expected.map(str::to_owned).map_err(str::to_owned), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_link_leads_out_of_the_repository() {
+        use std::os::unix::fs::symlink;
+        let directory = tempfile::tempdir().unwrap();
+        let top = Utf8Path::from_path(directory.path()).unwrap();
+        let root = top.join("source");
+        fs::create_dir_all(root.join("sub")).unwrap();
+        for name in ["secret", "source/text", "source/sub/text"] {
+            fs::write(top.join(name), "text").unwrap();
+        }
+        symlink("../secret", root.join("out")).unwrap();
+        symlink("..", root.join("up")).unwrap();
+        symlink("sub/text", root.join("in")).unwrap();
+        symlink("sub", root.join("dir")).unwrap();
+        symlink("/dev/null", root.join("null")).unwrap();
+        symlink("secret", top.join("link")).unwrap();
+        symlink("source", top.join("alias")).unwrap();
+        let read = |path: &str| {
+            let read = read_inside(&top.join(path), &root, 100).map_err(|error| error.to_string());
+            read.map(|bytes| String::from_utf8(bytes).unwrap())
+        };
+        let leads_out = "a link leads out of the repository";
+        for (path, expected) in [
+            ("source/text", Ok("text")),
+            ("source/in", Ok("text")),
+            ("source/dir/text", Ok("text")),
+            ("source/null", Ok("")),
+            ("source/none", Err("the file does not exist")),
+            ("source/out", Err(leads_out)),
+            ("source/up/secret", Err(leads_out)),
+            ("source/sub/../../secret", Err(leads_out)),
+            ("alias/out", Err(leads_out)),
+            ("alias/text", Ok("text")),
+            // Outside, a file may be named, and a link may not.
+            ("secret", Ok("text")),
+            ("link", Err(leads_out)),
+        ] {
+            assert_eq!(read(path), expected.map(str::to_owned).map_err(str::to_owned), "{path}");
         }
     }
 }

@@ -1,84 +1,44 @@
-//! Predictions against engines that are here: on the recorded cases, and on random ones.
+//! Predictions of random cases against engines that are here, in the deep comparison.
 //!
 //! A random case is a mirror or two, a CLI configuration, a configuration, a state, a lock file and arguments; `init`
-//! runs without network, then once more on what it left. A difference is shrunk, and printed as files.
+//! runs without network, then once more on what it left. airtight predicts it twice: with the engine's own answer about
+//! the configuration, and without. A difference is shrunk, and printed as files.
 //!
 //! `AIRTIGHT_DIFFERENTIAL_CASES` is the number of cases for each engine, `AIRTIGHT_DIFFERENTIAL_SEED` any number,
 //! `AIRTIGHT_DIFFERENTIAL_SHRINK` how many smaller cases are tried for each one that differs.
 
 mod extras;
-mod scenario;
-mod written;
+pub(crate) mod scenario;
 
 use std::process::Output;
 
+use camino::Utf8Path;
 use proptest::strategy::{Strategy as _, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rayon::prelude::*;
 
 use self::scenario::{Scenario, scenarios};
-use crate::support::engines::{Engine, engine_for};
-use crate::support::fixture::{self, Contents};
-use crate::support::isolation::{Isolated, has_namespaces, is_root};
-use crate::support::outcome::{Outcome, observe, predict};
-use crate::support::report_ignored;
+use crate::support::engines::{Engine, other_versions};
+use crate::support::isolation::Isolated;
+use crate::support::outcome::{Configuration, ask, configuration_alone, observe};
+use crate::support::prediction::{Ask, predict};
+use crate::support::runner::{Needs, Test};
 use crate::support::tree::Workspace;
 
-#[test]
-fn tofu_does_what_is_predicted_on_random_cases() {
-    random_cases("differential::tofu_does_what_is_predicted_on_random_cases", "tofu");
-}
-
-#[test]
-fn terraform_does_what_is_predicted_on_random_cases() {
-    random_cases("differential::terraform_does_what_is_predicted_on_random_cases", "terraform");
-}
-
-/// What OpenTofu evaluates, and we do not: family and case.
-const LEFT_OPEN: &[(&str, &str)] =
-    &[("configuration", "OpenTofu's encryption block"), ("module", "a variable in a module's source")];
-
-/// The recordings are Terraform's; with its host replaced they are cases for OpenTofu as well.
-#[test]
-fn tofu_does_what_is_predicted_on_the_recorded_cases() {
-    let test = "differential::tofu_does_what_is_predicted_on_the_recorded_cases";
-    let Some(engine) = ready_engine(test, "tofu") else { return };
-    let contents = Contents::read();
-    let cases: Vec<_> = fixture::FAMILIES
-        .iter()
-        .flat_map(|family| fixture::read(family).into_iter().map(|case| (*family, case)))
-        .filter(|(_, case)| case.skip.is_none() && case.can_be_predicted() && (is_root() || !case.needs_root()))
-        .filter(|(family, case)| !LEFT_OPEN.contains(&(family, case.name.as_str())))
-        .collect();
-    let differences: Vec<String> = (cases.par_iter())
-        .flat_map(|(family, case)| {
-            let tree = case.tree(&contents).replace("registry.terraform.io", engine.default_host());
-            let workspace = Workspace::holding(&tree, case.unprivileged);
-            let arguments = case.arguments(&workspace);
-            let command = case.command(&engine.path, &workspace);
-            let (differences, output) = compare(engine, &command, &arguments, &workspace.path(&case.root_module()));
-            let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-            let lines: Vec<_> =
-                differences.into_iter().map(|line| format!("{family}: {}: {line}\n{stderr}", case.name)).collect();
-            lines
-        })
-        .collect();
-    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+/// In the deep comparison alone.
+pub(crate) fn tests() -> Vec<Test> {
+    let mut tests = Test::each_engine("it", "random_cases", Needs::Engine, random_cases);
+    for engine in other_versions() {
+        let title = format!("random_cases::{}-{}", engine.name, engine.version);
+        tests.push(Test::new("it", &title, move || random_cases(engine)));
+    }
+    Test::deep(tests)
 }
 
 /// The cases of a seed come in this many streams, whatever the number of processors.
 const STREAMS: u32 = 8;
 
-fn ready_engine(test: &str, name: &str) -> Option<&'static Engine> {
-    if !has_namespaces() {
-        report_ignored(test, "no network namespace can be made here");
-        return None;
-    }
-    engine_for(test, name)
-}
-
-fn random_cases(test: &str, name: &str) {
-    let Some(engine) = ready_engine(test, name) else { return };
+fn random_cases(engine: &'static Engine) {
     let number = |name: &str, default: u32| {
         std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
     };
@@ -134,8 +94,11 @@ fn play(engine: &Engine, scenario: &Scenario) -> Result<(), String> {
     let workspace = Workspace::holding(&tree, scenario.is_unprivileged());
     let arguments = scenario.arguments();
     let command = scenario.command(&engine.path, &workspace);
+    let alone = Workspace::holding(&configuration_alone(&tree, &scenario.root_module()), scenario.is_unprivileged());
+    let configuration = ask(engine, scenario.command(&engine.path, &alone), &alone, &arguments);
     for turn in ["first", "second"] {
-        let (differences, output) = compare(engine, &command, &arguments, &workspace.path(&scenario.root_module()));
+        let (differences, output) =
+            compare(engine, &configuration, &command, &arguments, &workspace.path(&scenario.root_module()));
         if !differences.is_empty() {
             let mut files = String::new();
             for (path, text) in tree.texts().filter(|(path, _)| !path.starts_with("mirror")) {
@@ -157,15 +120,19 @@ fn play(engine: &Engine, scenario: &Scenario) -> Result<(), String> {
 /// Predicts first: the engine changes what there is.
 fn compare(
     engine: &Engine,
+    configuration: &Configuration,
     command: &Isolated,
     arguments: &[String],
-    root_module: &camino::Utf8Path,
+    root_module: &Utf8Path,
 ) -> (Vec<String>, Output) {
-    let prediction = predict((engine.name, &engine.version), command.clone(), arguments);
-    let (observed, output) = observe(engine, command.clone(), arguments, root_module);
-    let differences = match prediction {
-        Ok((prediction, _)) => Outcome::differences(&observed, &prediction),
+    let predictions = [Ask::Never, Ask::Auto].map(|ask| {
+        let named = ask.engine(engine);
+        (ask, predict((&named, &engine.version), ask, command.clone(), arguments))
+    });
+    let (outcome, output) = observe(engine, command.clone(), arguments, root_module);
+    let faults = predictions.into_iter().flat_map(|(ask, prediction)| match prediction {
+        Ok(prediction) => prediction.faults(ask, &outcome, configuration),
         Err(error) => vec![error],
-    };
-    (differences, output)
+    });
+    (faults.collect(), output)
 }

@@ -13,11 +13,15 @@ use crate::support::lock_file::{self, Lock};
 use crate::support::package::Package;
 use crate::support::tree::{Tree, Workspace};
 
+crate::tests! {
+    a_case_is_the_same_for_the_same_seed,
+}
+
 const OTHER_HOSTS: [&str; 2] = ["registry.terraform.io", "registry.opentofu.org"];
 
 /// Everything that `init` reads.
 #[derive(Clone, Debug)]
-pub struct Scenario {
+pub(crate) struct Scenario {
     mirrors: Vec<Vec<Placed>>,
     cli_config: CliConfig,
     root: Vec<Requirement>,
@@ -261,7 +265,7 @@ fn flags() -> impl Strategy<Value = Vec<&'static str>> {
 }
 
 /// Any case, for an engine whose addresses without a host mean `host`.
-pub fn scenarios(host: &'static str) -> impl Strategy<Value = Scenario> {
+pub(crate) fn scenarios(host: &'static str) -> impl Strategy<Value = Scenario> {
     // Most of what is asked for is there, so that cases get beyond the search.
     let stock = ["hashicorp/null", "hashicorp/random", "acme/dog"]
         .map(|name| vec(placed(Just(format!("{host}/{name}"))), 1..5).boxed())
@@ -303,7 +307,7 @@ pub fn scenarios(host: &'static str) -> impl Strategy<Value = Scenario> {
 
 impl Scenario {
     /// Two versions that differ by build metadata alone: which one is selected is left to chance.
-    pub fn is_determined(&self) -> bool {
+    pub(crate) fn is_determined(&self) -> bool {
         let packages: Vec<&Package> = self.mirrors.iter().flatten().map(|placed| &placed.package).collect();
         !packages.iter().any(|package| {
             let release = package.version.strip_suffix("+build");
@@ -313,7 +317,7 @@ impl Scenario {
         })
     }
 
-    pub fn arguments(&self) -> Vec<String> {
+    pub(crate) fn arguments(&self) -> Vec<String> {
         let flags: &[_] = if self.surroundings == Surroundings::ArgumentsByVariable { &[] } else { &self.flags };
         let more = self.extras.iter().filter_map(Extra::argument);
         let mut arguments: Vec<String> =
@@ -324,13 +328,13 @@ impl Scenario {
     }
 
     /// Where the lock file and the data directory are.
-    pub fn root_module(&self) -> String {
+    pub(crate) fn root_module(&self) -> String {
         let arguments = self.arguments();
         let directory = arguments.first().and_then(|argument| argument.strip_prefix("-chdir="));
         directory.map_or_else(|| "stack".to_owned(), |directory| format!("stack/{directory}"))
     }
 
-    pub fn command(&self, program: &Utf8Path, workspace: &Workspace) -> Isolated {
+    pub(crate) fn command(&self, program: &Utf8Path, workspace: &Workspace) -> Isolated {
         let mut command =
             Isolated::new(program, &workspace.path("stack")).environment("HOME", workspace.path("home").as_str());
         command = match self.cli_config {
@@ -353,12 +357,12 @@ impl Scenario {
     }
 
     /// Whether the engine runs as another user than root, to whom no directory is closed.
-    pub fn is_unprivileged(&self) -> bool {
+    pub(crate) fn is_unprivileged(&self) -> bool {
         is_root() && self.extras.iter().any(Extra::needs_unprivileged_user)
     }
 
     /// What the files do not show.
-    pub fn oddities(&self) -> String {
+    pub(crate) fn oddities(&self) -> String {
         let packages = self.mirrors.iter().enumerate().flat_map(|(mirror, placed)| {
             placed.iter().map(move |placed| {
                 let (package, packed, oddity) = (&placed.package, placed.packed, placed.oddity);
@@ -379,7 +383,7 @@ impl Scenario {
         }
     }
 
-    pub fn tree(&self) -> Tree {
+    pub(crate) fn tree(&self) -> Tree {
         let mut tree = Tree::default();
         tree.directory("home/").directory("stack/").directory("mirror0/").directory("mirror1/").directory("cache/");
         for (number, mirror) in self.mirrors.iter().enumerate() {
@@ -441,7 +445,7 @@ impl Scenario {
     }
 
     /// What happens between the two turns.
-    pub fn change(&self, workspace: &Workspace) {
+    pub(crate) fn change(&self, workspace: &Workspace) {
         let data_directory = workspace.path(self.data_directory());
         match self.change {
             Change::None => {}
@@ -620,7 +624,6 @@ impl Tree {
     }
 }
 
-#[test]
 fn a_case_is_the_same_for_the_same_seed() {
     use proptest::strategy::ValueTree as _;
     use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};

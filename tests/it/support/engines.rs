@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
 use super::isolation::Isolated;
-use super::report_ignored;
+use super::runner::ignored;
 
 /// A real engine.
 #[derive(Clone, Debug)]
@@ -21,8 +21,12 @@ pub(crate) struct Engine {
 impl Engine {
     /// The host that an address without one means.
     pub(crate) fn default_host(&self) -> &'static str {
-        if self.name == "tofu" { "registry.opentofu.org" } else { "registry.terraform.io" }
+        default_host(self.name)
     }
+}
+
+pub(crate) fn default_host(engine: &str) -> &'static str {
+    if engine == "tofu" { "registry.opentofu.org" } else { "registry.terraform.io" }
 }
 
 /// A real provider's executable.
@@ -44,11 +48,41 @@ pub(crate) fn engines() -> &'static [Engine] {
     &ENGINES
 }
 
+/// Their names.
+pub(crate) const ENGINES: [&str; 2] = ["tofu", "terraform"];
+
 /// An engine for a test that cannot do without; none says that the test is ignored.
-pub(crate) fn engine_for(test: &str, name: &str) -> Option<&'static Engine> {
+pub(crate) fn engine(name: &str) -> Option<&'static Engine> {
     let engine = engines().iter().find(|engine| engine.name == name);
     if engine.is_none() {
-        report_ignored(test, &format!("no {name} is here"));
+        ignored(&format!("no {name} is here"));
+    }
+    engine
+}
+
+/// Other versions, for the deep comparison: `NAME-VERSION` in the directory that `AIRTIGHT_OTHER_ENGINES` names, which
+/// `tests/engines/other-versions` fills.
+pub(crate) fn other_versions() -> &'static [Engine] {
+    static OTHERS: LazyLock<Vec<Engine>> = LazyLock::new(|| {
+        let Ok(directory) = std::env::var("AIRTIGHT_OTHER_ENGINES") else { return Vec::new() };
+        let entries = Utf8Path::new(&directory).read_dir_utf8().unwrap().map(|entry| entry.unwrap().into_path());
+        let mut paths: Vec<_> = entries.filter(|path| path.is_file() && path.extension() != Some("so")).collect();
+        paths.sort();
+        let named = |path: Utf8PathBuf| {
+            let name = path.file_name()?.split_once('-')?.0;
+            let name = ENGINES.into_iter().find(|engine| *engine == name)?;
+            Some(ask(name, path.clone()).unwrap_or_else(|| panic!("{path} does not say its version")))
+        };
+        paths.into_iter().filter_map(named).collect()
+    });
+    &OTHERS
+}
+
+/// Any engine, for a test that needs one.
+pub(crate) fn any_engine() -> Option<&'static Engine> {
+    let engine = engines().first();
+    if engine.is_none() {
+        ignored("no engine is here");
     }
     engine
 }
@@ -97,10 +131,10 @@ fn find_on_path(program: &str) -> Option<Utf8PathBuf> {
     path.split(':').map(|directory| Utf8Path::new(directory).join(program)).find(|path| path.is_file())
 }
 
-/// Cargo's, which it tags; a named target's own directory is one below it.
+/// Cargo's, which it tags; newer ones also tag a named target's own directory below it.
 pub(crate) fn target_directory() -> &'static Utf8Path {
     let temporary = Utf8Path::new(env!("CARGO_TARGET_TMPDIR"));
-    temporary.ancestors().find(|path| path.join("CACHEDIR.TAG").is_file()).unwrap_or(temporary)
+    temporary.ancestors().filter(|path| path.join("CACHEDIR.TAG").is_file()).last().unwrap_or(temporary)
 }
 
 /// Its directory. What the script prints on stderr, such as that it takes a while, is seen at once.

@@ -1,4 +1,4 @@
-//! The recordings in `tests/fixtures/engine`; their form is described there.
+//! The cases in `tests/fixtures/engine`; their form is described there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,15 +7,11 @@ use camino::Utf8Path;
 use fs_err as fs;
 use serde::Deserialize;
 
-use super::isolation::Isolated;
-use super::outcome::{Init, Installed, Outcome};
-use super::tree::{Content, Entry, Tree, Workspace};
+use super::outcome::Init;
+use super::tree::{Content, Entry, Tree};
 
 pub(crate) const FAMILIES: &[&str] =
-    &["cli-config", "configuration", "lock-file", "mirror", "module", "package", "state"];
-
-/// The engine that the recordings were made with.
-pub(crate) const ENGINE: (&str, &str) = ("terraform", "1.11.4");
+    &["archive", "cli-config", "configuration", "lock-file", "mirror", "module", "package", "state"];
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,8 +27,10 @@ pub(crate) struct Case {
     #[serde(default)]
     pub unprivileged: bool,
     files: BTreeMap<String, File>,
-    engine: Recorded,
-    prediction: Option<Init>,
+    /// Of the command after `init`.
+    later: Option<Init>,
+    #[serde(default)]
+    left_open_to: Vec<String>,
 }
 
 fn conf() -> String {
@@ -55,20 +53,6 @@ struct Description {
     link: Option<String>,
     mode: Option<String>,
     owner: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Recorded {
-    init: Init,
-    #[serde(default)]
-    errors: Vec<String>,
-    #[serde(default)]
-    failed: BTreeSet<String>,
-    #[serde(default)]
-    installed: BTreeMap<String, Installed>,
-    lock_after: Option<File>,
-    later: Option<Init>,
 }
 
 /// Every case of a family.
@@ -111,23 +95,18 @@ impl Contents {
 }
 
 impl Case {
-    /// Whether only root can lay it out.
-    pub(crate) fn needs_root(&self) -> bool {
-        self.unprivileged
-    }
-
-    /// Whether everything that decides stands in the files.
-    pub(crate) fn can_be_predicted(&self) -> bool {
-        self.prediction != Some(Init::Unknown)
+    /// Whether nobody but that engine can know what happens.
+    pub(crate) fn is_left_open_to(&self, engine: &str) -> bool {
+        self.left_open_to.iter().any(|name| name == engine)
     }
 
     /// Whether the engine's next command fails although `init` succeeds.
     pub(crate) fn fails_later(&self) -> bool {
-        self.engine.later == Some(Init::Failure)
+        self.later == Some(Init::Failure)
     }
 
     pub(crate) fn shared_names(&self) -> impl Iterator<Item = &str> {
-        (self.files.values().chain(&self.engine.lock_after)).filter_map(|file| match file {
+        self.files.values().filter_map(|file| match file {
             File::Described(description) => description.is.as_deref(),
             File::Text(_) => None,
         })
@@ -152,51 +131,6 @@ impl Case {
             tree.insert(path, Entry { content, mode, is_roots: description.owner.is_some() });
         }
         tree
-    }
-
-    /// What the engine did.
-    pub(crate) fn recorded(&self, contents: &Contents) -> Outcome {
-        Outcome {
-            init: self.engine.init,
-            errors: self.engine.errors.clone(),
-            failed: self.engine.failed.clone(),
-            has_unseen_state: false,
-            installed: self.engine.installed.clone(),
-            lock_after: (self.engine.lock_after.as_ref())
-                .map(|file| String::from_utf8(contents.bytes(file).unwrap()).unwrap()),
-        }
-    }
-
-    /// What is to be predicted.
-    pub(crate) fn predicted(&self, contents: &Contents) -> Outcome {
-        let recorded = self.recorded(contents);
-        match self.prediction {
-            Some(init) => Outcome { init, ..Outcome::nothing() },
-            None => recorded,
-        }
-    }
-
-    /// The case's environment and directory for a program.
-    pub(crate) fn command(&self, program: &Utf8Path, workspace: &Workspace) -> Isolated {
-        let mut command = Isolated::new(program, &workspace.path(&self.directory))
-            .environment("HOME", workspace.path("home").as_str())
-            .environment("TF_CLI_CONFIG_FILE", workspace.path("tfrc").as_str());
-        for (name, value) in &self.environment {
-            match value {
-                Some(value) => {
-                    let value = value.replace(super::tree::ROOT, workspace.root().as_str());
-                    command = command.environment(name, value);
-                }
-                None => {
-                    command.environment.remove(name);
-                }
-            }
-        }
-        Isolated { unprivileged: self.unprivileged, ..command }
-    }
-
-    pub(crate) fn arguments(&self, workspace: &Workspace) -> Vec<String> {
-        (self.arguments.iter()).map(|text| text.replace(super::tree::ROOT, workspace.root().as_str())).collect()
     }
 
     /// Where the lock file and the data directory are.

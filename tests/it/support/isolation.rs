@@ -137,7 +137,8 @@ pub(crate) fn reachable(program: &Utf8Path) -> Utf8PathBuf {
 /// The binary under test: this build's, or the one that `AIRTIGHT_UNDER_TEST` names, such as a release.
 pub(crate) fn airtight() -> &'static Utf8Path {
     static PATH: LazyLock<Utf8PathBuf> = LazyLock::new(|| {
-        std::env::var("AIRTIGHT_UNDER_TEST").unwrap_or_else(|_| env!("CARGO_BIN_EXE_airtight").to_owned()).into()
+        let built = assert_cmd::cargo::cargo_bin!("airtight").to_str().unwrap();
+        std::env::var("AIRTIGHT_UNDER_TEST").unwrap_or_else(|_| built.to_owned()).into()
     });
     &PATH
 }

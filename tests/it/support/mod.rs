@@ -10,12 +10,14 @@
 //! - [`real_package`]: the real providers as packages
 //! - [`rehearsal`]: a rehearsal and its report
 //! - [`stack`]: a stack in a runner container
+//! - [`runner`]: the harness, which lets a test be ignored when it runs
 //! - [`state_server`]: a state behind HTTP, in a namespace
 //! - [`workflow_file`]: the workflow file as Spacelift uses it
-//! - [`fixture`]: the recordings in `tests/fixtures/engine`
+//! - [`fixture`]: the cases in `tests/fixtures/engine`
 //! - [`registry`]: a provider registry on loopback, with TLS, that can misbehave
 //! - [`publisher`]: OpenPGP keys of publishers
-//! - [`outcome`]: what `init` did or is predicted to do, in one form
+//! - [`outcome`]: what an engine's `init` did
+//! - [`prediction`]: what airtight predicts of it, and whether that is right
 
 pub(crate) mod engine_shim;
 pub(crate) mod engines;
@@ -24,17 +26,13 @@ pub(crate) mod isolation;
 pub(crate) mod lock_file;
 pub(crate) mod outcome;
 pub(crate) mod package;
+pub(crate) mod prediction;
 pub(crate) mod publisher;
 pub(crate) mod real_package;
 pub(crate) mod registry;
 pub(crate) mod rehearsal;
+pub(crate) mod runner;
 pub(crate) mod stack;
 pub(crate) mod state_server;
 pub(crate) mod tree;
 pub(crate) mod workflow_file;
-
-/// Says by name that a test did not run. Not captured, so that it is seen in every run.
-pub(crate) fn report_ignored(test: &str, reason: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stderr(), "test {test} ... ignored: {reason}");
-}

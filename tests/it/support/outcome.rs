@@ -1,17 +1,24 @@
-//! What `init` did, or is predicted to do, in one form that both can be compared in.
+//! What an engine's `init` did.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Output;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::engines::Engine;
-use super::isolation::{Isolated, airtight};
+use super::isolation::Isolated;
+use super::tree::{Tree, Workspace};
 
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+crate::tests! {
+    an_error_names_its_provider_in_each_of_the_engines_words,
+    errors_are_read_whole_and_warnings_are_not_errors,
+    a_diagnostic_has_its_file_and_line,
+    requirements_are_read_in_each_of_the_engines_words,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Init {
     Success,
@@ -19,7 +26,8 @@ pub(crate) enum Init {
     Unknown,
 }
 
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+/// How a provider's package came to be installed.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Installed {
     pub version: String,
@@ -27,91 +35,122 @@ pub(crate) struct Installed {
     pub by: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What `init` did, without an order that chance decides.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Outcome {
     pub init: Init,
-    /// The engine's errors, or how they begin, in its order. Only the first one is compared: which of a step's errors
-    /// comes first is often left to chance, so it has to be any of those that are predicted.
-    pub errors: Vec<String>,
-    /// A state that was not seen: the engine may stop at it, before it comes to any of the errors.
-    pub has_unseen_state: bool,
-    /// The providers that errors name.
+    /// The summaries of its errors.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub errors: BTreeSet<String>,
+    /// The providers that its errors name.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub failed: BTreeSet<String>,
-    /// Compared on success.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub installed: BTreeMap<String, Installed>,
-    /// The lock file's new text, compared on success; none where its bytes stay.
+    /// The lock file's new text; none on failure and where its bytes stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock_after: Option<String>,
 }
 
+/// What an engine says of a configuration: its answer when it is asked for it alone.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub(crate) enum Configuration {
+    /// The constraints of each provider that it needs; none for any version.
+    Loads(BTreeMap<String, Option<String>>),
+    Refused(BTreeSet<Diagnostic>),
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Diagnostic {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    pub summary: String,
+}
+
 impl Outcome {
-    pub(crate) fn nothing() -> Self {
-        Self {
-            init: Init::Unknown,
-            errors: Vec::new(),
-            has_unseen_state: false,
-            failed: BTreeSet::new(),
-            installed: BTreeMap::new(),
-            lock_after: None,
-        }
+    /// Whether it came as far as providers, and failed there.
+    pub(crate) fn fails_at_providers(&self) -> bool {
+        const AT_PROVIDERS: [&str; 6] = [
+            "Failed to install provider",
+            "Failed to query available provider packages",
+            "Failed to resolve provider packages",
+            "Failed to validate installed provider",
+            "Incompatible provider version",
+            "Provider dependency changes detected",
+        ];
+        self.init == Init::Failure
+            && (!self.failed.is_empty() || self.errors.iter().any(|error| AT_PROVIDERS.contains(&error.as_str())))
     }
+}
 
-    /// What differs in a prediction, a line each.
-    pub(crate) fn differences(&self, prediction: &Self) -> Vec<String> {
-        let mut lines = Vec::new();
-        let mut compare = |what: &str, engine: String, predicted: String| {
-            if engine != predicted {
-                lines.push(format!("{what}: engine {engine}, predicted {predicted}"));
-            }
-        };
-        compare(
-            "init",
-            format!("{:?} {:?}", self.init, self.errors),
-            match prediction.init {
-                init if init == self.init => format!("{init:?} {:?}", self.errors),
-                init => format!("{init:?} {:?}", prediction.errors),
-            },
+const EMPTY_MIRROR: &str = "empty-mirror.tfrc";
+
+/// A CLI configuration with one mirror.
+pub(crate) fn filesystem_mirror(path: &str) -> String {
+    format!("provider_installation {{\n  filesystem_mirror {{\n    path = \"{path}\"\n  }}\n}}\n")
+}
+
+/// The tree without what `init` counts beside the configuration: the lock file, the state, what is installed; and an empty
+/// mirror.
+pub(crate) fn configuration_alone(tree: &Tree, root_module: &str) -> Tree {
+    let mut alone = tree.clone();
+    for path in [
+        ".terraform.lock.hcl",
+        "terraform.tfstate",
+        ".terraform/environment",
+        ".terraform/providers",
+        ".terraform/terraform.tfstate",
+    ] {
+        alone = alone.without(&format!("{root_module}/{path}"));
+    }
+    alone.directory("empty-mirror/");
+    alone.file(EMPTY_MIRROR, filesystem_mirror("$ROOT/empty-mirror"));
+    alone
+}
+
+/// Asks an engine for what [`configuration_alone`] left. The arguments that decide what is read are kept.
+pub(crate) fn ask(engine: &Engine, command: Isolated, alone: &Workspace, arguments: &[String]) -> Configuration {
+    const KEPT: [&str; 5] = ["-var=", "-var-file=", "-test-directory=", "-get=", "-from-module="];
+    let mut command = command.environment("TF_CLI_CONFIG_FILE", alone.path(EMPTY_MIRROR).as_str());
+    for name in ["TF_PLUGIN_CACHE_DIR", "TF_CLI_ARGS", "TF_CLI_ARGS_init"] {
+        command.environment.remove(name);
+    }
+    let kept = arguments.iter().filter(|argument| KEPT.iter().any(|kept| argument.starts_with(kept))).cloned();
+    let kept: Vec<String> = ["-backend=false".to_owned()].into_iter().chain(kept).collect();
+    let output = init(command, arguments.iter().filter(|argument| is_global(argument)), &kept);
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let is_empty = stdout.contains(" initialized in an empty directory!");
+    if output.status.success() || is_empty || stdout.contains("Initializing provider plugins...") {
+        let needs = stdout.lines().filter_map(required);
+        return Configuration::Loads(
+            needs
+                .map(|(address, text)| (full_address(engine.default_host(), address), text.map(str::to_owned)))
+                .collect(),
         );
-        if self.init != prediction.init {
-            return lines;
-        }
-        match self.init {
-            Init::Failure => {
-                compare("failed", format!("{:?}", self.failed), format!("{:?}", prediction.failed));
-                if let Some(first) = self.errors.first()
-                    && !prediction.has_unseen_state
-                    && !prediction.errors.iter().any(|error| is_same_error(first, error))
-                {
-                    lines.push(format!("first error: engine {first:?}, predicted {:?}", prediction.errors));
-                }
-            }
-            Init::Success => {
-                let predicted = prediction.installed.iter().map(|(address, installed)| {
-                    let is_compared = self.installed.get(address).is_none_or(|real| real.by.is_some());
-                    let by = if is_compared { installed.by.clone() } else { None };
-                    (address.clone(), Installed { by, ..installed.clone() })
-                });
-                let predicted: BTreeMap<_, _> = predicted.collect();
-                compare("installed", format!("{:?}", self.installed), format!("{predicted:?}"));
-                compare("lock_after", format!("{:?}", self.lock_after), format!("{:?}", prediction.lock_after));
-            }
-            Init::Unknown => {}
-        }
-        lines
     }
+    Configuration::Refused(errors(&stderr).iter().map(|error| diagnostic(error)).collect())
 }
 
-/// Whether the engine's error, or how it begins, has the predicted summary.
-fn is_same_error(engine: &str, predicted: &str) -> bool {
-    const OF_LOCK_FILE: &str = "failed to read dependency lock file: ";
-    let [engine, predicted] = [engine, predicted].map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
-    // Several problems of the lock file are one error, whose recording stops at its first summary.
-    if let (Some(engine), Some(predicted)) = (engine.strip_prefix(OF_LOCK_FILE), predicted.strip_prefix(OF_LOCK_FILE)) {
-        return engine.contains(predicted) || predicted.starts_with(engine);
+/// The provider in a line of `init`, and its constraints.
+fn required(line: &str) -> Option<(&str, Option<&str>)> {
+    let rest = line.strip_prefix("- Finding ")?;
+    if let Some(address) = rest.strip_prefix("latest version of ") {
+        return Some((address.strip_suffix("...")?, None));
     }
-    engine.starts_with(&predicted) || predicted.starts_with(&engine)
+    let (address, constraints) = rest.split_once(" versions matching \"")?;
+    Some((address, Some(constraints.strip_suffix("\"...")?)))
 }
 
-/// Runs the engine's `init`, and says what it did. The command has the engine's environment and directory.
+fn is_global(argument: &str) -> bool {
+    argument.starts_with("-chdir")
+}
+
+/// Runs the engine's `init`. The command has the engine's environment and directory.
 pub(crate) fn observe(
     engine: &Engine,
     command: Isolated,
@@ -120,35 +159,33 @@ pub(crate) fn observe(
 ) -> (Outcome, Output) {
     let lock_file = root_module.join(".terraform.lock.hcl");
     let before = fs_err::read(&lock_file).ok();
-    let (global, of_init): (Vec<_>, Vec<_>) = arguments.iter().partition(|text| text.starts_with("-chdir"));
-    let has_cache = command.environment.contains_key("TF_PLUGIN_CACHE_DIR");
+    let (global, of_init): (Vec<_>, Vec<_>) = arguments.iter().cloned().partition(|text| is_global(text));
+    let config = command.environment.get("TF_CLI_CONFIG_FILE").and_then(|path| fs_err::read_to_string(path).ok());
+    let has_cache = command.environment.contains_key("TF_PLUGIN_CACHE_DIR")
+        || config.is_some_and(|config| config.contains("plugin_cache_dir"));
     let data_dir = command
         .environment
         .get("TF_DATA_DIR")
         .map_or(root_module.join(".terraform"), |directory| root_module.join(directory));
     let packages = data_dir.join("providers");
     let links_before = links(&packages);
-    // Without `-test-directory` and the like, the order of flags is free; global ones stand first.
-    let output = command
-        .arguments(global)
-        .arguments(["init", "-no-color", "-input=false"])
-        .arguments(of_init)
-        .environment("CHECKPOINT_DISABLE", "1")
-        .environment("TF_REGISTRY_DISCOVERY_RETRY", "0")
-        // It does not run for long: a sixth of its time goes into collecting garbage.
-        .environment("GOGC", "off")
-        .run();
+    let output = init(command, &global, &of_init);
     let after = fs_err::read(&lock_file).ok();
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     let host = engine.default_host();
-    let mut outcome = Outcome::nothing();
-    outcome.init = if output.status.success() { Init::Success } else { Init::Failure };
-    for error in errors(&stderr) {
-        if outcome.init == Init::Failure {
-            outcome.failed.extend(failed_provider(&error).map(|address| full_address(host, address)));
+    let mut outcome = Outcome {
+        init: if output.status.success() { Init::Success } else { Init::Failure },
+        errors: BTreeSet::new(),
+        failed: BTreeSet::new(),
+        installed: BTreeMap::new(),
+        lock_after: None,
+    };
+    if outcome.init == Init::Failure {
+        for error in errors(&stderr) {
+            outcome.failed.extend(failed_provider(&error.text).map(|address| full_address(host, address)));
+            outcome.errors.insert(error.summary);
         }
-        outcome.errors.push(error);
     }
     for line in stdout.lines() {
         if let Some((address, version, was_there)) = installed(line) {
@@ -170,6 +207,19 @@ pub(crate) fn observe(
         outcome.lock_after = after.map(|bytes| String::from_utf8(bytes).unwrap());
     }
     (outcome, output)
+}
+
+/// Global arguments stand first.
+fn init<'a>(command: Isolated, global: impl IntoIterator<Item = &'a String>, arguments: &[String]) -> Output {
+    command
+        .arguments(global)
+        .arguments(["init", "-no-color", "-input=false"])
+        .arguments(arguments)
+        .environment("CHECKPOINT_DISABLE", "1")
+        .environment("TF_REGISTRY_DISCOVERY_RETRY", "0")
+        // It does not run for long: a sixth of its time goes into collecting garbage.
+        .environment("GOGC", "off")
+        .run()
 }
 
 /// The links among installed packages, and which ones they are: an archive that is extracted through a link leaves it,
@@ -199,9 +249,19 @@ fn full_address(host: &str, address: &str) -> String {
     if address.split('/').count() == 3 { address.to_owned() } else { format!("{host}/{address}") }
 }
 
-/// The errors on stderr, each in one line.
-fn errors(stderr: &str) -> Vec<String> {
-    let mut errors = Vec::<String>::new();
+/// An error on stderr.
+#[derive(Debug)]
+struct EngineError {
+    /// Its first line.
+    summary: String,
+    /// All of it in one line.
+    text: String,
+    /// `FILE line NUMBER`, with the words behind them.
+    place: Option<String>,
+}
+
+fn errors(stderr: &str) -> Vec<EngineError> {
+    let mut errors = Vec::<EngineError>::new();
     let mut is_inside = false;
     for line in stderr.lines().map(|line| line.trim_start_matches(['│', '╷', '╵']).trim()) {
         // What is wrong with the CLI configuration is printed and stops nothing.
@@ -212,19 +272,32 @@ fn errors(stderr: &str) -> Vec<String> {
         }
         if let Some(summary) = line.strip_prefix("Error:") {
             // A text of the engine's own that begins with a line break has no summary.
-            errors.push(summary.trim_start().to_owned());
+            let summary = summary.trim_start().to_owned();
+            errors.push(EngineError { text: summary.clone(), summary, place: None });
             is_inside = true;
         } else if line.starts_with("Warning: ") {
             is_inside = false;
         } else if is_inside && !line.is_empty() {
             let error = errors.last_mut().unwrap();
-            error.push(' ');
-            error.push_str(line);
+            if error.place.is_none() && error.text == error.summary {
+                error.place = line.strip_prefix("on ").filter(|place| place.contains(" line ")).map(str::to_owned);
+            }
+            error.text.push(' ');
+            error.text.push_str(line);
         }
     }
     // What Terraform prints before the errors of a configuration is none.
-    errors.retain(|error| !error.starts_with("Terraform encountered problems during initialisation"));
+    errors.retain(|error| !error.summary.starts_with("Terraform encountered problems during initialisation"));
     errors
+}
+
+fn diagnostic(error: &EngineError) -> Diagnostic {
+    let place = error.place.as_deref().and_then(|place| place.split_once(" line "));
+    let (file, line) = place.map_or((None, None), |(file, rest)| {
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        (Some(file.to_owned()), digits.parse().ok())
+    });
+    Diagnostic { file, line, summary: error.summary.clone() }
 }
 
 /// The provider that an error is about.
@@ -257,69 +330,6 @@ fn installed(line: &str) -> Option<(&str, &str, bool)> {
     Some((words.next()?, words.next()?.strip_prefix('v')?, was_there))
 }
 
-/// Runs `airtight check`, and says what it predicts; and its verdict. The command has the engine's environment.
-pub(crate) fn predict(
-    engine: (&str, &str),
-    command: Isolated,
-    arguments: &[String],
-) -> Result<(Outcome, Value), String> {
-    let mut command = Isolated { program: airtight().to_owned(), offline: false, ..command }.arguments([
-        "check",
-        "--engine",
-        engine.0,
-        "--engine-version",
-        engine.1,
-        "--cli-config",
-        "inherited",
-        "--format",
-        "json",
-        ".",
-    ]);
-    if !arguments.is_empty() {
-        command = command.arguments(["--"]).arguments(arguments);
-    }
-    let output = command.run();
-    let text = String::from_utf8_lossy(&output.stdout);
-    let report: Value = serde_json::from_str(&text).map_err(|error| {
-        format!("no report ({error}), {}: {}", output.status, String::from_utf8_lossy(&output.stderr))
-    })?;
-    let expected = if report["verdict"] == "refused" { 100 } else { 0 };
-    if output.status.code() != Some(expected) {
-        return Err(format!("{} with the verdict {}", output.status, report["verdict"]));
-    }
-    Ok((outcome_of(&report), report))
-}
-
-/// Failures that name providers for another reason than that they cannot be installed.
-const NOT_ABOUT_INSTALLING: &[&str] =
-    &["constraint-invalid", "lock-file-readonly", "provider-address-invalid", "state-invalid"];
-
-fn outcome_of(report: &Value) -> Outcome {
-    let prediction = &report["prediction"];
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    let mut outcome = Outcome::nothing();
-    outcome.init = serde_json::from_value(prediction["init"].clone()).unwrap();
-    outcome.lock_after = text(&prediction["lock_after"]);
-    let mut assumptions = prediction["assumptions"].as_array().unwrap().iter();
-    outcome.has_unseen_state = assumptions.any(|assumption| assumption["code"] == "state-unseen");
-    let reasons = prediction["reasons"].as_array().unwrap();
-    // The engine stops before it comes to the hidden ones.
-    for reason in reasons.iter().filter(|reason| reason["hidden"] == false) {
-        let code = reason["code"].as_str().unwrap();
-        outcome.errors.push(reason["summary"].as_str().unwrap().to_owned());
-        if !NOT_ABOUT_INSTALLING.contains(&code) {
-            outcome.failed.extend(reason["providers"].as_array().unwrap().iter().filter_map(text));
-        }
-    }
-    for provider in report["providers"].as_array().unwrap() {
-        if let (Some(version), Some(by)) = (text(&provider["version"]), text(&provider["install"])) {
-            outcome.installed.insert(text(&provider["address"]).unwrap(), Installed { version, by: Some(by) });
-        }
-    }
-    outcome
-}
-
-#[test]
 fn an_error_names_its_provider_in_each_of_the_engines_words() {
     let cases = [
         (
@@ -344,8 +354,29 @@ fn an_error_names_its_provider_in_each_of_the_engines_words() {
     assert_eq!(failed_provider("Provider dependency changes detected Changes to the required"), None);
 }
 
-#[test]
 fn errors_are_read_whole_and_warnings_are_not_errors() {
     let stderr = "\nWarning: one\n\nbecause\n\nError: two\n\nover\nlines\n\nError: three\n";
-    assert_eq!(errors(stderr), ["two over lines", "three"]);
+    let texts: Vec<String> = errors(stderr).into_iter().map(|error| error.text).collect();
+    assert_eq!(texts, ["two over lines", "three"]);
+}
+
+fn a_diagnostic_has_its_file_and_line() {
+    let stderr =
+        "Error: Unsupported block type\n\n  on main.tf line 12, in resource \"a\" \"b\":\n  12: x {\n\nError: Other\n";
+    let found: Vec<_> = errors(stderr).iter().map(diagnostic).collect();
+    let summary = |text: &str| text.to_owned();
+    assert_eq!(
+        found,
+        [
+            Diagnostic { file: Some("main.tf".to_owned()), line: Some(12), summary: summary("Unsupported block type") },
+            Diagnostic { file: None, line: None, summary: summary("Other") },
+        ]
+    );
+}
+
+fn requirements_are_read_in_each_of_the_engines_words() {
+    let line = "- Finding hashicorp/aws versions matching \"~> 5.0, != 5.4.0\"...";
+    assert_eq!(required(line), Some(("hashicorp/aws", Some("~> 5.0, != 5.4.0"))));
+    assert_eq!(required("- Finding latest version of example.com/a/b..."), Some(("example.com/a/b", None)));
+    assert_eq!(required("- Installing hashicorp/aws v5.0.0..."), None);
 }

@@ -7,6 +7,11 @@ use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
 use zip::write::SimpleFileOptions;
 
+crate::tests! {
+    the_hash_of_an_empty_package_is_that_of_nothing,
+    the_same_files_make_the_same_archive,
+}
+
 /// A provider's package, not yet in a layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Package {
@@ -92,14 +97,12 @@ fn hexadecimal(bytes: &[u8]) -> String {
     digits.concat()
 }
 
-#[test]
 fn the_hash_of_an_empty_package_is_that_of_nothing() {
     let mut package = Package::fake("example.com/acme/dog", "1.0.0", "linux_amd64", "");
     package.files.clear();
     assert_eq!(package.h1(), "h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
 }
 
-#[test]
 fn the_same_files_make_the_same_archive() {
     let package = Package::fake("example.com/acme/dog", "1.0.0", "linux_amd64", "a");
     assert_eq!(package.archive(), package.clone().archive());

@@ -6,11 +6,11 @@ use airtight_provider::Layout;
 use camino::Utf8PathBuf;
 use fs_err as fs;
 
-use super::engines::Engine;
+use super::engines::{Engine, any_engine};
 use super::isolation::{Isolated, UNPRIVILEGED_USER, airtight, has_namespaces, is_root, reachable};
 use super::lock_file::{self, Lock};
 use super::real_package::{RealPackage, real_packages};
-use super::report_ignored;
+use super::runner::ignored;
 use super::tree::Workspace;
 use super::workflow_file::{Values, WorkflowFile};
 
@@ -35,19 +35,16 @@ pub(crate) struct Stack {
     pub layout: Layout,
 }
 
-/// Every engine that is here, where real providers and namespaces are too; else the test is reported as ignored.
-pub(crate) fn real_engines(test: &str) -> &'static [Engine] {
-    let missing = if super::engines::engines().is_empty() {
-        "no engine is here"
-    } else if real_packages().is_empty() {
-        "no real provider can be built"
+/// Any engine, when real providers and namespaces are here too; else the test is ignored.
+pub(crate) fn any_real_engine() -> Option<&'static Engine> {
+    if real_packages().is_empty() {
+        ignored("no real provider can be built");
     } else if !has_namespaces() {
-        "no network namespace can be made here"
+        ignored("no network namespace can be made here");
     } else {
-        return super::engines::engines();
-    };
-    report_ignored(test, missing);
-    &[]
+        return any_engine();
+    }
+    None
 }
 
 /// The package of a provider that is surely built.

@@ -11,6 +11,10 @@ use fs_err as fs;
 
 use super::isolation::Isolated;
 
+crate::tests! {
+    serves_a_state,
+}
+
 /// The same in every namespace.
 const PORT: u16 = 8099;
 
@@ -93,7 +97,6 @@ fn serve(directory: &Utf8Path) {
     }
 }
 
-#[test]
 fn serves_a_state() {
     if let Ok(directory) = std::env::var(JOB) {
         return serve(Utf8Path::new(&directory));

@@ -35,6 +35,25 @@ pub(crate) enum Content {
 }
 
 impl Tree {
+    /// What a directory holds.
+    pub(crate) fn of(directory: &Utf8Path) -> Self {
+        let mut tree = Self::default();
+        let mut waiting = vec![directory.to_owned()];
+        while let Some(place) = waiting.pop() {
+            let path = place.strip_prefix(directory).unwrap().to_string();
+            let metadata = fs::symlink_metadata(&place).unwrap();
+            if metadata.is_symlink() {
+                tree.link(path, place.read_link_utf8().unwrap());
+            } else if metadata.is_dir() {
+                waiting.extend(place.read_dir_utf8().unwrap().map(|entry| entry.unwrap().into_path()));
+            } else {
+                let mode = Some(metadata.permissions().mode() & 0o777);
+                tree.insert(path, Entry { content: Content::Bytes(fs::read(&place).unwrap()), mode, is_roots: false });
+            }
+        }
+        tree
+    }
+
     pub(crate) fn insert(&mut self, path: impl Into<String>, entry: Entry) -> &mut Self {
         self.entries.insert(path.into(), entry);
         self

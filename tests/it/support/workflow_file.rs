@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+crate::tests! {
+    placeholders_are_filled_as_go_does,
+}
+
 /// What Spacelift fills in.
 #[derive(Clone, Debug)]
 pub(crate) struct Values {
@@ -120,7 +124,6 @@ fn url_query(text: &str) -> String {
     escaped
 }
 
-#[test]
 fn placeholders_are_filled_as_go_does() {
     let values = Values {
         workspace_name: "a b'$(c)+ä".to_owned(),

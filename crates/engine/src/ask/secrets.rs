@@ -1,6 +1,7 @@
 //! Values that must not be printed: the engine may quote a variable in an error.
 
 use super::question::Question;
+use crate::init_arguments::BackendConfig;
 
 /// What stands for a value.
 const MASK: &str = "(sensitive value)";
@@ -27,7 +28,7 @@ impl Secrets {
             is_secret.then(|| value.to_str().map(str::to_owned)).flatten()
         });
         let variables = question.init.variables.iter().filter_map(|argument| argument.strip_prefix("-var="));
-        let given = variables.chain(question.init.backend_config.iter().map(String::as_str));
+        let given = variables.chain(question.init.backend_config.iter().map(BackendConfig::text));
         let from_arguments = given.filter_map(|text| text.split_once('=')).map(|(_, value)| value.to_owned());
         Self::from(from_environment.chain(from_arguments))
     }

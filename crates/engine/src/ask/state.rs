@@ -9,6 +9,8 @@ use super::scratch::Scratch;
 use super::secrets::Secrets;
 use super::{init, plain, session, words};
 use crate::state::{self, State};
+use airtight_hcl::Sources;
+use airtight_provider::lock_file;
 
 /// A larger state is not read.
 const STATE_LIMIT_BYTES: usize = 64 * 1024 * 1024;
@@ -66,7 +68,7 @@ fn with_backend(question: &Question<'_>, scratch: &Scratch) -> Result<StateAnswe
     if question.init.reconfigure {
         arguments.push("-reconfigure".to_owned());
     }
-    arguments.extend(question.init.backend_config.iter().map(|value| format!("-backend-config={value}")));
+    arguments.extend(question.init.backend_config.iter().map(|value| format!("-backend-config={}", value.text())));
     let mut answer = init(question, question.run(scratch, arguments.clone(), question.limit))?;
     if let Answer::Loads(loaded) = &mut answer
         && question.engine.installs_state_providers_apart()
@@ -98,6 +100,13 @@ fn merge(loaded: &mut Loaded, second: Loaded) {
 }
 
 fn pull(question: &Question<'_>, scratch: &Scratch) -> Result<PulledState, Stopped> {
+    // Nothing is installed here, and the engines compare every lock entry with what is installed, but not those of
+    // overridden providers.
+    let lock = lock_file::read(question.root_module, question.engine.name, &mut Sources::default());
+    let locked: Vec<String> = lock.locks.iter().map(|lock| lock.address.to_string()).collect();
+    if let Err(failure) = scratch.override_providers(question, &locked) {
+        return Ok(PulledState::Failed(failure));
+    }
     let arguments = ["state", "pull", "-no-color"].map(str::to_owned).into();
     let run = question.run(scratch, arguments, question.limit);
     let started = std::time::Instant::now();

@@ -42,7 +42,6 @@ pub struct CliConfig {
     /// Null: no usable `provider_installation` block, so the implied methods apply.
     pub installation: Option<Installation>,
     pub plugin_cache: Option<PluginCacheDir>,
-    pub plugin_cache_may_break_lock: bool,
     pub problems: Vec<CliConfigProblem>,
 }
 
@@ -111,7 +110,7 @@ impl CliConfig {
     }
 
     /// Applies the environment as the engines do after reading: `$VAR` in the file's plugin cache directory is expanded,
-    /// `TF_PLUGIN_CACHE_DIR` wins as it is, and the flag for the lock file is on if either sets it.
+    /// `TF_PLUGIN_CACHE_DIR` wins as it is.
     pub fn apply_environment(&mut self, environment: &Environment) {
         let from_file = self
             .plugin_cache
@@ -120,8 +119,6 @@ impl CliConfig {
         let from_variable =
             environment.plugin_cache_dir.clone().map(|directory| PluginCacheDir { directory, place: None });
         self.plugin_cache = from_variable.or(from_file).filter(|cache| !cache.directory.is_empty());
-        self.plugin_cache_may_break_lock |=
-            environment.plugin_cache_may_break_lock.as_deref().is_some_and(|value| value != "0");
     }
 
     /// Adds a file that the engine read after this one: the first installation block counts, and the first plugin cache.
@@ -133,7 +130,6 @@ impl CliConfig {
         self.path = self.path.take().or(later.path);
         self.installation = self.installation.take().or(later.installation);
         self.plugin_cache = self.plugin_cache.take().or(later.plugin_cache);
-        self.plugin_cache_may_break_lock |= later.plugin_cache_may_break_lock;
         self.problems.extend(later.problems);
     }
 
@@ -154,8 +150,7 @@ impl CliConfig {
         let written = file.items.iter().rfind(|item| item.name().eq_ignore_ascii_case(CACHE));
         self.plugin_cache = directory
             .map(|directory| PluginCacheDir { directory, place: written.map(|item| reporter.place(item.span.start)) });
-        self.plugin_cache_may_break_lock =
-            decode::flag(&root, MAY_BREAK).map_err(wrong(MAY_BREAK))?.unwrap_or_default();
+        decode::flag(&root, MAY_BREAK).map_err(wrong(MAY_BREAK))?;
         for host in decode::bodies(&root, "host").map_err(wrong("host"))? {
             decode::entries(&host, "services").map_err(wrong("services"))?;
         }

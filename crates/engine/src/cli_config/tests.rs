@@ -81,7 +81,6 @@ fn reads_what_is_beside_the_methods() {
                 provider_installation {\n dev_overrides {\n \"hashicorp/null\" = \"/dev\"\n }\n direct {}\n}\n";
     let mut config = parse("rc".into(), text, &tofu());
     assert_eq!(config.problems, []);
-    assert!(config.plugin_cache_may_break_lock);
     let line = |place: &Place| place.position.as_ref().unwrap().line;
     let [entry] = &config.installation.as_ref().unwrap().dev_overrides[..] else { panic!("{config:?}") };
     assert_eq!((entry.address.to_string().as_str(), line(&entry.place)), ("registry.opentofu.org/hashicorp/null", 5));
@@ -172,6 +171,10 @@ fn both_syntaxes_name_host_and_services() {
     let json = r#"{"host": {"a.example": {"services": {"providers.v1": "https://mirror.example/v1/"}}}}"#;
     assert_eq!(host_services(native, &tofu()), expected);
     assert_eq!(host_services(json, &tofu()), expected);
+    let list = r#"{"host": [{"a.example": {"services": {"providers.v1": "https://mirror.example/v1/", "x": 1}}}]}"#;
+    assert_eq!(host_services(list, &tofu()), expected);
+    let none = [("a.example".to_owned(), Vec::new())];
+    assert_eq!(host_services("host \"a.example\" {\n services = {}\n}\n", &tofu()), none);
     for text in ["", "host {", "host = 1"] {
         assert_eq!(host_services(text, &tofu()), [], "{text}");
     }

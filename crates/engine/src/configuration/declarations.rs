@@ -1,102 +1,73 @@
 //! What one file of a module declares, before files are put together.
 //!
+//! Only what says which providers are needed, which modules are called and where the state is. Whether the engine accepts
+//! the rest is the engine's business.
+//!
 //! Source: OpenTofu `internal/configs/parser_config.go` `loadConfigFileBody` and the decoders that it calls.
 
-use super::body::{Attribute, Block, Content, ParsedFile, Problems};
-use super::expression::Expression;
-use super::provider_block;
-use super::required_providers::RequiredProviders;
-use super::schemas::Schemas;
-use super::value_type::ValueType;
-use super::{Backend, CoreVersion, ProviderBlock};
-use airtight_hcl::Place;
-use airtight_hcl::Problem;
+use super::body::{Attribute, Block, BlockTypes, Body, Expression, ParsedFile, Text};
+use super::{Backend, CoreVersion, ProviderBlock, RequiredProvider};
 use airtight_hcl::constant::Constant;
-use airtight_hcl::schema::{BodySchema, Unknown};
-use airtight_provider::Engine;
+use airtight_hcl::{Place, Problem, ProblemKind};
+use airtight_provider::{Engine, ProviderAddress};
 
-/// Whether a file adds declarations or changes those of other files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    Primary,
-    Override,
-}
+/// What a file may hold, with the number of labels.
+const FILE_BLOCKS: &BlockTypes = &[
+    ("terraform", 0),
+    ("language", 0),
+    ("provider", 1),
+    ("variable", 1),
+    ("locals", 0),
+    ("output", 1),
+    ("module", 1),
+    ("resource", 2),
+    ("data", 2),
+    ("ephemeral", 2),
+    ("action", 2),
+    ("check", 1),
+    ("import", 0),
+    ("moved", 0),
+    ("removed", 0),
+];
+
+const TERRAFORM_BLOCKS: &BlockTypes =
+    &[("backend", 1), ("cloud", 0), ("required_providers", 0), ("provider_meta", 1), ("encryption", 0)];
+
+const TERRAFORM_ARGUMENTS: &[&str] = &["required_version", "experiments", "language"];
 
 #[derive(Debug, Default)]
 pub(super) struct Declarations {
-    /// One for each `required_providers` block.
-    pub required_providers: Vec<RequiredProviders>,
+    pub required_providers: Vec<RequiredProvider>,
+    /// `backend` and `cloud` blocks.
     pub backends: Vec<Backend>,
-    pub clouds: Vec<Backend>,
-    pub encryptions: Vec<Place>,
-    /// By local names.
-    pub provider_metas: Vec<(String, Place)>,
+    pub has_encryption: bool,
     pub core_versions: Vec<CoreVersion>,
     pub providers: Vec<ProviderDeclaration>,
     pub calls: Vec<CallDeclaration>,
     pub resources: Vec<ResourceDeclaration>,
     pub imports: Vec<ImportDeclaration>,
-    /// Everything else that has a name of its own.
-    pub names: Vec<NameDeclaration>,
-    /// Blocks that no override file may have.
-    pub records: Vec<(&'static str, Place)>,
-    pub problems: Problems,
+    pub not_understood: Vec<Problem>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct ProviderDeclaration {
     pub block: ProviderBlock,
+    /// Empty for the default configuration.
     pub alias: String,
-    /// It configures something: it is more than a name for what the calling module passes.
-    pub is_configured: bool,
-    /// It has instances.
-    pub has_for_each: bool,
 }
 
-impl ProviderDeclaration {
-    /// `aws` or `aws.west`.
-    pub(super) fn key(&self) -> String {
-        configuration_name(&self.block.local_name, &self.alias)
-    }
-}
-
-fn configuration_name(local_name: &str, alias: &str) -> String {
-    if alias.is_empty() { local_name.to_owned() } else { format!("{local_name}.{alias}") }
-}
-
-/// A `module` block.
+/// A `module` block, of a module or of a test file's run.
 #[derive(Clone, Debug)]
 pub(super) struct CallDeclaration {
     pub name: String,
-    pub place: Place,
-    pub source: Option<Text>,
-    pub version: Option<Text>,
-    /// `count`, `for_each`, `enabled` or `depends_on`: then no provider may be configured below.
-    pub repetition: Option<Place>,
-    pub depends_on: Option<Place>,
-    /// What it gives to variables.
-    pub arguments: Vec<(String, Place)>,
-    /// Blocks that no module has.
-    pub other_blocks: Vec<Problem>,
-    /// The providers that it is given; null where that is not known.
-    pub providers: Option<Vec<PassedProvider>>,
+    pub source: Option<PlacedText>,
+    pub version: Option<PlacedText>,
 }
 
-/// A text that should be constant.
 #[derive(Clone, Debug)]
-pub(super) struct Text {
-    pub value: TextValue,
+pub(super) struct PlacedText {
+    pub value: Text,
     pub place: Place,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum TextValue {
-    Constant(String),
-    Null,
-    /// Only the engine can say.
-    Unevaluated,
-    /// An error of the file says why not.
-    Refused,
 }
 
 #[derive(Clone, Debug)]
@@ -105,243 +76,303 @@ pub(super) struct ResourceDeclaration {
     pub mode: &'static str,
     pub resource_type: String,
     pub name: String,
-    pub provider: Option<ProviderReference>,
-    pub depends_on: Option<Place>,
+    pub provider: ProviderArgument,
     pub place: Place,
 }
 
-/// A provider configuration by its names in a module.
-#[derive(Clone, Debug)]
-pub(super) struct ProviderReference {
-    pub name: String,
-    /// Empty for the default configuration.
-    pub alias: String,
-    /// It names one instance of a configuration with `for_each`.
-    pub has_key: bool,
-    pub place: Place,
-}
-
-impl ProviderReference {
-    /// `aws` or `aws.west`.
-    pub(super) fn key(&self) -> String {
-        configuration_name(&self.name, &self.alias)
-    }
-}
-
-/// A provider configuration that a module is given.
-#[derive(Clone, Debug)]
-pub(super) struct PassedProvider {
-    pub in_child: ProviderReference,
-    pub in_parent: ProviderReference,
+/// What a `provider` argument says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ProviderArgument {
+    None,
+    LocalName(String),
+    /// It has been noted.
+    NotUnderstood,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct ImportDeclaration {
-    pub provider: Option<ProviderReference>,
-    pub provider_place: Place,
+    pub provider: ProviderArgument,
     pub aims_at_module: bool,
     pub resource_type: String,
     pub resource_name: String,
-    /// The address as it is written, and its names alone, where no key has to be evaluated.
-    pub static_target: Option<(String, String)>,
     pub place: Place,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum NameKind {
-    Variable,
-    Local,
-    Output,
-    Check,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct NameDeclaration {
-    pub kind: NameKind,
-    pub name: String,
-    pub value: Option<VariableValue>,
-    pub place: Place,
-}
-
-/// What a variable may be.
-#[derive(Clone, Debug, Default)]
-pub(super) struct VariableValue {
-    pub value_type: Option<ValueType>,
-    /// Its default as an expression in native syntax.
-    pub default: Option<String>,
-    pub nullable: Option<bool>,
-    pub is_required: bool,
 }
 
 /// Reads the declarations of one parsed file.
-pub(super) fn read(file: &ParsedFile, role: Role, engine: &Engine) -> Declarations {
-    let mut reader = Reader { engine, schemas: Schemas::new(engine), role, file, found: Declarations::default() };
-    if let Some(place) = file.scoped_call().filter(|_| !reader.schemas.takes_scoped_calls()) {
-        let detail = "An argument definition must end with a newline.";
-        reader.problems().refuse("Missing newline after argument", detail, place);
-    }
+pub(super) fn read(file: &ParsedFile) -> Declarations {
+    let mut reader = Reader { file, found: Declarations::default() };
     reader.file();
     reader.found
 }
 
-/// Reads one file; the blocks' own rules stand in the files beside this one.
-pub(super) struct Reader<'a> {
-    pub(super) engine: &'a Engine,
-    pub(super) schemas: Schemas<'a>,
-    pub(super) role: Role,
-    pub(super) file: &'a ParsedFile,
-    pub(super) found: Declarations,
+/// The blocks of a test file that matter: `provider` blocks, `mock_provider` blocks, and the modules of runs.
+pub(super) fn read_test(file: &ParsedFile, engine: &Engine) -> Declarations {
+    let mut reader = Reader { file, found: Declarations::default() };
+    let (blocks, _) = file.root().blocks(&[("run", 1), ("provider", 1), ("mock_provider", 1)], &[]);
+    for block in blocks {
+        match block.kind {
+            "run" => {
+                let (modules, _) = block.body.blocks(&[("module", 0)], &[]);
+                modules.first().map(|module| reader.module(block.labels[0], module));
+            }
+            "provider" => reader.provider(&block),
+            _ if engine.counts_mock_providers_of_tests() => reader.provider(&block),
+            _ => {}
+        }
+    }
+    reader.found
 }
 
-impl<'a> Reader<'a> {
-    pub(super) fn problems(&mut self) -> &mut Problems {
-        &mut self.found.problems
-    }
+struct Reader<'a> {
+    file: &'a ParsedFile,
+    found: Declarations,
+}
 
-    /// A body's content by a schema that later engines may have extended: what it does not have is an error only if
-    /// that is certain.
-    pub(super) fn content(&mut self, block: &Block<'a>, schema: &BodySchema<'_>) -> Content<'a> {
-        let mut problems = Problems::default();
-        let content = block.body.content(schema, Unknown::Refused, &mut problems);
-        self.take(problems);
-        content
-    }
-
-    fn take(&mut self, mut problems: Problems) {
-        let found = &mut self.found.problems;
-        found.not_understood.append(&mut problems.not_understood);
-        let errors = if self.schemas.are_complete() { &mut found.errors } else { &mut found.not_understood };
-        errors.append(&mut problems.errors);
+impl Reader<'_> {
+    fn give_up(&mut self, kind: ProblemKind, summary: &str, detail: impl Into<String>, place: Place) {
+        self.found.not_understood.push(Problem::new(kind, summary, detail, place));
     }
 
     fn file(&mut self) {
-        let blocks = self.schemas.file_blocks();
-        let schema = BodySchema { required: &[], optional: &[], blocks: &blocks };
-        let mut problems = Problems::default();
-        let content = self.file.root().content(&schema, Unknown::Refused, &mut problems);
-        self.take(problems);
-        for block in content.blocks {
+        let (blocks, unknown) = self.file.root().blocks(FILE_BLOCKS, &[]);
+        for block in blocks {
             match block.kind {
                 "terraform" => self.terraform(&block),
-                "required_providers" => self.problems().refuse(
-                    "Invalid required_providers block",
-                    "A \"required_providers\" block must be nested inside a \"terraform\" block.",
-                    block.place,
-                ),
                 "language" => self.language(&block),
                 "provider" => self.provider(&block),
-                "variable" => self.variable(&block),
-                "locals" => self.locals(&block),
-                "output" => self.output(&block),
-                "module" => self.module(&block),
+                "module" => self.module(block.labels[0], &block),
                 "resource" => self.resource("resource", &block),
                 "data" => self.resource("data", &block),
                 "ephemeral" => self.resource("ephemeral", &block),
                 "action" => self.resource("action", &block),
-                "check" => self.check(&block),
+                "check" => {
+                    let (inner, _) = block.body.blocks(&[("data", 2)], &[]);
+                    inner.iter().for_each(|block| self.resource("data", block));
+                }
                 "import" => self.import(&block),
-                "moved" => self.moved(&block),
-                "removed" => self.removed(&block),
                 _ => {}
+            }
+        }
+        for block in unknown {
+            let summary = format!("Blocks of type `{}` are not known here", block.kind);
+            self.give_up(ProblemKind::Unknown, &summary, "They may need providers.", block.place);
+        }
+    }
+
+    fn terraform(&mut self, block: &Block<'_>) {
+        if let Some(attribute) = block.body.attribute("required_version") {
+            self.core_version(&attribute, is_tofu_file(self.file.path.as_str()));
+        }
+        let (blocks, unknown) = block.body.blocks(TERRAFORM_BLOCKS, TERRAFORM_ARGUMENTS);
+        for inner in blocks {
+            match inner.kind {
+                "backend" => {
+                    let backend = backend(&inner);
+                    self.found.backends.push(backend);
+                }
+                "cloud" => self.found.backends.push(Backend {
+                    kind: "cloud".to_owned(),
+                    path: None,
+                    workspace_dir: None,
+                    is_unevaluated: false,
+                    place: inner.place(),
+                }),
+                "required_providers" => {
+                    inner.body.attributes().iter().for_each(|attribute| self.required_provider(attribute));
+                }
+                "encryption" => self.found.has_encryption = true,
+                _ => {}
+            }
+        }
+        for block in unknown {
+            let summary = format!("`{}` in a `terraform` block is not known here", block.kind);
+            self.give_up(ProblemKind::Unknown, &summary, "It may need providers.", block.place);
+        }
+    }
+
+    /// OpenTofu's own settings.
+    fn language(&mut self, block: &Block<'_>) {
+        let (blocks, _) = block.body.blocks(&[("compatible_with", 0)], &["edition", "experiments"]);
+        for inner in blocks {
+            if let Some(attribute) = inner.body.attribute("opentofu") {
+                self.core_version(&attribute, true);
             }
         }
     }
 
-    pub(super) fn reserved_block(&mut self, container: &str, block: &Block<'a>) {
-        let detail = format!(
-            "The block type name \"{}\" is reserved for use by {} in a future version.",
-            block.kind,
-            self.engine.name.title()
-        );
-        let summary = format!("Reserved block type name in {container} block");
-        self.problems().refuse(&summary, detail, block.place.clone());
-    }
-
-    fn provider(&mut self, block: &Block<'a>) {
-        let found = provider_block::read(block, self.engine, &mut self.found.problems);
-        self.found.providers.extend(found);
-    }
-
-    /// At most one of the arguments that say how many instances there are.
-    pub(super) fn check_repetition(&mut self, content: &Content<'a>, enabled: Option<&Attribute<'a>>) {
-        let [count, for_each] = ["count", "for_each"].map(|name| content.attributes.get(name));
-        let given: Vec<_> = [count, enabled, for_each].into_iter().flatten().collect();
-        if let [.., last] = given.as_slice()
-            && given.len() > 1
-        {
-            let names: Vec<_> = given.iter().map(|attribute| format!("\"{}\"", attribute.name)).collect();
-            let names = match names.as_slice() {
-                [first, second, third] => format!("{first}, {second}, and {third}"),
-                _ => names.join(" and "),
-            };
-            let detail = format!("The {names} meta-arguments are mutually-exclusive.");
-            self.problems().refuse(&format!("Invalid combination of {names}"), detail, last.place.clone());
+    fn core_version(&mut self, attribute: &Attribute<'_>, is_for_tofu: bool) {
+        if let Text::Constant(text) = attribute.value.text() {
+            self.found.core_versions.push(CoreVersion { text, is_for_tofu, place: attribute.value.place() });
         }
     }
 
-    /// A block that stands there for the second time.
-    pub(super) fn repeated_block(&mut self, block: &Block<'a>) {
-        let name = if block.kind == "_" { "escaping" } else { block.kind };
-        let detail = "Each block of this type may stand here once.";
-        self.problems().refuse(&format!("Duplicate {name} block"), detail, block.place.clone());
-    }
-
-    /// An argument that must be true or false.
-    pub(super) fn check_bool(&mut self, content: &Content<'a>, name: &str) {
-        let Some(attribute) = content.attributes.get(name) else { return };
-        let is_bool = match attribute.value.evaluate() {
-            Ok(Constant::Bool(_)) => true,
-            Ok(Constant::String(text)) => ["true", "false", "0", "1"].contains(&text.as_str()),
-            Ok(_) => false,
-            Err(reason) => return self.problems().not_constant(reason, attribute.value.place()),
+    /// Source: OpenTofu `internal/configs/provider_requirements.go` `decodeRequiredProvidersBlock`.
+    fn required_provider(&mut self, attribute: &Attribute<'_>) {
+        let place = attribute.value.place();
+        let mut entry = RequiredProvider {
+            local_name: attribute.name.clone(),
+            source: None,
+            source_place: place.clone(),
+            version: None,
+            version_place: place.clone(),
+            place: attribute.place(),
         };
-        if !is_bool {
-            let detail = "Unsuitable value: a bool is required";
-            self.problems().refuse("Unsuitable value type", detail, attribute.value.place());
+        // The form from before 0.13: a constraint alone.
+        if let Text::Constant(version) = attribute.value.text() {
+            entry.version = Some(version);
+            self.found.required_providers.push(entry);
+            return;
+        }
+        let Some(items) = attribute.value.items() else {
+            return self.unevaluated("the requirement", &attribute.name, place);
+        };
+        let mut is_source_known = true;
+        for (key, value) in items {
+            let text = || match value.constant() {
+                Some(Constant::String(text)) => Some(text),
+                _ => None,
+            };
+            match key.as_deref() {
+                Some("version") => {
+                    (entry.version, entry.version_place) = (text(), value.place());
+                    if entry.version.is_none() {
+                        self.unevaluated("the version", &attribute.name, value.place());
+                    }
+                }
+                Some("source") => {
+                    (entry.source, entry.source_place) = (text(), value.place());
+                    is_source_known = entry.source.is_some();
+                    if !is_source_known {
+                        self.unevaluated("the source", &attribute.name, value.place());
+                    }
+                }
+                Some(_) => {}
+                None => {
+                    is_source_known = false;
+                    self.unevaluated("a key", &attribute.name, value.place());
+                }
+            }
+        }
+        if is_source_known {
+            self.found.required_providers.push(entry);
         }
     }
 
-    /// An argument that must be a constant string.
-    pub(super) fn check_text(&mut self, content: &Content<'a>, name: &str) {
-        let Some(attribute) = content.attributes.get(name) else { return };
-        let detail = "Unsuitable value: string required";
-        text(&attribute.value, "Unsuitable value type", detail, self.problems());
+    fn unevaluated(&mut self, what: &str, local_name: &str, place: Place) {
+        let summary = format!("Only the engine can say what {what} of provider `{local_name}` is");
+        self.give_up(ProblemKind::Unevaluated, &summary, "It is not a constant that airtight reads.", place);
     }
 
-    pub(super) fn check_identifier(&mut self, name: &str, summary: &str, place: &Place) {
-        if !is_identifier(name) {
-            let detail = "A name must start with a letter or underscore and may contain only letters, digits, \
-                          underscores, and dashes.";
-            self.problems().refuse(summary, detail, place.clone());
+    /// Source: OpenTofu `internal/configs/provider.go`.
+    fn provider(&mut self, block: &Block<'_>) {
+        let text = |name: &str| block.body.attribute(name).map(|attribute| (attribute.value.text(), attribute.value));
+        let alias = match text("alias") {
+            Some((Text::Constant(alias), _)) => alias,
+            _ => String::new(),
+        };
+        let local_name = block.labels[0].to_owned();
+        // A provider block of a test file takes no constraint where it is a mock.
+        let version = text("version").filter(|_| block.kind == "provider");
+        let (version, place) = match version {
+            Some((Text::Constant(version), value)) => (Some(version), value.place()),
+            Some((Text::Unevaluated, value)) => {
+                self.unevaluated("the version", &local_name, value.place());
+                (None, block.place())
+            }
+            _ => (None, block.place()),
+        };
+        let block = ProviderBlock { local_name, version, place };
+        self.found.providers.push(ProviderDeclaration { block, alias });
+    }
+
+    /// Source: OpenTofu `internal/configs/module_call.go`.
+    fn module(&mut self, name: &str, block: &Block<'_>) {
+        let text = |name: &str| {
+            let value = block.body.attribute(name)?.value;
+            Some(PlacedText { value: value.text(), place: value.place() })
+        };
+        let (source, version) = (text("source"), text("version"));
+        self.found.calls.push(CallDeclaration { name: name.to_owned(), source, version });
+    }
+
+    /// Source: OpenTofu `internal/configs/resource.go`.
+    fn resource(&mut self, mode: &'static str, block: &Block<'_>) {
+        let provider = self.provider_argument(&block.body);
+        self.found.resources.push(ResourceDeclaration {
+            mode,
+            resource_type: block.labels[0].to_owned(),
+            name: block.labels[1].to_owned(),
+            provider,
+            place: block.place(),
+        });
+    }
+
+    /// Source: OpenTofu `internal/configs/import.go`.
+    fn import(&mut self, block: &Block<'_>) {
+        let provider = self.provider_argument(&block.body);
+        let Some(to) = block.body.attribute("to") else { return };
+        let Some((aims_at_module, [resource_type, resource_name])) = target(&to.value) else {
+            let detail = "airtight cannot read the address, so the provider that it needs is not known.";
+            return self.give_up(ProblemKind::Unevaluated, "Import not understood", detail, to.value.place());
+        };
+        let place = block.place();
+        self.found.imports.push(ImportDeclaration { provider, aims_at_module, resource_type, resource_name, place });
+    }
+
+    fn provider_argument(&mut self, body: &Body<'_>) -> ProviderArgument {
+        let Some(attribute) = body.attribute("provider") else { return ProviderArgument::None };
+        match attribute.value.names().as_deref() {
+            Some([name] | [name, _]) => ProviderArgument::LocalName(name.clone()),
+            _ => {
+                let detail = "airtight cannot read the reference to a provider.";
+                self.give_up(ProblemKind::Unevaluated, "Provider not understood", detail, attribute.value.place());
+                ProviderArgument::NotUnderstood
+            }
         }
-    }
-
-    pub(super) fn name(&mut self, kind: NameKind, name: &str, place: &Place) {
-        self.found.names.push(NameDeclaration { kind, name: name.to_owned(), value: None, place: place.clone() });
     }
 }
 
-/// A constant string argument, or what is wrong with it.
-pub(super) fn text(expression: &Expression<'_>, summary: &str, detail: &str, problems: &mut Problems) -> TextValue {
-    match expression.evaluate().map(Constant::into_string) {
-        Ok(Ok(Some(text))) => TextValue::Constant(text),
-        Ok(Ok(None)) => TextValue::Null,
-        Ok(Err(_)) => {
-            problems.refuse(summary, detail, expression.place());
-            TextValue::Refused
+/// Whether the address is below a module, and the type and the name of the resource.
+fn target(address: &Expression<'_>) -> Option<(bool, [String; 2])> {
+    let names = address.names()?;
+    let mut rest = names.as_slice();
+    let mut is_in_module = false;
+    while let [keyword, _, after @ ..] = rest
+        && keyword == "module"
+    {
+        (rest, is_in_module) = (after, true);
+    }
+    match rest {
+        [mode, resource_type, name] if ["resource", "data", "ephemeral"].contains(&mode.as_str()) => {
+            Some((is_in_module, [resource_type.clone(), name.clone()]))
         }
-        Err(reason) => {
-            problems.not_constant(reason, expression.place());
-            TextValue::Refused
-        }
+        [resource_type, name] => Some((is_in_module, [resource_type.clone(), name.clone()])),
+        _ => None,
     }
 }
 
-/// Whether the engines' templates would change this text.
-pub(super) fn has_template(text: &str) -> bool {
-    text.contains("${") || text.contains("%{")
+/// Only what a local backend takes is known here.
+fn backend(block: &Block<'_>) -> Backend {
+    let kind = block.labels[0].to_owned();
+    let mut backend = Backend { kind, path: None, workspace_dir: None, is_unevaluated: false, place: block.place() };
+    if backend.kind == "local" {
+        for (name, setting) in [("path", &mut backend.path), ("workspace_dir", &mut backend.workspace_dir)] {
+            match block.body.attribute(name).map(|attribute| attribute.value.text()) {
+                Some(Text::Constant(text)) => *setting = Some(text),
+                Some(Text::Unevaluated) => backend.is_unevaluated = true,
+                Some(Text::Null) | None => {}
+            }
+        }
+    }
+    backend
 }
 
-pub(super) fn is_identifier(name: &str) -> bool {
-    hcl::edit::Ident::try_new(name).is_ok()
+/// The local name that a resource type implies: what stands before its first underscore, normalised.
+pub(super) fn implied_local_name(resource_type: &str, engine: &Engine) -> Option<String> {
+    let prefix = resource_type.split_once('_').map_or(resource_type, |(prefix, _)| prefix);
+    ProviderAddress::implied(engine.name, prefix).ok().map(|address| address.provider_type().to_owned())
+}
+
+fn is_tofu_file(path: &str) -> bool {
+    path.strip_suffix(".json").unwrap_or(path).strip_suffix(".tofu").is_some()
 }

@@ -7,10 +7,9 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
-use super::body::{ParsedFile, Problems};
-use airtight_hcl::{Place, Sources};
-use airtight_provider::Engine;
-use airtight_provider::{outside, text_file};
+use super::body::ParsedFile;
+use airtight_hcl::{Place, Problem, ProblemKind, Sources};
+use airtight_provider::{Engine, outside, text_file};
 
 /// A larger file is not read, so that a planted one cannot fill the memory.
 const LIMIT_BYTES: u64 = 4 * 1024 * 1024;
@@ -21,6 +20,14 @@ pub(super) struct ModuleFiles {
     pub primary: Vec<Utf8PathBuf>,
     pub overrides: Vec<Utf8PathBuf>,
     pub tests: Vec<Utf8PathBuf>,
+}
+
+impl ModuleFiles {
+    /// Those of the module itself, each with whether it is an override file.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = (&Utf8PathBuf, bool)> {
+        let primary = self.primary.iter().map(|path| (path, false));
+        primary.chain(self.overrides.iter().map(|path| (path, true)))
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,7 +55,7 @@ pub(super) fn list(
     directory: &Utf8Path,
     test_directory: Option<&str>,
     engine: &Engine,
-    problems: &mut Problems,
+    problems: &mut Vec<Problem>,
 ) -> ModuleFiles {
     let mut files = ModuleFiles::default();
     if let Some(test_directory) = test_directory {
@@ -59,15 +66,13 @@ pub(super) fn list(
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(_) => {
-                let detail = format!("Test directory {path} could not be read.");
-                problems.refuse("Failed to read test directory", detail, Place::file(path));
+                problems.push(unreadable("Failed to read test directory", &path));
                 return files;
             }
         }
     }
     let Ok(names) = names(directory) else {
-        let detail = format!("Module directory {directory} does not exist or cannot be read.");
-        problems.refuse("Failed to read module directory", detail, Place::file(directory));
+        problems.push(unreadable("Failed to read module directory", directory));
         return files;
     };
     for name in names {
@@ -125,30 +130,33 @@ fn hide_alternatives(paths: &mut Vec<Utf8PathBuf>) {
     });
 }
 
+fn unreadable(summary: &str, path: &Utf8Path) -> Problem {
+    Problem::new(ProblemKind::Unreadable, summary, "It does not exist or cannot be read.", Place::file(path))
+}
+
 /// Reads and parses one file.
-pub(super) fn parse(path: &Utf8Path, sources: &mut Sources, problems: &mut Problems) -> Option<ParsedFile> {
+pub(super) fn parse(path: &Utf8Path, sources: &mut Sources, problems: &mut Vec<Problem>) -> Option<ParsedFile> {
     if let Some(target) = outside::target(path, sources.repository()) {
         sources.withhold(path, outside::not_shown(path, &target));
     }
     let bytes = match text_file::read_bytes(path, LIMIT_BYTES) {
         Ok(bytes) => bytes,
-        Err(error) if error.is_ours() => {
-            let detail = format!("airtight does not read it: {error}. The engine perhaps does.");
-            problems.give_up("File not read", &detail, Place::file(path));
-            return None;
-        }
-        Err(_) => {
-            let detail = format!("The file \"{path}\" could not be read.");
-            problems.refuse("Failed to read file", detail, Place::file(path));
+        Err(error) => {
+            let (kind, summary) = match error.is_ours() {
+                true => (ProblemKind::Limit, "File not read"),
+                false => (ProblemKind::Unreadable, "Failed to read file"),
+            };
+            problems.push(Problem::new(
+                kind,
+                summary,
+                format!("airtight does not read it: {error}."),
+                Place::file(path),
+            ));
             return None;
         }
     };
-    let errors_before = problems.errors.len();
-    let (text, file) = ParsedFile::parse(path, &bytes, problems);
+    let (file, text, problem) = ParsedFile::parse(path, &bytes);
     sources.insert(path, text);
-    if let Some(said) = sources.withheld(path) {
-        // A syntax error quotes what it stumbles over.
-        problems.errors[errors_before..].iter_mut().for_each(|problem| said.clone_into(&mut problem.detail));
-    }
-    file
+    problems.extend(problem);
+    Some(file)
 }

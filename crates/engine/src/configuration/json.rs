@@ -13,36 +13,11 @@ pub(super) enum Json {
     String(String),
     Array(Vec<Self>),
     Object(Vec<(String, Self)>),
-    /// In its place stands something that is not JSON, of which the file's errors speak.
-    Invalid,
 }
 
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(JsonVisitor)
-    }
-}
-
-impl Json {
-    /// The same value in native syntax.
-    pub(super) fn to_native_text(&self) -> String {
-        let quoted = |text: &str| {
-            let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\r', "\\r");
-            format!("\"{}\"", escaped.replace("${", "$${").replace("%{", "%%{"))
-        };
-        match self {
-            Self::Null | Self::Invalid => "null".to_owned(),
-            Self::Bool(value) => value.to_string(),
-            Self::Number(text) => text.clone(),
-            Self::String(text) => quoted(text),
-            Self::Array(elements) => {
-                format!("[{}]", elements.iter().map(Self::to_native_text).collect::<Vec<_>>().join(", "))
-            }
-            Self::Object(pairs) => {
-                let pairs = pairs.iter().map(|(key, value)| format!("{} = {}", quoted(key), value.to_native_text()));
-                format!("{{{}}}", pairs.collect::<Vec<_>>().join(", "))
-            }
-        }
     }
 }
 

@@ -1,36 +1,20 @@
-//! The configuration: a module's files in native and JSON syntax, and the tree of modules below it.
+//! The configuration: what of a module's files in native and JSON syntax says which providers are needed, which modules
+//! are called and where the state is; and the tree of modules below it.
 //!
-//! [`files`] lists what counts, [`body`] shows both syntaxes as one, [`declarations`] decodes a file, [`module`] puts
-//! files together, [`tree`] follows module calls by what [`source`] makes of their addresses. Source addresses of
-//! providers and version constraints stay texts: what they say is judged with the requirements.
+//! This is an extractor, no judge. A configuration is assumed to load: for one that does, what is read here is exactly
+//! what the engine reads. Whether it does, only the engine says. What cannot be read here is in `not_understood`.
+//!
+//! [`files`] lists what counts, [`body`] shows both syntaxes as one, [`declarations`] reads a file, [`module`] puts files
+//! together, [`tree`] follows module calls by what [`source`] makes of their addresses.
 
-mod addresses;
 mod body;
-mod conditions;
 mod declarations;
-mod expression;
 mod files;
 mod json;
-mod json_syntax;
-mod lifecycle;
 mod module;
-mod module_block;
-mod moves;
-mod named_values;
-mod passed_arguments;
-mod passed_providers;
-mod provider_block;
-mod provisioner_block;
-mod references;
-mod required_providers;
-mod resource_block;
-mod schemas;
 mod source;
-mod terraform_block;
 mod test_files;
 mod tree;
-mod value_type;
-mod variables_files;
 
 #[cfg(test)]
 mod tests;
@@ -39,26 +23,21 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use airtight_hcl::Problem;
-use airtight_hcl::{Place, Sources};
-use airtight_provider::{CoreConstraints, Engine};
+use airtight_hcl::{Place, Problem, Sources};
+use airtight_provider::Engine;
 
 /// The root module and every module that it calls and that is on disk.
 #[derive(Clone, Debug)]
 pub struct Configuration {
     pub root: Module,
     /// Modules called, by path (`a`, `a.b`), each with the call that made it; the root's test modules too, such as
-    /// `test.tests.main.setup` for run `setup` of `tests/main.tftest.hcl`. Calls whose source is refused by an error
-    /// of the calling module are not here.
+    /// `test.tests.main.setup` for run `setup` of `tests/main.tftest.hcl`.
     pub children: BTreeMap<String, ChildModule>,
     /// `provider` blocks and `run { module {} }` calls of the root's test files, already limited to what this engine
     /// counts.
     pub tests: TestFiles,
     /// A record of installed modules that cannot be read: the engine loads nothing at all.
     pub manifest_errors: Vec<Problem>,
-    /// Files with values of input variables that cannot be read: an engine that evaluates module sources loads
-    /// nothing at all.
-    pub variables_errors: Vec<Problem>,
 }
 
 #[derive(Clone, Debug)]
@@ -72,18 +51,6 @@ pub struct ChildModule {
     /// What `modules.json` says about it, for `-get=false` and `-upgrade`: without a current record the former fails
     /// on local modules too.
     pub record: InstallationRecord,
-}
-
-impl ChildModule {
-    /// Whether the source or the version is refused where the call itself is read, in the calling module's files.
-    ///
-    /// Source: OpenTofu `internal/configs/module_call.go` `decodeStaticFields`.
-    pub fn is_refused_while_parsing(&self) -> bool {
-        let version = self.call.version.as_deref().map(CoreConstraints::parse);
-        matches!(self.source, ModuleSource::Invalid(_))
-            || matches!(version, Some(Err(_)))
-            || source::asked_while_parsing(&self.source).is_some()
-    }
 }
 
 /// How a module call stands to the manifest of installed modules.
@@ -106,13 +73,26 @@ pub enum InstallationRecord {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MissingModule {
     /// Only the network has it; the host, where the source names one.
-    NeedsNetwork { host: Option<String>, why: String },
-    /// The engine fails on it, network or not.
-    Invalid(Problem),
+    NeedsNetwork { host: Option<String>, why: NetworkNeed },
     /// The module's directory cannot be read.
     Unreadable(Utf8PathBuf),
-    /// The source is only known when the engine evaluates it.
+    /// The path that its source names on this machine is not there.
+    PathMissing,
+    /// It is one of the modules that call it.
+    Cycle,
+    /// Its path in the tree, `a.b.c`, is longer than a file's name may be: the installer makes a name of it.
+    NameTooLong,
+    /// It is recorded without a version, which loading refuses.
+    VersionUnrecorded,
+    /// The source is only known when the engine evaluates it, or means nothing that is known here.
     Unevaluated,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NetworkNeed {
+    NotInstalled,
+    /// What kind of repository a bitbucket.org address means is asked for on every reading.
+    AskedOnEveryReading,
 }
 
 /// A module source by kind, by the engine's rules.
@@ -130,8 +110,8 @@ pub enum ModuleSource {
     },
     /// Reachable without network, but copied by the installer (`/abs`, `file://`, `git::file://`).
     LocalCopy(String),
-    Unevaluated,
-    Invalid(String),
+    /// It means nothing that is known here, or only the engine can evaluate it.
+    Unknown,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,18 +136,7 @@ pub struct Module {
     pub calls: Vec<ModuleCall>,
     pub backend: Option<Backend>,
     pub core_versions: Vec<CoreVersion>,
-    /// What makes the engine stop while it loads this module, certain without any doubt.
-    pub errors: Vec<Problem>,
-    /// How many of them are of files' syntax: the engines see these once, and pass over them when they load the module
-    /// again.
-    pub syntax_errors: usize,
-    /// Syntax errors have kept the rest of a file from being read.
-    pub is_unread_in_part: bool,
-    /// What makes it stop when all modules are there, and it looks at them together.
-    pub tree_errors: Vec<Problem>,
-    /// What makes it stop when it collects the providers that all modules need.
-    pub requirement_errors: Vec<Problem>,
-    /// What we cannot read and the engine perhaps can.
+    /// What airtight cannot read, and the engine perhaps can.
     pub not_understood: Vec<Problem>,
     /// OpenTofu's `encryption` block is there.
     pub has_encryption: bool,
@@ -207,9 +176,8 @@ pub struct Backend {
     /// The local backend's constant `path` and `workspace_dir`.
     pub path: Option<String>,
     pub workspace_dir: Option<String>,
-    /// What opening it stops at, each with the argument whose value is wrong; without one it is an argument or a block
-    /// that the backend does not have.
-    pub errors: Vec<(Option<&'static str>, Problem)>,
+    /// Only the engine can say what one of them is.
+    pub is_unevaluated: bool,
     pub place: Place,
 }
 
@@ -227,9 +195,6 @@ pub struct TestFiles {
     /// All of them, in the engine's order.
     pub files: Vec<Utf8PathBuf>,
     pub provider_blocks: Vec<ProviderBlock>,
-    pub errors: Vec<Problem>,
-    /// What makes the engine stop when all modules are there.
-    pub tree_errors: Vec<Problem>,
     pub not_understood: Vec<Problem>,
 }
 

@@ -15,18 +15,13 @@ const REPOSITORY_HOSTS: &[&str] = &["github.com", "bitbucket.org"];
 /// Says what a source means to this engine. With a version only registry addresses are allowed.
 pub(super) fn parse(text: &str, has_version: bool, engine: &Engine) -> ModuleSource {
     let is_local = ["./", "../", ".\\", "..\\"].iter().any(|prefix| text.starts_with(prefix));
-    if is_local && !has_version {
-        return ModuleSource::Local(local_path(text));
-    }
-    match parse_registry(text, engine) {
-        Some(source) if !is_local => source,
-        _ if has_version => ModuleSource::Invalid(format!(
-            "Failed to parse module registry address: {} assumed that you intended a module registry source address \
-             because you also set the argument \"version\", which applies only to registry modules.",
-            engine.name.title()
-        )),
-        _ => parse_remote(text, engine).unwrap_or_else(ModuleSource::Invalid),
-    }
+    let source = match (is_local, has_version) {
+        (true, false) => Some(ModuleSource::Local(local_path(text))),
+        (true, true) => None,
+        (false, true) => parse_registry(text, engine),
+        (false, false) => parse_registry(text, engine).or_else(|| parse_remote(text, engine)),
+    };
+    source.unwrap_or(ModuleSource::Unknown)
 }
 
 /// Cleaned, with `./` or `../` in front.
@@ -112,36 +107,33 @@ fn is_target_system(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
 }
 
-fn parse_remote(text: &str, engine: &Engine) -> Result<ModuleSource, String> {
-    let failure = |reason: &str| format!("Failed to parse module source address: {reason}.");
-    let outside =
-        |subdirectory: &str| format!("subdirectory path \"{subdirectory}\" leads outside of the module package");
+fn parse_remote(text: &str, engine: &Engine) -> Option<ModuleSource> {
     let (package, subdirectory) = split_subdirectory(text);
     let subdirectory = if subdirectory.is_empty() { subdirectory } else { clean_path(&subdirectory) };
     if subdirectory.starts_with("../") {
-        return Err(failure(&outside(&subdirectory)));
+        return None;
     }
     if package.starts_with("bitbucket.org/") && engine.asks_bitbucket_while_parsing() {
-        return Ok(ModuleSource::Remote {
+        return Some(ModuleSource::Remote {
             scheme: "bitbucket".to_owned(),
             host: Some("api.bitbucket.org".to_owned()),
             normalized: text.to_owned(),
         });
     }
-    let (package, more) = split_subdirectory(&detect(&package, engine)?);
+    let (package, more) = split_subdirectory(&detect(&package)?);
     let subdirectory = match (more.is_empty(), subdirectory.is_empty()) {
         (true, _) => subdirectory,
         (false, true) => clean_path(&more),
         (false, false) => clean_path(&format!("{more}/{subdirectory}")),
     };
     if subdirectory.starts_with("../") {
-        return Err(failure(&outside(&subdirectory)));
+        return None;
     }
     let (forced, url) = forced_getter(&package);
     let url_scheme = url_scheme(url).unwrap_or_default();
     let normalized = join(&package, &subdirectory);
     if url_scheme == "file" && matches!(forced, None | Some("git" | "file")) {
-        return Ok(ModuleSource::LocalCopy(normalized));
+        return Some(ModuleSource::LocalCopy(normalized));
     }
     let authority = url.split_once("://").map(|(_, rest)| rest.split(['/', '?']).next().unwrap_or_default());
     let host = authority.map(|authority| {
@@ -149,7 +141,7 @@ fn parse_remote(text: &str, engine: &Engine) -> Result<ModuleSource, String> {
         host.rsplit_once(':').map_or(host, |(name, _)| name).to_owned()
     });
     let scheme = forced.unwrap_or(url_scheme).to_owned();
-    Ok(ModuleSource::Remote { scheme, host: host.filter(|host| !host.is_empty()), normalized })
+    Some(ModuleSource::Remote { scheme, host: host.filter(|host| !host.is_empty()), normalized })
 }
 
 /// The host that the engine asks whenever it parses this source, whatever is installed.
@@ -191,78 +183,43 @@ fn url_scheme(text: &str) -> Option<&str> {
 }
 
 /// Shorthands become URLs; what is none of them is taken for a path, which must be absolute.
-fn detect(package: &str, engine: &Engine) -> Result<String, String> {
+fn detect(package: &str) -> Option<String> {
     let (forced, source) = forced_getter(package);
     if url_scheme(source).is_some() {
-        return Ok(package.to_owned());
+        return Some(package.to_owned());
     }
-    let parts: Vec<&str> = source.split('/').collect();
+    let (path, query) = source.split_once('?').map_or((source, ""), |(path, query)| (path, query));
+    let query = if query.is_empty() { String::new() } else { format!("?{query}") };
+    let parts: Vec<&str> = path.split('/').collect();
+    let git = |path: &str| if path.strip_suffix(".git").is_some() { path.to_owned() } else { format!("{path}.git") };
     let (getter, url) = if source.starts_with("github.com/") {
-        let [host, owner, repository, rest @ ..] = parts.as_slice() else {
-            return Err(
-                "Failed to parse module source address: GitHub URLs should be github.com/username/repo.".to_owned()
-            );
-        };
-        ("git", repository_url(&format!("https://{host}/{owner}"), repository, rest))
+        let [host, owner, repository, directory @ ..] = parts.as_slice() else { return None };
+        let directory = if directory.is_empty() { String::new() } else { format!("//{}", directory.join("/")) };
+        ("git", format!("https://{host}/{owner}/{}{directory}{query}", git(repository)))
     } else if let Some(url) = ssh_url(source) {
         ("git", url)
     } else if source.starts_with("bitbucket.org/") {
-        let (path, query) = source.split_once('?').map_or((source, None), |(path, query)| (path, Some(query)));
-        let path = if path.strip_suffix(".git").is_some() { path.to_owned() } else { format!("{path}.git") };
-        ("git", query.map_or_else(|| format!("https://{path}"), |query| format!("https://{path}?{query}")))
+        ("git", format!("https://{}{query}", git(path)))
     } else if source.contains(".googleapis.com/") && parts.len() >= 5 {
-        ("gcs", format!("https://www.googleapis.com/storage/{}", parts[2..].join("/")))
+        ("gcs", format!("https://www.googleapis.com/storage/{}{query}", parts[2..].join("/")))
     } else if source.contains(".amazonaws.com/") {
-        let rest = parts[1..].join("/");
+        let rest = parts[1..].join("/") + &query;
         let url = match parts[0].split('.').collect::<Vec<_>>().as_slice() {
             [region, _, _] => format!("https://{region}.amazonaws.com/{rest}"),
             [bucket, region, _, _] => format!("https://{region}.amazonaws.com/{bucket}/{rest}"),
             [bucket, "s3", region, _, _] => format!("https://s3.{region}.amazonaws.com/{bucket}/{rest}"),
-            _ => return Err("Failed to parse module source address: URL is not a valid S3 URL.".to_owned()),
+            _ => return None,
         };
         ("s3", url)
     } else if source.starts_with('/') {
-        return Ok(match forced {
+        return Some(match forced {
             Some(forced) => format!("{forced}::file://{source}"),
             None => format!("file://{source}"),
         });
     } else {
-        return Err(format!(
-            "{} failed to determine your intended installation method for remote module package \"{source}\".\n\nIf you \
-             intended this as a path relative to the current module, use \"./{source}\" instead. The \"./\" prefix \
-             indicates that the address is a relative filesystem path.",
-            engine.name.title()
-        ));
+        return None;
     };
-    Ok(format!("{}::{url}", forced.unwrap_or(getter)))
-}
-
-/// A repository of GitHub, with what follows it as a directory, and the query at the end.
-fn repository_url(base: &str, repository: &str, rest: &[&str]) -> String {
-    let (mut path, mut query) = (rest.join("/"), "");
-    let mut repository = repository;
-    if let Some((before, after)) = repository.split_once('?') {
-        (repository, query) = (before, after);
-        path.clear();
-    }
-    let full = path.clone();
-    if let Some((before, after)) = full.split_once('?') {
-        before.clone_into(&mut path);
-        query = after;
-    }
-    let mut url = format!("{base}/{repository}");
-    if repository.strip_suffix(".git").is_none() {
-        url.push_str(".git");
-    }
-    if !path.is_empty() {
-        url.push_str("//");
-        url.push_str(&path);
-    }
-    if !query.is_empty() {
-        url.push('?');
-        url.push_str(query);
-    }
-    url
+    Some(format!("{}::{url}", forced.unwrap_or(getter)))
 }
 
 /// `git@host:path` as a URL.
@@ -325,6 +282,10 @@ mod tests {
             ("github.com/o/x//s?ref=v1", "git::https://github.com/o/x.git//s?ref=v1"),
             ("github.com/o/x/s?ref=v1", "git::https://github.com/o/x.git//s?ref=v1"),
             ("github.com/a/b/c", "git::https://github.com/a/b.git//c"),
+            ("github.com/o/x?ref=tags/0.2.2", "git::https://github.com/o/x.git?ref=tags/0.2.2"),
+            ("github.com/o/x.git?ref=a/b", "git::https://github.com/o/x.git?ref=a/b"),
+            ("github.com/o/x/s?ref=a/b", "git::https://github.com/o/x.git//s?ref=a/b"),
+            ("github.com/o/x//s?ref=a/b", "git::https://github.com/o/x.git//s?ref=a/b"),
             ("git@github.com:o/x.git", "git::ssh://git@github.com/o/x.git"),
             ("git@github.com:o/x.git?ref=a/b&depth=1", "git::ssh://git@github.com/o/x.git?depth=1&ref=a%2Fb"),
             ("git@github.com:o/x.git//s?ref=v1", "git::ssh://git@github.com/o/x.git//s?ref=v1"),
@@ -395,7 +356,7 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(parse(text, false, &tofu()), ModuleSource::Local(expected.to_owned()), "{text}");
-            assert!(matches!(parse(text, true, &tofu()), ModuleSource::Invalid(_)), "{text}");
+            assert!(matches!(parse(text, true, &tofu()), ModuleSource::Unknown), "{text}");
         }
         for text in ["/x", "file:///x", "file:///x//y", "git::file:///x"] {
             assert!(matches!(parse(text, false, &tofu()), ModuleSource::LocalCopy(_)), "{text}");
@@ -403,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_source_is_refused() {
+    fn what_is_no_source_is_unknown() {
         let texts = [
             "",
             "x",
@@ -422,10 +383,10 @@ mod tests {
         ];
         for engine in [terraform(), tofu()] {
             for text in texts {
-                assert!(matches!(parse(text, false, &engine), ModuleSource::Invalid(_)), "{text}");
+                assert!(matches!(parse(text, false, &engine), ModuleSource::Unknown), "{text}");
             }
         }
-        assert!(matches!(parse("github.com/o/x", true, &tofu()), ModuleSource::Invalid(_)));
+        assert!(matches!(parse("github.com/o/x", true, &tofu()), ModuleSource::Unknown));
     }
 
     proptest::proptest! {

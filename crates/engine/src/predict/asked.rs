@@ -98,6 +98,7 @@ pub(super) fn apply(collected: &mut Collected, loaded: &Loaded) {
     collected.requirements.sort_by(|one, other| one.address.cmp(&other.address));
     // The configuration loads, whatever we expected of it.
     collected.failures.clear();
+    collected.assumptions.clear();
 }
 
 fn first_place(requirement: &Requirement) -> Option<Place> {

@@ -14,7 +14,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 pub(super) use stop::Stop;
 
-use super::{Facts, Install, Selected, SelectedPackage, Selection};
+use super::{Cause, Facts, Install, Selected, SelectedPackage, Selection};
 use airtight_finding::Code;
 use airtight_provider::installed::{Installed, InstalledEntry, InstalledKind};
 use airtight_provider::{Contents, ContentsRequest, DigestKind, DigestRequest, Digests, PackageContents};
@@ -155,7 +155,7 @@ struct Placed {
 impl Installation<'_> {
     fn run(&self) -> Result<Done, Stop> {
         if let Some(error) = &self.facts.installed.error {
-            return Err(self.behind_closed(error));
+            return Err(self.closed(error));
         }
         if let Some(entry) = entry_for(self.facts, &self.facts.installed, self.selected)
             && let Some(proven_by) = self.match_existing(entry)?
@@ -167,61 +167,27 @@ impl Installation<'_> {
                 lock: self.kept_lock(),
             });
         }
-        let target = entry_at_place(&self.facts.installed, self.selected);
+        self.refuse_other_spellings()?;
         if let Some(cache) = &self.facts.plugin_cache {
-            return self.through_plugin_cache(cache, target);
+            return self.through_plugin_cache(cache);
         }
-        let placed = self.place_in(&self.facts.installed, target)?;
+        let placed = self.place(entry_at_place(&self.facts.installed, self.selected))?;
         Ok(Done { install: placed.install, proven_by: placed.proven_by, h1: placed.h1, lock: LockUpdate::Rewritten })
     }
 
-    /// An entry of another spelling that Terraform comes to first when it looks for what it has just installed.
-    fn shadow<'a>(&self, home: &'a Installed) -> Option<&'a InstalledEntry> {
-        let entry = entry_for(self.facts, home, self.selected)?;
-        (!entry.path.ends_with(self.selected.id.unpacked_path())).then_some(entry)
-    }
-
-    fn place_in(&self, home: &Installed, target: Option<&InstalledEntry>) -> Result<Placed, Stop> {
-        match self.shadow(home) {
-            Some(shadow) => self.place_behind(shadow, target),
-            None => self.place(target),
-        }
-    }
-
-    /// Installs beside a shadow: its executable and its hash are what Terraform then sees.
-    fn place_behind(&self, shadow: &InstalledEntry, target: Option<&InstalledEntry>) -> Result<Placed, Stop> {
-        let (install, proven_by) = match self.place(target) {
-            Ok(placed) => (placed.install, placed.proven_by),
-            Err(Stop::Fails { code: Code::PackageExecutableMissing, proven_by, .. }) => {
-                let package = self.selected.package.as_ref().ok_or(Stop::PlatformMissing)?;
-                let is_linked = package.layout == Layout::Unpacked;
-                (if is_linked { Install::Link } else { Install::Extract }, proven_by)
+    /// Terraform may come to an entry of another spelling first when it looks for what it has just installed.
+    fn refuse_other_spellings(&self) -> Result<(), Stop> {
+        let caches = self.facts.plugin_cache.iter().map(|cache| &cache.entries);
+        for home in caches.chain([&self.facts.installed]) {
+            if let Some(entry) = entry_for(self.facts, home, self.selected)
+                && !entry.path.ends_with(self.selected.id.unpacked_path())
+            {
+                let text =
+                    format!("`{}` spells the package in another way, which the engine may take for it", entry.path);
+                return Err(Stop::Unseen(Code::PackagePlanted, text));
             }
-            Err(stop) => return Err(stop),
-        };
-        Ok(Placed { h1: self.h1_of_shadow(shadow)?, proven_by, install })
-    }
-
-    fn h1_of_shadow(&self, shadow: &InstalledEntry) -> Result<Hash, Stop> {
-        let directory = existing_directory(shadow, self.selected).ok_or(Stop::PlatformMissing)?;
-        self.require_executable(self.contents_of(&directory)?)?;
-        self.h1_of_directory(&directory)?.map_err(|error| self.uncomputable(&error))
-    }
-
-    /// What comes before it shows that nothing can be installed: the package's own errors, as far as they are looked
-    /// for elsewhere.
-    fn behind_closed(&self, error: &str) -> Stop {
-        let layout = self.selected.package.as_ref().map(|package| package.layout);
-        let before = match (&self.facts.plugin_cache, layout) {
-            (Some(cache), _) => self.through_plugin_cache(cache, None).map(|_| ()),
-            (None, None) => Err(Stop::PlatformMissing),
-            (None, Some(Layout::Unpacked)) => Ok(()),
-            (None, Some(Layout::Packed)) => match self.place(None) {
-                Err(Stop::Fails { code: Code::PackageExecutableMissing, .. }) => Ok(()),
-                other => other.map(|_| ()),
-            },
-        };
-        before.err().unwrap_or_else(|| self.closed(error))
+        }
+        Ok(())
     }
 
     /// Terraform walks all that is installed; OpenTofu only has to get to the package's own place.
@@ -275,7 +241,7 @@ impl Installation<'_> {
         let mut proven_by = None;
         if self.selected.locked_hashes.iter().any(|hash| hash.scheme() == HashScheme::H1) {
             let h1 = self.h1_of_directory(&package.path)?.map_err(|error| self.checksum_failure(package, &error))?;
-            proven_by = Some(self.locked(&h1).ok_or_else(|| self.mismatch("local", PLATFORMS))?);
+            proven_by = Some(self.locked(&h1).ok_or_else(|| self.mismatch(package, "local", PLATFORMS))?);
         }
         let proof = proven_by.clone();
         self.require_executable(self.contents_of(&package.path)?).map_err(|stop| stop.proven(proof.clone()))?;
@@ -284,16 +250,22 @@ impl Installation<'_> {
     }
 
     fn require_executable(&self, contents: &PackageContents) -> Result<(), Stop> {
-        let reason = match (&contents.executable, &contents.error) {
-            (Some(_), _) => return Ok(()),
-            (None, Some(error)) => error.clone(),
-            (None, None) => format!(
-                "could not find executable file starting with terraform-provider-{}",
-                self.selected.id.address.provider_type()
-            ),
-        };
-        let code = if contents.error.is_some() { Code::PackageUnreadable } else { Code::PackageExecutableMissing };
-        Err(Stop::fails(code, format!("provider binary not found: {reason}")))
+        if contents.executable.is_some() {
+            return Ok(());
+        }
+        if let Some(problem) = &contents.problem {
+            let text = format!("provider binary not found: {problem}");
+            return Err(Stop::fails(Code::PackageUnreadable, text).because(Cause::Package(problem.clone())));
+        }
+        let text = format!(
+            "provider binary not found: could not find executable file starting with terraform-provider-{}",
+            self.selected.id.address.provider_type()
+        );
+        let stop = Stop::fails(Code::PackageExecutableMissing, text);
+        Err(match &contents.executable_below {
+            Some(name) => stop.because(Cause::ExecutableBelow(name.clone())),
+            None => stop,
+        })
     }
 
     fn contents_of(&self, path: &Utf8Path) -> Result<&PackageContents, Stop> {
@@ -314,7 +286,21 @@ impl Installation<'_> {
         self.digests.get(&request).cloned().ok_or(Stop::Needs(request))
     }
 
-    fn mismatch(&self, which: &str, remark: &str) -> Stop {
+    /// None of the locked hashes; what archivers leave in a package may be the only reason.
+    fn mismatch(&self, package: &SelectedPackage, which: &str, remark: &str) -> Stop {
+        let leftovers = self.contents_of(&package.path).map(|contents| contents.leftovers.clone()).unwrap_or_default();
+        let stop = self.mismatch_of(which, remark);
+        if leftovers.is_empty() {
+            return stop;
+        }
+        match self.digest(package, DigestKind::WithoutLeftovers) {
+            Ok(Ok(h1)) if self.locked(&h1).is_some() => stop.because(Cause::Leftovers(leftovers)),
+            Ok(_) => stop,
+            Err(needs) => needs,
+        }
+    }
+
+    fn mismatch_of(&self, which: &str, remark: &str) -> Stop {
         let id = &self.selected.id;
         let page = match self.facts.engine.name {
             EngineName::Tofu => "https://opentofu.org/docs/language/files/dependency-lock/#checksum-verification",

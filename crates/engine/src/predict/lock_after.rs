@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::installation::LockUpdate;
 use super::locks::{self, Lock};
-use super::{Facts, Failure, ProviderPrediction, Step, requirements};
+use super::{Cause, Facts, Failure, ProviderPrediction, Requirement, Stage, requirements};
 use airtight_finding::Code;
 use airtight_provider::{EngineName, ProviderAddress};
 
@@ -21,6 +21,8 @@ pub(super) enum LockChange {
     Withheld,
     /// `-lockfile=readonly`: the set of providers would change.
     Refused(Failure),
+    /// `-lockfile=readonly`: whether the set of providers would change depends on what was not seen.
+    Unknown,
 }
 
 pub(super) fn lock_after(
@@ -69,8 +71,12 @@ pub(super) fn lock_after(
         after.insert(address.clone(), entry);
     }
     if facts.init.lockfile_readonly {
-        if lacks_certainly || (is_known && !after.keys().eq(before.keys())) {
-            return LockChange::Refused(refused(facts));
+        let is_same_set = after.keys().eq(before.keys());
+        if lacks_certainly || (is_known && !is_same_set) {
+            return LockChange::Refused(refused(facts, providers, &before));
+        }
+        if !is_same_set {
+            return LockChange::Unknown;
         }
         return if !is_known || is_equal(&before, &after) { LockChange::None } else { LockChange::Withheld };
     }
@@ -100,9 +106,10 @@ fn is_equal(before: &BTreeMap<ProviderAddress, Lock>, after: &BTreeMap<ProviderA
         })
 }
 
-fn refused(facts: &Facts) -> Failure {
-    Failure::new(
-        Step::LockFile,
+/// Names the providers that have no entry, and the entries that nothing needs.
+fn refused(facts: &Facts, providers: &[ProviderPrediction], before: &BTreeMap<ProviderAddress, Lock>) -> Failure {
+    let mut failure = Failure::new(
+        Stage::LockFile,
         Code::LockFileReadonly,
         "Provider dependency changes detected",
         format!(
@@ -110,7 +117,18 @@ fn refused(facts: &Facts) -> Failure {
              record these requirements, run \"{} init\" without the \"-lockfile=readonly\" flag.",
             facts.engine.name
         ),
-    )
+    );
+    let requirements = || providers.iter().map(|provider| &provider.requirement);
+    let is_missing = |requirement: &&Requirement| {
+        requirements::is_installed(facts, requirement) && !before.contains_key(&requirement.address)
+    };
+    let unlocked = requirements().filter(is_missing).map(|one| one.address.clone()).collect::<Vec<_>>();
+    let unused = requirements().filter(|requirement| !requirement.is_needed);
+    let unused = unused.map(|one| one.address.clone()).collect::<Vec<_>>();
+    let entries = unused.iter().filter_map(|address| facts.lock.lock_for(address));
+    failure.places = entries.map(|lock| lock.place.clone()).collect();
+    failure.providers.clone_from(&unlocked);
+    failure.because(Cause::LockSet { unlocked, unused })
 }
 
 fn text(engine: EngineName, locks: &BTreeMap<ProviderAddress, Lock>) -> String {
@@ -159,8 +177,9 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::testing::*;
-    use super::super::{Outcome, Step};
+    use super::super::{Outcome, Stage};
     use super::*;
+    use crate::state::Unseen;
 
     const RANDOM: &str = "registry.terraform.io/hashicorp/random";
 
@@ -198,7 +217,7 @@ mod tests {
             let prediction = case.predict();
             assert_eq!(prediction.init, Outcome::Failure);
             assert_eq!(prediction.failures[0].summary, "Provider dependency changes detected");
-            assert_eq!(prediction.failures[0].step, Step::LockFile);
+            assert_eq!(prediction.failures[0].stage, Stage::LockFile);
         }
     }
 
@@ -206,7 +225,7 @@ mod tests {
     fn an_extra_entry_is_no_failure_where_an_unseen_state_may_need_it() {
         let mut case = readonly();
         case.lock(RANDOM, "3.0.0", "", &[B]);
-        case.facts.state.unseen = Some("the backend is remote".to_owned());
+        case.facts.state.unseen = Some(Unseen::Backend { kind: "s3".to_owned() });
         assert_eq!(case.predict().init, Outcome::Unknown);
     }
 

@@ -5,7 +5,7 @@
 //! of it.
 
 mod asked;
-mod core_version;
+mod cause;
 mod derivation;
 mod failure;
 mod installation;
@@ -19,8 +19,9 @@ mod testing;
 
 pub use airtight_finding::{Install, Outcome, Status};
 pub use asked::{Difference, differences};
+pub use cause::Cause;
 pub use derivation::derivation;
-pub use failure::{Failure, Step};
+pub use failure::{Failure, Stage};
 
 use std::collections::BTreeMap;
 
@@ -93,7 +94,6 @@ pub struct PluginCache {
     pub path: Utf8PathBuf,
     /// Where a CLI configuration sets it; null for `TF_PLUGIN_CACHE_DIR`.
     pub setting: Option<Place>,
-    pub may_break_lock: bool,
     /// Its packages, read like `.terraform/providers`.
     pub entries: Installed,
     /// The directories in it that a package can be put into, and whether the run's user can add to each. By their paths
@@ -201,7 +201,7 @@ pub struct Assumption {
 #[derive(Clone, Debug)]
 pub struct Prediction {
     pub init: Outcome,
-    /// What the engine reports first; after it, `hidden`, what stands behind it.
+    /// In no order; the engine stops at one of them and does not come to the others.
     pub failures: Vec<Failure>,
     pub assumptions: Vec<Assumption>,
     /// The lock file's text afterwards; null on failure and where its bytes stay.
@@ -298,23 +298,21 @@ pub fn predict(facts: &Facts, selection: &Selection, contents: &Contents, digest
     }
     let mut lock_after = None;
     let mut withholds_lock_changes = false;
-    if selection.reaches_providers && !failures.iter().any(|failure| failure.step == Step::Providers) {
+    if selection.reaches_providers && !failures.iter().any(|failure| failure.stage == Stage::Providers) {
         match lock_after::lock_after(facts, &providers, &changes, assumptions.is_empty()) {
             lock_after::LockChange::None => {}
             lock_after::LockChange::Written(text) => lock_after = Some(text),
             lock_after::LockChange::Withheld => withholds_lock_changes = true,
             lock_after::LockChange::Refused(failure) => failures.push(failure),
+            lock_after::LockChange::Unknown => assumptions.push(Assumption {
+                code: Code::LockFileReadonly,
+                text: "the lock file may not change, and has an entry that only what was not seen can need".to_owned(),
+            }),
         }
     }
-    failure::put_off(&facts.engine, &mut failures, |address| {
-        let is_declared = |origin: &Origin| matches!(origin, Origin::Configuration { .. } | Origin::Test { .. });
-        let mut declared = selection.requirements.iter().filter(|one| one.origins.iter().any(is_declared));
-        !declared.any(|requirement| requirement.address == *address)
-    });
-    failure::order(&facts.engine, &mut failures);
     let init = if !failures.is_empty() {
         Outcome::Failure
-    } else if assumptions.is_empty() {
+    } else if assumptions.iter().all(|assumption| assumption.code == Code::StateUnseen) {
         Outcome::Success
     } else {
         Outcome::Unknown

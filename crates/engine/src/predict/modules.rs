@@ -1,16 +1,12 @@
-//! What comes before any provider: arguments, the root module, the state, called modules, the lock file.
+//! What comes before any provider: arguments, the state, called modules, the lock file.
 //!
 //! Source: OpenTofu `internal/command/init.go` `Run`, `internal/initwd/module_install.go`.
 
-use camino::Utf8Path;
-
-use super::{Assumption, Facts, Failure, Step, core_version};
-use crate::configuration::{ChildModule, InstallationRecord, MissingModule, Module, ModuleSource};
-use crate::state::{UNREAD_SETTINGS, UNSUPPORTED_BACKEND};
+use super::{Assumption, Cause, Facts, Failure, Stage};
+use crate::configuration::{ChildModule, InstallationRecord, MissingModule, Module, ModuleSource, NetworkNeed};
 use airtight_finding::Code;
-use airtight_hcl::Place;
-use airtight_hcl::Problem;
-use airtight_provider::{Engine, EngineName, Quoted};
+use airtight_hcl::{Place, Problem};
+use airtight_provider::{CoreCheck, CoreConstraints, Quoted};
 
 /// What stops the engine, or what could not be seen, before it asks for providers.
 #[derive(Default)]
@@ -32,46 +28,6 @@ pub(super) fn from_network(facts: &Facts) -> Option<String> {
     facts.configuration.children.iter().find(|(_, child)| is_elsewhere(child)).map(|(path, _)| path.clone())
 }
 
-/// Which part of `init` reports what is wrong in a called module: installing reads them all.
-pub(super) const fn child_step(facts: &Facts) -> Step {
-    if facts.init.get { Step::Modules } else { Step::ModuleTree }
-}
-
-/// Which part of `init` reports what is wrong in the root module. Installing modules, where there are any, reads it too.
-pub(super) fn root_step(facts: &Facts) -> Step {
-    let is_installing = facts.init.get && !facts.configuration.children.is_empty();
-    if is_installing && !facts.engine.refuses_root_module_first() { Step::Modules } else { Step::RootModule }
-}
-
-/// Installing modules does not see again what an earlier look at the root module's files said of their syntax.
-fn is_only_of_syntax(root: &Module) -> bool {
-    root.errors.len() == root.syntax_errors
-}
-
-/// Whether a called module is refused where the root module's own files are read.
-fn is_refused_in_root(path: &str, child: &ChildModule) -> bool {
-    !path.contains('.') && child.is_refused_while_parsing()
-}
-
-/// The backend is opened where a block describes it, or where the root module has no errors when it is loaded again: the
-/// parser keeps files, and speaks of their syntax once.
-///
-/// Source: OpenTofu `internal/command/meta_backend.go` `Backend`, `backendConfig`; hashicorp/hcl v2
-/// `hclparse/parser.go`.
-fn opens_backend(facts: &Facts) -> bool {
-    let root = &facts.configuration.root;
-    let is_sound = is_only_of_syntax(root)
-        && !facts.configuration.children.iter().any(|(path, child)| is_refused_in_root(path, child));
-    let is_described = is_sound || root.backend.is_some() || facts.engine.refuses_root_module_first();
-    !facts.init.backend || is_described
-}
-
-/// Reading the state from the opened backend takes a lock file that can be read. Without a state the engine stops at a
-/// later step.
-fn reads_state(facts: &Facts) -> bool {
-    opens_backend(facts) && (!facts.init.backend || facts.lock.errors.is_empty())
-}
-
 pub(super) fn before_providers(facts: &Facts) -> Before {
     let mut before = Before::default();
     before.arguments(facts);
@@ -82,13 +38,22 @@ pub(super) fn before_providers(facts: &Facts) -> Before {
         }
         return before;
     }
-    before.root(facts);
+    let configuration = &facts.configuration;
+    before.problems(Code::ModuleInvalid, &configuration.manifest_errors);
+    before.module(facts, &configuration.root);
+    if facts.asked.is_none() {
+        before.not_understood(&configuration.tests.not_understood);
+    }
     before.state(facts);
-    for (path, child) in &facts.configuration.children {
+    for (path, child) in &configuration.children {
         before.child(facts, path, child);
     }
-    before.lock(facts);
-    before.pass_over_syntax(&facts.configuration.root);
+    let errors = facts.lock.errors.iter().map(|problem| {
+        let cause = facts.lock.unlikely.map(Cause::LockFile);
+        Failure { cause, ..Failure::of_problem(Code::LockFileInvalid, problem) }
+    });
+    before.failures.extend(errors);
+    before.not_understood(&facts.lock.not_understood);
     before
 }
 
@@ -97,295 +62,199 @@ impl Before {
         self.assumptions.push(Assumption { code, text: text.into() });
     }
 
+    fn fail(&mut self, code: Code, summary: impl Into<String>, detail: impl Into<String>, place: Option<&Place>) {
+        let mut failure = Failure::new(Stage::Before, code, summary, detail);
+        failure.places.extend(place.cloned());
+        self.failures.push(failure);
+    }
+
+    fn problems(&mut self, code: Code, problems: &[Problem]) {
+        self.failures.extend(problems.iter().map(|problem| Failure::of_problem(code, problem)));
+    }
+
+    fn not_understood(&mut self, problems: &[Problem]) {
+        for problem in problems {
+            self.assume(Code::ConfigurationNotUnderstood, format!("{}: {}", at(&problem.place), problem.summary));
+        }
+    }
+
     fn arguments(&mut self, facts: &Facts) {
-        for error in &facts.init.errors {
-            let summary = argument_summary(&facts.engine, error);
-            let detail = if summary == error { "" } else { error.as_str() };
-            self.failures.push(Failure::new(Step::Arguments, Code::InitArgumentsInvalid, summary, detail));
+        const CODE: Code = Code::InitArgumentsInvalid;
+        for remark in &facts.init.remarks {
+            self.assume(CODE, remark.to_string());
         }
-        if facts.init.from_module.is_some() && has_configuration(facts) {
-            self.failures.push(Failure::new(
-                Step::Arguments,
-                Code::InitArgumentsInvalid,
-                "The working directory already contains files",
-                "The -from-module option requires an empty directory into which a copy of the referenced module will be \
-                 placed.",
-            ));
+        if !has_configuration(facts) {
+            return;
         }
-        if facts.init.upgrade && facts.init.lockfile_readonly && has_configuration(facts) {
-            self.failures.push(Failure::new(
-                Step::Preparation,
-                Code::InitArgumentsInvalid,
-                "The -upgrade flag conflicts with -lockfile=readonly.",
-                "",
-            ));
+        if facts.init.from_module.is_some() {
+            let detail = "The -from-module option requires an empty directory into which a copy of the referenced \
+                          module will be placed.";
+            self.fail(CODE, "The working directory already contains files", detail, None);
+        }
+        if facts.init.upgrade && facts.init.lockfile_readonly {
+            self.fail(CODE, "The -upgrade flag conflicts with -lockfile=readonly.", "", None);
         }
     }
 
-    fn root(&mut self, facts: &Facts) {
-        let root = &facts.configuration.root;
-        let is_installing = facts.init.get && !facts.configuration.children.is_empty();
-        let is_read_by_installing = is_installing && !facts.engine.refuses_root_module_first();
-        let version_step = if is_read_by_installing { Step::Modules } else { Step::CoreVersion };
-        let refused = core_version::check(&facts.engine, root, None, [version_step, root_step(facts)]);
-        // Where another version is asked for, installing passes over whatever else is wrong with the root module.
-        let is_refused = refused.iter().any(|failure| failure.code == Code::EngineVersionRefused);
-        let is_passed_over = is_read_by_installing && is_refused;
-        self.failures.extend(refused);
-        self.problems(Step::Manifest, Code::ModuleInvalid, &facts.configuration.manifest_errors);
-        self.problems(Step::VariablesFiles, Code::ConfigurationInvalid, &facts.configuration.variables_errors);
-        let is_state_first =
-            !facts.engine.refuses_root_module_first() && !facts.engine.installs_state_providers_apart();
-        let step = if is_passed_over {
-            Step::ModuleTree
-        } else if root.is_unread_in_part && is_state_first && !facts.state.errors.is_empty() && reads_state(facts) {
-            // What the engine makes of the rest of such a file says which of them it comes to first.
-            Step::State
-        } else {
-            root_step(facts)
-        };
-        let is_passed_over = is_only_of_syntax(root) && !root.is_unread_in_part;
-        let files_step = if is_passed_over && step == Step::Modules { Step::RootModule } else { step };
-        self.problems(files_step, Code::ConfigurationInvalid, &root.errors);
-        let tree_step = if is_installing { Step::Modules } else { Step::ModuleTree };
-        self.problems(tree_step, Code::ConfigurationInvalid, &root.tree_errors);
-        self.problems(Step::Requirements, Code::ConfigurationInvalid, &root.requirement_errors);
-        self.problems(step, Code::ConfigurationInvalid, &facts.configuration.tests.errors);
-        self.problems(tree_step, Code::ConfigurationInvalid, &facts.configuration.tests.tree_errors);
-        self.not_understood(&root.not_understood);
-        self.not_understood(&facts.configuration.tests.not_understood);
-        if root.has_encryption && facts.init.backend {
-            self.assume(
-                Code::StateUnseen,
-                "the `encryption` block's key provider is not evaluated, nor what it encrypts read",
-            );
+    /// What one module's files say of the engine's version, and what of them could not be read. An engine that was asked
+    /// has read them.
+    fn module(&mut self, facts: &Facts, module: &Module) {
+        if facts.asked.is_some() {
+            return;
         }
-    }
-
-    /// What the engine makes of the rest of a file with such errors is not known. Where nothing else keeps modules from being
-    /// installed, they stand beside what comes after.
-    fn pass_over_syntax(&mut self, root: &Module) {
-        let is_of_modules = |failure: &&Failure| failure.step == Step::Modules;
-        let is_all = self.failures.iter().filter(is_of_modules).count() == root.syntax_errors;
-        if is_all && is_only_of_syntax(root) {
-            for failure in self.failures.iter_mut().filter(|failure| failure.step == Step::Modules) {
-                failure.step = Step::RootModule;
+        self.not_understood(&module.not_understood);
+        let engine = &facts.engine;
+        for constraint in &module.core_versions {
+            if !constraint.is_for_tofu && !engine.checks_required_version_in_tf_files() {
+                continue;
+            }
+            // A text that is no constraint is for the engine to judge.
+            let Ok(constraints) = CoreConstraints::parse(&constraint.text) else { continue };
+            if constraints.check_core(&engine.version) != CoreCheck::Met {
+                let summary = format!("Unsupported {} Core version", engine.name.title());
+                let detail = format!(
+                    "`required_version` is {}, and this is {} {}.",
+                    Quoted(&constraint.text),
+                    engine.name.title(),
+                    engine.version
+                );
+                self.fail(Code::EngineVersionRefused, summary, detail, Some(&constraint.place));
             }
         }
     }
 
     fn state(&mut self, facts: &Facts) {
-        if opens_backend(facts) && (facts.lock.errors.is_empty() || !facts.state.is_behind_lock) {
-            for problem in &facts.state.backend_errors {
-                let is_early = facts.engine.installs_state_providers_apart() && problem.summary == UNSUPPORTED_BACKEND;
-                let step = if is_early { Step::RootModule } else { Step::Backend };
-                let code = match problem.place.position {
-                    Some(_) => Code::ConfigurationInvalid,
-                    None if problem.summary == UNREAD_SETTINGS => Code::InitArgumentsInvalid,
-                    None => Code::StateInvalid,
-                };
-                self.problems(step, code, std::slice::from_ref(problem));
-            }
+        let failures = facts.state.problems.iter().map(|problem| {
+            let (summary, detail) = (problem.kind.engine_summary(), problem.kind.to_string());
+            Failure::new(Stage::Before, Code::StateInvalid, summary, detail)
+                .at(&problem.place)
+                .because(Cause::State(problem.kind.clone()))
+        });
+        self.failures.extend(failures);
+        if let Some(unseen) = &facts.state.unseen {
+            self.assume(Code::StateUnseen, unseen.to_string());
         }
-        self.problems(Step::VariablesFiles, Code::StateInvalid, &facts.state.workspace_errors);
-        if reads_state(facts) {
-            self.problems(Step::State, Code::StateInvalid, &facts.state.errors);
-        }
-        if let Some(reason) = &facts.state.unseen {
-            self.assume(Code::StateUnseen, reason);
+        if facts.configuration.root.has_encryption && facts.init.backend {
+            let text = "the `encryption` block's key provider is not evaluated, nor what it encrypts read";
+            self.assume(Code::StateUnseen, text);
         }
     }
 
     fn child(&mut self, facts: &Facts, path: &str, child: &ChildModule) {
-        let step = if is_refused_in_root(path, child) { root_step(facts) } else { child_step(facts) };
         let place = &child.call.source_place;
-        if !child.is_refused_while_parsing() && !facts.init.get && child.record != InstallationRecord::Installed {
+        if !facts.init.get && child.record != InstallationRecord::Installed {
+            if child.missing == Some(MissingModule::Unevaluated) {
+                return self.unevaluated(facts, path, place);
+            }
             let needs_network = matches!(child.missing, Some(MissingModule::NeedsNetwork { .. }));
             let code = if needs_network { Code::ModuleNeedsNetwork } else { Code::ModuleInvalid };
-            let (summary, detail) = not_loaded(child.record);
-            self.failures.push(Failure::new(step, code, summary, detail).at(place));
-            return;
+            return self.fail(code, not_loaded(child.record), "Run init without -get=false.", Some(place));
         }
+        let name = Quoted(&child.call.name);
         match &child.missing {
             Some(MissingModule::NeedsNetwork { host, why }) => {
-                self.needs_network(facts, child, step, host.as_deref(), why);
-            }
-            Some(MissingModule::Invalid(problem)) => {
-                self.problems(step, Code::ModuleInvalid, std::slice::from_ref(problem));
-                // What the constraint says does not matter where the versions cannot be listed.
-                if let ModuleSource::Registry { host, .. } = &child.source {
-                    let why = "it is not installed and its registry is not on this machine";
-                    self.needs_network(facts, child, child_step(facts), Some(host), why);
-                }
+                let why = match why {
+                    NetworkNeed::NotInstalled => not_installed(child.record),
+                    NetworkNeed::AskedOnEveryReading => {
+                        "what kind of repository a bitbucket.org address means is asked for on every reading"
+                    }
+                };
+                self.needs_network(facts, child, host.as_deref(), why);
             }
             Some(MissingModule::Unreadable(directory)) => {
-                let is_kept = child.record == InstallationRecord::Installed && !(facts.init.upgrade && facts.init.get);
-                let (summary, detail) = unreadable(directory, &child.call.name, is_kept);
-                self.failures.push(Failure::new(step, Code::ModuleInvalid, summary, detail).at(place));
+                let detail = format!("The directory {directory} could not be read for module {name}.");
+                self.fail(Code::ModuleInvalid, "Unreadable module directory", detail, Some(place));
             }
-            Some(MissingModule::Unevaluated) => {
-                let text = format!("{}: the source of module `{path}` is only known to the engine", at(place));
-                self.assume(Code::ConfigurationNotUnderstood, text);
+            Some(MissingModule::PathMissing) => {
+                let detail = format!("The source of module {name} names a path that does not exist on this machine.");
+                self.fail(Code::ModuleInvalid, "Failed to download module", detail, Some(place));
             }
-            None => {}
-        }
-        let Some(module) = &child.module else {
-            if child.missing.is_none() {
+            Some(MissingModule::Cycle) => {
+                let detail = format!("Module {name} is one of the modules that call it, so that the calls never end.");
+                self.fail(Code::ModuleInvalid, "Failed to remove local module cache", detail, Some(place));
+            }
+            Some(MissingModule::NameTooLong) => {
+                let detail = format!(
+                    "The engine makes a file's name of the path of a module in the tree of modules, of at most 255 bytes; \
+                     that of module {name} has {}.",
+                    path.len()
+                );
+                self.fail(Code::ModuleInvalid, "Failed to remove local module cache", detail, Some(place));
+            }
+            Some(MissingModule::VersionUnrecorded) => {
+                self.fail(Code::ModuleInvalid, not_loaded(child.record), "It is recorded without one.", Some(place));
+            }
+            Some(MissingModule::Unevaluated) => self.unevaluated(facts, path, place),
+            None if child.module.is_none() => {
                 let text = format!("{}: module `{path}` is copied by `init` and was not read", at(place));
                 self.assume(Code::ConfigurationNotUnderstood, text);
             }
-            return;
-        };
-        if facts.init.upgrade && facts.init.get && child.missing.is_none() {
-            match &child.source {
-                ModuleSource::Registry { host, .. } => {
-                    self.needs_network(facts, child, step, Some(host), "-upgrade fetches every called module again");
-                }
-                ModuleSource::Remote { host, .. } => {
-                    self.needs_network(
-                        facts,
-                        child,
-                        step,
-                        host.as_deref(),
-                        "-upgrade fetches every called module again",
-                    );
-                }
-                _ => {}
-            }
+            None if facts.init.upgrade && facts.init.get => self.upgraded(facts, child),
+            None => {}
         }
-        self.version_and_errors(facts, path, child, module);
+        if let Some(module) = &child.module {
+            self.module(facts, module);
+        }
     }
 
-    fn version_and_errors(&mut self, facts: &Facts, path: &str, child: &ChildModule, module: &Module) {
-        let step = child_step(facts);
-        let version_step = if step == Step::ModuleTree && facts.engine.checks_required_version_in_tf_files() {
-            Step::CoreVersion
-        } else {
-            step
+    fn unevaluated(&mut self, facts: &Facts, path: &str, place: &Place) {
+        if facts.asked.is_some() {
+            return;
+        }
+        let text = format!("{}: the source of module `{path}` is only known to the engine", at(place));
+        self.assume(Code::ConfigurationNotUnderstood, text);
+    }
+
+    fn upgraded(&mut self, facts: &Facts, child: &ChildModule) {
+        let host = match &child.source {
+            ModuleSource::Registry { host, .. } => Some(host.as_str()),
+            ModuleSource::Remote { host, .. } => host.as_deref(),
+            ModuleSource::Local(_) | ModuleSource::LocalCopy(_) | ModuleSource::Unknown => return,
         };
-        let source = child.call.source.as_deref().unwrap_or_default();
-        let named = format!("Module module.{} (from {source})", path.replace('.', ".module."));
-        self.failures.extend(core_version::check(&facts.engine, module, Some(&named), [version_step, step]));
-        self.problems(step, Code::ConfigurationInvalid, &module.errors);
-        self.problems(step, Code::ConfigurationInvalid, &module.tree_errors);
-        self.problems(Step::Requirements, Code::ConfigurationInvalid, &module.requirement_errors);
-        self.not_understood(&module.not_understood);
+        self.needs_network(facts, child, host, "-upgrade fetches every called module again");
     }
 
-    fn needs_network(&mut self, facts: &Facts, child: &ChildModule, step: Step, host: Option<&str>, why: &str) {
+    fn needs_network(&mut self, facts: &Facts, child: &ChildModule, host: Option<&str>, why: &str) {
         let place = &child.call.source_place;
         let source = child.call.source.as_deref().unwrap_or_default();
         if host.is_some_and(|host| facts.reachable.iter().any(|reachable| reachable == host)) {
             let text = format!("{}: what `{source}` brings is only known once it is fetched", at(place));
-            self.assume(Code::ModuleNeedsNetwork, text);
-            return;
+            return self.assume(Code::ModuleNeedsNetwork, text);
         }
         let name = Quoted(&child.call.name);
-        let (summary, detail) = match &child.source {
-            ModuleSource::Registry { host, .. } => (
-                "Error accessing remote module registry",
-                format!("Failed to retrieve available versions for module {name} ({}) from {host}: {why}.", at(place)),
-            ),
-            ModuleSource::Remote { scheme, .. } if scheme == "bitbucket" => (
-                "Invalid module source address",
-                format!("Failed to parse module source address: error looking up BitBucket URL: {why}."),
-            ),
-            _ => (
-                "Failed to download module",
-                format!("Could not download module {name} ({}) source code from {}: {why}.", at(place), Quoted(source)),
-            ),
+        let summary = match &child.source {
+            ModuleSource::Registry { .. } => "Error accessing remote module registry",
+            _ => "Failed to download module",
         };
-        self.failures.push(Failure::new(step, Code::ModuleNeedsNetwork, summary, detail).at(place));
+        let detail = format!("Module {name} ({}) comes from {}: {why}.", at(place), Quoted(source));
+        self.fail(Code::ModuleNeedsNetwork, summary, detail, Some(place));
     }
+}
 
-    fn lock(&mut self, facts: &Facts) {
-        self.not_understood(&facts.lock.not_understood);
-        // Without a backend to open, the engine does not look at it before it prepares for providers.
-        let is_closed = !facts.state.backend_errors.is_empty() && !facts.state.is_behind_lock;
-        let is_read_early = facts.init.backend && !is_closed && !facts.engine.installs_state_providers_apart();
-        let step = if is_read_early { Step::Lock } else { Step::Preparation };
-        for problem in &facts.lock.errors {
-            let summary = match step {
-                Step::Lock => format!("failed to read dependency lock file: {}", problem.summary),
-                _ => problem.summary.clone(),
-            };
-            self.failures.push(Failure::new(step, Code::LockFileInvalid, summary, &problem.detail).at(&problem.place));
-        }
-    }
-
-    fn problems(&mut self, step: Step, code: Code, problems: &[Problem]) {
-        for problem in problems {
-            self.failures.push(Failure::new(step, code, &problem.summary, &problem.detail).at(&problem.place));
-        }
-    }
-
-    fn not_understood(&mut self, problems: &[Problem]) {
-        for problem in problems {
-            let text = format!("{}: {}", at(&problem.place), problem.summary);
-            self.assume(Code::ConfigurationNotUnderstood, text);
+fn not_installed(record: InstallationRecord) -> &'static str {
+    match record {
+        InstallationRecord::SourceChanged => "it is installed from another source",
+        InstallationRecord::VersionChanged => "it is installed in a version that is not allowed",
+        InstallationRecord::DirectoryMissing => "it is recorded as installed, but its directory is missing",
+        InstallationRecord::None | InstallationRecord::Installed | InstallationRecord::VersionUnrecorded => {
+            "it is not installed"
         }
     }
 }
 
-/// What the engine calls an error in the arguments.
-///
-/// Source: OpenTofu `internal/command/arguments/init.go`, `cmd/tofu/main.go`; Terraform's files of the same names.
-fn argument_summary<'a>(engine: &Engine, error: &'a str) -> &'a str {
-    let is_tofu = engine.name == EngineName::Tofu;
-    match error {
-        _ if error.starts_with("Too many command line arguments") => {
-            if is_tofu {
-                "Unexpected argument"
-            } else {
-                error
-            }
-        }
-        _ if error.starts_with("Error handling -chdir option") || error.starts_with("Invalid -chdir option") => error,
-        _ if error.contains("mutually") => {
-            if is_tofu {
-                "Wrong combination of options"
-            } else {
-                "Invalid init options"
-            }
-        }
-        _ => "Failed to parse command-line flags",
-    }
-}
-
-/// What loading the tree of modules says where none is installed.
+/// What loading the tree of modules says if one is not installed.
 ///
 /// Source: OpenTofu `internal/configs/configload/loader_load.go` `moduleWalkerLoad`.
-const fn not_loaded(record: InstallationRecord) -> (&'static str, &'static str) {
+const fn not_loaded(record: InstallationRecord) -> &'static str {
     match record {
-        InstallationRecord::SourceChanged => (
-            "Module source has changed",
-            "The source address was changed since this module was installed. Run init without -get=false to install all \
-             modules required by this configuration.",
-        ),
-        InstallationRecord::VersionChanged | InstallationRecord::VersionUnrecorded => (
-            "Module version requirements have changed",
-            "The version requirements have changed since this module was installed and the installed version is no \
-             longer acceptable. Run init without -get=false to install all modules required by this configuration.",
-        ),
-        InstallationRecord::None | InstallationRecord::DirectoryMissing | InstallationRecord::Installed => (
-            "Module not installed",
-            "This module is not yet installed. Run init without -get=false to install all modules required by this \
-             configuration.",
-        ),
+        InstallationRecord::SourceChanged => "Module source has changed",
+        InstallationRecord::VersionChanged | InstallationRecord::VersionUnrecorded => {
+            "Module version requirements have changed"
+        }
+        InstallationRecord::None | InstallationRecord::DirectoryMissing | InstallationRecord::Installed => {
+            "Module not installed"
+        }
     }
-}
-
-/// What loading an installed module says where its directory cannot be read, and what installing it says.
-///
-/// Source: OpenTofu `internal/configs/parser_config_dir.go` `dirFiles`, `internal/initwd/module_install.go`
-/// `installLocalModule`.
-fn unreadable(directory: &Utf8Path, name: &str, is_kept: bool) -> (&'static str, String) {
-    if is_kept {
-        let detail = format!("Module directory {directory} does not exist or cannot be read.");
-        return ("Failed to read module directory", detail);
-    }
-    let detail = format!("The directory {directory} could not be read for module {}.", Quoted(name));
-    ("Unreadable module directory", detail)
 }
 
 /// `modules/x.tf:4`, or the path alone.

@@ -5,14 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Assumption, Facts, Failure, Origin, Requirement, Step};
-use crate::configuration::Module;
+use super::modules::at;
+use super::{Assumption, Cause, Facts, Failure, Origin, Requirement, Stage};
+use crate::configuration::{Module, RequiredProvider};
 use airtight_finding::Code;
 use airtight_hcl::Place;
-use airtight_hcl::Problem;
-use airtight_provider::{
-    AddressError, ConstraintError, EngineName, ProviderAddress, Quoted, SourceAddress, VersionConstraints,
-};
+use airtight_provider::{EngineName, ProviderAddress, Quoted, SourceAddress, VersionConstraints};
 
 /// What was collected; requirements are in the order of their addresses.
 pub(super) struct Collected {
@@ -52,33 +50,25 @@ type LocalNames<'a> = BTreeMap<&'a str, ProviderAddress>;
 impl Collector<'_> {
     fn configuration(&mut self) {
         let configuration = &self.facts.configuration;
-        let root_step = super::modules::root_step(self.facts);
-        let root_names = self.module("", &configuration.root, root_step);
+        let root_names = self.module("", &configuration.root);
         for block in &configuration.tests.provider_blocks {
-            let Some(address) = self.resolve(&root_names, &block.local_name, &block.place, root_step, &[]) else {
-                continue;
-            };
-            let constraints = self.constraints(block.version.as_deref(), &block.place, root_step, &[]);
-            self.require(address, &constraints, Origin::Test { place: block.place.clone() }, true);
+            let origin = Origin::Test { place: block.place.clone() };
+            self.used(&root_names, &block.local_name, block.version.as_deref(), origin, true);
         }
-        let step = super::modules::child_step(self.facts);
         for (path, child) in &configuration.children {
             if let Some(module) = &child.module {
-                self.module(path, module, step);
+                self.module(path, module);
             }
         }
     }
 
-    fn module<'a>(&mut self, path: &str, module: &'a Module, step: Step) -> LocalNames<'a> {
-        let reported = module.errors.as_slice();
+    fn module<'a>(&mut self, path: &str, module: &'a Module) -> LocalNames<'a> {
         let is_read_fully = module.not_understood.is_empty();
         let mut names = LocalNames::new();
         for entry in module.required_providers.values() {
-            let Some(address) = self.declared(entry.source.as_deref(), entry, step, reported) else {
-                continue;
-            };
+            let Some(address) = self.declared(entry) else { continue };
             names.insert(entry.local_name.as_str(), address.clone());
-            let constraints = self.constraints(entry.version.as_deref(), &entry.version_place, step, reported);
+            let constraints = self.constraints(entry.version.as_deref(), &entry.version_place);
             let origin = Origin::Configuration {
                 module: path.to_owned(),
                 what: format!("required_providers.{}", entry.local_name),
@@ -88,101 +78,70 @@ impl Collector<'_> {
             self.require(address, &constraints, origin, true);
         }
         for block in &module.provider_blocks {
-            let Some(address) = self.resolve(&names, &block.local_name, &block.place, step, reported) else {
-                continue;
-            };
-            let constraints = self.constraints(block.version.as_deref(), &block.place, step, reported);
             let origin = Origin::Configuration {
                 module: path.to_owned(),
                 what: format!("provider.{}", block.local_name),
                 place: block.place.clone(),
                 constraint: block.version.clone(),
             };
-            let is_certain = is_read_fully || names.contains_key(block.local_name.as_str());
-            self.require(address, &constraints, origin, is_certain);
+            self.used(&names, &block.local_name, block.version.as_deref(), origin, is_read_fully);
         }
         for used in &module.uses {
-            let Some(address) = self.resolve(&names, &used.local_name, &used.place, step, reported) else {
-                continue;
-            };
             let origin = Origin::Configuration {
                 module: path.to_owned(),
                 what: used.what.clone(),
                 place: used.place.clone(),
                 constraint: None,
             };
-            let is_certain = is_read_fully || names.contains_key(used.local_name.as_str());
-            self.require(address, &VersionConstraints::default(), origin, is_certain);
+            self.used(&names, &used.local_name, None, origin, is_read_fully);
         }
         names
     }
 
-    /// The address of a `required_providers` entry. What a reader has reported already at the same place is not
-    /// reported again.
-    fn declared(
-        &mut self,
-        source: Option<&str>,
-        entry: &crate::configuration::RequiredProvider,
-        step: Step,
-        reported: &[Problem],
-    ) -> Option<ProviderAddress> {
-        let engine = self.facts.engine.name;
-        let (parsed, place) = match source {
+    /// The address of a `required_providers` entry; an assumption if the source is none that is known here.
+    fn declared(&mut self, entry: &RequiredProvider) -> Option<ProviderAddress> {
+        let engine = &self.facts.engine;
+        let (parsed, place) = match &entry.source {
             Some(text) => {
-                (SourceAddress::parse(text, engine).map(|address| address.resolve(engine)), &entry.source_place)
+                let source = SourceAddress::parse_for(text, engine);
+                (source.map(|address| address.resolve(engine.name)), &entry.source_place)
             }
-            None => (ProviderAddress::implied(engine, &entry.local_name), &entry.place),
+            None => (ProviderAddress::implied(engine.name, &entry.local_name), &entry.place),
         };
-        parsed.map_err(|error| self.refuse(&error, place, step, reported)).ok()
+        let name = &entry.local_name;
+        parsed.map_err(|error| self.unknown(place, &format!("provider `{name}` is not understood: {error}"))).ok()
     }
 
-    /// What a local name means in a module.
-    fn resolve(
+    /// A provider by its local name in a module.
+    fn used(
         &mut self,
         names: &LocalNames,
         local_name: &str,
-        place: &Place,
-        step: Step,
-        reported: &[Problem],
-    ) -> Option<ProviderAddress> {
-        if let Some(address) = names.get(local_name) {
-            return Some(address.clone());
-        }
-        ProviderAddress::implied(self.facts.engine.name, local_name)
-            .map_err(|error| self.refuse(&error, place, step, reported))
-            .ok()
-    }
-
-    fn refuse(&mut self, error: &AddressError, place: &Place, step: Step, reported: &[Problem]) {
-        if !is_reported(reported, place, error.summary()) {
-            let failure = Failure::new(step, Code::ProviderAddressInvalid, error.summary(), error.detail());
-            self.failures.push(failure.at(place));
+        version: Option<&str>,
+        origin: Origin,
+        is_read_fully: bool,
+    ) {
+        let Some(place) = origin.place().cloned() else { return };
+        let constraints = self.constraints(version, &place);
+        match (names.get(local_name), ProviderAddress::implied(self.facts.engine.name, local_name)) {
+            (Some(address), _) => self.require(address.clone(), &constraints, origin, true),
+            (None, Ok(address)) => self.require(address, &constraints, origin, is_read_fully),
+            (None, Err(error)) => self.unknown(&place, &format!("provider `{local_name}` is not understood: {error}")),
         }
     }
 
-    fn constraints(
-        &mut self,
-        text: Option<&str>,
-        place: &Place,
-        step: Step,
-        reported: &[Problem],
-    ) -> VersionConstraints {
-        let Some(text) = text else {
-            return VersionConstraints::default();
-        };
-        let (step, detail) = match VersionConstraints::parse_requirement(text) {
-            Ok(constraints) => return constraints,
-            Err(ConstraintError::Decoding) => {
-                (step, "This string does not use correct version constraint syntax.".to_owned())
-            }
-            Err(ConstraintError::Collecting(reason)) => {
-                (Step::Requirements, format!("Incorrect version constraint syntax: {reason}."))
-            }
-        };
-        if !is_reported(reported, place, INVALID_CONSTRAINT) {
-            self.failures.push(Failure::new(step, Code::ConstraintInvalid, INVALID_CONSTRAINT, detail).at(place));
-        }
-        VersionConstraints::default()
+    fn unknown(&mut self, place: &Place, text: &str) {
+        let text = format!("{}: {text}", at(place));
+        self.assumptions.push(Assumption { code: Code::ConfigurationNotUnderstood, text });
+    }
+
+    /// None for a text that is not understood: the engine judges it.
+    fn constraints(&mut self, text: Option<&str>, place: &Place) -> VersionConstraints {
+        let Some(text) = text else { return VersionConstraints::default() };
+        VersionConstraints::parse_requirement(text).unwrap_or_else(|_| {
+            self.unknown(place, &format!("the version constraint {} is not understood", Quoted(text)));
+            VersionConstraints::default()
+        })
     }
 
     fn require(
@@ -228,24 +187,25 @@ impl Collector<'_> {
         self.by_address.retain(|address, requirement| {
             let is_built_in = address.is_built_in_to(&facts.engine);
             let refusal = if address.is_legacy() {
-                Some((
-                    Step::Preparation,
-                    Code::ProviderAddressInvalid,
-                    "Invalid legacy provider address",
-                    legacy(address),
-                ))
+                let is_of_state = requirement.origins.iter().all(|origin| matches!(origin, Origin::State { .. }));
+                let code = if is_of_state { Code::StateInvalid } else { Code::ProviderAddressInvalid };
+                Some((Stage::Before, code, "Invalid legacy provider address", legacy(address)))
             } else if is_built_in {
                 built_in(facts, requirement)
-                    .map(|(code, detail)| (Step::Providers, code, "Invalid dependency on built-in provider", detail))
+                    .map(|(code, detail)| (Stage::Providers, code, "Invalid dependency on built-in provider", detail))
             } else {
                 None
             };
             found.extend(refusal.map(|refusal| (requirement.clone(), refusal)));
             !is_built_in
         });
-        for (requirement, (step, code, summary, detail)) in found {
-            let mut failure = Failure::new(step, code, summary, detail).of(&requirement.address);
+        for (requirement, (stage, code, summary, detail)) in found {
+            let mut failure = Failure::new(stage, code, summary, detail).of(&requirement.address);
             failure.places = requirement.origins.iter().filter_map(Origin::place).cloned().collect();
+            if code == Code::StateInvalid {
+                failure.places = facts.state.path.iter().map(Place::file).collect();
+                failure.cause = Some(Cause::LegacyInState(requirement.address.clone()));
+            }
             if requirement.is_certain {
                 self.failures.push(failure);
             } else {
@@ -266,13 +226,6 @@ impl Collector<'_> {
             requirement.origins.push(Origin::Lock { place: lock.place.clone() });
         }
     }
-}
-
-const INVALID_CONSTRAINT: &str = "Invalid version constraint";
-
-/// Whether the reader has said it. In JSON a place is the whole file.
-fn is_reported(reported: &[Problem], place: &Place, summary: &str) -> bool {
-    reported.iter().any(|problem| problem.place == *place && (place.position.is_some() || problem.summary == summary))
 }
 
 fn legacy(address: &ProviderAddress) -> String {

@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::locks::{self, Lock};
 use super::{
-    Assumption, Facts, Failure, ProviderSource, Requirement, Selected, SelectedPackage, Selection, Status, Step,
+    Assumption, Facts, Failure, ProviderSource, Requirement, Selected, SelectedPackage, Selection, Stage, Status,
     modules, requirements,
 };
 use crate::cli_config::MethodKind;
 use airtight_finding::Code;
 use airtight_provider::installed::InstalledKind;
-use airtight_provider::mirror::{Mirror, MirrorPackage};
+use airtight_provider::mirror::MirrorPackage;
 use airtight_provider::{EngineName, PackageId, ProviderAddress, Version};
 
 pub(super) fn select(facts: &Facts) -> Selection {
@@ -29,7 +29,7 @@ pub(super) fn select(facts: &Facts) -> Selection {
     selection.failures.extend(collected.failures);
     selection.assumptions.extend(collected.assumptions);
     selection.reaches_providers = modules::has_configuration(facts)
-        && selection.failures.iter().all(|failure| matches!(failure.step, Step::Providers | Step::LockFile));
+        && selection.failures.iter().all(|failure| matches!(failure.stage, Stage::Providers | Stage::LockFile));
     let locks = locks::locks(facts);
     let is_read_fully =
         !selection.assumptions.iter().any(|assumption| assumption.code == Code::ConfigurationNotUnderstood);
@@ -167,7 +167,8 @@ fn available(facts: &Facts, address: &ProviderAddress) -> Result<BTreeSet<Versio
                     continue;
                 };
                 if let Some(error) = &mirror.error {
-                    return Err(Refusal::failed(query_failure(facts, address, mirror_code(mirror), error)));
+                    let code = if mirror.is_missing { Code::MirrorMissing } else { Code::MirrorUnreadable };
+                    return Err(Refusal::failed(query_failure(facts, address, code, error)));
                 }
                 let found = mirror.packages.iter().filter(|package| package.id.address == *address);
                 versions.extend(found.map(|package| package.id.version.clone()));
@@ -220,14 +221,6 @@ fn host_of(url: &str) -> &str {
     host.split_once(':').map_or(host, |(host, _)| host)
 }
 
-fn mirror_code(mirror: &Mirror) -> Code {
-    let is_missing = mirror.error.as_ref().is_some_and(|error| {
-        error.contains(&format!("lstat {}: no such file or directory", mirror.base))
-            || error.contains(&format!("lstat {}: no such file or directory", mirror.path))
-    });
-    if is_missing { Code::MirrorMissing } else { Code::MirrorUnreadable }
-}
-
 fn not_found(facts: &Facts, address: &ProviderAddress) -> Failure {
     let display = address.for_display(facts.engine.name);
     let places: Vec<String> = accepting(facts, address)
@@ -243,7 +236,7 @@ fn not_found(facts: &Facts, address: &ProviderAddress) -> Failure {
          any of the search locations\n\n{}",
         places.join("\n")
     );
-    Failure::new(Step::Providers, Code::ProviderMissing, "Failed to query available provider packages", detail)
+    Failure::new(Stage::Providers, Code::ProviderMissing, "Failed to query available provider packages", detail)
         .of(address)
 }
 
@@ -259,7 +252,7 @@ fn query_failure(facts: &Facts, address: &ProviderAddress, code: Code, error: &s
             ("Failed to resolve provider packages", format!("Could not resolve provider {display}: {error}"))
         }
     };
-    Failure::new(Step::Providers, code, summary, detail).of(address)
+    Failure::new(Stage::Providers, code, summary, detail).of(address)
 }
 
 fn outside_constraints(facts: &Facts, requirement: &Requirement, lock: &Lock) -> Failure {

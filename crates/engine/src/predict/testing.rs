@@ -65,7 +65,6 @@ impl Case {
                 children: BTreeMap::new(),
                 tests: TestFiles::default(),
                 manifest_errors: Vec::new(),
-                variables_errors: Vec::new(),
             },
             lock: LockFile {
                 path: "/conf/.terraform.lock.hcl".into(),
@@ -73,6 +72,8 @@ impl Case {
                 locks: Vec::new(),
                 errors: Vec::new(),
                 warnings: Vec::new(),
+                unlikely: None,
+                misnamed: None,
                 not_understood: Vec::new(),
                 text: Arc::from(""),
             },
@@ -181,8 +182,8 @@ impl Case {
     fn describe(&mut self, path: &Utf8Path, id: &PackageId, layout: Layout, h1: Result<&str, &str>) {
         let contents = PackageContents {
             executable: Some(format!("terraform-provider-{}", id.address.provider_type())),
-            error: None,
             extracts_to_same_hash: layout == Layout::Packed,
+            ..PackageContents::default()
         };
         self.contents.insert(path.to_owned(), contents);
         self.digest(path, layout, DigestKind::H1, h1);
@@ -239,9 +240,8 @@ impl Case {
         }
     }
 
-    /// The details of the visible failures.
     pub(super) fn failures(&self) -> Vec<String> {
         let failures = self.predict().failures;
-        failures.iter().filter(|failure| !failure.hidden).map(|failure| failure.detail.clone()).collect()
+        failures.iter().map(|failure| failure.detail.clone()).collect()
     }
 }

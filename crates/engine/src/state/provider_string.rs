@@ -12,35 +12,46 @@ enum Step {
     Number,
 }
 
+/// Why a text is not a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ProviderStringError {
+    /// An address without namespace (`-`), on another host than the engine's own registry.
+    LegacyOnOtherHost {
+        provider_type: String,
+    },
+    NotAnAddress,
+}
+
 /// Parses today's form, else that from before 0.13, `provider.null`, whose addresses are legacy.
-///
-/// # Errors
-/// What the engine says of a text that is neither.
-pub(super) fn parse(text: &str, engine: EngineName, allows_instance_key: bool) -> Result<ProviderAddress, String> {
-    const NO_PROVIDER: &str = "Provider address must begin with \"provider.\", followed by a provider type name.";
-    let steps = steps(text).ok_or_else(|| format!("{text:?} is no provider address."))?;
-    let rest = without_modules(&steps)
-        .ok_or("A provider configuration must not appear in a module instance that uses count or for_each.")?;
-    let [Step::Attribute(root), provider, rest @ ..] = rest else { return Err(NO_PROVIDER.to_owned()) };
+pub(super) fn parse(
+    text: &str,
+    engine: EngineName,
+    allows_instance_key: bool,
+) -> Result<ProviderAddress, ProviderStringError> {
+    const NOT: ProviderStringError = ProviderStringError::NotAnAddress;
+    let steps = steps(text).ok_or(NOT)?;
+    let rest = without_modules(&steps).ok_or(NOT)?;
+    let [Step::Attribute(root), provider, rest @ ..] = rest else { return Err(NOT) };
     if root != "provider" {
-        return Err(NO_PROVIDER.to_owned());
+        return Err(NOT);
     }
     let source = match provider {
         Step::Text(source) => source,
         Step::Attribute(name) if matches!(rest, [] | [Step::Attribute(_)]) => {
-            return legacy(name, engine).ok_or_else(|| NO_PROVIDER.to_owned());
+            return legacy(name, engine).ok_or(NOT);
         }
-        _ => return Err("The prefix \"provider.\" must be followed by a provider type name.".to_owned()),
+        _ => return Err(NOT),
     };
-    let address = parse_source(source, engine).ok_or_else(|| format!("{source:?} is no provider source address."))?;
+    let address = parse_source(source, engine).ok_or_else(|| match source.split('/').collect::<Vec<_>>()[..] {
+        [_, "-", provider_type] if parse_source(&format!("-/{provider_type}"), engine).is_some() => {
+            ProviderStringError::LegacyOnOtherHost { provider_type: provider_type.to_owned() }
+        }
+        _ => NOT,
+    })?;
     match rest {
         [] | [Step::Attribute(_)] => Ok(address),
         [Step::Attribute(_), Step::Text(_) | Step::Number] if allows_instance_key => Ok(address),
-        [Step::Attribute(_), Step::Text(_) | Step::Number] => {
-            Err("A provider address must not include an instance key.".to_owned())
-        }
-        [_, _, _, ..] => Err("Extraneous operators after provider configuration reference.".to_owned()),
-        _ => Err("Provider type name must be followed by a configuration alias name.".to_owned()),
+        _ => Err(NOT),
     }
 }
 
@@ -54,11 +65,11 @@ pub(super) fn legacy(name: &str, engine: EngineName) -> Option<ProviderAddress> 
     if name == "terraform" {
         return parse_source("terraform.io/builtin/terraform", engine);
     }
-    // The engine keeps such a name as it is; one that is no provider type cannot be told otherwise, and is refused alike.
+    // The engine keeps such a name as it is. One that is no provider type is refused like the others.
     parse_source(&format!("-/{name}"), engine).or_else(|| parse_source("-/unknown", engine))
 }
 
-/// Cuts the path of modules off; null where one of them has an instance key.
+/// Cuts the path of modules off; null if one of them has an instance key.
 fn without_modules(mut steps: &[Step]) -> Option<&[Step]> {
     while let [Step::Attribute(module), Step::Attribute(_), rest @ ..] = steps {
         if module != "module" {

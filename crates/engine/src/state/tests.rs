@@ -1,10 +1,9 @@
-//! Texts of errors are what Terraform 1.11.4 and OpenTofu 1.12.6 print.
-
 use fs_err as fs;
 use proptest::prelude::*;
 
 use super::*;
 use airtight_provider::Version;
+use airtight_provider::unlikely_text::UnlikelyText;
 
 fn terraform() -> Engine {
     Engine::new(EngineName::Terraform, Version::release(1, 11, 4))
@@ -48,7 +47,7 @@ fn every_resource_names_its_provider() {
             "module.a[0].module.b.data.http.y: example.com/acme/http",
         ]
     );
-    assert_eq!((state.errors, state.unseen), (vec![], None));
+    assert_eq!((state.problems, state.unseen), (vec![], None));
 }
 
 #[test]
@@ -58,10 +57,9 @@ fn only_tofu_refuses_a_provider_that_cannot_be_read() {
             r#"{{"mode": "managed", "type": "null_resource", "name": "x", "provider": "{provider}", "instances": [{{}}]}}"#
         ));
         let ignored = parse_text(&text, &terraform());
-        assert_eq!((ignored.needs, ignored.errors), (vec![], vec![]), "{provider}");
+        assert_eq!((ignored.needs, ignored.problems), (vec![], vec![]), "{provider}");
         let refused = parse_text(&text, &tofu());
-        assert_eq!(refused.errors.len(), 1, "{provider}");
-        assert_eq!(refused.errors[0].summary, "Error refreshing state");
+        assert_eq!(refused.problems.len(), 1, "{provider}");
     }
 }
 
@@ -76,20 +74,34 @@ fn an_instance_may_name_the_provider() {
     let same = text(r#"provider[\"hashicorp/random\"].by_region[\"eu\"]"#);
     assert_eq!(needs(&parse_text(&same, &tofu())), ["random_id.x: registry.opentofu.org/hashicorp/random"]);
     assert_eq!(needs(&parse_text(&same, &terraform())), [] as [&str; 0]);
+    let resource = || "random_id.x".to_owned();
     for (second, expected) in [
-        (r#"provider[\"hashicorp/null\"]"#, "Provider instance field conflict in state: "),
-        ("", "Provider field missing state: Resource random_id.x is missing a provider address, both "),
+        (r#"provider[\"hashicorp/null\"]"#, StateProblemKind::ProvidersDiffer { resource: resource() }),
+        ("", StateProblemKind::ProviderUnreadable { resource: resource() }),
     ] {
-        let state = parse_text(&text(second), &tofu());
-        assert!(state.errors[0].detail.starts_with(expected), "{:?}", state.errors);
+        assert_eq!(parse_text(&text(second), &tofu()).problems[0].kind, expected);
     }
+}
+
+#[test]
+fn an_address_without_namespace_is_legacy_and_on_another_host_unreadable_to_tofu() {
+    let text = state_with(
+        r#"{"mode": "managed", "type": "null_resource", "name": "x",
+            "provider": "provider[\"registry.terraform.io/-/null\"]", "instances": [{}]}"#,
+    );
+    assert_eq!(needs(&parse_text(&text, &terraform())), ["null_resource.x: registry.terraform.io/-/null"]);
+    let expected = StateProblemKind::LegacyOnOtherHost {
+        resource: "null_resource.x".to_owned(),
+        provider_type: "null".to_owned(),
+    };
+    assert_eq!(parse_text(&text, &tofu()).problems[0].kind, expected);
 }
 
 #[test]
 fn a_resource_without_any_provider_fails_in_tofu() {
     let text = state_with(r#"{"mode": "managed", "type": "a_b", "name": "x", "instances": []}"#);
-    assert_eq!(parse_text(&text, &tofu()).errors.len(), 1);
-    assert_eq!(parse_text(&text, &terraform()).errors, []);
+    assert_eq!(parse_text(&text, &tofu()).problems.len(), 1);
+    assert_eq!(parse_text(&text, &terraform()).problems, []);
 }
 
 #[test]
@@ -110,73 +122,79 @@ fn old_states_name_legacy_providers() {
             "module.a.tls_key.k: registry.terraform.io/-/tls",
         ]
     );
-    assert_eq!(state.errors, []);
+    assert_eq!(state.problems, []);
     let text = state_with(r#"{"mode": "managed", "type": "null_resource", "name": "x", "provider": "provider.null"}"#);
     assert_eq!(needs(&parse_text(&text, &tofu())), ["null_resource.x: registry.opentofu.org/-/null"]);
 }
 
 #[test]
-fn what_is_no_state_is_refused_with_the_words_of_the_engine() {
-    let format = "Unsupported state file format: ";
-    let missing = format!(
-        "{format}The state file does not have a \"version\" attribute, which is required to identify the format version."
-    );
-    let syntax = |offset: usize| {
-        format!(
-            "2 problems:\n\n- {format}The state file could not be parsed as JSON: syntax error at byte offset {offset}.\n- {missing}"
-        )
-    };
-    for (text, expected) in [
-        ("{bad", syntax(2)),
-        ("\u{feff}{}", syntax(1)),
-        ("{\n \"version\": 4,\n}", syntax(18)),
-        ("{}", missing.clone()),
-        ("null", missing.clone()),
-        (r#"{"version": null}"#, missing.clone()),
-        (
-            "[]",
-            format!(
-                "2 problems:\n\n- {format}The version in the state file is array. A positive whole number is required.\n- {missing}"
-            ),
-        ),
-        (
-            r#"{"version": "4"}"#,
-            format!("{format}The version in the state file is string. A positive whole number is required."),
-        ),
-        (
-            r#"{"version": -4}"#,
-            format!("{format}The version in the state file is number -4. A positive whole number is required."),
-        ),
-        (
-            r#"{"version": 5, "resources": 7}"#,
-            format!(
-                "{format}The state file uses format version 5, which is not supported by Terraform 1.11.4. This state file may have been created by a newer version of Terraform."
-            ),
-        ),
-        (
-            r#"{"version": 5, "terraform_version": "2.0.0"}"#,
-            format!(
-                "{format}The state file uses format version 5, which is not supported by Terraform 1.11.4. This state file was created by Terraform 2.0.0."
-            ),
-        ),
-    ] {
-        let state = parse_text(text, &terraform());
-        assert_eq!(state.errors[0].summary, "Error refreshing state");
-        assert_eq!(state.errors[0].detail, expected);
-    }
-    for text in ["{} more", r#"{"version": 4, "resources": 7}"#, r#"{"version": 0}"#, "tfstate\u{1}"] {
-        assert_eq!(parse_text(text, &tofu()).errors.len(), 1, "{text}");
-    }
+fn what_is_no_state_is_refused_by_both_engines() {
+    use StateProblemKind::{ModeUnknown, Newer, NotAState, NotJson, Unlikely};
     let mode = state_with(r#"{"mode": "ephemeral", "type": "a", "name": "b", "provider": "provider.a"}"#);
-    let expected = "Invalid resource mode in state: State contains a resource with mode \"ephemeral\" (\"a\" \"b\") which is not supported.";
-    assert_eq!(parse_text(&mode, &terraform()).errors[0].detail, expected);
+    for (text, expected) in [
+        ("{bad", NotJson { line: 1 }),
+        ("\u{feff}{}", NotJson { line: 1 }),
+        ("{\n \"version\": 4,\n}", NotJson { line: 3 }),
+        ("{} more", NotJson { line: 1 }),
+        ("tfstate\u{1}", NotJson { line: 1 }),
+        ("{}", NotAState),
+        ("null", NotAState),
+        ("[]", NotAState),
+        (r#"{"version": null}"#, NotAState),
+        (r#"{"version": "4"}"#, NotAState),
+        (r#"{"version": -4}"#, NotAState),
+        (r#"{"version": 0}"#, NotAState),
+        (r#"{"version": 4, "resources": 7}"#, NotAState),
+        (r#"{"version": 5, "resources": 7}"#, Newer { format: 5 }),
+        (&mode, ModeUnknown { resource: "a.b".to_owned() }),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:00", Unlikely(UnlikelyText::GitLfsPointer)),
+        ("{\n<<<<<<< a\n=======\n>>>>>>> b\n}", Unlikely(UnlikelyText::MergeMarkers { line: 2 })),
+    ] {
+        for engine in [terraform(), tofu()] {
+            let state = parse_text(text, &engine);
+            let kinds = state.problems.iter().map(|problem| problem.kind.clone()).collect::<Vec<_>>();
+            assert_eq!(kinds, [expected.clone()], "{text}");
+            assert_eq!(kinds[0].engine_summary(), "Error refreshing state");
+        }
+    }
 }
 
 #[test]
-fn an_encrypted_state_is_unseen_by_tofu_and_none_to_terraform() {
+fn an_encrypted_state_is_unseen_only_if_something_says_how_it_is_encrypted() {
     let text = r#"{"serial": 1, "lineage": "a", "meta": {}, "encrypted_data": "AAAA", "encryption_version": "v0"}"#;
-    assert_eq!(parse_text(text, &tofu()).unseen.as_deref(), Some("the state file is encrypted"));
-    assert_eq!(parse_text(text, &terraform()).errors.len(), 1);
+    let directory = tempfile::tempdir().unwrap();
+    let root = Utf8Path::from_path(directory.path()).unwrap();
+    fs::write(root.join("terraform.tfstate"), text).unwrap();
+    let read = |engine: &Engine, has_encryption: bool, backend: bool| {
+        let init = InitArguments { backend, ..InitArguments::default() };
+        let state = read(&StateQuestion { has_encryption, init: &init, ..question(root, &init, engine) });
+        (state.problems.into_iter().map(|problem| problem.kind).collect::<Vec<_>>(), state.unseen)
+    };
+    let refused = (vec![StateProblemKind::Encrypted], None);
+    for (engine, has_encryption, backend, expected) in [
+        (tofu(), true, true, (vec![], Some(Unseen::Encrypted))),
+        (tofu(), false, true, refused.clone()),
+        (tofu(), false, false, refused.clone()),
+        (Engine::new(EngineName::Tofu, Version::release(1, 13, 0)), false, false, (vec![], None)),
+        (terraform(), true, true, refused.clone()),
+        (terraform(), false, false, refused),
+    ] {
+        assert_eq!(read(&engine, has_encryption, backend), expected, "{engine} {has_encryption} {backend}");
+    }
+}
+
+/// The question about a directory without anything special.
+fn question<'a>(root: &'a Utf8Path, init: &'a InitArguments, engine: &'a Engine) -> StateQuestion<'a> {
+    StateQuestion {
+        root_module: root,
+        data_dir: Utf8Path::new("/nowhere"),
+        repository: root,
+        workspace: None,
+        backend: None,
+        has_encryption: false,
+        init,
+        engine,
+    }
 }
 
 #[test]
@@ -194,30 +212,33 @@ fn reads_the_output_of_show() {
             "null_resource.x: registry.terraform.io/hashicorp/null",
         ]
     );
-    assert_eq!(state.unseen.as_deref(), Some("`module.a.module.b.x.y` names no provider that can be read"));
+    assert_eq!(state.unseen, Some(Unseen::Provider { resource: "module.a.module.b.x.y".to_owned() }));
     let none = parse_text(r#"{"format_version": "1.0"}"#, &terraform());
-    assert_eq!((none.needs, none.errors, none.unseen), (vec![], vec![], None));
+    assert_eq!((none.needs, none.problems, none.unseen), (vec![], vec![], None));
 }
 
 #[test]
 fn the_engine_does_not_take_the_output_of_show_for_a_state() {
     let directory = tempfile::tempdir().unwrap();
-    let root_module = Utf8Path::from_path(directory.path()).unwrap();
-    let read = |text: Option<&str>| {
-        let path = root_module.join("terraform.tfstate");
-        if let Some(text) = text {
-            fs::write(&path, text).unwrap();
-        }
-        read(root_module, &root_module.join(".terraform"), None, None, &InitArguments::default(), &terraform())
-    };
-    let missing = read(None);
-    assert_eq!((missing.path, missing.errors), (None, vec![]));
-    let empty = read(Some(""));
-    assert_eq!((empty.errors, empty.unseen), (vec![], None));
-    assert_eq!(read(Some(r#"{"format_version": "1.0"}"#)).errors.len(), 1);
-    fs::remove_file(root_module.join("terraform.tfstate")).unwrap();
-    fs::create_dir(root_module.join("terraform.tfstate")).unwrap();
-    assert!(read(None).errors[0].detail.ends_with("terraform.tfstate: is a directory"));
+    let root = Utf8Path::from_path(directory.path()).unwrap();
+    let path = root.join("terraform.tfstate");
+    let (init, engine) = (InitArguments::default(), terraform());
+    let read = || read(&question(root, &init, &engine));
+    let missing = read();
+    assert_eq!((missing.path, missing.problems), (None, vec![]));
+    fs::write(&path, "").unwrap();
+    let empty = read();
+    assert_eq!((empty.problems, empty.unseen), (vec![], None));
+    fs::write(&path, r#"{"format_version": "1.0"}"#).unwrap();
+    assert_eq!(read().problems[0].kind, StateProblemKind::NotAState);
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    assert_eq!(read().problems[0].kind, StateProblemKind::Unreadable("it is a directory".to_owned()));
+    fs::remove_dir(&path).unwrap();
+    fs::os::unix::fs::symlink("/proc/self/environ", &path).unwrap();
+    let state = read();
+    assert_eq!(state.problems, []);
+    assert!(state.unseen.unwrap().to_string().ends_with("is not read: a link leads out of the repository"));
 }
 
 proptest! {

@@ -42,6 +42,18 @@ pub fn not_enforced(reason: &NotEnforceable) -> Finding {
     ))
 }
 
+/// A hook cannot limit an engine that the phase's shell starts.
+pub fn not_enforced_by_hooks() -> Finding {
+    Finding::new(
+        Code::ExecutionNotEnforced,
+        Severity::Note,
+        Owner::Administrator,
+        "the settings say `execute: image`, which hooks cannot enforce",
+    )
+    .detail("The phase's shell starts the engine, after the hook has ended. Only `airtight run` starts it within the limit.")
+    .help("Use airtight as the custom workflow tool of this stack: `airtight render workflow`.")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

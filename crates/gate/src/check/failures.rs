@@ -2,7 +2,10 @@
 
 use camino::Utf8PathBuf;
 
-use airtight_engine::predict::{Facts, Failure, Origin, Prediction, Step};
+use super::state;
+use airtight_engine::init_arguments::{ArgumentOrigin, Flag};
+use airtight_engine::predict::{Cause, Facts, Failure, Origin, Prediction, ProviderPrediction};
+use airtight_finding::shell_word as quoted;
 use airtight_finding::{Code, Finding, Owner, Severity, plural};
 use airtight_provider::{EngineName, ProviderAddress};
 
@@ -48,11 +51,10 @@ const fn is_of_providers(code: Code) -> bool {
 fn finding(facts: &Facts, prediction: &Prediction, failure: &Failure) -> Finding {
     let (owner, help) = mend(facts, prediction, failure);
     let program = facts.engine.name;
-    let would = format!("`{program} init` would fail");
     let said = [failure.summary.trim_end(), failure.detail.trim_end()];
     let said = said.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ");
     let mut finding = Finding::new(failure.code, Severity::Error, owner, summary(facts, failure))
-        .detail(format!("{would}: {said}"))
+        .detail(format!("`{program} init` would fail: {said}"))
         .help(help);
     for place in &failure.places {
         finding = finding.at(place.clone(), "");
@@ -91,8 +93,14 @@ fn summary(facts: &Facts, failure: &Failure) -> String {
         Code::ProviderVersionMissing => "is in the mirror, but in no version that is wanted here",
         Code::ProviderPlatformMissing => return format!("{names} is not in the mirror for {}", facts.platform),
         Code::ProviderVersionUnlocked => "is locked at a version that the configuration does not accept any more",
+        Code::PackageMismatch if matches!(failure.cause, Some(Cause::Leftovers(_))) => {
+            "has a package with files that an archiver left in it, so that no locked hash matches"
+        }
         Code::PackageMismatch => "matches none of the hashes that the lock file holds",
-        Code::PackageUnreadable => "has a package that cannot be read",
+        Code::PackageUnreadable => match &failure.cause {
+            Some(Cause::Package(problem)) => return format!("the package of {names} {}", problem.describe()),
+            _ => "has a package that cannot be read",
+        },
         Code::PackageExecutableMissing => "has a package without an executable",
         Code::CliConfigReachesOut if !names.is_empty() => {
             return format!("the engine would ask the network for {names}");
@@ -108,6 +116,30 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
     let program = facts.engine.name;
     let platform = &facts.platform;
     let names = failure.providers.iter().map(|address| address.for_display(program)).collect::<Vec<_>>().join(" ");
+    match &failure.cause {
+        Some(Cause::State(kind)) => return state::fix(facts, kind),
+        Some(Cause::LegacyInState(address)) => return state::fix_legacy(facts, address),
+        Some(Cause::LockFile(unlikely)) => {
+            return (Owner::Repository, unlikely.fix(&quoted(facts.lock.path.as_str())));
+        }
+        Some(Cause::Package(problem)) => return (Owner::Image, problem.fix(&package_path(prediction, failure))),
+        Some(Cause::ExecutableBelow(name)) => {
+            return (
+                Owner::Image,
+                format!(
+                    "The archive has it as `{name}`, and engines look at its top level only. Repack it: `unzip -j OLD.zip -d \
+                     files && zip -j NEW.zip files/*`. Its `zh:` and `h1:` hashes change, so lock it again."
+                ),
+            );
+        }
+        Some(Cause::Leftovers(names)) => {
+            let names = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            let help = format!("Remove what an archiver left in the package: {names}. Without it the package matches.");
+            return (Owner::Image, help);
+        }
+        Some(Cause::LockSet { unlocked, unused }) => return (Owner::Repository, lock_set(facts, unlocked, unused)),
+        None => {}
+    }
     match failure.code {
         Code::ProviderMissing if only_state(prediction, failure) => {
             (Owner::Repository, only_in_state(facts, prediction, failure))
@@ -161,10 +193,6 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
              the hosts under `reachable` and the method under `also`."
                 .to_owned(),
         ),
-        Code::LockFileReadonly => (
-            Owner::Repository,
-            format!("Run `{program} init` once without `-lockfile=readonly`, and commit the lock file."),
-        ),
         Code::EngineVersionRefused => (
             Owner::Repository,
             format!("Change the version constraint, or use an image with another {}.", program.title()),
@@ -179,26 +207,6 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
         Code::InitArgumentsInvalid => (
             Owner::Administrator,
             "Correct the arguments of `init`, or TF_CLI_ARGS and TF_CLI_ARGS_init in the stack's environment.".to_owned(),
-        ),
-        Code::StateInvalid if failure.summary.contains("TF_WORKSPACE") => (
-            Owner::Administrator,
-            "Unset TF_WORKSPACE in the stack's environment, or name a workspace there: letters, digits and any of \
-             `-_.~$&+:=@`."
-                .to_owned(),
-        ),
-        Code::StateInvalid if failure.step == Step::Backend => (
-            Owner::Repository,
-            "Remove what an earlier `init` left in the data directory (usually `.terraform`), also from the repository, \
-             or add `-reconfigure` to the arguments of `init`; `-migrate-state` copies states from one backend to the \
-             other."
-                .to_owned(),
-        ),
-        Code::StateInvalid => (
-            Owner::Administrator,
-            format!(
-                "Look at the state where it can be reached, `{program} state pull`, and mend it or restore an earlier \
-                 version before the run."
-            ),
         ),
         Code::ConstraintInvalid => (
             Owner::Repository,
@@ -233,6 +241,37 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
         ),
         code => (Owner::Repository, format!("Read what it takes: `airtight explain {code}`")),
     }
+}
+
+/// For a command that people paste.
+fn package_path(prediction: &Prediction, failure: &Failure) -> String {
+    let is_of = |provider: &&ProviderPrediction| failure.providers.contains(&provider.requirement.address);
+    let selected = prediction.providers.iter().find(is_of).and_then(|provider| provider.selected.as_ref());
+    let package = selected.and_then(|selected| selected.package.as_ref());
+    package.map_or_else(|| "PACKAGE".to_owned(), |package| quoted(package.path.as_str()))
+}
+
+/// `-lockfile=readonly` and another set of providers. What the mirror holds must not become what is locked.
+fn lock_set(facts: &Facts, unlocked: &[ProviderAddress], unused: &[ProviderAddress]) -> String {
+    let (program, platform) = (facts.engine.name, &facts.platform);
+    let names = |addresses: &[ProviderAddress]| {
+        let names = addresses.iter().map(|address| address.for_display(program).to_string());
+        names.collect::<Vec<_>>().join(" ")
+    };
+    let mut help = Vec::new();
+    if !unlocked.is_empty() {
+        let names = names(unlocked);
+        help.push(format!(
+            "Where there is network, run `{program} providers lock -platform={platform} {names}`, and commit the lock file."
+        ));
+    }
+    if !unused.is_empty() {
+        help.push(format!("Remove the entry that nothing needs from the lock file: {}.", names(unused)));
+    }
+    if let Some(variable) = facts.init.origin(Flag::Lockfile).and_then(ArgumentOrigin::variable) {
+        help.push(format!("`-lockfile=readonly` comes from {variable}."));
+    }
+    help.join(" ")
 }
 
 /// The mirrors that cannot be searched, as configured.

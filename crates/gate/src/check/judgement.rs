@@ -7,7 +7,10 @@ use airtight_finding::{Code, Finding, Owner, Severity};
 pub struct Judgement {
     /// Measured on the disk, or in our own files and settings. airtight has the last word.
     pub measured: Vec<Finding>,
-    /// What follows if the configuration requires the providers that airtight read there. The engine confirms it.
+    /// Required packages that no locked hash proves. The engine confirms that they are required; without an answer they stay
+    /// refused.
+    pub unproven: Vec<Finding>,
+    /// Requirements that cannot be met. The engine confirms them; without an answer it runs.
     pub requirements: Vec<Finding>,
     /// What the engine is expected to refuse: the language, its arguments, a backend, a state, a module. It has the last word.
     pub engine: Vec<Finding>,
@@ -19,9 +22,20 @@ impl Judgement {
         lower(&mut self.engine, "The engine decides about this, so it runs.");
     }
 
-    /// What nobody confirmed does not refuse.
+    /// A requirement that nobody confirmed does not refuse.
     pub(crate) fn lower_requirements(&mut self, why: &str) {
         lower(&mut self.requirements, why);
+    }
+
+    /// The engine ends before it installs anything.
+    pub(crate) fn lower_all_about_providers(&mut self, why: &str) {
+        lower(&mut self.unproven, why);
+        lower(&mut self.requirements, why);
+    }
+
+    /// What the engine has to confirm before it refuses.
+    pub(crate) fn to_be_confirmed(&self) -> Vec<Finding> {
+        self.unproven.iter().chain(&self.requirements).cloned().collect()
     }
 
     /// The engine was to be asked, and there is no answer.
@@ -40,7 +54,8 @@ impl Judgement {
 
     /// All of them.
     pub(crate) fn into_findings(self) -> Vec<Finding> {
-        let Self { mut measured, requirements, engine } = self;
+        let Self { mut measured, unproven, requirements, engine } = self;
+        measured.extend(unproven);
         measured.extend(requirements);
         measured.extend(engine);
         measured

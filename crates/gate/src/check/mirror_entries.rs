@@ -3,6 +3,7 @@
 use super::misplaced;
 use airtight_finding::{Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
+use airtight_provider::digest::is_leftover;
 use airtight_provider::mirror::{Ignored, Mirror};
 
 /// One warning for each ignored entry: what it takes to be seen.
@@ -11,7 +12,11 @@ pub fn check(mirror: &Mirror) -> Vec<Finding> {
         .ignored
         .iter()
         .map(|entry| {
-            let (why, help) = words(&entry.why);
+            let (why, help) = if entry.path.file_name().is_some_and(|name| is_leftover(name.as_bytes())) {
+                ("an archiver left it here".to_owned(), "Remove it: no engine and no tool needs it.".to_owned())
+            } else {
+                words(&entry.why)
+            };
             let help = misplaced::fix(mirror, &entry.path).unwrap_or(help);
             let (code, subject) = match entry.why {
                 Ignored::MirrorIsNoDirectory => (Code::MirrorMissing, "mirror"),
@@ -42,7 +47,7 @@ fn words(why: &Ignored) -> (String, String) {
             "Name version directories like `1.2.3`, platform directories like `linux_amd64`.".to_owned(),
         ),
         Ignored::Misplaced => (
-            "nothing counts at this depth".to_owned(),
+            "the engine ignores everything at this directory level".to_owned(),
             "Put archives into HOST/NAMESPACE/TYPE/, directories at HOST/NAMESPACE/TYPE/VERSION/OS_ARCH/.".to_owned(),
         ),
         Ignored::MirrorIsNoDirectory => (

@@ -1,6 +1,7 @@
 //! Every provider that `init` would install is proven by a hash of the lock file: stricter than the engines.
 
 use airtight_engine::predict::{Facts, Origin, Prediction, ProviderPrediction, Status};
+use airtight_finding::shell_word as quoted;
 use airtight_finding::{Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
 use airtight_provider::lock_file::ProviderLock;
@@ -91,7 +92,11 @@ fn from_predecessor(provider: &ProviderPrediction, predecessor: &ProviderLock) -
 
 fn without_entry(facts: &Facts, provider: &ProviderPrediction, package: &str) -> Finding {
     let address = &provider.requirement.address;
-    let why = if facts.lock.exists { "the lock file does not name it" } else { "there is no lock file" };
+    let why = match &facts.lock.misnamed {
+        Some(path) => format!("there is no `.terraform.lock.hcl`, only `{path}`, which engines do not read"),
+        None if facts.lock.exists => "the lock file does not name it".to_owned(),
+        None => "there is no lock file".to_owned(),
+    };
     let version = provider.selected.as_ref().map(|selected| format!(" {}", selected.id.version)).unwrap_or_default();
     Finding::new(
         Code::ProviderNotLocked,
@@ -104,6 +109,10 @@ fn without_entry(facts: &Facts, provider: &ProviderPrediction, package: &str) ->
 
 fn lock_command(facts: &Facts, provider: &ProviderPrediction, is_one_of_many: bool) -> String {
     let program = facts.engine.name;
+    if let Some(path) = &facts.lock.misnamed {
+        let (from, to) = (quoted(path.as_str()), quoted(facts.lock.path.as_str()));
+        return format!("Give the lock file its name, and commit it: `mv {from} {to}`");
+    }
     let only_state = !provider.requirement.origins.is_empty()
         && provider.requirement.origins.iter().all(|origin| matches!(origin, Origin::State { .. }));
     let first =

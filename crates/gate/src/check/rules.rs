@@ -31,6 +31,24 @@ pub fn apply(settings: &Effective, findings: &mut Vec<Finding>, today: &str) {
     findings.append(&mut told);
 }
 
+/// What lets providers through that are not proven, for the line that clears: `allowed until 2026-12-01: INC-4711`.
+pub fn exceptions(settings: &Effective, findings: &[Finding], today: &str) -> Vec<String> {
+    const OF_PROOF: [Code; 3] = [Code::PackageMismatch, Code::PackageUnreadable, Code::ProviderNotLocked];
+    let matched = settings.rules.iter().filter(|(code, _)| {
+        let is_lowered = |finding: &Finding| finding.code == **code && finding.severity != Severity::Error;
+        OF_PROOF.contains(code) && findings.iter().any(is_lowered)
+    });
+    let rules = matched.filter_map(|(_, effective)| effective.rule.as_ref().map(|(rule, _)| rule));
+    let lowering = rules.filter(|rule| rule.level != Level::Deny && !is_expired(rule, today));
+    lowering
+        .map(|rule| {
+            let until = rule.until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
+            let reason = rule.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            format!("allowed{until}{reason}")
+        })
+        .collect()
+}
+
 fn is_expired(rule: &Rule, today: &str) -> bool {
     rule.until.as_deref().is_some_and(|until| until < today)
 }
@@ -42,7 +60,8 @@ fn set(findings: &mut [Finding], code: Code, rule: &Rule) -> bool {
         matched = true;
         if let Some(reason) = &rule.reason {
             let space = if finding.detail.is_empty() { "" } else { " " };
-            finding.detail.push_str(&format!("{space}The settings say `{}`: {reason}.", rule.level.as_str()));
+            let until = rule.until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
+            finding.detail.push_str(&format!("{space}The settings say `{}`{until}: {reason}.", rule.level.as_str()));
         }
     }
     matched
@@ -109,6 +128,21 @@ mod tests {
             severities(&settings(code, Some(rule(Level::Allow, Some("2026-06-14"))), None)),
             [(code, Severity::Warning), (Code::RuleUnmatched, Severity::Note)]
         );
+    }
+
+    #[test]
+    fn an_exception_is_named_with_its_end_and_reason() {
+        let unproven = [Finding::new(Code::ProviderNotLocked, Severity::Warning, Owner::Repository, "x")];
+        let named = |level, until| {
+            let settings = settings(Code::ProviderNotLocked, Some(rule(level, until)), None);
+            exceptions(&settings, &unproven, "2026-06-15")
+        };
+        assert_eq!(named(Level::Warn, Some("2026-12-01")), ["allowed until 2026-12-01: agreed"]);
+        assert_eq!(named(Level::Allow, None), ["allowed: agreed"]);
+        assert_eq!(named(Level::Warn, Some("2026-06-14")), [""; 0]);
+        assert_eq!(named(Level::Deny, None), [""; 0]);
+        let other = settings(Code::LockEntryUnused, Some(rule(Level::Allow, None)), None);
+        assert_eq!(exceptions(&other, &unproven, "2026-06-15"), [""; 0]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use airtight_engine::init_arguments::ArgumentOrigin;
 use airtight_engine::predict::Facts;
 use airtight_finding::{Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
@@ -12,23 +13,11 @@ use airtight_hcl::Place;
 /// same for another path.
 pub fn check(facts: &Facts, trusted: &[Utf8PathBuf], resolve: &dyn Fn(&Utf8Path) -> Utf8PathBuf) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for directory in &facts.init.plugin_dirs {
+    for given in &facts.init.plugin_dirs {
+        let directory = &given.value;
         let real = resolve(&facts.root_module.join(directory));
         if !trusted.contains(&real) {
-            findings.push(
-                Finding::new(
-                    Code::EngineArgumentsRefused,
-                    Severity::Error,
-                    Owner::Administrator,
-                    format!("`-plugin-dir={directory}` is not the mirror"),
-                )
-                .detail(
-                    "With -plugin-dir the engine looks nowhere else, so the mirror and its proofs would not count. The flag \
-                     may come from TF_CLI_ARGS or TF_CLI_ARGS_init.",
-                )
-                .help("Remove the flag; name mirrors in the image's settings.")
-                .at(Place::file(directory), ""),
-            );
+            findings.push(plugin_dir(facts, directory, &real, given.origin));
         }
     }
     if let Some(cache) = &facts.plugin_cache {
@@ -52,4 +41,28 @@ pub fn check(facts: &Facts, trusted: &[Utf8PathBuf], resolve: &dyn Fn(&Utf8Path)
         });
     }
     findings
+}
+
+/// A directory outside the root module may be the image's own mirror under a name that airtight was not given.
+fn plugin_dir(facts: &Facts, directory: &Utf8Path, real: &Utf8Path, origin: ArgumentOrigin) -> Finding {
+    let remove = match origin.variable() {
+        Some(variable) => format!("Remove the flag from {variable}"),
+        None => "Remove the flag from the arguments of `init`".to_owned(),
+    };
+    let is_of_image = directory.is_absolute() && !real.starts_with(&facts.root_module);
+    let (owner, help) = if is_of_image {
+        let settings = format!("`mirror: [{directory}]` in /etc/airtight/settings.yml");
+        (Owner::Image, format!("If the image keeps its mirror there, name it: {settings}. {remove} in any case."))
+    } else {
+        (Owner::Administrator, format!("{remove}. Name mirrors in the image's settings."))
+    };
+    Finding::new(
+        Code::EngineArgumentsRefused,
+        Severity::Error,
+        owner,
+        format!("`-plugin-dir={directory}` in {} is not the mirror", origin.name()),
+    )
+    .detail("With -plugin-dir the engine looks nowhere else, so the mirror and its proofs would not count.")
+    .help(help)
+    .at(Place::file(directory), "")
 }

@@ -9,7 +9,7 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
     let mut findings = Vec::new();
     for assumption in &prediction.assumptions {
         let finding = Finding::new(assumption.code, Severity::Note, Owner::Administrator, assumption.text.clone());
-        if assumption.code == Code::ConfigurationNotUnderstood {
+        if matches!(assumption.code, Code::ConfigurationNotUnderstood | Code::InitArgumentsInvalid) {
             continue;
         }
         findings.push(match assumption.code {
@@ -23,7 +23,10 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
         });
     }
     let root = &facts.configuration.root;
-    if facts.configuration.is_empty_to(&facts.engine) && root.errors.is_empty() && facts.init.from_module.is_none() {
+    if facts.configuration.is_empty_to(&facts.engine)
+        && root.not_understood.is_empty()
+        && facts.init.from_module.is_none()
+    {
         findings.push(
             Finding::new(
                 Code::ConfigurationMissing,

@@ -13,6 +13,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::bound;
+use super::guard::Guard;
 use super::invocation::{Invocation, StartError};
 use crate::check::Cleared;
 
@@ -33,9 +34,21 @@ pub struct Ended {
 /// The child has a process group of its own, so that an interrupt reaches it exactly once, through us: a second one
 /// makes the engines give up without tidying.
 ///
+/// With a guard, the engine and what it starts can start the image's programs only.
+///
 /// # Errors
 /// Fails where the engine cannot be started or waited for.
-pub fn run(invocation: &Invocation, _cleared: &Cleared) -> Result<Ended, StartError> {
+pub fn run(invocation: &Invocation, _cleared: &Cleared, guard: Option<Guard>) -> Result<Ended, StartError> {
+    let Some(guard) = guard else { return run_here(invocation) };
+    // A thread cannot leave its domain, and this process goes on after `init`.
+    let confined = || {
+        guard.enter().map_err(StartError::NotGuarded)?;
+        run_here(invocation)
+    };
+    thread::scope(|scope| scope.spawn(confined).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn run_here(invocation: &Invocation) -> Result<Ended, StartError> {
     let fail = |error| StartError::new(&invocation.program, error);
     // Before the child starts, so that no signal falls between.
     let _held = Held::begin();

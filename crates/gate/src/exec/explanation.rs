@@ -31,7 +31,10 @@ pub fn explain(gathered: &Gathered, invocation: &Invocation, error_output: &str)
         }
     }
     if findings.is_empty() {
-        findings.push(unexplained(engine, error_output));
+        findings.push(match gathered.prediction.failures.first() {
+            Some(failure) => expected(engine, failure.code),
+            None => unexplained(engine, error_output),
+        });
     }
     findings
 }
@@ -69,6 +72,18 @@ fn needed_by_state(engine: &Engine, gathered: &Gathered, address: &ProviderAddre
         engine.name,
         engine.name
     ))
+}
+
+/// airtight said it before the engine ran.
+fn expected(engine: &Engine, code: Code) -> Finding {
+    Finding::new(
+        Code::EngineFailed,
+        Severity::Error,
+        Owner::Repository,
+        format!("`{} init` failed, as the warning `{code}` above expected", engine.name),
+    )
+    .detail("The engine's own error is above. It has the last word: if it names another cause, fix that one first.")
+    .help(format!("Read the page of the warning: `airtight explain {code}`."))
 }
 
 fn unexplained(engine: &Engine, error_output: &str) -> Finding {

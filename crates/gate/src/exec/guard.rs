@@ -52,6 +52,8 @@ const SHELL: &str = "/bin/sh";
 #[derive(Clone, Copy, Debug)]
 pub struct Programs<'a> {
     pub engine: &'a Utf8Path,
+    /// airtight itself, which stands between this process and a child of it.
+    pub airtight: &'a Utf8Path,
     /// Directories with unpacked packages, which only root may be able to write.
     pub mirrors: &'a [Utf8PathBuf],
 }
@@ -202,7 +204,7 @@ fn granted(programs: &Programs<'_>) -> Result<Vec<Utf8PathBuf>, NotEnforceable> 
     let real =
         |path: &Utf8Path| path.canonicalize_utf8().map_err(|error| Unprotected::Unreadable(path.to_owned(), error));
     let mut granted = system_directories(protection::check);
-    for path in programs.mirrors.iter().map(Utf8PathBuf::as_path).chain([programs.engine]) {
+    for path in programs.mirrors.iter().map(Utf8PathBuf::as_path).chain([programs.engine, programs.airtight]) {
         let real = real(path)?;
         protection::check(&real)?;
         granted.insert(real);

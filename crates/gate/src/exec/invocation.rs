@@ -7,6 +7,7 @@ use std::process::Command;
 use camino::Utf8PathBuf;
 
 use super::bound;
+use super::guard::{Guard, NotEnforceable};
 use crate::check::Cleared;
 
 /// A command of the engine: no shell reads it.
@@ -23,6 +24,8 @@ pub struct Invocation {
 pub enum StartError {
     #[error("`{program}` was not found")]
     NotFound { program: Utf8PathBuf },
+    #[error("the kernel did not limit the engine to the image's programs: {0}")]
+    NotGuarded(NotEnforceable),
     #[error("`{program}` cannot be executed: {source}")]
     NotExecutable { program: Utf8PathBuf, source: io::Error },
 }
@@ -41,7 +44,12 @@ impl StartError {
 
 impl Invocation {
     /// Replaces this process, so that signals, exit code and streams are the engine's; returns only where that fails.
-    pub fn become_engine(&self, _cleared: &Cleared) -> StartError {
+    ///
+    /// With a guard, this process and the engine after it can start the image's programs only.
+    pub fn become_engine(&self, _cleared: &Cleared, guard: Option<Guard>) -> StartError {
+        if let Some(Err(error)) = guard.map(Guard::enter) {
+            return StartError::NotGuarded(error);
+        }
         self.log("becoming the engine");
         let error = self.command().exec();
         StartError::new(&self.program, error)

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use camino::Utf8Path;
 
 use super::archive::Archive;
+use super::archive::extraction::clean;
 use super::cache::Cache;
 use super::h1;
 use super::stream::{Progress, Sum};
@@ -25,7 +26,7 @@ pub(super) fn of_extraction(
     let mut last_of_name = BTreeMap::new();
     let mut is_plain = over.is_none();
     for entry in &archive.entries {
-        let name = clean(&entry.name);
+        let name = clean(&entry.name).collect::<Vec<_>>().join(&b'/');
         is_plain &= !entry.is_directory() && name == entry.name;
         if !entry.is_directory() {
             is_plain &= last_of_name.insert(name, entry).is_none();
@@ -43,12 +44,6 @@ pub(super) fn of_extraction(
         sums.insert(name, h1::of_entry(&archive, entry, progress).map_err(|error| error.to_string())?);
     }
     h1::summarize(sums.iter().map(|(name, sum)| (name.as_slice(), Ok(*sum))))
-}
-
-/// A name as joining it to the target directory leaves it: no empty and no `.` parts.
-fn clean(name: &[u8]) -> Vec<u8> {
-    let parts = name.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".");
-    parts.collect::<Vec<_>>().join(&b'/')
 }
 
 #[cfg(test)]

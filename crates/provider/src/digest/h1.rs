@@ -20,6 +20,7 @@ use super::archive::{Archive, ArchiveError, Entry};
 use super::cache::{Cache, Digested, Stamp};
 use super::os_error::describe;
 use super::stream::{self, Progress, Sum};
+use crate::Layout;
 
 /// An entry that claims more is inflated and hashed by two threads.
 const OVERLAPPED_FROM_BYTES: u64 = 4 * 1024 * 1024;
@@ -87,6 +88,27 @@ pub(super) fn of_archive(path: &Utf8Path, cache: Option<&Cache>, progress: Progr
         cache.put(Digested::Entries, stamp, sum);
     }
     Ok(sum)
+}
+
+/// The hash that a package would have without what archivers left in it.
+pub(super) fn without_leftovers(
+    path: &Utf8Path,
+    layout: Layout,
+    cache: Option<&Cache>,
+    progress: Progress<'_>,
+) -> Result<Sum, String> {
+    let mut sums = match layout {
+        Layout::Unpacked => sums_of_directory(path, cache, progress)?,
+        Layout::Packed => {
+            let archive = Archive::open(&resolve(path)?).map_err(|error| error.to_string())?;
+            let entries = archive.entries.iter().filter(|entry| !super::is_leftover(&entry.name));
+            let sum = |entry: &Entry| of_entry(&archive, entry, progress).map_err(|error| error.to_string());
+            entries.map(|entry| Ok((entry.name.clone(), sum(entry)?))).collect::<Result<_, String>>()?
+        }
+    };
+    sums.retain(|(name, _)| !super::is_leftover(name));
+    sums.sort();
+    summarize(sums.iter().map(|(name, sum)| (name.as_slice(), Ok(*sum))))
 }
 
 /// SHA-256 of a file's bytes, remembered. What is no file is refused rather than waited for, as the engines would.

@@ -35,6 +35,15 @@ pub enum Content {
     Zh,
     /// `h1:` of the directory that extracting the archive leaves behind; files of `over` stay where it replaces none.
     Extracted { over: Option<Utf8PathBuf> },
+    /// `h1:` without the files for which [`is_leftover`] holds.
+    WithoutLeftovers,
+}
+
+/// What macOS and Windows leave beside the files that they touch, at any level of a path.
+pub fn is_leftover(name: &[u8]) -> bool {
+    name.split(|byte| *byte == b'/').any(|part| {
+        part.starts_with(b"._") || [&b"__MACOSX"[..], b".DS_Store", b"Thumbs.db", b"desktop.ini"].contains(&part)
+    })
 }
 
 /// Computes hashes on all processors; results stand in the order of their subjects.
@@ -56,6 +65,7 @@ fn compute_one(subject: &Subject, cache: Option<&Cache>, progress: Progress<'_>)
             h1::of_directory(path, cache, progress).map(Hash::h1)
         }
         (Content::H1, Layout::Packed) => h1::of_archive(path, cache, progress).map(Hash::h1),
+        (Content::WithoutLeftovers, layout) => h1::without_leftovers(path, layout, cache, progress).map(Hash::h1),
         (Content::Extracted { over }, Layout::Packed) => {
             extracted::of_extraction(path, over.as_deref(), cache, progress).map(Hash::h1)
         }

@@ -82,6 +82,9 @@ fn what_is_made_can_be_used() {
     let directory = tempfile::tempdir().unwrap();
     let root = Utf8Path::from_path(directory.path()).unwrap();
     let made = Directory::open_or_make(&root.join("a/b")).unwrap();
+    let here = tempfile::tempdir_in(".").unwrap();
+    let name = Utf8Path::from_path(std::path::Path::new(here.path().file_name().unwrap())).unwrap().join("new");
+    assert_eq!(Directory::open_or_make(&name).unwrap().path_of(Utf8Path::new("x")), name.join("x"));
     made.make(Utf8Path::new("c/d")).unwrap();
     for path in ["a", "a/b", "a/b/c", "a/b/c/d"] {
         assert_eq!(std_fs::metadata(root.join(path)).unwrap().permissions().mode() & 0o777, 0o755, "{path}");

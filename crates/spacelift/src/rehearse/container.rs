@@ -106,7 +106,7 @@ pub fn run() -> anyhow::Result<()> {
         if let (Some(file), Status::Passed, "showPlan") = (&step.captured, result.status, step.name.as_str()) {
             has_changes = plan_file::has_changes(&project_directory(&leg).join(file));
         }
-        tell(&Event::Ended { index, result })?;
+        tell(&Event::Ended { index, result: Box::new(result) })?;
     }
     control.end_everything();
     tell(&Event::Finished { state: backend.map(|backend| backend.state()), has_changes })?;

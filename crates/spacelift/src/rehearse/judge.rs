@@ -239,7 +239,11 @@ fn failure(step: &Step, result: &StepResult) -> Finding {
     if result.prints_no_json {
         sentences.push("The worker reads back what it prints on stdout, and that must be one JSON value.".to_owned());
     }
-    let code = named_code(&output).or_else(|| catalogue::search(&output).first().copied());
+    let code = result
+        .refusal
+        .as_deref()
+        .and_then(|code| code.parse().ok())
+        .or_else(|| catalogue::search(&output).first().copied());
     let help = match (result.causes.first(), code) {
         (Some(cause), _) => fix(cause),
         (None, Some(code)) => format!("Read `airtight explain {code}`."),
@@ -345,12 +349,6 @@ fn fix(Cause { file, kind }: &Cause) -> String {
     }
 }
 
-/// A code that a refusal of our own names: `airtight explain CODE`.
-fn named_code(output: &str) -> Option<Code> {
-    let (_, after) = output.rsplit_once("airtight explain ")?;
-    after.split(|character: char| !character.is_ascii_lowercase() && character != '-').next()?.parse().ok()
-}
-
 /// From the first error on, as it was printed, without the frame that the engine draws; else the last lines.
 fn error_text(output: &str) -> String {
     let is_frame = |line: &&str| matches!(line.trim(), "╷" | "╵");
@@ -415,6 +413,7 @@ mod tests {
             progress: Progress::default(),
             watched: Watched::default(),
             causes: Vec::new(),
+            refusal: None,
             prints_no_json: false,
             output: output.to_owned(),
         }
@@ -541,20 +540,21 @@ mod tests {
         let inner = "noise\nerror[provider-missing]: not there\n  --> main.tf:3:5\n   |\n 3 |     source = \"x\"\n   |     ^^^^^^\n\n\
                      error[provider-not-locked]: another\n";
         assert_eq!(error_text(inner), inner.trim_start_matches("noise\n").trim_end());
-        let many: String = (0..50).map(|number| format!("line {number}\n")).collect();
+        let many = "a line\n".repeat(50);
         assert_eq!(error_text(&many).lines().count(), LAST_LINES);
     }
 
     #[test]
     fn a_failure_leads_to_the_page_that_explains_it() {
-        for (output, expected) in [
-            ("Error: Unsupported Terraform Core version", "Read `airtight explain engine-version-refused`."),
-            (
-                "airtight: refused: 1 error in 1 ms; next: airtight explain package-mismatch\n",
-                "Read `airtight explain package-mismatch`.",
-            ),
+        let unsupported = "Error: Unsupported Terraform Core version";
+        for (output, refusal, expected) in [
+            (unsupported, None, "Read `airtight explain engine-version-refused`."),
+            (unsupported, Some("package-mismatch"), "Read `airtight explain package-mismatch`."),
+            (unsupported, Some("of-another-version"), "Read `airtight explain engine-version-refused`."),
         ] {
-            assert_eq!(failure(&step("init"), &result(Status::Failed, &[], output)).help, expected);
+            let refusal = refusal.map(str::to_owned);
+            let result = StepResult { refusal, ..result(Status::Failed, &[], output) };
+            assert_eq!(failure(&step("init"), &result).help, expected);
         }
     }
 }

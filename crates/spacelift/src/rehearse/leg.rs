@@ -130,7 +130,7 @@ pub enum Event {
     },
     Ended {
         index: usize,
-        result: StepResult,
+        result: Box<StepResult>,
     },
     /// The leg is over.
     Finished {
@@ -157,6 +157,8 @@ pub struct StepResult {
     pub watched: Watched,
     /// Why a file that the failed command names was not started.
     pub causes: Vec<Cause>,
+    /// The code of the first error of an airtight inside, if one refused.
+    pub refusal: Option<String>,
     /// It succeeded, but what the worker reads back is no JSON.
     pub prints_no_json: bool,
     /// The last of what was printed.

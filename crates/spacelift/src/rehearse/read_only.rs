@@ -31,28 +31,38 @@ pub(super) fn remount(is_meant: impl Fn(&Utf8Path) -> bool) -> io::Result<()> {
     let table = fs::read("/proc/self/mountinfo")?;
     let mounts = String::from_utf8_lossy(&table);
     for mount in mounts.lines().filter_map(parse).filter(|mount| is_meant(&mount.point)) {
-        if mount.flags.contains(MountFlags::RDONLY) || !is_reachable(&mount)? {
+        let reach = if mount.flags.contains(MountFlags::RDONLY) { Reach::None } else { reach(&mount)? };
+        if reach == Reach::None {
             continue;
         }
-        mount_remount(mount.point.as_std_path(), MountFlags::BIND | MountFlags::RDONLY | mount.flags, c"").map_err(
-            |error| {
-                let error = io::Error::from(error);
-                io::Error::new(error.kind(), format!("`{}` cannot be made read-only: {error}", mount.point))
-            },
-        )?;
+        let flags = MountFlags::BIND | MountFlags::RDONLY | mount.flags;
+        let remounted = mount_remount(mount.point.as_std_path(), flags, c"");
+        if let (Reach::Own, Err(error)) = (reach, remounted) {
+            let error = io::Error::from(error);
+            let text = format!("`{}` cannot be made read-only: {error}", mount.point);
+            return Err(io::Error::new(error.kind(), text));
+        }
     }
     Ok(())
 }
 
-/// Whether the mount is what its own mount point leads to.
-fn is_reachable(mount: &Mount) -> io::Result<bool> {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// The mount point leads to this mount.
+    Own,
+    /// To another one, or nowhere.
+    None,
+    /// To what does not answer, such as a network file system without its server.
+    Dead,
+}
+
+fn reach(mount: &Mount) -> io::Result<Reach> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
     match statx(CWD, mount.point.as_std_path(), flags, StatxFlags::MNT_ID) {
         // Before Linux 5.8 the answer has no such number.
-        Ok(found) => Ok(found.stx_mask & StatxFlags::MNT_ID.bits() == 0 || found.stx_mnt_id == mount.id),
-        Err(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS | Errno::PERM | Errno::LOOP) => Ok(false),
-        // What is mounted there is dead, such as a network file system without its server: nothing can be written.
-        Err(Errno::NOTCONN | Errno::STALE | Errno::IO | Errno::HOSTDOWN) => Ok(false),
+        Ok(found) if found.stx_mask & StatxFlags::MNT_ID.bits() == 0 || found.stx_mnt_id == mount.id => Ok(Reach::Own),
+        Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS | Errno::PERM | Errno::LOOP) => Ok(Reach::None),
+        Err(Errno::NOTCONN | Errno::STALE | Errno::IO | Errno::HOSTDOWN) => Ok(Reach::Dead),
         Err(error) => Err(io::Error::from(error)),
     }
 }

@@ -20,7 +20,7 @@ use airtight_engine::environment::Environment;
 use airtight_finding::{Code, Finding, Severity};
 use airtight_gate::check;
 use airtight_gate::engine::FoundEngine;
-use airtight_gate::settings::Effective;
+use airtight_gate::settings::{Effective, Execute};
 use airtight_provider::Engine;
 
 /// Of the loopback of a namespace, where no other port is taken.
@@ -235,7 +235,7 @@ impl<'a> Rehearsal<'a> {
             Event::Ended { index, result } => {
                 let is_expected = result.is_expected_failure(steps.get(index + 1));
                 phases.push(ReportPhase::of_step(number, &steps[*index], result, begun, is_expected, reachable));
-                let step = Ended { step: steps[*index].clone(), result: result.clone(), is_expected };
+                let step = Ended { step: steps[*index].clone(), result: (**result).clone(), is_expected };
                 ended.push((phases.len() - 1, step));
             }
             _ => {}
@@ -292,7 +292,8 @@ impl<'a> Rehearsal<'a> {
             state: self.state.clone(),
             grace_milliseconds: self.asked.grace_milliseconds,
             has_namespaces,
-            watches_executions: self.asked.watches_executions && has_namespaces,
+            watches_executions: has_namespaces
+                && (self.asked.watches_executions || self.around.settings.execute == Execute::Image),
             becomes_run_user: namespaces::is_root(),
         }
     }

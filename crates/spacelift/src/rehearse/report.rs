@@ -350,6 +350,7 @@ pub(super) fn sample() -> Report {
         progress: super::progress::Progress::default(),
         watched: super::leg::Watched::default(),
         causes: Vec::new(),
+        refusal: None,
         prints_no_json: false,
         output: String::new(),
     };

@@ -13,7 +13,7 @@ use fs_err as fs;
 use rustix::process::Signal;
 
 use airtight_finding::escape;
-use airtight_provider::HookPoint;
+use airtight_provider::{HookPoint, text_file};
 
 use super::container::Control;
 use super::executions::Watcher;
@@ -31,6 +31,9 @@ const SECOND_INTERRUPT: Duration = Duration::from_millis(500);
 const KILL: Duration = Duration::from_millis(1500);
 /// Of a phase's output, for explanations.
 const LAST_BYTES: usize = 32 * 1024;
+
+/// Of a report that an airtight inside writes.
+const REPORT_LIMIT_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Where the shell does not find or cannot execute a command.
 const NOT_STARTED: [i32; 2] = [126, 127];
@@ -81,6 +84,7 @@ impl Running<'_> {
             }),
             hosts,
             causes: self.causes(status, &progress, &directory),
+            refusal: self.refusal(),
             prints_no_json: status.success() && !is_json,
             watched: self.watcher.map(Watcher::take).unwrap_or_default(),
             progress,
@@ -148,6 +152,8 @@ impl Running<'_> {
         if self.step.name == HookPoint::AfterRun.as_str() {
             command.env("TF_VAR_spacelift_final_run_state", if self.has_failed { "FAILED" } else { "FINISHED" });
         }
+        // Why airtight refused, as data.
+        command.env("AIRTIGHT_REPORT", self.report_file());
         command.stdin(Stdio::null()).stderr(Stdio::piped()).process_group(0);
         if self.leg.becomes_run_user {
             command.uid(RUN_USER).gid(RUN_USER);
@@ -165,6 +171,19 @@ impl Running<'_> {
 
     fn prints_json(&self) -> bool {
         self.captured().is_some_and(|path| plan_file::is_json(&path))
+    }
+
+    fn report_file(&self) -> Utf8PathBuf {
+        self.leg.home.join(".airtight-rehearsal-report.json")
+    }
+
+    /// The code of the first error in the report that an airtight inside the phase wrote last.
+    fn refusal(&self) -> Option<String> {
+        let text = text_file::read(&self.report_file(), REPORT_LIMIT_BYTES).ok()?;
+        let _ = fs::remove_file(self.report_file());
+        let report: serde_json::Value = serde_json::from_str(&text).ok()?;
+        let error = report.get("findings")?.as_array()?.iter().find(|finding| finding["severity"] == "error")?;
+        error["code"].as_str().map(str::to_owned)
     }
 
     fn progress_file(&self) -> Utf8PathBuf {
@@ -198,6 +217,7 @@ fn not_started(error: &io::Error) -> StepResult {
         progress: Progress::default(),
         watched: Watched::default(),
         causes: Vec::new(),
+        refusal: None,
         prints_no_json: false,
         output: format!("`sh` cannot be started: {error}"),
     }

@@ -254,8 +254,8 @@ impl Search<'_> {
             provider_type: self.id.address.provider_type().to_owned(),
         };
         let contents = hashing::contents(&[wanted]).remove(archive).unwrap_or_default();
-        if let Some(reason) = contents.error {
-            return Err(format!("no engine can extract `{archive}`: {reason}"));
+        if let Some(problem) = contents.problem {
+            return Err(format!("no engine can extract `{archive}`: it {}", problem.describe()));
         }
         let mut hashes = vec![self.digest(archive, Layout::Packed, Content::H1)?];
         if !contents.extracts_to_same_hash {

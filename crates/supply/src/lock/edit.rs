@@ -21,8 +21,8 @@ type Insertion = (usize, String);
 /// Says which entry is written in a way that hashes cannot be added to without rewriting it.
 pub(super) fn with_hashes(text: &str, additions: &Additions) -> Result<String, String> {
     let file = NativeFile::parse(text.as_bytes());
-    let body = file.body.as_ref().filter(|_| file.errors.is_empty());
-    let body = body.ok_or_else(|| "the lock file cannot be read".to_owned())?;
+    let body = file.hcl_body();
+    let body = body.as_ref().ok_or_else(|| "the lock file cannot be read".to_owned())?;
     let mut insertions = Vec::new();
     for (address, hashes) in additions.iter().filter(|(_, hashes)| !hashes.is_empty()) {
         let name = address.to_string();

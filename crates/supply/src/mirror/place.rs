@@ -19,6 +19,8 @@ pub(super) struct Hold {
     _lock: File,
     /// The mirror. What a command changes, it changes through this handle.
     pub(super) mirror: Directory,
+    scratch: Utf8PathBuf,
+    partial: Utf8PathBuf,
 }
 
 impl Hold {
@@ -30,23 +32,22 @@ impl Hold {
         let path = mirror;
         let mirror = Directory::open_or_make(path)?;
         mirror.make(Utf8Path::new(DIRECTORY))?;
-        let hold = Self { _lock: lock(path, &mirror)?, mirror };
-        hold.mirror.remove(&hold.scratch())?;
-        hold.mirror.make(&hold.scratch())?;
-        hold.mirror.make(&hold.partial())?;
+        let below = |name| Utf8Path::new(DIRECTORY).join(name);
+        let hold = Self { _lock: lock(path, &mirror)?, mirror, scratch: below(SCRATCH), partial: below(PARTIAL) };
+        hold.mirror.remove(&hold.scratch)?;
+        hold.mirror.make(&hold.scratch)?;
+        hold.mirror.make(&hold.partial)?;
         Ok(hold)
     }
 
     /// For what is being made or removed; on the mirror's own file system, where no engine looks. Below the mirror.
-    #[expect(clippy::unused_self, reason = "it exists only while the mirror is held")]
-    pub(super) fn scratch(&self) -> Utf8PathBuf {
-        Utf8Path::new(DIRECTORY).join(SCRATCH)
+    pub(super) fn scratch(&self) -> &Utf8Path {
+        &self.scratch
     }
 
     /// For downloads, which outlive a killed command. Below the mirror.
-    #[expect(clippy::unused_self, reason = "it exists only while the mirror is held")]
-    pub(super) fn partial(&self) -> Utf8PathBuf {
-        Utf8Path::new(DIRECTORY).join(PARTIAL)
+    pub(super) fn partial(&self) -> &Utf8Path {
+        &self.partial
     }
 
     /// Removes what no image should hold.
@@ -54,9 +55,9 @@ impl Hold {
     /// # Errors
     /// Fails if it cannot be removed.
     pub(super) fn finish(self, keep_partial: bool) -> anyhow::Result<()> {
-        self.mirror.remove(&self.scratch())?;
+        self.mirror.remove(&self.scratch)?;
         if !keep_partial {
-            self.mirror.remove(&self.partial())?;
+            self.mirror.remove(&self.partial)?;
         }
         Ok(self.mirror.sync_all()?)
     }
@@ -114,10 +115,10 @@ fn cannot_move(error: &io::Error) -> bool {
 impl Drop for Hold {
     /// What cannot be removed is removed by the next command, or is not worth an error.
     fn drop(&mut self) {
-        let _ = self.mirror.remove(&self.scratch());
+        let _ = self.mirror.remove(&self.scratch);
         let _ = self.mirror.remove(&Utf8Path::new(DIRECTORY).join(LOCK));
         // Only if nothing is kept in them.
-        let _ = self.mirror.remove_if_empty(&self.partial());
+        let _ = self.mirror.remove_if_empty(&self.partial);
         let _ = self.mirror.remove_if_empty(Utf8Path::new(DIRECTORY));
     }
 }

@@ -14,6 +14,7 @@ use super::vet::{Limits, vet};
 use airtight_provider::digest;
 use airtight_provider::digest::archive::Archive;
 use airtight_provider::digest::{Content, Progress, Subject};
+use airtight_provider::executable;
 use airtight_provider::mirror;
 use airtight_provider::mirror::MirrorPackage;
 use airtight_provider::{EngineName, Hash, Layout, PackageId};
@@ -66,6 +67,16 @@ pub fn unpack(
     Ok(all)
 }
 
+/// What is unpacked from an archive without one at its top level is a package that no engine can use.
+fn has_executable(archive: &Archive, provider_type: &str) -> Result<(), String> {
+    if executable::name_in_archive(archive, provider_type).is_some() {
+        return Ok(());
+    }
+    let below = executable::below_in_archive(archive, provider_type);
+    let below = below.map(|name| format!("; `{name}` lies in a directory")).unwrap_or_default();
+    Err(format!("{}{below}", executable::missing_text(provider_type)))
+}
+
 /// One package on its way.
 struct Work<'a> {
     base: &'a Utf8Path,
@@ -84,9 +95,10 @@ impl Work<'_> {
             return Ok(Err("it is a symbolic link; unpack where the archive itself is".to_owned()));
         }
         // Before its hash, which inflates everything.
-        let is_fit = Archive::open(path.as_std_path())
-            .map_err(|error| error.to_string())
-            .and_then(|archive| vet(&archive, self.limits).map(drop));
+        let is_fit = Archive::open(path.as_std_path()).map_err(|error| error.to_string()).and_then(|archive| {
+            has_executable(&archive, self.package.id.address.provider_type())?;
+            vet(&archive, self.limits).map(drop)
+        });
         let expected = match is_fit.and_then(|()| self.hash(path, Layout::Packed)) {
             Ok(hash) => hash,
             Err(reason) => return Ok(Err(reason)),

@@ -96,7 +96,7 @@ mod tests {
         .unwrap();
         let environment =
             environment(&[("TF_CLI_CONFIG_FILE", file.as_str()), ("TF_TOKEN_a_example", "of the variable")]);
-        let engine = Engine::new(crate::domain::EngineName::Tofu, crate::domain::Version::release(1, 12, 6));
+        let engine = Engine::new(airtight_provider::EngineName::Tofu, airtight_provider::Version::release(1, 12, 6));
         let credentials = Credentials::collect(&environment, &engine, directory);
         assert_eq!(credentials.token_for("a.example"), Some("of the variable"));
         assert_eq!(credentials.token_for("b.example"), Some("two"));

@@ -1,6 +1,6 @@
 //! HTTPS: requests that are tried again where that helps, redirects that leak no token, downloads that are continued.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -58,6 +58,8 @@ pub struct Client {
     /// Every host that was asked for anything.
     asked: Mutex<BTreeSet<String>>,
     pauses: Pauses,
+    /// Hosts that no try has reached: others need not wait for the same.
+    closed: Mutex<BTreeMap<String, HttpError>>,
 }
 
 impl Client {
@@ -86,7 +88,15 @@ impl Client {
             .timeout_per_read(Some(options.timeout))
             .build();
         let agent = Agent::with_parts(config, DefaultConnector::default(), OwnResolver);
-        Ok(Self { agent, options, credentials, services, asked: Mutex::default(), pauses: Pauses::default() })
+        Ok(Self {
+            agent,
+            options,
+            credentials,
+            services,
+            asked: Mutex::default(),
+            pauses: Pauses::default(),
+            closed: Mutex::default(),
+        })
     }
 
     /// The hosts that were asked so far, in the order of their names; behind a proxy too.
@@ -231,6 +241,9 @@ impl Client {
                 return Err(refused(&url, "only https is used"));
             }
             self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(host(&url));
+            if let Some(error) = self.closed.lock().unwrap_or_else(PoisonError::into_inner).get(&host(&url)) {
+                return Err(error.clone());
+            }
             self.pauses.respect(&host(&url));
             let mut request = self.agent.get(url.as_str());
             if let Some(token) = token {
@@ -273,15 +286,18 @@ impl Client {
 
     /// Tries the host once more, step by step, to say which step fails and what must be opened.
     fn diagnosed(&self, error: HttpError) -> HttpError {
-        let HttpError::Unreached { host, reason, is_temporary, .. } = error else { return error };
+        let HttpError::Unreached { host, reason, help: None, .. } = error else { return error };
         let options = reach::Options { timeout: self.options.timeout, proxies: self.options.proxies().clone() };
         let endpoint = format!("https://{host}").parse().ok();
         let attempt = endpoint.and_then(|endpoint| reach::reach(&[endpoint], &options).pop());
         match attempt.map(|attempt| attempt.outcome) {
             Some(reach::Outcome::Closed { trouble, .. }) => {
-                HttpError::Unreached { host, reason: trouble.reason, help: Some(trouble.help), is_temporary }
+                let (reason, help) = (trouble.reason, Some(trouble.help));
+                let error = HttpError::Unreached { host: host.clone(), reason, help, is_temporary: false };
+                self.closed.lock().unwrap_or_else(PoisonError::into_inner).insert(host, error.clone());
+                error
             }
-            _ => HttpError::Unreached { host, reason, help: None, is_temporary },
+            _ => HttpError::Unreached { host, reason, help: None, is_temporary: false },
         }
     }
 }

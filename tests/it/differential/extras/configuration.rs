@@ -4,7 +4,7 @@ use super::Extra::{self, Append, File, Link};
 
 const MAIN: &str = "stack/main.tf";
 
-pub const CONFIGURATION: &[Extra] = &[
+pub(crate) const CONFIGURATION: &[Extra] = &[
     File("stack/more.tf.json", r#"{"terraform": [{"backend": {"local": {}}}], "resource": {"random_id": {"x": {}}}}"#),
     File("stack/more.tf.json", r#"{"//": "a remark", "data": {"null_data": {"x": {"provider": "random"}}}}"#),
     File("stack/more.tf.json", "{"),

@@ -12,14 +12,14 @@ use proptest::sample::select;
 use self::configuration::CONFIGURATION;
 use self::records::{LOCKS, STATES};
 use self::surroundings::{MIRRORS, SURROUNDINGS};
-use super::written::{self, Case};
+use crate::recorded::cases::{self, Small};
 use crate::support::isolation::Isolated;
 use crate::support::package::Package;
 use crate::support::tree::{Content, Entry, Tree, Workspace};
 
 /// One of them. `$HOST` stands for the engine's default host.
 #[derive(Clone, Debug)]
-pub enum Extra {
+pub(crate) enum Extra {
     /// Its path and text; takes the place of what is there.
     File(&'static str, &'static str),
     /// At the end of a file that is there.
@@ -38,13 +38,13 @@ pub enum Extra {
         how: How,
     },
     /// One of the small configurations beside the others; its `main.tf` has another name here.
-    Small(&'static Case),
+    Small(&'static Small),
     /// The bytes of every archive, each in this way.
     Archives(Damage),
 }
 
 #[derive(Clone, Copy, Debug)]
-pub enum How {
+pub(crate) enum How {
     Directory,
     /// With one more file.
     Altered,
@@ -58,7 +58,7 @@ pub enum How {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub enum Damage {
+pub(crate) enum Damage {
     Page,
     Empty,
     WrongChecksum,
@@ -85,13 +85,13 @@ fn planted() -> impl Strategy<Value = Extra> {
 
 /// Those whose outcome both engines leave to nothing else.
 fn small_configurations() -> Vec<Extra> {
-    static CASES: OnceLock<Vec<Case>> = OnceLock::new();
-    let cases = CASES.get_or_init(written::read_all);
-    cases.iter().filter(|case| case.unknown_to.is_empty()).map(Extra::Small).collect()
+    static CASES: OnceLock<Vec<Small>> = OnceLock::new();
+    let cases = CASES.get_or_init(cases::small_configurations);
+    cases.iter().filter(|case| case.left_open_to.is_empty()).map(Extra::Small).collect()
 }
 
 /// Some of them, mostly none.
-pub fn extras() -> impl Strategy<Value = Vec<Extra>> {
+pub(crate) fn extras() -> impl Strategy<Value = Vec<Extra>> {
     let damages = vec![
         Damage::Page,
         Damage::Empty,
@@ -117,22 +117,22 @@ pub fn extras() -> impl Strategy<Value = Vec<Extra>> {
 }
 
 impl Extra {
-    pub fn needs_unprivileged_user(&self) -> bool {
+    pub(crate) fn needs_unprivileged_user(&self) -> bool {
         matches!(self, Self::Mode(..))
     }
 
-    pub fn argument(&self) -> Option<&'static str> {
+    pub(crate) fn argument(&self) -> Option<&'static str> {
         if let Self::Argument(text) = self { Some(text) } else { None }
     }
 
-    pub fn change_command(&self, command: Isolated, workspace: &Workspace) -> Isolated {
+    pub(crate) fn change_command(&self, command: Isolated, workspace: &Workspace) -> Isolated {
         match self {
             Self::Variable(name, value) => command.environment(name, value.replace("$ROOT", workspace.root().as_str())),
             _ => command,
         }
     }
 
-    pub fn lay_into(&self, tree: &mut Tree, host: &str) {
+    pub(crate) fn lay_into(&self, tree: &mut Tree, host: &str) {
         let path = |path: &str| path.replace("$HOST", host);
         match self {
             Self::File(place, text) => {

@@ -5,7 +5,7 @@ use super::Extra::{self, Append, File, Link};
 const LOCK: &str = "stack/.terraform.lock.hcl";
 const STATE: &str = "stack/terraform.tfstate";
 
-pub const LOCKS: &[Extra] = &[
+pub(crate) const LOCKS: &[Extra] = &[
     Append(LOCK, "\nprovider \"registry.terraform.io/hashicorp/random\" {\n  version = \"1.0.0\"\n}\n"),
     Append(LOCK, "\nprovider \"$HOST/hashicorp/unused\" {\n  version = \"1.0.0\"\n  hashes = [\"h1:x\"]\n}\n"),
     Append(LOCK, "\nprovider \"$HOST/acme/dog\" {\n  version = \"1.0\"\n}\n"),
@@ -31,7 +31,7 @@ pub const LOCKS: &[Extra] = &[
     Link(LOCK, "nothing.hcl"),
 ];
 
-pub const STATES: &[Extra] = &[
+pub(crate) const STATES: &[Extra] = &[
     File(STATE, ""),
     File(STATE, "{"),
     File(STATE, "{}"),

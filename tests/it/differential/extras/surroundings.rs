@@ -2,7 +2,7 @@
 
 use super::Extra::{self, Append, Argument, File, Link, Mode, Variable};
 
-pub const SURROUNDINGS: &[Extra] = &[
+pub(crate) const SURROUNDINGS: &[Extra] = &[
     Argument("-upgrade=false"),
     Argument("-get=false"),
     Argument("-reconfigure"),
@@ -112,7 +112,7 @@ pub const SURROUNDINGS: &[Extra] = &[
     File("xdg/terraform/plugins/$HOST/hashicorp/null/1.0.0/linux_amd64/terraform-provider-null", "x"),
 ];
 
-pub const MIRRORS: &[Extra] = &[
+pub(crate) const MIRRORS: &[Extra] = &[
     File("mirror0/README", "x"),
     File("mirror0/$HOST/hashicorp/null/index.json", "{}"),
     File("mirror0/$HOST/hashicorp/null/terraform-provider-null_9.0.0_linux_amd64.zip", "no archive"),

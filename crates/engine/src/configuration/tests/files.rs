@@ -52,8 +52,8 @@ fn links_count_as_files_wherever_they_lead() {
             .link("elsewhere/a.txt", "linked.tf");
     assert_eq!(local_names(&layout.read(&terraform()).root), ["dog"]);
     let layout = layout.link("nowhere", "dangling.tf").link("elsewhere", "directory.tf");
-    let errors = layout.read(&terraform()).root.errors;
-    assert_eq!(summaries(&errors), ["Failed to read file", "Failed to read file"]);
+    let problems = layout.read(&terraform()).root.not_understood;
+    assert_eq!(kinds(&problems), [ProblemKind::Unreadable; 2]);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn overrides_replace_what_they_name() {
     ]);
     let configuration = layout.read(&terraform());
     let root = &configuration.root;
-    assert_eq!(summaries(&root.errors), [""; 0]);
+    assert_eq!(kinds(&root.not_understood), []);
     assert_eq!(root.required_providers["a"].source, None);
     assert_eq!(root.required_providers["a"].version.as_deref(), Some("2.0"));
     assert_eq!(root.required_providers["b"].source.as_deref(), Some("acme/b"));
@@ -98,50 +98,4 @@ fn overrides_replace_what_they_name() {
     assert_eq!(root.provider_blocks.len(), 2);
     assert_eq!(root.provider_blocks[0].version.as_deref(), Some("2.0"));
     assert_eq!(configuration.children["m"].module.as_ref().unwrap().directory, layout.path().join("two"));
-}
-
-#[test]
-fn overrides_need_something_to_override() {
-    let cases = [
-        ("resource \"a_b\" \"c\" {}\n", "Missing resource to override"),
-        ("data \"a_b\" \"c\" {}\n", "Missing data resource to override"),
-        ("module \"a\" {}\n", "Missing module call to override"),
-        ("variable \"a\" {}\n", "Missing base variable declaration to override"),
-        ("locals {\n  a = 1\n}\n", "Missing base local value definition to override"),
-        ("output \"a\" {}\n", "Missing base output definition to override"),
-        ("provider \"a\" {\n  alias = \"b\"\n}\n", "Missing base provider configuration for override"),
-        ("moved {\n  from = a.b\n  to = a.c\n}\n", "Cannot override 'moved' blocks"),
-        ("check \"a\" {}\n", "Can't override check blocks"),
-    ];
-    for (text, summary) in cases {
-        let module = Layout::of(&[("main.tf", ""), ("override.tf", text)]).read(&terraform()).root;
-        assert_eq!(summaries(&module.errors), [summary], "{text}");
-    }
-}
-
-#[test]
-fn test_files_bring_providers_and_modules() {
-    let text = "
-        provider \"dog\" {\n version = \"1.0\"\n }
-        mock_provider \"cat\" {}
-        variables {\n x = 1\n }
-        run \"setup\" {\n module {\n source = \"./setup\"\n }\n }
-        run \"plain\" {}
-    ";
-    let layout = Layout::of(&[
-        ("main.tf", ""),
-        ("tests/main.tftest.hcl", text),
-        ("setup/x.tf", "resource \"bird_x\" \"y\" {}\n"),
-    ]);
-    let configuration = layout.read(&tofu());
-    assert_eq!(summaries(&configuration.tests.errors), [""; 0]);
-    assert_eq!(configuration.tests.provider_blocks[0].local_name, "dog");
-    assert_eq!(configuration.tests.provider_blocks.len(), 1);
-    let keys: Vec<_> = configuration.children.keys().collect();
-    assert_eq!(keys, ["test.tests.main.setup"]);
-    assert_eq!(local_names(configuration.children["test.tests.main.setup"].module.as_ref().unwrap()), ["bird"]);
-    assert!(layout.read(&terraform()).tests.provider_blocks.is_empty());
-    let layout = Layout::of(&[("main.tf", ""), ("x.tftest.hcl", "run \"a b\" {}\nbanana {}\n")]);
-    let errors = layout.read(&tofu()).tests.errors;
-    assert_eq!(summaries(&errors), ["Unsupported block type", "Invalid run block name"]);
 }

@@ -7,10 +7,14 @@ use super::{Installation, Placed, Stop, existing_directory};
 use airtight_finding::Code;
 use airtight_provider::DigestKind;
 use airtight_provider::installed::{InstalledEntry, InstalledKind};
-use airtight_provider::{Hash, HashScheme};
+use airtight_provider::{Hash, HashScheme, PackageContents, PackageProblem};
 
 impl Installation<'_> {
     pub(super) fn extract(&self, package: &SelectedPackage, existing: Option<&InstalledEntry>) -> Result<Placed, Stop> {
+        // What we refuse to read has no hash here either.
+        if let Some(problem) = self.contents_of(&package.path)?.problem.as_ref().filter(|problem| problem.is_ours()) {
+            return Err(Stop::of_problem(problem));
+        }
         let proven_by = self.match_archive(package)?;
         self.extract_checked(package, existing, proven_by.as_ref())
             .map_err(|stop| stop.proven(proven_by.clone()))
@@ -30,7 +34,7 @@ impl Installation<'_> {
                 return Ok(Some(computed));
             }
         }
-        if self.selected.locked_hashes.is_empty() { Ok(None) } else { Err(self.mismatch("current", "")) }
+        if self.selected.locked_hashes.is_empty() { Ok(None) } else { Err(self.mismatch(package, "current", "")) }
     }
 
     /// Extracts an archive that the lock accepts; what stands in its place decides how. Gives the tree's hash.
@@ -52,9 +56,10 @@ impl Installation<'_> {
                 over = Some(self.overwritten_target(entry)?);
             }
         }
-        if let Some(error) = &archive.error {
-            return Err(Stop::fails(Code::PackageUnreadable, error.clone()));
+        if let Some(problem) = &archive.problem {
+            return Err(Stop::of_problem(problem));
         }
+        self.check_length(archive)?;
         if let Some(over) = over {
             let h1 = self
                 .digest(package, DigestKind::Extracted { over: Some(over.clone()) })?
@@ -73,6 +78,17 @@ impl Installation<'_> {
         };
         self.require_executable(archive)?;
         Ok(h1)
+    }
+
+    /// The engine extracts to a path from its directory on; the kernel takes no longer ones.
+    fn check_length(&self, archive: &PackageContents) -> Result<(), Stop> {
+        /// `PATH_MAX` of Linux, without the zero at its end.
+        const LIMIT_BYTES: usize = 4095;
+        let place = format!(".terraform/providers/{}/", self.selected.id.unpacked_path());
+        if place.len() + archive.longest_path_bytes <= LIMIT_BYTES {
+            return Ok(());
+        }
+        Err(Stop::of_problem(&PackageProblem::PathTooLong))
     }
 
     /// OpenTofu leaves an equal package in place and refuses any other; an empty directory is as good as none.

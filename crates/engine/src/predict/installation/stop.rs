@@ -1,10 +1,9 @@
 //! Why an installation does not go through, and what that makes of the prediction.
 
 use super::super::selection::unless_unread;
-use super::super::{Assumption, Facts, Failure, Requirement, Selected, Status, Step};
+use super::super::{Assumption, Cause, Facts, Failure, Requirement, Selected, Stage, Status};
 use airtight_finding::Code;
-use airtight_provider::DigestRequest;
-use airtight_provider::Hash;
+use airtight_provider::{DigestRequest, Hash, PackageProblem};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
@@ -21,12 +20,29 @@ pub(crate) enum Stop {
         is_shared: bool,
         /// The hash that was matched before it came to this.
         proven_by: Option<Hash>,
+        cause: Option<Box<Cause>>,
     },
 }
 
 impl Stop {
     pub(super) fn fails(code: Code, text: impl Into<String>) -> Self {
-        Self::Fails { code, text: text.into(), is_shared: false, proven_by: None }
+        Self::Fails { code, text: text.into(), is_shared: false, proven_by: None, cause: None }
+    }
+
+    /// The same failure with its cause.
+    pub(super) fn because(mut self, why: Cause) -> Self {
+        if let Self::Fails { cause, .. } = &mut self {
+            *cause = Some(Box::new(why));
+        }
+        self
+    }
+
+    /// A package that cannot be read or extracted; what only we refuse is not predicted.
+    pub(super) fn of_problem(problem: &PackageProblem) -> Self {
+        if problem.is_ours() {
+            return Self::Unseen(Code::PackageUnreadable, problem.to_string());
+        }
+        Self::fails(Code::PackageUnreadable, problem.to_string()).because(Cause::Package(problem.clone()))
     }
 
     /// The same failure of a step that is about the plugin cache.
@@ -60,7 +76,7 @@ impl Stop {
             }
             Self::Unseen(code, text) => return (None, Some(Assumption { code, text }), status),
             Self::PlatformMissing => platform_missing(facts, selected),
-            Self::Fails { code, text, is_shared, .. } => {
+            Self::Fails { code, text, is_shared, cause, .. } => {
                 let id = &selected.id;
                 let display = id.address.for_display(facts.engine.name);
                 let (summary, detail) = if is_shared {
@@ -72,7 +88,9 @@ impl Stop {
                 } else {
                     ("Failed to install provider", format!("Error while installing {display} v{}: {text}", id.version))
                 };
-                Failure::new(Step::Providers, code, summary, detail)
+                let mut failure = Failure::new(Stage::Providers, code, summary, detail);
+                failure.cause = cause.map(|cause| *cause);
+                failure
             }
         };
         let mut failure = failure.of(&selected.id.address);
@@ -103,7 +121,7 @@ impl Stop {
 fn platform_missing(facts: &Facts, selected: &Selected) -> Failure {
     let id = &selected.id;
     Failure::new(
-        Step::Providers,
+        Stage::Providers,
         Code::ProviderPlatformMissing,
         "Incompatible provider version",
         format!(

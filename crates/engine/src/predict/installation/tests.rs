@@ -5,7 +5,7 @@ use super::super::*;
 use airtight_finding::Code;
 use airtight_provider::installed::InstalledKind;
 use airtight_provider::{DigestKind, PackageContents};
-use airtight_provider::{Hash, Layout};
+use airtight_provider::{Hash, Layout, PackageProblem};
 
 const LOCAL: &str = "Error while installing hashicorp/null v3.2.1: the local package for \
     registry.terraform.io/hashicorp/null 3.2.1 doesn't match any of the checksums previously recorded in the dependency \
@@ -107,20 +107,25 @@ fn an_archive_that_is_none_fails_in_the_words_of_the_first_thing_that_reads_it()
     for (locked, expected) in cases {
         let mut case = Case::null_locked("3.2.1", locked);
         let path = case.packed(NULL, "3.2.1", Err(not_zip), OTHER_ZIP);
-        *case.contents(&path) = PackageContents { error: Some(not_zip.to_owned()), ..PackageContents::default() };
+        *case.contents(&path) =
+            PackageContents { problem: Some(PackageProblem::Truncated), ..PackageContents::default() };
         assert_case(&format!("{locked:?}"), &case, Err(expected));
     }
 }
 
 #[test]
 fn an_archive_that_cannot_be_extracted_fails_after_its_hash_was_accepted() {
-    for error in ["empty archive: /mirror/x.zip", "entry contains '..': ../evil"] {
+    for (problem, error) in [
+        (PackageProblem::Empty("/mirror/x.zip".into()), "empty archive: /mirror/x.zip"),
+        (PackageProblem::Climbs { name: "../evil".to_owned() }, "entry contains '..': ../evil"),
+    ] {
         let mut case = Case::null_locked("3.2.1", &[A]);
         let path = case.packed(NULL, "3.2.1", Ok(A), ZIP);
-        *case.contents(&path) = PackageContents { error: Some(error.to_owned()), ..PackageContents::default() };
+        *case.contents(&path) = PackageContents { problem: Some(problem.clone()), ..PackageContents::default() };
         assert_case(error, &case, Err(&format!("Error while installing hashicorp/null v3.2.1: {error}")));
         assert_eq!(case.predict().providers[0].status, Status::Proven);
         assert_eq!(case.predict().failures[0].code, Code::PackageUnreadable);
+        assert_eq!(case.predict().failures[0].cause, Some(Cause::Package(problem)));
     }
 }
 
@@ -289,19 +294,14 @@ fn a_mirror_that_is_the_install_directory_works_only_where_nothing_is_to_be_inst
 }
 
 #[test]
-fn a_closed_data_directory_comes_after_what_is_seen_without_it() {
+fn a_closed_data_directory_fails_terraform_and_is_not_judged_for_tofu() {
     let mut case = Case::null();
-    case.facts.installed.error = Some("permission denied".to_owned());
-    let id = Case::id(NULL, "3.2.1", "plan9_arm");
-    case.package(&id, Layout::Unpacked, Ok(A), "");
-    assert_eq!(case.predict().failures[0].code, Code::ProviderPlatformMissing);
     case.unpacked(NULL, "3.2.1", Ok(A));
+    case.facts.installed.error = Some("permission denied".to_owned());
     assert_eq!(case.predict().failures[0].code, Code::PackageCacheConflict);
-    case.lock(NULL, "3.2.1", "", &[B]);
-    assert_eq!(case.predict().failures[0].code, Code::PackageCacheConflict);
-    case.last_mirror().packages.clear();
-    case.packed(NULL, "3.2.1", Ok(A), ZIP);
-    assert_eq!(case.predict().failures[0].code, Code::PackageMismatch);
+    case.facts.engine = tofu("1.12.6");
+    case.require("null", Some(NULL), None);
+    assert_eq!(case.predict().init, Outcome::Unknown);
 }
 
 #[test]
@@ -333,7 +333,7 @@ mod through_a_plugin_cache {
     use super::*;
     use airtight_provider::installed::InstalledEntry;
 
-    fn cache(case: &mut Case, entry: Option<&str>, may_break_lock: bool) {
+    fn cache(case: &mut Case, entry: Option<&str>) {
         let mut entries = Installed::default();
         if let Some(h1) = entry {
             let id = Case::id(NULL, "3.2.1", "linux_amd64");
@@ -344,9 +344,8 @@ mod through_a_plugin_cache {
             entries.entries.push(InstalledEntry { id, path, kind: InstalledKind::Directory });
         }
         case.facts.plugin_cache = Some(PluginCache {
-            setting: None,
             path: "/cache".into(),
-            may_break_lock,
+            setting: None,
             entries,
             directories: [("".into(), true)].into(),
         });
@@ -356,34 +355,25 @@ mod through_a_plugin_cache {
     fn an_empty_cache_changes_nothing_but_that_archives_are_linked_too() {
         let mut case = Case::null();
         case.packed(NULL, "3.2.1", Ok(A), ZIP);
-        cache(&mut case, None, false);
+        cache(&mut case, None);
         assert_case("packed", &case, Ok((None, Some(&[A]))));
         assert_eq!(case.predict().providers[0].install, Some(Install::Link));
     }
 
     #[test]
-    fn a_cached_package_counts_where_the_lock_file_has_it_or_may_be_broken() {
-        let cases: &[(&str, &[&str], bool, Expected)] = &[
-            ("nothing locked: the mirror's", &[], false, Ok((None, Some(&[A])))),
-            ("nothing locked, trusted: the cache's", &[], true, Ok((None, Some(&[B])))),
-            ("locked as in the mirror", &[A], false, Ok((Some(A), None))),
-            ("locked as in the cache", &[B], false, Ok((Some(B), None))),
-            (
-                "locked as in the mirror, the cache trusted",
-                &[A],
-                true,
-                Err(
-                    "Error while importing hashicorp/null v3.2.1 from the shared cache directory: the provider cache at \
-                     .terraform/providers has a copy of registry.terraform.io/hashicorp/null 3.2.1 that doesn't match any of the \
-                     checksums recorded in the dependency lock file.",
-                ),
-            ),
-        ];
-        for (name, locked, may_break_lock, expected) in cases {
+    fn a_cached_package_counts_if_the_lock_file_has_it_and_is_not_judged_otherwise() {
+        for (locked, expected) in [(&[B][..], Some(B)), (&[A], None), (&[], None)] {
             let mut case = if locked.is_empty() { Case::null() } else { Case::null_locked("3.2.1", locked) };
             case.unpacked(NULL, "3.2.1", Ok(A));
-            cache(&mut case, Some(B), *may_break_lock);
-            assert_case(name, &case, *expected);
+            cache(&mut case, Some(B));
+            match expected {
+                Some(hash) => assert_case("locked as in the cache", &case, Ok((Some(hash), None))),
+                None => {
+                    let prediction = case.predict();
+                    assert_eq!((prediction.init, prediction.failures), (Outcome::Unknown, vec![]), "{locked:?}");
+                    assert_eq!(prediction.assumptions[0].code, Code::PluginCacheBesideMirror);
+                }
+            }
         }
     }
 
@@ -391,7 +381,7 @@ mod through_a_plugin_cache {
     fn only_tofu_from_1_12_does_without_the_mirror() {
         let mut case = Case::null_locked("3.2.1", &[A]);
         case.require("null", Some(NULL), None);
-        cache(&mut case, Some(A), false);
+        cache(&mut case, Some(A));
         // As a file that is written again with the same bytes.
         case.facts.lock.text = lock_text(&tofu("1.12.0"), "3.2.1", &[A]).into();
         assert_eq!(case.predict().failures[0].code, Code::ProviderMissing);
@@ -402,49 +392,19 @@ mod through_a_plugin_cache {
     }
 
     #[test]
-    fn a_cache_that_is_the_mirror_fails_unless_the_lock_file_matches() {
+    fn a_planted_package_in_another_spelling_is_not_judged() {
         let mut case = Case::null();
         case.unpacked(NULL, "3.2.1", Ok(A));
-        cache(&mut case, Some(A), false);
-        let path = case.last_mirror().packages[0].path.clone();
-        let cache = case.facts.plugin_cache.as_mut().unwrap();
-        cache.path = "/mirror".into();
-        cache.entries.real_base = Some("/mirror".into());
-        cache.entries.entries[0].path = path.clone();
-        assert_case(
-            "nothing locked",
-            &case,
-            Err(&format!(
-                "Error while installing hashicorp/null v3.2.1: cannot install existing provider directory {path} to \
-                 itself"
-            )),
-        );
-        case.lock(NULL, "3.2.1", "", &[A]);
-        assert_case("locked", &case, Ok((Some(A), None)));
-    }
-
-    #[test]
-    fn a_planted_package_in_another_spelling_is_what_terraform_hashes_after_it_has_linked() {
-        let mut case = Case::null();
-        case.unpacked(NULL, "3.2.1", Ok(A));
-        cache(&mut case, None, false);
+        cache(&mut case, None);
         let id = Case::id(NULL, "3.2.1", "linux_amd64");
         let path = camino::Utf8PathBuf::from("/conf/.terraform/providers")
             .join(id.unpacked_path().replace("hashicorp", "HashiCorp"));
-        let executable = Some("terraform-provider-null".to_owned());
-        case.contents.insert(path.clone(), PackageContents { executable, ..PackageContents::default() });
-        case.digest(&path, Layout::Unpacked, DigestKind::H1, Ok(B));
-        case.facts.installed.entries.push(InstalledEntry { id, path: path.clone(), kind: InstalledKind::Directory });
-        assert_case("in the data directory", &case, Ok((None, Some(&[B]))));
-
-        case.contents(&path).executable = None;
-        let text = "Error while installing hashicorp/null v3.2.1: provider binary not found: could not find executable \
-                    file starting with terraform-provider-null";
-        assert_case("without an executable", &case, Err(text));
-
-        case.contents(&path).executable = Some("terraform-provider-null".to_owned());
-        let planted = std::mem::take(&mut case.facts.installed.entries);
+        case.contents.insert(path.clone(), PackageContents::default());
+        case.facts.installed.entries.push(InstalledEntry { id, path, kind: InstalledKind::Directory });
+        let planted = case.facts.installed.entries.clone();
+        assert_eq!(case.predict().assumptions[0].code, Code::PackagePlanted);
+        case.facts.installed.entries.clear();
         case.facts.plugin_cache.as_mut().unwrap().entries.entries = planted;
-        assert_case("in the cache", &case, Ok((None, Some(&[B]))));
+        assert_eq!(case.predict().assumptions[0].code, Code::PackagePlanted);
     }
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::super::testing::*;
 use super::super::*;
 use crate::configuration::{
-    ChildModule, MissingModule, Module, ModuleCall, ModuleSource, ProviderBlock, ProviderUse, RequiredProvider,
+    ChildModule, MissingModule, Module, ModuleCall, ModuleSource, NetworkNeed, ProviderBlock, ProviderUse,
+    RequiredProvider,
 };
-use airtight_hcl::Problem;
+use airtight_hcl::{Problem, ProblemKind};
 
 fn needed(case: &Case) -> Vec<String> {
     let requirements = select(&case.facts).requirements;
@@ -103,12 +104,13 @@ fn legacy_addresses_stop_the_engine_before_any_query() {
     let mut case = Case::null();
     case.need_in_state("registry.terraform.io/-/aws");
     let prediction = case.predict();
-    let visible: Vec<_> = prediction.failures.iter().filter(|failure| !failure.hidden).collect();
-    assert_eq!(visible.len(), 1);
-    assert_eq!(visible[0].summary, "Invalid legacy provider address");
-    assert!(visible[0].detail.contains("unqualified provider \"aws\""));
-    assert!(prediction.failures[1].hidden && prediction.failures[1].code == Code::ProviderMissing);
+    let address = address("registry.terraform.io/-/aws");
+    assert_eq!(prediction.failures[0].code, Code::StateInvalid);
+    assert_eq!(prediction.failures[0].cause, Some(Cause::LegacyInState(address)));
+    assert!(prediction.failures[0].detail.contains("unqualified provider \"aws\""));
     assert!(!select(&case.facts).reaches_providers);
+    case.require("aws", Some("-/aws"), None);
+    assert_eq!(case.predict().failures[0].code, Code::ProviderAddressInvalid);
 }
 
 #[test]
@@ -132,23 +134,20 @@ fn tofu_reads_state_addresses_of_its_predecessor_as_its_own_unless_they_are_conf
 }
 
 #[test]
-fn wrong_sources_and_constraints_are_reported_once_each_at_its_own_step() {
-    let mut case = Case::new(terraform("1.11.4"));
-    case.require("a", Some("hashicorp/null_x"), None);
-    case.require("b", None, Some("latest"));
-    case.require("c", None, Some(">= v1.0"));
-    let failures = case.predict().failures;
-    let found: Vec<_> = failures.iter().map(|failure| (failure.code, failure.step)).collect();
-    assert!(found.contains(&(Code::ProviderAddressInvalid, Step::RootModule)));
-    assert!(found.contains(&(Code::ConstraintInvalid, Step::RootModule)));
-    assert!(found.contains(&(Code::ConstraintInvalid, Step::Requirements)));
-
-    case.facts.configuration.root.errors = [4, 5]
-        .map(|line| Problem { summary: "told".to_owned(), detail: String::new(), place: place("main.tf", line) })
-        .to_vec();
-    let failures = case.predict().failures;
-    let mended = [Code::ProviderAddressInvalid, Code::ConstraintInvalid];
-    assert!(failures.iter().all(|failure| !mended.contains(&failure.code)), "{failures:?}");
+fn a_source_or_a_constraint_that_is_not_understood_is_no_failure() {
+    for (source, constraint) in
+        [(Some("hashicorp/null_x"), None), (Some("a b"), None), (None, Some("latest")), (Some("a_b/c"), None)]
+    {
+        let mut case = Case::new(terraform("1.11.4"));
+        case.unpacked("registry.terraform.io/hashicorp/a", "1.0.0", Ok(A));
+        case.require("a", source, constraint);
+        let prediction = case.predict();
+        assert_eq!((prediction.init, prediction.failures.len()), (Outcome::Unknown, 0), "{source:?} {constraint:?}");
+        assert_eq!(prediction.assumptions[0].code, Code::ConfigurationNotUnderstood);
+    }
+    let mut case = Case::new(terraform("1.16.0"));
+    case.require("a", Some("a_b/c"), None);
+    assert_eq!(needed(&case), ["registry.terraform.io/a_b/c"]);
 }
 
 #[test]
@@ -156,11 +155,12 @@ fn what_a_module_that_was_not_read_fully_seems_to_imply_is_no_failure() {
     let mut case = Case::null();
     case.unpacked(NULL, "1.0.0", Ok(A));
     case.uses("dog");
-    case.facts.configuration.root.not_understood.push(Problem {
-        summary: "expected an expression".to_owned(),
-        detail: String::new(),
-        place: place("main.tf", 30),
-    });
+    case.facts.configuration.root.not_understood.push(Problem::new(
+        ProblemKind::Syntax,
+        "expected an expression",
+        "",
+        place("main.tf", 30),
+    ));
     let prediction = case.predict();
     assert_eq!(prediction.init, Outcome::Unknown, "{:?}", prediction.failures);
     assert_eq!(prediction.assumptions[0].text, "main.tf:30: expected an expression");
@@ -196,28 +196,29 @@ fn terraform_from_1_15_leaves_overridden_providers_out() {
 
 mod modules {
     use super::*;
+    use crate::state::Unseen;
 
     fn registry() -> ModuleSource {
         ModuleSource::Registry { host: "registry.terraform.io".to_owned(), normalized: "x".to_owned() }
     }
 
     #[test]
-    fn a_module_behind_the_network_hides_providers_and_lock_unless_its_host_is_reachable() {
+    fn a_module_behind_the_network_is_a_failure_unless_its_host_is_reachable() {
         let mut case = Case::null();
-        case.facts.lock.errors.push(Problem {
-            summary: "Invalid provider hash string".to_owned(),
-            detail: String::new(),
-            place: place(".terraform.lock.hcl", 1),
-        });
+        case.facts.lock.errors.push(Problem::new(
+            ProblemKind::Invalid,
+            "Invalid provider hash string",
+            "",
+            place(".terraform.lock.hcl", 1),
+        ));
         let mut called = child(registry(), None);
         let host = Some("registry.terraform.io".to_owned());
-        called.missing = Some(MissingModule::NeedsNetwork { host, why: "not installed".to_owned() });
+        called.missing = Some(MissingModule::NeedsNetwork { host, why: NetworkNeed::NotInstalled });
         case.facts.configuration.children.insert("a".to_owned(), called);
         let prediction = case.predict();
-        let shown: Vec<_> = prediction.failures.iter().map(|failure| (failure.code, failure.hidden)).collect();
-        let order = [(Code::ModuleNeedsNetwork, false), (Code::LockFileInvalid, true), (Code::ProviderMissing, true)];
-        assert_eq!(shown, order);
-        assert_eq!(prediction.failures[1].summary, "failed to read dependency lock file: Invalid provider hash string");
+        let codes: Vec<_> = prediction.failures.iter().map(|failure| failure.code).collect();
+        assert_eq!(codes, [Code::ModuleNeedsNetwork, Code::LockFileInvalid, Code::ProviderMissing]);
+        assert!(!select(&case.facts).reaches_providers);
 
         case.facts.reachable.push("registry.terraform.io".to_owned());
         case.facts.lock.errors.clear();
@@ -237,19 +238,6 @@ mod modules {
         case.facts.init.get = true;
         add_child(&mut case, Module::default());
         assert_eq!(case.predict().init, Outcome::Success);
-    }
-
-    #[test]
-    fn a_directory_that_cannot_be_read_is_named_by_what_comes_to_it_first() {
-        let mut case = Case::new(terraform("1.11.4"));
-        let mut called = child(ModuleSource::Local("./a".to_owned()), None);
-        called.missing = Some(MissingModule::Unreadable("a".into()));
-        case.facts.configuration.children.insert("a".to_owned(), called);
-        assert_eq!(case.predict().failures[0].summary, "Failed to read module directory");
-        case.facts.init.upgrade = true;
-        assert_eq!(case.predict().failures[0].summary, "Unreadable module directory");
-        case.facts.init.get = false;
-        assert_eq!(case.predict().failures[0].summary, "Failed to read module directory");
     }
 
     #[test]
@@ -275,85 +263,40 @@ mod modules {
         }
         case.facts.configuration.root.core_versions.clear();
         add_child(&mut case, Module { core_versions: versions(">= 99.0", false), ..Module::default() });
-        assert!(
-            case.failures()[0].starts_with("Module module.a (from ./a) does not support Terraform version 1.11.4.")
-        );
+        assert_eq!(case.failures(), ["`required_version` is \">= 99.0\", and this is Terraform 1.11.4."]);
         case.facts.engine = tofu("1.11.9");
-        assert_eq!(case.predict().failures[0].summary, "Unsupported OpenTofu Core version");
+        assert_eq!(case.predict().failures[0].code, Code::EngineVersionRefused);
         case.facts.engine = tofu("1.12.6");
         assert_eq!(case.predict().init, Outcome::Success);
         add_child(&mut case, Module { core_versions: versions(">= 99.0", true), ..Module::default() });
-        assert_eq!(case.predict().failures[0].summary, "Incompatible module");
+        assert_eq!(case.predict().failures[0].code, Code::EngineVersionRefused);
     }
 
     #[test]
-    fn an_unseen_state_leaves_a_certain_failure_and_makes_success_unknown() {
+    fn an_unseen_state_is_an_assumption_behind_success_and_behind_failure() {
         let mut case = Case::null();
-        case.facts.state.unseen = Some("the backend `s3` is remote".to_owned());
+        case.facts.state.unseen = Some(Unseen::Backend { kind: "s3".to_owned() });
         assert_eq!(case.predict().init, Outcome::Failure);
         case.unpacked(NULL, "1.0.0", Ok(A));
         let prediction = case.predict();
-        assert_eq!(prediction.init, Outcome::Unknown);
+        assert_eq!(prediction.init, Outcome::Success);
         assert_eq!(prediction.assumptions[0].code, Code::StateUnseen);
         assert!(prediction.lock_after.is_some(), "filled as if the state added nothing");
     }
 
-    /// What is wrong in a configuration whose root module, state and lock file are all broken.
-    fn shown(case: &Case) -> Vec<Code> {
-        let failures = case.predict().failures;
-        failures.iter().filter(|failure| !failure.hidden).map(|failure| failure.code).collect()
-    }
-
     #[test]
-    fn a_state_is_read_only_where_the_backend_can_be_opened() {
-        use crate::configuration::Backend;
-        let problem =
-            |path: &str| Problem { summary: "broken".to_owned(), detail: String::new(), place: place(path, 1) };
-        let mut case = Case::new(terraform("1.11.4"));
-        case.facts.state.errors.push(problem("terraform.tfstate"));
-        case.facts.lock.errors.push(problem(".terraform.lock.hcl"));
-        assert_eq!(shown(&case), [Code::LockFileInvalid]);
-        case.facts.init.backend = false;
-        assert_eq!(shown(&case), [Code::StateInvalid]);
-        case.facts.init.backend = true;
-        case.facts.lock.errors.clear();
-        assert_eq!(shown(&case), [Code::StateInvalid]);
-        case.facts.configuration.root.errors.push(problem("main.tf"));
-        assert_eq!(shown(&case), [Code::ConfigurationInvalid]);
-        case.facts.configuration.root.backend = Some(Backend {
-            kind: "local".to_owned(),
-            path: None,
-            workspace_dir: None,
-            errors: Vec::new(),
-            place: place("main.tf", 1),
-        });
-        assert_eq!(shown(&case), [Code::StateInvalid]);
-        case.facts.engine = tofu("1.12.6");
-        assert_eq!(shown(&case), [Code::ConfigurationInvalid]);
-    }
-
-    #[test]
-    fn a_broken_root_module_is_reported_with_its_modules_where_they_are_installed() {
-        let problem = || Problem { summary: "broken".to_owned(), detail: String::new(), place: place("main.tf", 1) };
-        let mut case = Case::new(terraform("1.11.4"));
-        case.facts.configuration.root.errors.push(problem());
-        add_child(&mut case, Module { errors: vec![problem()], ..Module::default() });
-        assert_eq!(shown(&case), [Code::ConfigurationInvalid, Code::ConfigurationInvalid]);
-        case.facts.engine = tofu("1.12.6");
-        assert_eq!(shown(&case), [Code::ConfigurationInvalid]);
-    }
-
-    #[test]
-    fn wrong_arguments_come_before_everything_and_upgrade_conflicts_with_readonly() {
-        let mut case = Case::null();
-        case.facts.init.errors.push("flag provided but not defined: -get-plugins".to_owned());
-        assert_eq!(case.failures(), ["flag provided but not defined: -get-plugins"]);
-        case.facts.init.errors.clear();
+    fn odd_arguments_are_assumptions_and_upgrade_conflicts_with_readonly() {
+        let mut case = Case::null_locked("1.0.0", &[A]);
+        case.unpacked(NULL, "1.0.0", Ok(A));
+        case.facts.init = InitArguments::parse(None, None, &["-of-the-future".to_owned()]);
+        let prediction = case.predict();
+        assert_eq!((prediction.init, prediction.failures), (Outcome::Unknown, vec![]));
+        assert_eq!(prediction.assumptions[0].code, Code::InitArgumentsInvalid);
+        case.facts.init = InitArguments::default();
         case.facts.init.upgrade = true;
         case.facts.init.lockfile_readonly = true;
         let prediction = case.predict();
         assert_eq!(prediction.failures[0].summary, "The -upgrade flag conflicts with -lockfile=readonly.");
-        assert!(prediction.failures[1].hidden);
     }
 }
 

@@ -153,6 +153,7 @@ fn one_mirror_that_cannot_be_searched_fails_every_provider_that_it_is_asked_for(
         path: "/nope".into(),
         base: "/nope".into(),
         error: Some("cannot search /nope: lstat /nope: no such file or directory".to_owned()),
+        is_missing: true,
         ..Mirror::default()
     };
     let mut case = Case::null();
@@ -161,7 +162,7 @@ fn one_mirror_that_cannot_be_searched_fails_every_provider_that_it_is_asked_for(
     case.method(MethodKind::FilesystemMirror { path: "/nope".to_owned() }, Some(missing()));
     let prediction = case.predict();
     assert_eq!(prediction.failures.len(), 2);
-    assert!(prediction.failures.iter().all(|failure| failure.code == Code::MirrorMissing && !failure.hidden));
+    assert!(prediction.failures.iter().all(|failure| failure.code == Code::MirrorMissing));
 
     let other = AddressPattern::parse("example.com/*/*", EngineName::Terraform).unwrap();
     case.facts.sources.methods[1].method.include = vec![other];
@@ -169,6 +170,7 @@ fn one_mirror_that_cannot_be_searched_fails_every_provider_that_it_is_asked_for(
     assert_eq!(codes, [Code::ProviderMissing], "`random` is missing, `null` is not affected");
 
     case.facts.sources.methods[1].method.include.clear();
+    case.last_mirror().is_missing = false;
     case.last_mirror().error = Some("cannot search /nope/x: open /nope/x: permission denied".to_owned());
     assert_eq!(case.predict().failures[0].code, Code::MirrorUnreadable);
 }
@@ -213,6 +215,5 @@ fn failures_of_all_providers_are_reported_as_one_set() {
     let mut codes: Vec<Code> = prediction.failures.iter().map(|failure| failure.code).collect();
     codes.sort_unstable();
     assert_eq!(codes, [Code::ConstraintInvalid, Code::PackageMismatch, Code::ProviderMissing]);
-    assert!(prediction.failures.iter().all(|failure| !failure.hidden));
     assert_eq!(prediction.lock_after, None);
 }

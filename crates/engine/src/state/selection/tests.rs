@@ -1,8 +1,6 @@
 use super::*;
-
-fn engine() -> Engine {
-    Engine::new(EngineName::Terraform, "1.11.4".parse().unwrap())
-}
+use crate::init_arguments::{BackendConfig, InitArguments};
+use airtight_provider::{Engine, EngineName};
 
 struct Scratch {
     _guard: tempfile::TempDir,
@@ -12,7 +10,7 @@ struct Scratch {
 impl Scratch {
     fn with(files: &[(&str, &str)]) -> Self {
         let guard = tempfile::tempdir().unwrap();
-        let path = Utf8PathBuf::from_path_buf(guard.path().to_owned()).unwrap();
+        let path = Utf8PathBuf::from_path_buf(guard.path().canonicalize().unwrap()).unwrap();
         for (name, content) in files {
             let path = path.join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -21,22 +19,31 @@ impl Scratch {
         Self { _guard: guard, path }
     }
 
+    fn selection(&self, workspace: Option<&str>, backend: Option<&Backend>, init: &InitArguments) -> Selection {
+        select(&StateQuestion {
+            root_module: &self.path,
+            data_dir: &self.path.join(".terraform"),
+            repository: &self.path,
+            workspace,
+            backend,
+            has_encryption: false,
+            init,
+            engine: &Engine::new(EngineName::Terraform, "1.11.4".parse().unwrap()),
+        })
+    }
+
     /// The file from the root module on, or what there is instead of one.
-    fn select(&self, workspace: Option<&str>, backend: Option<&Backend>, use_backend: bool) -> String {
-        let data_dir = self.path.join(".terraform");
-        let selection = if use_backend {
-            with_backend(&self.path, &data_dir, workspace, backend, &InitArguments::default(), &engine())
-        } else {
-            without_backend(&self.path, &data_dir, workspace, EngineName::Tofu)
-        };
-        match selection {
+    fn select(&self, workspace: Option<&str>, backend: Option<&Backend>, init: &InitArguments) -> String {
+        match self.selection(workspace, backend, init) {
             Selection::File(path) => path.strip_prefix(&self.path).unwrap().to_string(),
-            Selection::Unseen(reason) => format!("unseen: {reason}"),
-            Selection::Invalid(problem) | Selection::InvalidBehindLock(problem) => {
-                format!("invalid: {}: {}", problem.summary, problem.detail)
-            }
+            Selection::Unseen(unseen) => format!("unseen: {unseen}"),
+            Selection::Problem(problem) => format!("problem: {}", problem.kind),
         }
     }
+}
+
+fn without_backend() -> InitArguments {
+    InitArguments { backend: false, ..InitArguments::default() }
 }
 
 fn backend(kind: &str, path: Option<&str>) -> Backend {
@@ -44,7 +51,7 @@ fn backend(kind: &str, path: Option<&str>) -> Backend {
         kind: kind.to_owned(),
         path: path.map(str::to_owned),
         workspace_dir: None,
-        errors: Vec::new(),
+        is_unevaluated: false,
         place: Place::file("x.tf"),
     }
 }
@@ -59,23 +66,25 @@ fn the_workspace_decides_the_file() {
         (&[], Some("dev"), "terraform.tfstate.d/dev/terraform.tfstate"),
         (&saved, None, "terraform.tfstate.d/dev/terraform.tfstate"),
         (&saved, Some("prod"), "terraform.tfstate.d/prod/terraform.tfstate"),
-        (&[], Some("a/b"), "invalid: Invalid workspace name set using TF_WORKSPACE: "),
+        (&[], Some("s3cret value"), "problem: TF_WORKSPACE holds no name of a workspace"),
+        (&[], Some("a/b"), "problem: TF_WORKSPACE holds no name of a workspace"),
     ] {
         let scratch = Scratch::with(files);
-        assert_eq!(scratch.select(workspace, None, true), expected);
-        assert_eq!(scratch.select(workspace, None, false), expected);
+        assert_eq!(scratch.select(workspace, None, &InitArguments::default()), expected);
+        assert_eq!(scratch.select(workspace, None, &without_backend()), expected);
     }
 }
 
 #[test]
 fn a_local_backend_decides_the_path_of_the_default_workspace() {
+    let init = InitArguments::default();
     let scratch = Scratch::with(&[]);
     let local = backend("local", Some("st/x.tfstate"));
-    assert_eq!(scratch.select(None, Some(&local), true), "st/x.tfstate");
-    assert_eq!(scratch.select(None, Some(&local), false), "terraform.tfstate");
+    assert_eq!(scratch.select(None, Some(&local), &init), "st/x.tfstate");
+    assert_eq!(scratch.select(None, Some(&local), &without_backend()), "terraform.tfstate");
     let other = Backend { workspace_dir: Some("ws".to_owned()), ..local };
     let scratch = Scratch::with(&[("ws/dev/terraform.tfstate", "")]);
-    assert_eq!(scratch.select(Some("dev"), Some(&other), true), "ws/dev/terraform.tfstate");
+    assert_eq!(scratch.select(Some("dev"), Some(&other), &init), "ws/dev/terraform.tfstate");
 }
 
 #[test]
@@ -88,110 +97,119 @@ fn a_backend_block_needs_a_workspace_that_exists() {
         (
             &[saved, ("terraform.tfstate.d/prod/x", "")],
             None,
-            "invalid: Currently selected workspace \"dev\" does not exist: ",
+            "problem: the selected workspace does not exist, and others do",
         ),
         (&[], Some("new"), "terraform.tfstate.d/new/terraform.tfstate"),
     ] {
-        assert_eq!(Scratch::with(files).select(workspace, Some(&local), true), expected);
+        assert_eq!(Scratch::with(files).select(workspace, Some(&local), &InitArguments::default()), expected);
     }
 }
 
 #[test]
 fn a_remote_state_is_unseen() {
     let scratch = Scratch::with(&[]);
-    let expected = "unseen: the state is in the `s3` backend";
-    assert_eq!(scratch.select(None, Some(&backend("s3", None)), true), expected);
-    assert_eq!(scratch.select(None, Some(&backend("s3", None)), false), "terraform.tfstate");
-}
-
-#[test]
-fn flags_decide_what_becomes_of_another_backend() {
-    let recorded = r#"{"version": 3, "backend": {"type": "local", "config": {"path": "a"}}}"#;
-    let scratch = Scratch::with(&[(".terraform/terraform.tfstate", recorded)]);
-    let select = |init: &InitArguments, backend: Option<&Backend>| {
-        with_backend(&scratch.path, &scratch.path.join(".terraform"), None, backend, init, &engine())
-    };
-    let reconfigure = InitArguments { reconfigure: true, ..InitArguments::default() };
-    assert_eq!(select(&reconfigure, None), Selection::File(scratch.path.join("terraform.tfstate")));
-    let migrate = InitArguments { migrate_state: true, ..InitArguments::default() };
-    assert!(matches!(select(&migrate, None), Selection::Unseen(_)));
-    let with = |setting: &str| {
-        let init = InitArguments { backend_config: vec![setting.to_owned()], ..InitArguments::default() };
-        select(&init, Some(&backend("local", None)))
-    };
-    assert_eq!(with("path=a"), Selection::File(scratch.path.join("a")));
-    assert!(matches!(with("path=b"), Selection::Invalid(_)));
-    assert!(matches!(with("nothing=b"), Selection::Invalid(_)));
-    let Selection::Invalid(problem) = with("settings.tfbackend") else { panic!("a file that is not there") };
-    assert_eq!(problem.summary, "Failed to read file");
-    fs::write(scratch.path.join("settings.tfbackend"), "").unwrap();
-    assert!(matches!(with("settings.tfbackend"), Selection::Unseen(_)));
-}
-
-#[test]
-fn a_name_that_is_no_workspace_counts_before_any_state() {
-    let invalid = "invalid: Invalid workspace name set using TF_WORKSPACE: ";
-    let broken = [("terraform.tfstate", "{"), ("terraform.tfstate.d/dev/x", "")];
-    for backend in [backend("local", Some("x")), backend("local", None), backend("s3", None)] {
-        assert_eq!(Scratch::with(&broken).select(Some("a b"), Some(&backend), true), invalid);
+    for kind in ["s3", "cloud", "of-the-future"] {
+        let expected = format!("unseen: the state is in the `{kind}` backend");
+        assert_eq!(scratch.select(None, Some(&backend(kind, None)), &InitArguments::default()), expected);
     }
-    let recorded = [(".terraform/terraform.tfstate", r#"{"version": 3, "backend": {"type": "local", "config": {}}}"#)];
-    let changed = Scratch::with(&recorded).select(Some("a b"), Some(&backend("http", None)), true);
-    assert!(changed.starts_with("invalid: Backend configuration changed"), "{changed}");
+    assert_eq!(scratch.select(None, Some(&backend("s3", None)), &without_backend()), "terraform.tfstate");
 }
 
 #[test]
-fn a_type_that_is_none_counts_before_what_is_recorded() {
-    let scratch = Scratch::with(&[(".terraform/terraform.tfstate", "{")]);
-    assert!(scratch.select(None, Some(&backend("nothing", None)), true).contains("Unsupported backend type"));
-    assert!(scratch.select(None, Some(&backend("s3", None)), true).contains("Failed to load state"));
-}
-
-#[test]
-fn the_recorded_backend_counts() {
+fn a_record_of_the_same_backend_changes_nothing_and_of_another_one_is_not_judged() {
+    let init = InitArguments::default();
+    let local = backend("local", Some("a"));
     let http = r#"{"version": 3, "backend": {"type": "http", "config": {"address": "http://x"}}}"#;
     let scratch = Scratch::with(&[(".terraform/terraform.tfstate", http)]);
-    assert_eq!(scratch.select(None, None, false), "unseen: the state is in the `http` backend");
-    let local = backend("local", Some("a"));
+    assert_eq!(scratch.select(None, None, &without_backend()), "unseen: the state is in the `http` backend");
+    assert_eq!(scratch.select(None, Some(&backend("http", None)), &init), "unseen: the state is in the `http` backend");
     for backend in [None, Some(&local)] {
-        assert!(scratch.select(None, backend, true).starts_with("invalid: Backend configuration changed"));
+        let selection = scratch.selection(None, backend, &init);
+        assert_eq!(selection, Selection::Unseen(Unseen::OtherBackendRecorded { kind: "http".to_owned() }));
     }
+    let reconfigure = InitArguments { reconfigure: true, ..InitArguments::default() };
+    assert_eq!(scratch.select(None, Some(&local), &reconfigure), "a");
 
     let recorded = r#"{"version": 3, "backend": {"type": "local", "config": {"path": "a", "workspace_dir": null}}}"#;
     let scratch = Scratch::with(&[(".terraform/terraform.tfstate", recorded)]);
-    assert_eq!(scratch.select(None, None, false), "a");
-    assert_eq!(scratch.select(None, Some(&local), true), "a");
-    let other = backend("local", Some("states/é one.tfstate"));
-    assert!(scratch.select(None, Some(&other), true).starts_with("invalid: Backend configuration changed"));
+    assert_eq!(scratch.select(None, None, &without_backend()), "a");
+    assert_eq!(scratch.select(None, Some(&local), &init), "a");
+    let other = backend("local", Some("b"));
+    assert!(scratch.select(None, Some(&other), &init).starts_with("unseen: the data directory records another"));
 
-    // What the engines record of that block, whatever settings the command line gave it.
-    let recorded = r#"{"version": 3, "backend": {"type": "local", "config": {"path": "a"}, "hash": 347082581}}"#;
-    let scratch = Scratch::with(&[(".terraform/terraform.tfstate", recorded)]);
-    assert_eq!(scratch.select(None, Some(&other), true), "a");
-
-    for (content, expected) in [("", "terraform.tfstate"), (r#"{"version": 3}"#, "terraform.tfstate"), ("{", "invalid")]
-    {
+    for (content, expected) in [("", "unseen: the backend that"), (r#"{"version": 3}"#, "a"), ("{", "unseen: the")] {
         let scratch = Scratch::with(&[(".terraform/terraform.tfstate", content)]);
-        assert!(scratch.select(None, None, false).starts_with(expected), "{content}");
+        assert!(scratch.select(None, Some(&local), &init).starts_with(expected), "{content}");
     }
 }
 
 #[test]
-fn a_workspace_name_that_may_be_a_secret_is_not_printed() {
-    let local = backend("local", None);
-    for (text, is_link) in [("s3cret text", false), ("s3cret", true), ("token = \"s3cret\"\n", true)] {
-        let scratch = Scratch::with(&[("terraform.tfstate.d/a/x", ""), ("terraform.tfstate.d/b/x", "")]);
-        let environment = scratch.path.join(".terraform/environment");
-        fs::create_dir_all(environment.parent().unwrap()).unwrap();
-        if is_link {
-            fs::write(scratch.path.join("secret"), text).unwrap();
-            std::os::unix::fs::symlink("../secret", &environment).unwrap();
-        } else {
-            fs::write(&environment, text).unwrap();
-        }
-        let selected = scratch.select(None, Some(&local), true);
-        assert!(selected.starts_with("invalid: ") && selected.contains("does not hold the name"), "{selected}");
-        assert!(!selected.contains("s3cret"), "{selected}");
-        assert!(!scratch.select(None, None, true).contains("s3cret"));
+fn states_that_would_be_migrated_are_not_judged() {
+    let init = InitArguments::default();
+    let other = backend("local", Some("b"));
+    for (files, expected) in [
+        (&[("terraform.tfstate", "{}")][..], "unseen: the engine would copy the local state to the new backend first"),
+        (&[("terraform.tfstate", "")], "b"),
+    ] {
+        assert_eq!(Scratch::with(files).select(None, Some(&other), &init), expected);
+    }
+    let scratch = Scratch::with(&[("terraform.tfstate", "{}")]);
+    assert_eq!(scratch.select(None, Some(&backend("local", None)), &init), "terraform.tfstate");
+}
+
+#[test]
+fn settings_of_the_command_line_win() {
+    let scratch = Scratch::with(&[
+        ("ok.cfg", "path = \"from-file\"\n"),
+        ("odd.cfg", "path = var.x\n"),
+        ("other.cfg", "bucket = \"s3cret\"\n"),
+    ]);
+    let select = |settings: &[&str]| {
+        let backend_config = settings.iter().map(|setting| BackendConfig::new(*setting)).collect();
+        let init = InitArguments { backend_config, ..InitArguments::default() };
+        scratch.select(None, Some(&backend("local", Some("own"))), &init)
+    };
+    assert_eq!(select(&["path=a"]), "a");
+    assert_eq!(select(&["path=a", "ok.cfg"]), "from-file");
+    for (settings, name) in [
+        (&["path=a", "token=s3cret"][..], "token"),
+        (&["\"path=a\""], "\"path"),
+        (&["odd.cfg"], "odd.cfg"),
+        (&["other.cfg"], "other.cfg"),
+        (&["none.cfg"], "none.cfg"),
+    ] {
+        let expected = format!("unseen: the backend's settings are in `{name}`, which cannot be read here");
+        assert_eq!(select(settings), expected);
+    }
+}
+
+#[test]
+fn the_name_of_a_workspace_is_never_read_through_a_link_that_leads_out() {
+    let outside = Scratch::with(&[("secret", "s3cret"), ("environment", "s3cret")]);
+    let others = [("terraform.tfstate.d/a/x", ""), ("inside", "a"), ("dir/environment", "a")];
+    let link = |target: &Utf8Path, name: &str| {
+        let scratch = Scratch::with(&others);
+        let path = scratch.path.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::os::unix::fs::symlink(target, path).unwrap();
+        let said = scratch.select(None, Some(&backend("local", None)), &InitArguments::default());
+        assert!(!said.contains("s3cret"), "{said}");
+        said
+    };
+    let environment = ".terraform/environment";
+    let leads_out = "environment` is a link that leads out of the repository, so it is not read";
+    assert!(link(&outside.path.join("secret"), environment).ends_with(leads_out));
+    assert!(link("/proc/self/environ".into(), environment).ends_with(leads_out));
+    // The directory may be the link.
+    assert!(link(&outside.path, ".terraform").ends_with(leads_out));
+    for target in ["../inside", "../dir/environment"] {
+        assert_eq!(link(target.into(), environment), "terraform.tfstate.d/a/terraform.tfstate");
+    }
+    assert_eq!(link("dir".into(), ".terraform"), "terraform.tfstate.d/a/terraform.tfstate");
+
+    for text in ["s3cret value", "s3cret\0", "-----BEGIN s3cret", "a/../../s3cret"] {
+        let scratch = Scratch::with(&[(environment, text)]);
+        let said = scratch.select(None, None, &InitArguments::default());
+        assert!(said.ends_with("does not hold the name of a workspace") && !said.contains("s3cret"), "{said}");
     }
 }

@@ -7,8 +7,8 @@ use super::{Archive, ArchiveError, Entry, u16_at, u32_at};
 
 const LOCAL_SIGNATURE: &[u8] = b"PK\x03\x04";
 const LOCAL_BYTES: u8 = 30;
-const METHOD_STORED: u16 = 0;
-const METHOD_DEFLATED: u16 = 8;
+pub(super) const METHOD_STORED: u16 = 0;
+pub(super) const METHOD_DEFLATED: u16 = 8;
 const FLAG_DESCRIPTOR: u16 = 0x8;
 const DESCRIPTOR_SIGNATURE: &[u8] = b"PK\x07\x08";
 const INPUT_BYTES: usize = 64 * 1024;

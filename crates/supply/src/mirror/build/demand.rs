@@ -91,8 +91,8 @@ impl Demand {
     /// A state that cannot be read.
     pub fn unlocked_of_state(&self, path: &Utf8Path, engine: &Engine) -> anyhow::Result<Vec<ProviderAddress>> {
         let state = state::read_given(path, engine)?;
-        if let Some(problem) = state.errors.first() {
-            anyhow::bail!("`{path}`: {}: {}", problem.summary, problem.detail);
+        if let Some(problem) = state.problems.first() {
+            anyhow::bail!("`{path}`: {}", problem.kind);
         }
         let locked: BTreeSet<&ProviderAddress> = self.versions.keys().map(|(address, _)| address).collect();
         let needed = state.needs.iter().map(|need| &need.address);

@@ -46,20 +46,24 @@ pub fn requirements(
     let selection = predict::select(&facts);
     if !selection.reaches_providers {
         match selection.failures.first() {
-            Some(failure) if failure.code == Code::ModuleNeedsNetwork => anyhow::bail!(
-                "`{root_module}`: {}; its modules are not installed: run `{} get` in it, where there is network",
-                failure.summary,
-                engine.name
-            ),
+            Some(failure) if failure.code == Code::ModuleNeedsNetwork => {
+                anyhow::bail!("`{root_module}`: {}; {}", failure.summary, install_modules(engine))
+            }
             Some(failure) => anyhow::bail!("`{root_module}`: {}: {}", failure.summary, failure.detail),
             None => anyhow::bail!("`{root_module}` has no configuration"),
         }
     }
     if let Some(assumption) = selection.assumptions.iter().find(|assumption| assumption.code != Code::StateUnseen) {
-        anyhow::bail!("`{root_module}` cannot be resolved without a lock file: {}", assumption.text);
+        let help = if assumption.code == Code::ModuleNeedsNetwork { install_modules(engine) } else { String::new() };
+        let separator = if help.is_empty() { "" } else { "; " };
+        anyhow::bail!("`{root_module}` cannot be resolved without a lock file: {}{separator}{help}", assumption.text);
     }
     let needed = selection.requirements.into_iter().filter(|requirement| requirement.is_needed);
     Ok(needed.map(|requirement| (requirement.address, requirement.constraints)).collect())
+}
+
+fn install_modules(engine: &Engine) -> String {
+    format!("install its modules by `{} get` in that directory, where there is network", engine.name)
 }
 
 /// Chooses a version and adds it to the demand.

@@ -137,6 +137,7 @@ impl Work<'_> {
         if self.options.keep_archives && layout == Layout::Unpacked && archive.is_none() {
             return None;
         }
+        machine::check(&path, layout, id).ok()?;
         let mut hashes = Hashes::compute(&path, layout, self.options.progress).ok()?;
         let is_known_by_h1 = needs.iter().all(|need| need.hashes.contains(&hashes.h1));
         if let Some(archive) = archive.filter(|_| !is_known_by_h1) {
@@ -153,7 +154,6 @@ impl Work<'_> {
             Some(allowed) => evidence::voucher(self.options.mirror, id, hashes, allowed, self.options.now),
         };
         voucher.is_some_and(|voucher| proof::check(needs, hashes, voucher).is_ok())
-            && machine::check(&self.place(id), self.options.layout, id).is_ok()
     }
 
     fn obtain(

@@ -58,7 +58,9 @@ pub(super) fn check(mirror: &Mirror, verification: &mut Verification) {
     for address in addresses {
         let directory = mirror.base.join(address.to_string());
         let files = directory.read_dir_utf8().into_iter().flatten().filter_map(Result::ok);
-        for file in files.filter(|entry| entry.path().extension() == Some("json")) {
+        // A dot file such as macOS leaves, `._index.json`, is no index.
+        let is_index = |name: &str| name.ends_with(".json") && !name.starts_with('.');
+        for file in files.filter(|entry| entry.path().file_name().is_some_and(is_index)) {
             let path = file.path();
             let problems = match text_file::read(path, LIMIT_BYTES) {
                 Ok(text) if path.file_name() == Some("index.json") => index(&text, &address, verification),

@@ -1,0 +1,102 @@
+//! How to fix what is wrong with a state, and the one thing about it that is refused: a name that may be a secret.
+
+use airtight_engine::predict::Facts;
+use airtight_engine::state::{StateProblemKind, Unseen, WorkspaceFileProblem};
+use airtight_finding::shell_word as quoted;
+use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_hcl::Place;
+use airtight_provider::{Engine, EngineName, ProviderAddress};
+
+/// Refuses a file of the workspace's name that holds no name: an engine prints its text, which may be a secret.
+pub fn check(facts: &Facts) -> Vec<Finding> {
+    let Some(Unseen::WorkspaceFile { path, why }) = &facts.state.unseen else { return Vec::new() };
+    if *why == WorkspaceFileProblem::NotRead {
+        return Vec::new();
+    }
+    let finding = Finding::new(
+        Code::StateInvalid,
+        Severity::Error,
+        Owner::Repository,
+        format!("`{path}` does not hold the name of a workspace"),
+    );
+    let why = match why {
+        WorkspaceFileProblem::LeadsOut => "It is a link that leads out of the repository.",
+        _ => "Names have letters, digits and any of `-_.~$&+:=@`.",
+    };
+    vec![
+        finding
+            .detail(format!(
+                "{why} The engine would print the text of the file, which may be a secret, so it does not start."
+            ))
+            .help(format!("Remove it, also from the repository: `git rm --cached {0}; rm {0}`", quoted(path.as_str())))
+            .at(Place::file(path), ""),
+    ]
+}
+
+/// Who can fix what is wrong with the state, and how.
+pub(super) fn fix(facts: &Facts, kind: &StateProblemKind) -> (Owner, String) {
+    let program = facts.engine.name;
+    let pull = format!("`{program} state pull`");
+    match kind {
+        StateProblemKind::WorkspaceName => (
+            Owner::Administrator,
+            "Unset TF_WORKSPACE in the stack's environment, or name a workspace there: letters, digits and any of \
+             `-_.~$&+:=@`."
+                .to_owned(),
+        ),
+        StateProblemKind::WorkspaceMissing => (
+            Owner::Repository,
+            "Select a workspace that exists (`workspace select`), or remove `environment` from the data directory \
+             (usually `.terraform`), also from the repository."
+                .to_owned(),
+        ),
+        StateProblemKind::Unlikely(unlikely) => {
+            let path = facts.state.path.as_ref().map_or("terraform.tfstate", |path| path.as_str());
+            (Owner::Repository, unlikely.fix(&quoted(path)))
+        }
+        StateProblemKind::Encrypted => (
+            Owner::Repository,
+            match program {
+                EngineName::Tofu => "Add the `encryption` block that the state was written with, or set TF_ENCRYPTION.",
+                EngineName::Terraform => "Run it with OpenTofu, or decrypt the state there first.",
+            }
+            .to_owned(),
+        ),
+        StateProblemKind::Newer { .. } => {
+            (Owner::Administrator, format!("Use an image with the {} that wrote the state.", program.title()))
+        }
+        StateProblemKind::LegacyOnOtherHost { provider_type, .. } => {
+            (Owner::Administrator, replace_in_text(&facts.engine, provider_type))
+        }
+        StateProblemKind::Unreadable(_) => {
+            (Owner::Administrator, "Make the state file readable for the run's user (1983 in Spacelift).".to_owned())
+        }
+        _ => (
+            Owner::Administrator,
+            format!(
+                "Look at the state where it can be reached, {pull}, and restore an earlier version before the run."
+            ),
+        ),
+    }
+}
+
+/// The engine's own command works offline, but only in a directory without configuration and lock file.
+pub(super) fn fix_legacy(facts: &Facts, address: &ProviderAddress) -> (Owner, String) {
+    let (program, name) = (facts.engine.name, address.provider_type());
+    let help = format!(
+        "Copy the state (`{program} state pull > /tmp/state/terraform.tfstate`) into an empty directory, and run there, \
+         without network: `{program} state replace-provider -auto-approve -- -/{name} hashicorp/{name}` (with the \
+         namespace that the provider has today). Then `{program} state push /tmp/state/terraform.tfstate` here."
+    );
+    (Owner::Administrator, help)
+}
+
+/// OpenTofu cannot read such a state, so no command of its own changes it.
+fn replace_in_text(engine: &Engine, name: &str) -> String {
+    let (program, host) = (engine.name, engine.name.default_registry_host());
+    format!(
+        "`{program}` cannot read this state, so its text has to change. In a copy of the state run `sed -i \
+         's#[a-z.]*/-/{name}\\>#{host}/hashicorp/{name}#' terraform.tfstate` (with the namespace that the provider has today), \
+         raise `serial` by one, and put it back."
+    )
+}

@@ -1,0 +1,7 @@
+terraform {
+  required_providers {
+    widget = {
+      source  = "registry.example.com/acme/widget"
+    }
+  }
+}

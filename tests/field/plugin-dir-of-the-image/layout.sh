@@ -1,0 +1,5 @@
+. "$FUNCTIONS"
+unpacked opt/providers hashicorp null 3.2.1
+mkdir -p source
+echo 'resource "null_resource" "one" {}' > source/main.tf
+locked "$HOST/hashicorp/null" 3.2.1 "$(h1 "opt/providers/$HOST/hashicorp/null/3.2.1/linux_amd64")" > source/.terraform.lock.hcl

@@ -1,0 +1,7 @@
+terraform {
+  provider_meta "aws" {
+    hello = var.name
+  }
+}
+
+variable "name" {}

@@ -1,0 +1,288 @@
+//! What runs is in the image: planted executables, swaps after the check, notes that somebody else wrote. Each attack works
+//! without the protection, which is the control.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Output;
+
+use airtight_provider::Layout;
+use camino::Utf8Path;
+use fs_err as fs;
+
+use crate::support::engines::Engine;
+use crate::support::isolation::is_root;
+use crate::support::lock_file::Lock;
+use crate::support::package::Package;
+use crate::support::runner::ignored;
+use crate::support::stack::{LAYOUTS, Stack, package, refused, stderr, stdout, succeeded};
+use crate::support::workflow_file::Values;
+
+crate::tests! {
+    a_whole_run_works_within_the_kernels_limit(engine with providers),
+    a_provider_that_is_swapped_after_the_check_does_not_run(engine with providers),
+    without_the_kernels_limit_nothing_starts_unless_a_rule_allows_it(engine with providers),
+    no_provisioner_plugin_runs_from_any_place(engine with providers),
+    directories_of_plugin_path_are_places_too(engine with providers),
+    a_second_init_is_refused_like_the_first(engine with providers),
+    no_forged_note_lets_a_planted_package_run(engine with providers),
+    a_provider_that_already_runs_is_refused_before_every_phase(engine with providers),
+}
+
+/// Two providers, and a command of the image's shell.
+const CONFIGURATION: &str = r#"
+resource "random_pet" "name" {}
+
+resource "null_resource" "one" {
+  triggers = { name = random_pet.name.id }
+  provisioner "local-exec" {
+    command = "echo local-exec ran as $(id -u) >> ran"
+  }
+}
+
+output "name" {
+  value = random_pet.name.id
+}
+"#;
+
+const VICTIM: &str = "null";
+
+/// A provider that tells when it runs.
+const TELLTALE: &str = "#!/bin/sh\necho ran >> \"$HOME/planted-ran\"\nexit 1\n";
+
+fn executable(path: &Utf8Path, text: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// A phase with the given `execute` of the administrator's settings.
+fn phase(stack: &Stack, execute: &str, name: &str) -> Output {
+    stack.write("settings.yml", &format!("execute: {execute}\n"));
+    let command = stack.phase(&stack.workflow(&[]), name, &Values::default());
+    command.environment("AIRTIGHT_SETTINGS", stack.path("settings.yml").as_str()).run()
+}
+
+const NOT_ENFORCED: &str = "the kernel has no Landlock, or there is no other user than the run's";
+
+fn is_enforced() -> bool {
+    is_root() && airtight_gate::exec::guard::check_kernel().is_ok()
+}
+
+fn a_whole_run_works_within_the_kernels_limit(engine: &'static Engine) {
+    if !is_enforced() {
+        return ignored(NOT_ENFORCED);
+    }
+    for layout in LAYOUTS {
+        let stack = Stack::new(engine, layout, CONFIGURATION);
+        for name in ["init", "plan", "showPlan", "apply", "showState", "getOutputs", "destroy"] {
+            let output = phase(&stack, "image", name);
+            succeeded(&output);
+            let is_said = stderr(&output).contains("only the image's programs can start");
+            assert_eq!(is_said, !name.starts_with("show") && name != "getOutputs", "{name}: {}", stderr(&output));
+        }
+        assert_eq!(stack.read("stack/ran"), "local-exec ran as 1983\n");
+    }
+}
+
+/// The engine's place is taken by a script that swaps a provider and then becomes the engine: a swap between the check and
+/// the start, every time.
+fn with_swapping_engine(engine: &'static Engine, layout: Layout) -> Stack {
+    let stack = Stack::new(engine, layout, CONFIGURATION);
+    let victim = package(VICTIM);
+    let planted = Package {
+        address: victim.address(engine),
+        version: victim.provider.version.clone(),
+        platform: airtight_provider::Platform::current().to_string(),
+        files: [(victim.provider.executable.file_name().unwrap().to_owned(), TELLTALE.as_bytes().to_vec())].into(),
+    };
+    let name = victim.provider.executable.file_name().unwrap();
+    executable(&stack.path("planted").join(name), TELLTALE);
+    let real = stack.path("mirror/engine");
+    fs::copy(&engine.path, &real).unwrap();
+    let script = format!(
+        "#!/bin/sh\nif [ \"$1\" = plan ]; then\n  p=.terraform/providers/{}\n  rm -rf $p && cp -r {} $p\n  \
+         sed -i 's#\"zh:#\"{}\",\\n    \"zh:#' .terraform.lock.hcl\nfi\nexec {real} \"$@\"\n",
+        victim.path(engine, Layout::Unpacked),
+        stack.path("planted"),
+        planted.h1(),
+    );
+    fs::remove_file(stack.path("bin").join(engine.name)).unwrap();
+    executable(&stack.path("bin").join(engine.name), &script);
+    stack
+}
+
+fn a_provider_that_is_swapped_after_the_check_does_not_run(engine: &'static Engine) {
+    if !is_enforced() {
+        return ignored(NOT_ENFORCED);
+    }
+    for layout in LAYOUTS {
+        for (execute, runs) in [("anything", true), ("image", false)] {
+            let stack = with_swapping_engine(engine, layout);
+            succeeded(&phase(&stack, execute, "init"));
+            let plan = phase(&stack, execute, "plan");
+            let said = format!("{}{}", stdout(&plan), stderr(&plan));
+            assert_eq!(plan.status.code(), Some(1), "{said}");
+            assert_eq!(stack.path("home/planted-ran").exists(), runs, "{execute}: {said}");
+            assert_eq!(said.contains("permission denied"), !runs, "{execute}: {said}");
+        }
+    }
+}
+
+fn without_the_kernels_limit_nothing_starts_unless_a_rule_allows_it(engine: &'static Engine) {
+    let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
+    // A mirror of the run's user is none that the kernel could trust.
+    stack.give("mirror");
+    let text = refused(&phase(&stack, "image", "init"));
+    assert!(text.contains("execution-not-enforced"), "{text}");
+    assert!(!stack.path("stack/.terraform").exists(), "the engine was started");
+    let allowed = "image\nrules:\n  execution-not-enforced: {level: warn, reason: a test}";
+    let output = phase(&stack, allowed, "init");
+    succeeded(&output);
+    assert!(!stderr(&output).contains("only the image's programs"), "{}", stderr(&output));
+}
+
+fn no_provisioner_plugin_runs_from_any_place(engine: &'static Engine) {
+    const PLACES: [&str; 4] = [
+        "stack/terraform-provisioner-part",
+        "stack/terraform.d/plugins/OS_ARCH/terraform-provisioner-part",
+        "stack/.terraform/plugins/OS_ARCH/terraform-provisioner-part",
+        "home/.terraform.d/plugins/terraform-provisioner-part",
+    ];
+    let configuration = "resource \"terraform_data\" \"b\" {\n  provisioner \"part\" {\n  }\n}\n";
+    for place in PLACES {
+        let stack = Stack::new(engine, Layout::Unpacked, configuration);
+        stack.lock(&[]);
+        let platform = airtight_provider::Platform::current().to_string();
+        executable(&stack.path(&place.replace("OS_ARCH", &platform)), TELLTALE);
+        stack.give("stack");
+        stack.give("home");
+        for output in [stack.run("init"), stack.run("plan"), stack.run("showState")] {
+            let text = refused(&output);
+            assert!(text.contains("plugin-planted"), "{place}: {text}");
+        }
+        refused(&stack.airtight(["hook", "before_perform"]).run());
+        assert!(!stack.path("home/planted-ran").exists(), "{place}: it ran");
+
+        succeeded(&stack.engine_alone(["init", "-input=false"]).run());
+        let alone = stack.engine_alone(["plan", "-input=false"]).run();
+        assert!(stack.path("home/planted-ran").exists(), "{place}: the control: {}", stderr(&alone));
+    }
+}
+
+fn directories_of_plugin_path_are_places_too(engine: &'static Engine) {
+    let configuration =
+        "resource \"terraform_data\" \"b\" {\n  provisioner \"local-exec\" {\n    command = \"true\"\n  }\n}\n";
+    let stack = Stack::new(engine, Layout::Unpacked, configuration);
+    stack.lock(&[]);
+    executable(&stack.path("stack/any/where/terraform-provisioner-local-exec"), TELLTALE);
+    stack.write("stack/.terraform/plugin_path", "[\"any/where\"]");
+    stack.give("stack");
+    for output in [stack.run("init"), stack.run("plan")] {
+        let text = refused(&output);
+        assert!(text.contains("plugin-planted") && text.contains("any/where"), "{text}");
+    }
+    assert!(!stack.path("home/planted-ran").exists(), "it ran");
+    succeeded(&stack.engine_alone(["init", "-input=false"]).run());
+    stack.engine_alone(["plan", "-input=false"]).run();
+    assert!(stack.path("home/planted-ran").exists(), "the control");
+}
+
+/// What `init` added to the lock file proves nothing, at the second try neither.
+fn a_second_init_is_refused_like_the_first(engine: &'static Engine) {
+    let stack = Stack::new(engine, Layout::Unpacked, "output \"x\" {\n  value = 1\n}\n");
+    stack.lock(&[]);
+    let before = stack.read("stack/.terraform.lock.hcl");
+    // The state behind the backend needs a provider that nothing else names; airtight does not see it beforehand.
+    stack.write(
+        "stack/backend.tf",
+        "terraform {\n  backend \"http\" {\n    address = \"http://127.0.0.1:18113/s\"\n  }\n}\n",
+    );
+    let server = format!(
+        "import http.server, json\n\
+         state = json.dumps({{'version': 4, 'terraform_version': '1.0.0', 'serial': 1, 'lineage': 'x', 'outputs': {{}}, \
+         'resources': [{{'mode': 'managed', 'type': 'null_resource', 'name': 'z', 'provider': 'provider[\"{}\"]', \
+         'instances': [{{'schema_version': 0, 'attributes': {{'id': '1'}}}}]}}]}}).encode()\n\
+         class State(http.server.BaseHTTPRequestHandler):\n\
+         \x20 def do_GET(self): self.send_response(200); self.end_headers(); self.wfile.write(state)\n\
+         \x20 def log_message(self, *a): pass\n\
+         http.server.HTTPServer(('127.0.0.1', 18113), State).serve_forever()\n",
+        package(VICTIM).address(engine)
+    );
+    stack.write("server.py", &server);
+    let workflow = stack.workflow(&[]);
+    let init = workflow.command("init", &Values::default());
+    let script = format!(
+        "python3 {} & s=$!; sleep 1; for i in 1 2; do ({init}); echo \"exit $?\"; done; kill $s",
+        stack.path("server.py")
+    );
+    let mut command = stack.shell(&script);
+    command.before = Some("ip link set lo up".to_owned());
+    let output = command.run();
+    let said = format!("{}{}", stdout(&output), stderr(&output));
+    assert_eq!(said.matches("exit 100").count(), 2, "{said}");
+    assert!(said.contains("provider-not-locked"), "{said}");
+    assert_eq!(stack.read("stack/.terraform.lock.hcl"), before);
+    assert!(!stack.path("stack/.terraform/providers").exists());
+}
+
+/// Another package in the place of a proven one, its hash in the lock file, and every note of airtight's forged.
+fn no_forged_note_lets_a_planted_package_run(engine: &'static Engine) {
+    for layout in LAYOUTS {
+        let stack = Stack::new(engine, layout, CONFIGURATION);
+        succeeded(&stack.run("init"));
+        succeeded(&stack.run("plan"));
+        let victim = package(VICTIM);
+        let directory = stack.path("stack/.terraform/providers").join(victim.path(engine, Layout::Unpacked));
+        let name = victim.provider.executable.file_name().unwrap();
+        if fs::symlink_metadata(&directory).unwrap().is_symlink() {
+            fs::remove_file(&directory).unwrap();
+        } else {
+            fs::remove_dir_all(&directory).unwrap();
+        }
+        executable(&directory.join(name), TELLTALE);
+        let planted = Package {
+            address: victim.address(engine),
+            version: victim.provider.version.clone(),
+            platform: airtight_provider::Platform::current().to_string(),
+            files: [(name.to_owned(), TELLTALE.as_bytes().to_vec())].into(),
+        };
+        let forged = Lock { hashes: vec![planted.h1(), victim.zh.clone()], ..victim.lock(engine) };
+        stack.lock(&[forged, package("random").lock(engine)]);
+        let text = stack.read("stack/.terraform.lock.hcl");
+        let mut notes = Vec::new();
+        find(&stack.path("run"), &mut notes);
+        for note in notes.iter().filter(|note| note.file_name() == Some(".terraform.lock.hcl")) {
+            fs::write(note, &text).unwrap();
+        }
+        assert!(!notes.iter().any(|note| note.file_name() == Some("digests")), "{notes:?}");
+        let handover = stack.read("stack/.terraform/airtight/handover.json").replace(&victim.h1, &planted.h1());
+        stack.write("stack/.terraform/airtight/handover.json", &handover);
+        stack.give("stack");
+        for name in ["showState", "showPlan", "apply"] {
+            let text = refused(&stack.run(name));
+            assert!(text.contains("package-planted"), "{name}: {text}");
+        }
+        assert!(!stack.path("home/planted-ran").exists(), "it ran");
+    }
+}
+
+fn find(directory: &Utf8Path, found: &mut Vec<camino::Utf8PathBuf>) {
+    for entry in directory.read_dir_utf8().unwrap() {
+        let path = entry.unwrap().into_path();
+        if path.is_dir() { find(&path, found) } else { found.push(path) }
+    }
+}
+
+fn a_provider_that_already_runs_is_refused_before_every_phase(engine: &'static Engine) {
+    const REATTACHED: &str = r#"{"ADDRESS":{"Protocol":"grpc","ProtocolVersion":5,"Pid":1,"Test":true,"Addr":{"Network":"unix","String":"/tmp/s"}}}"#;
+    let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
+    succeeded(&stack.run("init"));
+    let value = REATTACHED.replace("ADDRESS", &package(VICTIM).address(engine));
+    let workflow = stack.workflow(&[]);
+    for name in ["plan", "showState", "destroy"] {
+        let command = stack.phase(&workflow, name, &Values::default());
+        let text = refused(&command.environment("TF_REATTACH_PROVIDERS", value.clone()).run());
+        assert!(text.contains("provider-reattached"), "{name}: {text}");
+    }
+    let hook = stack.airtight(["hook", "before_apply"]).environment("TF_REATTACH_PROVIDERS", value);
+    refused(&hook.run());
+}
