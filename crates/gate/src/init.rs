@@ -47,7 +47,7 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
     ));
     measured.extend(check::surroundings::check(facts, &context.trusted_mirrors(), &|path: &Utf8Path| real(path)));
     if let Some(config) = &gathered.source_facts.config {
-        measured.extend(check::cli_config::check(facts, config, &gathered.source_facts.files));
+        measured.extend(check::cli_config::check(facts, prediction, config, &gathered.source_facts.files));
     }
     measured.extend(gathered.findings.iter().cloned());
     Judgement { measured, unproven, requirements, engine }

@@ -30,3 +30,4 @@ pub mod runtime_directory;
 pub mod seal;
 pub mod settings;
 pub mod yaml_document;
+mod yaml_nesting;
