@@ -23,6 +23,7 @@ Exit codes: 0 cleared or incomplete; 100 refused; 96 usage or settings; 126, 127
 ended by signal N.";
 
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(crate) struct RehearseArguments {
     #[command(flatten)]
     pub common: CommonArguments,

@@ -76,7 +76,7 @@ impl Asked {
             environment: environment.map(|(name, value)| (name.into(), value.into())).into(),
             modules: Modules::AtHand,
             local_state: LocalState::Counts,
-            limit: Duration::from_secs(60),
+            limit: Duration::from_mins(1),
             workspace,
         }
     }
@@ -523,12 +523,12 @@ fn a_signal_ends_the_engine_and_leaves_nothing() {
         asked.program = hanging(asked.workspace.root());
         let mut child = Isolated { offline: false, ..asked.job() }.command().spawn().unwrap();
         let started = asked.workspace.path("started");
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while !started.exists() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(10));
         }
         assert!(!asked.left().is_empty());
-        let pid = rustix::process::Pid::from_raw(child.id() as i32).unwrap();
+        let pid = rustix::process::Pid::from_raw(child.id().cast_signed()).unwrap();
         rustix::process::kill_process(pid, signal).unwrap();
         let status = child.wait().unwrap();
         assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(number));

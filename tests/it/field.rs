@@ -36,7 +36,7 @@ struct Scene {
     /// What it does when it asks; the same if not given.
     asked: Option<Each<AirtightDoes>>,
     /// Of a case: one test for each.
-    variants: BTreeMap<String, Scene>,
+    variants: BTreeMap<String, Self>,
 }
 
 /// The same for both engines, or what each has.

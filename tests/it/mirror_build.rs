@@ -872,7 +872,7 @@ fn a_silent_server_does_not_make_us_silent() {
     });
     let mut patient = command(&workspace, &["out"]);
     let timeout = patient.arguments.iter().position(|argument| argument == "--timeout").unwrap();
-    patient.arguments[timeout + 1] = "20".to_owned();
+    "20".clone_into(&mut patient.arguments[timeout + 1]);
     let (code, text) = ended(&patient.run());
     assert_eq!((code, files(&workspace.path("out"))), (0, unpacked(&[&dog])), "{text}");
     assert!(text.contains("airtight: 0 of 1 packages, fetched 0 bytes, hashed 0 bytes: localhost"), "{text}");

@@ -95,9 +95,10 @@ fn contents(directory: &Utf8Path) -> BTreeMap<Utf8PathBuf, Vec<u8>> {
     let mut waiting = vec![directory.to_owned()];
     while let Some(place) = waiting.pop() {
         for entry in place.read_dir_utf8().unwrap().map(Result::unwrap) {
-            match entry.file_type().unwrap().is_dir() {
-                true => waiting.push(entry.into_path()),
-                false => drop(found.insert(entry.path().to_owned(), fs::read(entry.path()).unwrap_or_default())),
+            if entry.file_type().unwrap().is_dir() {
+                waiting.push(entry.into_path())
+            } else {
+                drop(found.insert(entry.path().to_owned(), fs::read(entry.path()).unwrap_or_default()))
             }
         }
     }

@@ -39,7 +39,7 @@ pub enum InitCommandKind {
 /// Looks into the root module's files in native syntax. `repository` is the root of the source.
 pub fn find(files: &[Utf8PathBuf], root_module: &Utf8Path, repository: &Utf8Path) -> Vec<InitCommand> {
     let mut finder = Finder { root_module, repository, found: Vec::new() };
-    for path in files.iter().filter(|path| !path.as_str().ends_with(".json")) {
+    for path in files.iter().filter(|path| path.extension() != Some("json")) {
         finder.file(path);
     }
     finder.found

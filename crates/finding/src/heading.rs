@@ -78,8 +78,9 @@ fn proven(report: &Report) -> String {
         0 => "no providers needed".to_owned(),
         _ if proven == all => format!("{} proven", plural(all, "provider")),
         _ => {
-            let exceptions = report.exceptions.iter().map(|exception| format!(", {exception}")).collect::<String>();
-            format!("{proven} of {} proven{exceptions}", plural(all, "provider"))
+            let mut parts = vec![format!("{proven} of {} proven", plural(all, "provider"))];
+            parts.extend(report.exceptions.iter().map(ToString::to_string));
+            parts.join(", ")
         }
     }
 }

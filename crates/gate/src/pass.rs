@@ -11,12 +11,13 @@ use std::time::Instant;
 use airtight_engine::ask::Answer;
 use airtight_engine::predict::Outcome;
 use airtight_finding::report::{Report, ReportPrediction, ReportProvider};
-use airtight_finding::{Finding, Loading, Severity};
+use airtight_finding::{Code, Finding, Loading, Severity};
 use airtight_hcl::Sources;
 
 use crate::before_init::{BeforeInit, PutBack};
 use crate::check::verdict::{self, Cleared, Verdict};
 use crate::check::{self, Judgement};
+use crate::cli_sources::CliConfigChoice;
 use crate::context::Context;
 use crate::exec::guard::VerifiedCopy;
 use crate::gather::{Gathered, Question, gather};
@@ -118,7 +119,13 @@ impl Pass<'_> {
         let loading = confirm::loading(answer.as_ref());
         let (configuration, found) = prepared::collect(&self.context);
         findings.extend(judgement.into_findings());
-        findings.extend(found);
+        // `check` writes nothing, so it does not matter whether it could, nor what would go into a file that is not used.
+        let is_generated = *question.cli_config == CliConfigChoice::Generated;
+        findings.extend(
+            found
+                .into_iter()
+                .filter(|finding| !is_check || (is_generated && finding.code != Code::CliConfigUnwritable)),
+        );
         let findings = findings.into_iter().map(|finding| finding.without_quotations(&gathered.sources));
         let mut findings = findings.collect::<Vec<_>>();
         let verdict = self.decide(&mut findings);

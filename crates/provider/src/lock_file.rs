@@ -443,7 +443,7 @@ mod tests {
     fn stated(text: &str) -> Stated {
         let mut stated = Vec::new();
         for (index, line) in text.lines().enumerate() {
-            for marker in ["ERROR: ", "WARNING: "] {
+            for marker in ["ERROR: ", "WARNING: ", "NOT UNDERSTOOD: "] {
                 stated.extend(line.match_indices(marker).map(|(at, _)| {
                     let rest = &line[at + marker.len()..];
                     let end = rest.find(';').unwrap_or(rest.len());

@@ -28,7 +28,7 @@ pub(crate) fn tests() -> Vec<Test> {
         }
         deep.push(Test::new("it", &format!("recordings::{name}"), move || recordings_are_right(name, version)));
         deep.push(Test::new("it", &format!("asking::{name}"), move || {
-            engine(name).into_iter().for_each(asking_is_right)
+            engine(name).into_iter().for_each(asking_is_right);
         }));
     }
     for engine in other_versions() {

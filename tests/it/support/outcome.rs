@@ -133,7 +133,7 @@ pub(crate) fn ask(engine: &Engine, command: Isolated, alone: &Workspace, argumen
                 .collect(),
         );
     }
-    Configuration::Refused(errors(&stderr).iter().map(|error| diagnostic(error)).collect())
+    Configuration::Refused(errors(&stderr).iter().map(diagnostic).collect())
 }
 
 /// The provider in a line of `init`, and its constraints.

@@ -146,8 +146,7 @@ impl Prediction {
             (Configuration::Refused(diagnostics), _) => {
                 // Nobody asked: what is predicted is what follows if it loads.
                 let is_right = match (ask, self.init) {
-                    (_, Init::Failure) => true,
-                    (Ask::Never, Init::Unknown) => true,
+                    (_, Init::Failure) | (Ask::Never, Init::Unknown) => true,
                     (Ask::Never, Init::Success) => is_hedged,
                     (Ask::Auto, _) => false,
                 };

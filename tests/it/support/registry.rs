@@ -229,10 +229,12 @@ fn serve(stream: TcpStream, config: Arc<ServerConfig>, shared: &Shared) -> std::
             writer.flush()?;
             continue;
         }
-        while answer.is_endless {
-            thread::sleep(answer.delay);
-            writer.write_all(&answer.body)?;
-            writer.flush()?;
+        if answer.is_endless {
+            loop {
+                thread::sleep(answer.delay);
+                writer.write_all(&answer.body)?;
+                writer.flush()?;
+            }
         }
         let end = answer.breaks_after.unwrap_or(answer.body.len()).min(answer.body.len());
         let chunk = if answer.delay.is_zero() { end.max(1) } else { 2048 };

@@ -251,7 +251,7 @@ pub(super) enum Text {
     Unevaluated,
 }
 
-impl<'a> Expression<'a> {
+impl Expression<'_> {
     pub(super) fn place(&self) -> Place {
         match &self.kind {
             ExpressionKind::Native(_, expression) => self.file.place(Some(expression.range.clone())),

@@ -113,7 +113,9 @@ pub(super) fn read_test(file: &ParsedFile, engine: &Engine) -> Declarations {
         match block.kind {
             "run" => {
                 let (modules, _) = block.body.blocks(&[("module", 0)], &[]);
-                modules.first().map(|module| reader.module(block.labels[0], module));
+                if let Some(module) = modules.first() {
+                    reader.module(block.labels[0], module)
+                }
             }
             "provider" => reader.provider(&block),
             _ if engine.counts_mock_providers_of_tests() => reader.provider(&block),
@@ -147,7 +149,9 @@ impl Reader<'_> {
                 "action" => self.resource("action", &block),
                 "check" => {
                     let (inner, _) = block.body.blocks(&[("data", 2)], &[]);
-                    inner.iter().for_each(|block| self.resource("data", block));
+                    for block in &inner {
+                        self.resource("data", block);
+                    }
                 }
                 "import" => self.import(&block),
                 _ => {}
@@ -321,13 +325,12 @@ impl Reader<'_> {
 
     fn provider_argument(&mut self, body: &Body<'_>) -> ProviderArgument {
         let Some(attribute) = body.attribute("provider") else { return ProviderArgument::None };
-        match attribute.value.names().as_deref() {
-            Some([name] | [name, _]) => ProviderArgument::LocalName(name.clone()),
-            _ => {
-                let detail = "airtight cannot read the reference to a provider.";
-                self.give_up(ProblemKind::Unevaluated, "Provider not understood", detail, attribute.value.place());
-                ProviderArgument::NotUnderstood
-            }
+        if let Some([name] | [name, _]) = attribute.value.names().as_deref() {
+            ProviderArgument::LocalName(name.clone())
+        } else {
+            let detail = "airtight cannot read the reference to a provider.";
+            self.give_up(ProblemKind::Unevaluated, "Provider not understood", detail, attribute.value.place());
+            ProviderArgument::NotUnderstood
         }
     }
 }

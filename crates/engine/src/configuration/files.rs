@@ -142,9 +142,10 @@ pub(super) fn parse(path: &Utf8Path, sources: &mut Sources, problems: &mut Vec<P
     let bytes = match text_file::read_bytes(path, LIMIT_BYTES) {
         Ok(bytes) => bytes,
         Err(error) => {
-            let (kind, summary) = match error.is_ours() {
-                true => (ProblemKind::Limit, "File not read"),
-                false => (ProblemKind::Unreadable, "Failed to read file"),
+            let (kind, summary) = if error.is_ours() {
+                (ProblemKind::Limit, "File not read")
+            } else {
+                (ProblemKind::Unreadable, "Failed to read file")
             };
             problems.push(Problem::new(
                 kind,

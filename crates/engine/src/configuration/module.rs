@@ -41,7 +41,7 @@ pub(super) fn load(
         if let Some(said) = sources.withheld(path) {
             // Of a file outside the repository nothing is quoted.
             for problem in &mut declared.not_understood {
-                problem.summary = "Not understood".to_owned();
+                "Not understood".clone_into(&mut problem.summary);
                 said.clone_into(&mut problem.detail);
             }
         }
@@ -192,12 +192,11 @@ impl<'a> Merge<'a> {
     }
 
     fn needs(&mut self, local_name: Option<String>, what: String, place: Place) {
-        match local_name {
-            Some(local_name) => self.module.uses.push(ProviderUse { local_name, what, place }),
-            None => {
-                let summary = format!("`{what}` implies no provider that is known here");
-                self.module.not_understood.push(Problem::new(ProblemKind::Unknown, summary, "", place));
-            }
+        if let Some(local_name) = local_name {
+            self.module.uses.push(ProviderUse { local_name, what, place });
+        } else {
+            let summary = format!("`{what}` implies no provider that is known here");
+            self.module.not_understood.push(Problem::new(ProblemKind::Unknown, summary, "", place));
         }
     }
 

@@ -24,7 +24,7 @@ const MAXIMUM_CHILDREN: usize = 5000;
 /// The longest path of a module, `a.b.c`: the installer makes a file's name of it, even for a local module. This also
 /// limits how deep modules nest.
 ///
-/// Source: OpenTofu `internal/initwd/module_install.go` `packageInstallPath`; NAME_MAX of Linux.
+/// Source: OpenTofu `internal/initwd/module_install.go` `packageInstallPath`; `NAME_MAX` of Linux.
 const MAXIMUM_KEY_LENGTH: usize = 255;
 
 pub(super) fn read(
@@ -223,12 +223,11 @@ impl Tree<'_> {
             Location::Missing(MissingModule::NeedsNetwork { host: host.cloned(), why: NetworkNeed::NotInstalled })
         };
         match source {
-            ModuleSource::Unknown => Location::Missing(MissingModule::Unevaluated),
             ModuleSource::Local(path) => self.local(parent, path),
             ModuleSource::LocalCopy(address) => copied(address),
             ModuleSource::Registry { host, .. } => fetched(Some(host)),
             ModuleSource::Remote { scheme, host, .. } if is_fetchable(scheme, self.engine) => fetched(host.as_ref()),
-            ModuleSource::Remote { .. } => Location::Missing(MissingModule::Unevaluated),
+            ModuleSource::Unknown | ModuleSource::Remote { .. } => Location::Missing(MissingModule::Unevaluated),
         }
     }
 

@@ -315,8 +315,11 @@ pub fn predict(facts: &Facts, selection: &Selection, contents: &Contents, digest
     } else {
         Outcome::Unknown
     };
-    if init == Outcome::Failure {
+    // With requirements that were not all read, nothing certain can be said of the file.
+    if init != Outcome::Success {
         lock_after = None;
+    }
+    if init == Outcome::Failure {
         withholds_lock_changes = false;
     }
     Prediction { init, failures, assumptions, lock_after, withholds_lock_changes, providers }

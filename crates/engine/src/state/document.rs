@@ -142,10 +142,9 @@ pub(super) fn parse(bytes: &[u8], forms: Forms) -> Result<Document, StateProblem
             Ok(Document::V4(state.resources.unwrap_or_default()))
         }
         Some(Some(format @ 5..)) => Err(StateProblemKind::Newer { format }),
-        Some(_) => Err(StateProblemKind::NotAState),
         None if is_text(sniff.encryption_version.as_ref()) => Ok(Document::Encrypted),
         None if is_text(sniff.format_version.as_ref()) && forms == Forms::StateOrShown => parse_shown(bytes),
-        None => Err(StateProblemKind::NotAState),
+        None | Some(_) => Err(StateProblemKind::NotAState),
     }
 }
 

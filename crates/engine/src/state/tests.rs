@@ -153,7 +153,7 @@ fn what_is_no_state_is_refused_by_both_engines() {
         for engine in [terraform(), tofu()] {
             let state = parse_text(text, &engine);
             let kinds = state.problems.iter().map(|problem| problem.kind.clone()).collect::<Vec<_>>();
-            assert_eq!(kinds, [expected.clone()], "{text}");
+            assert_eq!(kinds, std::slice::from_ref(&expected), "{text}");
             assert_eq!(kinds[0].engine_summary(), "Error refreshing state");
         }
     }

@@ -255,7 +255,7 @@ fn package_path(prediction: &Prediction, failure: &Failure) -> String {
 fn lock_set(facts: &Facts, unlocked: &[ProviderAddress], unused: &[ProviderAddress]) -> String {
     let (program, platform) = (facts.engine.name, &facts.platform);
     let names = |addresses: &[ProviderAddress]| {
-        let names = addresses.iter().map(|address| address.for_display(program).to_string());
+        let names = addresses.iter().map(|address| address.for_display(program));
         names.collect::<Vec<_>>().join(" ")
     };
     let mut help = Vec::new();

@@ -241,9 +241,10 @@ fn prove_copy(entry: &InstalledEntry, now: &ProviderLock, earlier: Option<&Provi
         Some(Ok(hash)) => {
             let has_h1 = earlier.hashes.iter().any(|hash| hash.scheme() == HashScheme::H1);
             let is_extended = earlier.hashes.iter().all(|hash| now.hashes.contains(hash));
-            match !has_h1 && !earlier.hashes.is_empty() && is_extended && now.hashes.contains(hash) {
-                true => Proof::By(hash.clone()),
-                false => Proof::Mismatch,
+            if !has_h1 && !earlier.hashes.is_empty() && is_extended && now.hashes.contains(hash) {
+                Proof::By(hash.clone())
+            } else {
+                Proof::Mismatch
             }
         }
         Some(Err(reason)) => Proof::Unreadable(reason.clone()),

@@ -21,7 +21,7 @@ pub(super) fn fix(mirror: &Mirror, entry: &Utf8Path) -> Option<String> {
     let found = find(entry, DEPTH, &mut left)?;
     let relative = found.path.strip_prefix(&mirror.base).ok()?;
     let names: Vec<&str> = relative.components().map(|component| component.as_str()).collect();
-    if names.iter().any(|name| name.ends_with(".part") || name.ends_with(".tmp")) {
+    if names.iter().any(|name| matches!(Utf8Path::new(name).extension(), Some("part" | "tmp"))) {
         return Some("It is a copy that did not end: copy the archive again, and remove this.".to_owned());
     }
     // The whole tree one or more levels down.
@@ -134,8 +134,9 @@ fn is_in_place(names: &[&str], found: &Found) -> bool {
 
 /// Where the package belongs, below the mirror; `HOST` and `NAMESPACE` for what its place does not tell.
 fn target(names: &[&str], found: &Found) -> Option<String> {
-    let host =
-        names.iter().position(|name| name.contains('.') && name.parse::<Version>().is_err() && !name.ends_with(".zip"));
+    let host = names.iter().position(|name| {
+        name.contains('.') && name.parse::<Version>().is_err() && Utf8Path::new(name).extension() != Some("zip")
+    });
     let above = &names[..names.len() - 1];
     if !found.is_archive {
         // HOST/NAMESPACE/TYPE/VERSION/OS/ARCH

@@ -13,7 +13,7 @@ use super::failure::HttpError;
 const FIRST_PAUSE: Duration = Duration::from_millis(400);
 
 /// Nobody waits longer for one answer.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// Until when each host is left alone.
 #[derive(Debug, Default)]
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_server_may_name_seconds_or_a_date() {
-        assert_eq!(retry_after(" 120 "), Some(Duration::from_secs(120)));
+        assert_eq!(retry_after(" 120 "), Some(Duration::from_mins(2)));
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
         assert!(retry_after("Fri, 31 Dec 9999 23:59:59 GMT").unwrap() > LONGEST_PAUSE);
         assert_eq!(seconds_of_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777));

@@ -32,10 +32,10 @@ impl ClientOptions {
             return Err(HttpError::Setup("HTTPS_PROXY is no proxy's URL".to_owned()));
         }
         Ok(Self {
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             tries: 6,
             package_bytes: 2_000_000_000,
-            package_time: Duration::from_secs(2 * 60 * 60),
+            package_time: Duration::from_hours(2),
             proxies,
         })
     }

@@ -362,13 +362,12 @@ mod through_a_plugin_cache {
             let mut case = if locked.is_empty() { Case::null() } else { Case::null_locked("3.2.1", locked) };
             case.unpacked(NULL, "3.2.1", Ok(A));
             cache(&mut case, Some(B));
-            match expected {
-                Some(hash) => assert_case("locked as in the cache", &case, Ok((Some(hash), None))),
-                None => {
-                    let prediction = case.predict();
-                    assert_eq!((prediction.init, prediction.failures), (Outcome::Unknown, vec![]), "{locked:?}");
-                    assert_eq!(prediction.assumptions[0].code, Code::PluginCacheBesideMirror);
-                }
+            if let Some(hash) = expected {
+                assert_case("locked as in the cache", &case, Ok((Some(hash), None)))
+            } else {
+                let prediction = case.predict();
+                assert_eq!((prediction.init, prediction.failures), (Outcome::Unknown, vec![]), "{locked:?}");
+                assert_eq!(prediction.assumptions[0].code, Code::PluginCacheBesideMirror);
             }
         }
     }

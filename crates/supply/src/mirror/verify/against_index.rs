@@ -59,7 +59,7 @@ pub(super) fn check(mirror: &Mirror, verification: &mut Verification) {
         let directory = mirror.base.join(address.to_string());
         let files = directory.read_dir_utf8().into_iter().flatten().filter_map(Result::ok);
         // A dot file such as macOS leaves, `._index.json`, is no index.
-        let is_index = |name: &str| name.ends_with(".json") && !name.starts_with('.');
+        let is_index = |name: &str| Utf8Path::new(name).extension() == Some("json") && !name.starts_with('.');
         for file in files.filter(|entry| entry.path().file_name().is_some_and(is_index)) {
             let path = file.path();
             let problems = match text_file::read(path, LIMIT_BYTES) {
