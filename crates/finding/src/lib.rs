@@ -1,4 +1,4 @@
-//! Findings are data: what is wrong, where, whose it is and how it is mended.
+//! Findings are data: what is wrong, where, who fixes it, and how.
 //!
 //! A wrong lock file is a [`Finding`] (all of them are collected); a disk that cannot be read is an error (the first
 //! one stops). Rendering is this room's as well, one file per output format; nothing else knows colour.
@@ -40,7 +40,7 @@ pub struct Finding {
     /// Full sentences; may be empty.
     pub detail: String,
     pub places: Vec<Label>,
-    /// Imperative; holds a command that can be pasted where there is one.
+    /// Imperative; if there is a command that fixes it, holds that command, ready to paste.
     pub help: String,
     pub owner: Owner,
 }

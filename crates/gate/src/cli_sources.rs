@@ -45,7 +45,7 @@ pub struct SourceFacts {
 /// Reads the sources.
 ///
 /// # Errors
-/// Fails where a CLI configuration is not read although an engine would read it.
+/// Fails if a CLI configuration is not read although an engine would read it.
 pub fn read(
     context: &Context<'_>,
     choice: &CliConfigChoice,

@@ -13,7 +13,7 @@ pub struct Context<'a> {
     pub environment: &'a Environment,
     pub settings: &'a Effective,
     pub engine: &'a Engine,
-    /// The engine's executable; null where an engine is only predicted.
+    /// The engine's executable; null if an engine is only predicted.
     pub program: Option<&'a Utf8Path>,
     pub platform: &'a Platform,
     /// Where the engine is started: the root module.
@@ -56,7 +56,7 @@ impl Context<'_> {
     }
 }
 
-/// The path without symbolic links, or as it is where it is not there.
+/// The path without symbolic links, or unchanged if it does not exist.
 pub fn real(path: &Utf8Path) -> Utf8PathBuf {
     path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned())
 }

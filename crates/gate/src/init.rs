@@ -77,7 +77,7 @@ fn executables(gathered: &Gathered) -> Vec<SelectedExecutable> {
 /// installs, since `init` adds hashes of whatever it finds.
 ///
 /// # Errors
-/// Fails where the runtime directory cannot be written.
+/// Fails if the runtime directory cannot be written.
 pub fn keep_lock_file(
     context: &Context<'_>,
     runtime: &RuntimeDirectory,
@@ -89,7 +89,7 @@ pub fn keep_lock_file(
     Ok(atomic_file::write(&directory.join(lock_file::FILE_NAME), judged.text.as_bytes(), 0o600)?)
 }
 
-/// The lock file as it was before `init` in this container; null where no `init` was gated here.
+/// The lock file as it was before `init` in this container; null if no `init` was gated here.
 pub fn kept_lock_file(context: &Context<'_>) -> Option<LockFile> {
     let runtime = context.runtime.as_ref().ok()?;
     let directory = kept_directory(context, runtime);
@@ -99,7 +99,7 @@ pub fn kept_lock_file(context: &Context<'_>) -> Option<LockFile> {
     })
 }
 
-/// Its text; null where no `init` was gated here.
+/// Its text; null if no `init` was gated here.
 pub(crate) fn kept_lock_text(context: &Context<'_>) -> Option<String> {
     let runtime = context.runtime.as_ref().ok()?;
     fs::read_to_string(kept_directory(context, runtime).join(lock_file::FILE_NAME)).ok()

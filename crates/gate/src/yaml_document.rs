@@ -1,4 +1,4 @@
-//! A YAML file of Spacelift's: its values, the line that each key stands on, and what is wrong with it.
+//! A YAML file of Spacelift's: its values, the line of each key, and its problems.
 //!
 //! Anchors, aliases and merge keys (`<<`) count, as Spacelift documents for its runtime configuration.
 
@@ -19,7 +19,7 @@ pub const LIMIT_BYTES: u64 = 2 * 1024 * 1024;
 pub struct Document<'a> {
     path: &'a Utf8Path,
     text: &'a str,
-    /// What stands first in every problem: `The runtime configuration is not valid`.
+    /// The beginning of every problem: `The runtime configuration is not valid`.
     summary: &'static str,
     problems: RefCell<Vec<Problem>>,
     /// Where each key is that has a line of its own.
@@ -98,7 +98,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// The mapping behind a key; empty where there is none, or something else, which is reported.
+    /// The mapping behind a key; empty if there is none, or something else, which is reported.
     pub fn mapping_of(&self, key: &[&str], value: Option<&Value>) -> Mapping {
         match value {
             None | Some(Value::Null) => Mapping::new(),
@@ -122,7 +122,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// A text. Numbers and truth values count as they stand in the file; whatever else there is, is reported.
+    /// A text. Numbers and truth values are used as they are written in the file; everything else is reported.
     pub fn text_of(&self, key: &[&str], value: Option<&Value>) -> Option<String> {
         match value? {
             Value::Null => None,
@@ -169,7 +169,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// Where a key stands: its line, or the nearest parent's that can be told.
+    /// The line of a key, or of the nearest parent whose line is known.
     pub fn place(&self, key: &[&str]) -> Place {
         match self.range_of(key) {
             Some(range) => Place::in_text(self.path, self.text, range),

@@ -134,7 +134,7 @@ impl Engine {
         self.is_tofu_since(9)
     }
 
-    /// `opentofu.org/builtin/TYPE` is built in, beside `terraform.io/builtin/TYPE`.
+    /// `opentofu.org/builtin/TYPE` is built in, next to `terraform.io/builtin/TYPE`.
     ///
     /// Source: opentofu/registry-address `Provider.IsBuiltIn`, which OpenTofu uses from 1.11 on.
     pub fn reserves_own_built_in_host(&self) -> bool {
@@ -166,7 +166,7 @@ impl Engine {
 
 /// Selecting versions.
 impl Engine {
-    /// A constraint's exact pre-release term admits that version whatever the other terms say.
+    /// A constraint's exact pre-release term accepts that version whatever the other terms say.
     ///
     /// Source: go-versions 1.0.1 `MeetingConstraints`, which both engines use before 1.9.
     pub fn exact_prerelease_ignores_other_terms(&self) -> bool {
@@ -197,7 +197,7 @@ impl Engine {
 
 /// Installing packages.
 impl Engine {
-    /// One procedure installs into the plugin cache and the data directory alike, under a lock file beside the package,
+    /// One procedure installs into the plugin cache and the data directory alike, under a lock file next to the package,
     /// and refreshes the lock entry even of a package that is there already.
     ///
     /// Source: OpenTofu `internal/providercache/dir_modify.go`, `installer.go`.
@@ -205,7 +205,7 @@ impl Engine {
         self.is_tofu_since(10)
     }
 
-    /// An archive is not extracted where a symbolic link stands.
+    /// An archive is not extracted in place of a symbolic link.
     ///
     /// Source: Terraform's changelog of 1.15.4.
     pub fn refuses_linked_target(&self) -> bool {

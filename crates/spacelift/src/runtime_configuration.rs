@@ -1,6 +1,6 @@
 //! `.spacelift/config.yml`: the runtime configuration, which a repository brings along.
 //!
-//! It stands at the root of the repository, whatever the project root. Lists and maps replace what they override, they
+//! It is at the root of the repository, whatever the project root. Lists and maps replace what they override, they
 //! are not merged; only `environment` is laid over the variables of the stack and its contexts, name by name.
 //!
 //! Source: Spacelift's documentation, `concepts/configuration/runtime-configuration`. Inferred: that a file without

@@ -1,7 +1,7 @@
-//! Nothing planted runs: what stands under the data directory's `providers` is a link into the mirror, or equals the
+//! Nothing planted runs: each entry of the data directory's `providers` is a link into the mirror, or equals the
 //! package that the mirror has.
 //!
-//! A repository can commit `.terraform/providers`, and an engine uses what stands there when it matches any locked
+//! A repository can commit `.terraform/providers`, and an engine uses a package there if it matches any locked
 //! hash, the attacker's included.
 
 use std::collections::BTreeMap;
@@ -78,7 +78,7 @@ pub fn check(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for path in &installed.strange {
-        findings.push(planted(path, "it stands where an engine installs nothing"));
+        findings.push(planted(path, "engines install nothing at this place"));
     }
     for entry in &installed.entries {
         let is_of_mirror = package_for(mirrors, &entry.id).is_some();
@@ -107,7 +107,7 @@ fn why_planted(entry: &InstalledEntry, mirrors: &[&Mirror], digests: &Digests) -
     match &entry.kind {
         InstalledKind::Other => return Some("it is neither a directory nor a link to one".to_owned()),
         InstalledKind::Link { target, resolved: None } => {
-            return Some(format!("it is a link to `{target}`, which is not there"));
+            return Some(format!("it is a link to `{target}`, which does not exist"));
         }
         _ => {}
     }
@@ -132,8 +132,8 @@ fn planted(path: &Utf8Path, why: &str) -> Finding {
         format!("this installed provider does not come from the mirror: {why}"),
     )
     .detail(
-        "The engine would run what stands here when it matches any hash of the lock file, the one of whoever put it here \
-         included.",
+        "The engine would run it if it matches any hash in the lock file, and whoever put it here could also write that \
+         hash.",
     )
     .help(
         "Remove the data directory's `providers` (usually `.terraform/providers`), also from the repository, and run \
@@ -271,7 +271,7 @@ fn unproven(lock: &ProviderLock, before: &LockFile, path: &Utf8Path, layout: Lay
             Code::ProviderNotLocked,
             Severity::Error,
             Owner::Repository,
-            format!("`{}` was installed, and the lock file of the repository does not name it", lock.address),
+            format!("`{}` was installed, but it is not in the repository's lock file", lock.address),
         )
         .detail(
             "`init` found that the configuration or the state needs it, and took it from the mirror without any proof.",
@@ -299,8 +299,8 @@ fn unproven(lock: &ProviderLock, before: &LockFile, path: &Utf8Path, layout: Lay
     Some(
         finding
             .help(
-                "Where there is network, add the provider to `required_providers`, run `providers lock` for the \
-                 runner's platform, and commit the lock file; rebuild the mirror where a package differs.",
+                "On a machine with network access, add the provider to `required_providers`, run `providers lock` for the \
+                 runner's platform, and commit the lock file. If a package differs, rebuild the mirror.",
             )
             .at(lock.place.clone(), ""),
     )

@@ -28,7 +28,7 @@ pub const REPOSITORY_PATH: &str = ".spacelift/airtight.yml";
 
 const LIMIT_BYTES: u64 = 256 * 1024;
 
-/// Who says it, strongest first.
+/// Who made a setting, strongest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
     Image,
@@ -51,13 +51,13 @@ pub struct Settings {
     pub reachable: Option<Vec<String>>,
     pub also: Option<Vec<AlsoMethod>>,
     pub execute: Option<Execute>,
-    /// A state file whose providers count too.
+    /// A state file whose providers are checked too.
     pub state: Option<Utf8PathBuf>,
-    /// Only the image's counts.
+    /// Only the image may set it.
     pub seal: Option<Seal>,
 }
 
-/// What vouches for the seals of the mirrors.
+/// What proves the seals of the mirrors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seal {
     /// `sha256:` and 64 hexadecimal digits; each mirror has one of them.
@@ -96,12 +96,12 @@ pub enum Execute {
     Image,
 }
 
-/// What becomes of the findings with one code.
+/// How findings with one code are treated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     pub level: Level,
     pub reason: Option<String>,
-    /// `YYYY-MM-DD`, the last day on which the rule counts.
+    /// `YYYY-MM-DD`, the last day on which the rule is used.
     pub until: Option<String>,
 }
 
@@ -170,7 +170,7 @@ pub struct Source {
 /// Reads one file; `None` where there is none.
 ///
 /// # Errors
-/// Names the file, the line where it is known, the reason and the fix.
+/// Names the file, the line if it is known, the reason and the fix.
 pub fn read(path: &Utf8Path) -> Result<Option<Settings>, SettingsError> {
     match text_file::read(path, LIMIT_BYTES) {
         Ok(text) => parse(path, &text).map(Some),
@@ -195,6 +195,7 @@ pub fn read_of_repository(repository: &Utf8Path) -> Result<Option<Settings>, Set
     }
 }
 
+<<<<<<< HEAD
 /// Why a file is not the image's: somebody other than root can change it, or put another in its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotOfImage {
@@ -216,6 +217,13 @@ pub fn why_not_of_image(path: &Utf8Path) -> std::io::Result<Option<NotOfImage>> 
 }
 
 fn why_not_of(path: &Utf8Path, is_trusted: &dyn Fn(u32) -> bool) -> std::io::Result<Option<NotOfImage>> {
+=======
+/// Why the image's file is not used as the image's: somebody else can write it.
+///
+/// # Errors
+/// Fails if its metadata cannot be read.
+pub fn why_not_of_image(path: &Utf8Path) -> std::io::Result<Option<&'static str>> {
+>>>>>>> rehearse
     use std::os::unix::fs::MetadataExt as _;
     for place in path.ancestors() {
         let metadata = std::fs::symlink_metadata(place)?;

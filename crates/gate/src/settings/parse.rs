@@ -13,7 +13,7 @@ use airtight_finding::Code;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingsError {
     pub path: Utf8PathBuf,
-    /// From 1, where it is known.
+    /// From 1, if it is known.
     pub line: Option<usize>,
     /// `rules.package-mismatch`; empty for the whole file.
     pub key: String,
@@ -87,7 +87,7 @@ impl Reader<'_> {
         SettingsError { path: self.path.to_owned(), line: self.line_of(key), key: key.join("."), reason: reason.into() }
     }
 
-    /// The line on which the last part of a key path stands, each part searched for after the one before.
+    /// The line of the last part of a key path; each part is searched for after the one before.
     fn line_of(&self, key: &[&str]) -> Option<usize> {
         let mut lines = self.text.lines().enumerate();
         let mut found = None;
@@ -351,7 +351,7 @@ fn is_date(text: &str) -> bool {
     number(4, 0..=9999) && number(2, 1..=12) && number(2, 1..=31) && parts.next().is_none()
 }
 
-/// The known word that differs least, where it differs little.
+/// The most similar known word, if it is similar enough.
 fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     known
         .iter()

@@ -68,6 +68,7 @@ fn not_rendered(file: &WorkflowFile, command: WorkflowCommand, error: &TemplateE
             file,
             Code::WorkflowCommandInvalid,
             Severity::Warning,
+<<<<<<< HEAD
             format!("airtight cannot render the template of the command `{command}`: {}", error.message),
         )
         .detail(format!("It is in line {} of the command. Spacelift may render it; airtight does not guess how.", error.line))
@@ -75,6 +76,12 @@ fn not_rendered(file: &WorkflowFile, command: WorkflowCommand, error: &TemplateE
             "To check and rehearse this command, use only what Spacelift documents: its variables, `if`, `else`, `range`, \
              `end`, `not`, `and`, `or`, `eq`, `urlquery`.",
         )
+=======
+            format!("the command `{command}` has a template that airtight does not understand"),
+        )
+        .detail(format!("{error}. Spacelift may be able to render it."))
+        .help("Keep to what Spacelift documents: its variables, `if`, `not`, `range` and `end`.")
+>>>>>>> rehearse
         .at(place, "");
     }
     let when = if error.stage == Stage::Parse { LOADING } else { "The run fails when it comes to this command." };
@@ -106,7 +113,7 @@ fn dropped(file: &WorkflowFile, command: WorkflowCommand, renderings: &Rendering
             unused("Lock", "-lock", detail, "Add `-lock={{ .Lock }}`.");
         }
         if renderings.unrefreshed == *usual {
-            let detail = "A run that is to leave the state as it is refreshes it all the same.";
+            let detail = "A run that must not refresh the state refreshes it.";
             unused("Refresh", "-refresh", detail, "Add `{{ if not .Refresh }}-refresh=false {{ end }}`.");
         }
         if renderings.targeted == *usual {
@@ -138,13 +145,14 @@ fn fixed_plan(file: &WorkflowFile, command: WorkflowCommand, text: &str) -> Find
             "It names the plan file itself. Spacelift documents no name: the run fails as soon as Spacelift gives it \
              another.",
         ),
-        (false, WorkflowCommand::Apply) => finding
-            .detail("As it seems, it applies what it plans anew, and not the plan that was looked at and confirmed."),
-        (false, _) => finding.detail("As it seems, the plan that it handles is not the one that Spacelift asks for."),
+        (false, WorkflowCommand::Apply) => {
+            finding.detail("It seems to make a new plan and apply that, instead of the plan that was confirmed.")
+        }
+        (false, _) => finding.detail("It seems to use another plan than the one that Spacelift asks for."),
     };
     finding.help(match command {
         WorkflowCommand::Plan => "Add `-out='{{ .PlanFileName }}'`.",
-        _ => "Name the plan file by `'{{ .PlanFileName }}'`.",
+        _ => "Name the plan file with `'{{ .PlanFileName }}'`.",
     })
 }
 
@@ -271,7 +279,11 @@ mod tests {
             (Apply, "apply {{ .Plan }}", Severity::Error, "can't evaluate field Plan: `apply` has no such variable"),
             (Apply, "apply {{ .PlanFileName", Severity::Error, "line 1: unclosed action. Spacelift loads"),
             (Init, "init {{ quote \"a\" }}", Severity::Error, "function \"quote\" not defined"),
+<<<<<<< HEAD
             (Init, "init {{ . }}", Severity::Warning, "Spacelift may render it"),
+=======
+            (Init, "init {{ . }}", Severity::Warning, "Spacelift may be able to render it"),
+>>>>>>> rehearse
         ] {
             let [finding] = &findings(&file, command, text)[..] else { panic!("{text}") };
             assert_eq!((finding.code, finding.severity), (Code::WorkflowCommandInvalid, severity));

@@ -1,4 +1,4 @@
-//! What the rehearsal tells the process inside the container, and what it hears from there: one JSON value a line.
+//! The messages between the rehearsal and the process inside the container: one JSON value a line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -2,7 +2,7 @@
 //!
 //! Source: Spacelift `concepts/run/{tracked,proposed,task,test-case}.md`, `concepts/stack/stack-settings.md`,
 //! `vendors/terraform/workflow-tool.md`. Inferred: that a destructor initializes first, and that the JSON of the plan
-//! lies in the project root when the hooks after the plan run, as Spacelift's own plugins expect.
+//! is in the project root when the hooks after the plan run, as Spacelift's own plugins expect.
 
 use std::collections::BTreeMap;
 

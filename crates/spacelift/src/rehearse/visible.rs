@@ -1,4 +1,4 @@
-//! What phases need although it lies where a container has something of its own, such as a mirror below `/tmp`.
+//! Files that phases need in places where a container has files of its own, such as a mirror below `/tmp`.
 
 use std::collections::BTreeMap;
 

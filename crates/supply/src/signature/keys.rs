@@ -9,7 +9,7 @@ use super::SignatureError;
 
 const ARMOR_BEGIN: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
 
-/// The keys whose signatures may count.
+/// The keys whose signatures may be accepted.
 #[derive(Clone, Debug, Default)]
 pub struct Keys {
     pub(super) keys: Vec<SignedPublicKey>,
