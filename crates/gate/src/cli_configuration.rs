@@ -64,7 +64,6 @@ fn source(environment: &Environment, launch_directory: &Utf8Path) -> Option<Stri
 }
 
 impl Carried {
-<<<<<<< HEAD
     fn add_file(&mut self, path: &Utf8Path, named_by: NamedBy, repository: &Utf8Path, engine: &Engine) {
         let bytes = match text_file::read_bytes(path, LIMIT_BYTES) {
             Err(TextFileError::Missing) if named_by == NamedBy::Home => return,
@@ -90,41 +89,6 @@ impl Carried {
             Err(problem) => self
                 .findings
                 .push(check::cli_config::finding(&problem, not_carried(&problem.kind.to_string())).detail(DROPPED)),
-=======
-    fn add_named(&mut self, path: &Utf8Path, repository: &Utf8Path, engine: &Engine) {
-        let real = path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
-        if real.starts_with(repository) {
-            self.findings.push(
-                Finding::new(
-                    Code::CliConfigInRepository,
-                    Severity::Warning,
-                    Owner::Administrator,
-                    "TF_CLI_CONFIG_FILE points into the repository; airtight ignores that file",
-                )
-                .detail("Anyone who can open a pull request can change that file, so none of its blocks is copied.")
-                .help(
-                    "Remove TF_CLI_CONFIG_FILE from the stack; for credentials or `host` blocks, mount a file whose \
-                     name ends in `.terraformrc` outside the repository.",
-                )
-                .at(Place::file(path), ""),
-            );
-            return;
-        }
-        match text_file::read(path, LIMIT_BYTES) {
-            Ok(text) => self.add(path, &text, engine),
-            Err(TextFileError::Missing) => self.findings.push(
-                Finding::new(
-                    Code::CliConfigMissing,
-                    Severity::Error,
-                    Owner::Administrator,
-                    "the file in TF_CLI_CONFIG_FILE does not exist",
-                )
-                .detail("The engine only prints a warning, and then asks the internet.")
-                .help("Mount the file, or remove TF_CLI_CONFIG_FILE from the stack's environment.")
-                .at(Place::file(path), ""),
-            ),
-            Err(error) => self.findings.push(broken(path, &error.to_string())),
->>>>>>> rehearse
         }
     }
 
@@ -140,7 +104,6 @@ impl Carried {
     }
 }
 
-<<<<<<< HEAD
 /// Links resolved: neither the name nor its target may be in the repository.
 fn is_below(path: &Utf8Path, repository: &Utf8Path) -> bool {
     path.starts_with(repository) || real(path).starts_with(real(repository))
@@ -177,18 +140,6 @@ fn unreadable(path: &Utf8Path, reason: &str) -> Finding {
         .detail(DROPPED)
         .help("Make the file readable for the run's user, or remove it.")
         .at(Place::file(path), "")
-=======
-fn broken(path: &Utf8Path, reason: &str) -> Finding {
-    Finding::new(
-        Code::CliConfigBroken,
-        Severity::Error,
-        Owner::Administrator,
-        format!("this CLI configuration cannot be copied: {reason}"),
-    )
-    .detail("The engine would print this, ignore the whole file with its credentials, and ask the internet.")
-    .help("Correct the file; the engines read HCL 1 here: double quotes, no functions, no expressions.")
-    .at(Place::file(path), "")
->>>>>>> rehearse
 }
 
 /// A `~/.tofurc`, which OpenTofu alone would read instead of the worker's `~/.terraformrc`; we carry the latter.

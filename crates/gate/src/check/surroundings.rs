@@ -20,7 +20,6 @@ pub fn check(facts: &Facts, trusted: &[Utf8PathBuf], resolve: &dyn Fn(&Utf8Path)
             findings.push(plugin_dir(facts, directory, &real, given.origin));
         }
     }
-<<<<<<< HEAD
     if let Some(cache) = &facts.plugin_cache {
         let finding = Finding::new(
             Code::PluginCacheBesideMirror,
@@ -31,34 +30,6 @@ pub fn check(facts: &Facts, trusted: &[Utf8PathBuf], resolve: &dyn Fn(&Utf8Path)
         .detail(
             "The engine puts links into the mirror there, or copies from it. If others share the cache, they later find links \
              to nowhere; anyone who can write it can change what runs here.",
-=======
-    for address in &facts.sources.dev_overrides {
-        findings.push(
-            Finding::new(
-                Code::CliConfigDevOverrides,
-                Severity::Error,
-                Owner::Administrator,
-                format!("the CLI configuration replaces `{address}` with a development build"),
-            )
-            .detail("Later commands would run that build without looking at the lock file.")
-            .help("Remove `dev_overrides` from the CLI configuration."),
-        );
-    }
-    if let Some(cache) = &facts.plugin_cache {
-        findings.push(
-            Finding::new(
-                Code::PluginCacheBesideMirror,
-                Severity::Warning,
-                Owner::Administrator,
-                format!("a plugin cache is configured in addition to the mirror: `{}`", cache.path),
-            )
-            .detail(
-                "The engine puts links to the mirror or copies into the cache. Other machines that share the cache find links that \
-                 lead nowhere, and anyone who can write to it can change what runs here.",
-            )
-            .help("Unset TF_PLUGIN_CACHE_DIR for this stack: with a mirror on disk it saves nothing.")
-            .at(Place::file(&cache.path), ""),
->>>>>>> rehearse
         );
         findings.push(match &cache.setting {
             Some(place) => finding

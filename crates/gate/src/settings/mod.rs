@@ -195,7 +195,6 @@ pub fn read_of_repository(repository: &Utf8Path) -> Result<Option<Settings>, Set
     }
 }
 
-<<<<<<< HEAD
 /// Why a file is not the image's: somebody other than root can change it, or put another in its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotOfImage {
@@ -217,13 +216,6 @@ pub fn why_not_of_image(path: &Utf8Path) -> std::io::Result<Option<NotOfImage>> 
 }
 
 fn why_not_of(path: &Utf8Path, is_trusted: &dyn Fn(u32) -> bool) -> std::io::Result<Option<NotOfImage>> {
-=======
-/// Why the image's file is not used as the image's: somebody else can write it.
-///
-/// # Errors
-/// Fails if its metadata cannot be read.
-pub fn why_not_of_image(path: &Utf8Path) -> std::io::Result<Option<&'static str>> {
->>>>>>> rehearse
     use std::os::unix::fs::MetadataExt as _;
     for place in path.ancestors() {
         let metadata = std::fs::symlink_metadata(place)?;
