@@ -171,7 +171,7 @@ impl Environment {
     /// Replaces `$NAME` and `${NAME}`; an unset variable is empty.
     ///
     /// Source: Go `os.ExpandEnv`.
-    pub fn expand(&self, text: &str) -> String {
+    pub(crate) fn expand(&self, text: &str) -> String {
         let mut expanded = String::new();
         let mut rest = text;
         while let Some(dollar) = rest.find('$') {

@@ -78,7 +78,7 @@ fn executables(gathered: &Gathered) -> Vec<SelectedExecutable> {
 ///
 /// # Errors
 /// Fails if the runtime directory cannot be written.
-pub fn keep_lock_file(
+pub(crate) fn keep_lock_file(
     context: &Context<'_>,
     runtime: &RuntimeDirectory,
     judged: &LockFile,
@@ -90,7 +90,7 @@ pub fn keep_lock_file(
 }
 
 /// The lock file as it was before `init` in this container; null if no `init` was gated here.
-pub fn kept_lock_file(context: &Context<'_>) -> Option<LockFile> {
+pub(crate) fn kept_lock_file(context: &Context<'_>) -> Option<LockFile> {
     let runtime = context.runtime.as_ref().ok()?;
     let directory = kept_directory(context, runtime);
     directory.join(lock_file::FILE_NAME).exists().then(|| {

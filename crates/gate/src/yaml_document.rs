@@ -177,7 +177,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    pub fn problem_at(&self, place: Place, detail: String) -> Problem {
+    pub(crate) fn problem_at(&self, place: Place, detail: String) -> Problem {
         Problem::new(airtight_hcl::ProblemKind::Syntax, self.summary, detail, place)
     }
 

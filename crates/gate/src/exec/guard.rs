@@ -71,7 +71,7 @@ impl VerifiedCopy {
     ///
     /// # Errors
     /// Fails if it is not there.
-    pub fn before_hashing(path: &Utf8Path) -> io::Result<Self> {
+    pub(crate) fn before_hashing(path: &Utf8Path) -> io::Result<Self> {
         Ok(Self { path: path.to_owned(), stamp: Stamp::of(&fs::metadata(path)?) })
     }
 }
@@ -226,7 +226,7 @@ fn granted(programs: &Programs<'_>) -> Result<Vec<Utf8PathBuf>, NotEnforceable> 
 }
 
 /// The image's directories (and files) with programs: protected, and without what is mounted there and is not.
-pub fn system_directories(protected: fn(&Utf8Path) -> Result<(), Unprotected>) -> BTreeSet<Utf8PathBuf> {
+pub(crate) fn system_directories(protected: fn(&Utf8Path) -> Result<(), Unprotected>) -> BTreeSet<Utf8PathBuf> {
     let mut found = BTreeSet::new();
     let mounts: Vec<Utf8PathBuf> =
         mount_points().into_iter().filter(|mount| is_of_system(mount) && protected(mount).is_err()).collect();
