@@ -140,14 +140,22 @@ fn report_bugs() {
     }));
 }
 
+/// `AIRTIGHT_LOG`: a level such as `debug`, or `CRATE=LEVEL` with commas between.
 fn start_tracing() {
+    use tracing_subscriber::filter::Targets;
+    use tracing_subscriber::fmt::format::FmtSpan;
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
+
     let filter = std::env::var("AIRTIGHT_LOG").unwrap_or_default();
     if filter.is_empty() {
         return;
     }
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
-        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::CLOSE)
-        .init();
+    match filter.parse::<Targets>() {
+        Ok(targets) => {
+            let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_span_events(FmtSpan::CLOSE);
+            tracing_subscriber::registry().with(lines).with(targets).init();
+        }
+        Err(error) => output::error_line(&format!("AIRTIGHT_LOG is not used: {error}; write a level such as `debug`")),
+    }
 }

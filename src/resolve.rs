@@ -155,7 +155,7 @@ fn sources(
         let mut source = Source { rank: Rank::Image, name: image.to_string(), settings: read };
         if let Some(why) = why {
             source.rank = Rank::Administrator;
-            findings.push(not_of_image(image, why));
+            findings.push(not_of_image(image, &why.to_string()));
             weaker_image = Some(source);
         } else {
             sources.push(source);

@@ -97,7 +97,7 @@ fn exec(arguments: &[String]) -> Vec<String> {
 /// A plan that reads many data sources, one after the other.
 fn an_interrupt_of_plan_is_the_engines(engine: &'static Engine) {
     for signal in SIGNALS {
-        let stack = Stack::empty(engine, Layout::Unpacked, "data \"null_data_source\" \"many\" {\n  count = 3000\n}\n");
+        let stack = Stack::empty(engine, Layout::Unpacked, "data \"null_data_source\" \"many\" {\n  count = 800\n}\n");
         package("null").write_to(&stack.path("mirror"), engine, Layout::Unpacked);
         stack.lock(&[package("null").lock(engine)]);
         succeeded(&stack.run("init"));
@@ -119,7 +119,7 @@ fn an_interrupt_of_init_is_passed_on_to_the_engine(engine: &'static Engine) {
     }
     for signal in SIGNALS {
         let stack = Stack::new(engine, Layout::Unpacked, &(backend() + CONFIGURATION));
-        stack.write("server/delay", "5000");
+        stack.write("server/delay", "1500");
         let server = stack.path("server");
         let interrupt = |init: Isolated| {
             let output = interrupted(&stack, &serving(init, &server), |_| server.join("asked").exists(), signal);

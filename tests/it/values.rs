@@ -170,8 +170,9 @@ fn real_values(engine: &'static Engine, options: &[&str], plan_files: &[&str]) {
         let values = Values { workspace_name: name.to_owned(), ..Values::default() };
         run("workspaceNew", &values);
         assert_eq!(stack.read("stack/.terraform/environment"), name);
-        run("workspaceSelect", &Values { workspace_name: "default".to_owned(), ..Values::default() });
-        run("workspaceSelect", &values);
+    }
+    for name in ["default", "--help"] {
+        run("workspaceSelect", &Values { workspace_name: name.to_owned(), ..Values::default() });
         assert_eq!(stack.read("stack/.terraform/environment"), name);
     }
     for name in plan_files {

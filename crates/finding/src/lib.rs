@@ -2,6 +2,10 @@
 //!
 //! A wrong lock file is a [`Finding`] (all of them are collected); a disk that cannot be read is an error (the first
 //! one stops). Rendering is this room's as well, one file per output format; nothing else knows colour.
+//!
+//! - [`code`], [`catalogue`]: the codes and their pages
+//! - [`report`]: the one value that every format prints; [`human`], [`concise`], [`json`], [`sarif`], [`junit`], [`markdown`]
+//! - [`heading`], [`prose`]: sentences that formats share; [`escape`], [`secrets`]: text from outside
 
 pub mod catalogue;
 pub mod code;

@@ -111,7 +111,12 @@ pub(crate) fn weigh(answer: &Answer, is_check: bool, gathered: &Gathered, judgem
         }
         Answer::Refused(refused) => {
             judgement.engine.retain(|finding| !is_of_configuration(finding.code));
-            judgement.engine.extend(refused.errors.iter().map(|error| reported(gathered, error)));
+            // What airtight found in the state is the cause of an error that names no place of the configuration.
+            let is_of_state =
+                |finding: &Finding| finding.code == Code::StateInvalid && finding.severity == Severity::Error;
+            let has_state_error = judgement.engine.iter().any(is_of_state);
+            let errors = refused.errors.iter().filter(|error| error.place.is_some() || !has_state_error);
+            judgement.engine.extend(errors.map(|error| reported(gathered, error)));
             judgement.lower_all_about_providers(
                 "The engine does not accept the configuration, so `init` ends before it installs any provider.",
             );

@@ -43,7 +43,7 @@ impl Context<'_> {
     }
 
     /// Whether one of the settings' further methods installs this provider.
-    pub fn has_further_method(&self, address: &ProviderAddress) -> bool {
+    pub(crate) fn has_further_method(&self, address: &ProviderAddress) -> bool {
         let patterns = self.settings.also.iter().flat_map(|method| &method.include);
         patterns
             .filter_map(|pattern| AddressPattern::parse(pattern, self.engine.name).ok())
@@ -51,7 +51,7 @@ impl Context<'_> {
     }
 
     /// The mirrors of the settings, links resolved as far as they are there.
-    pub fn trusted_mirrors(&self) -> Vec<Utf8PathBuf> {
+    pub(crate) fn trusted_mirrors(&self) -> Vec<Utf8PathBuf> {
         self.settings.mirror.iter().map(|path| real(path)).collect()
     }
 }

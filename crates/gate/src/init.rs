@@ -47,7 +47,7 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
     ));
     measured.extend(check::surroundings::check(facts, &context.trusted_mirrors(), &|path: &Utf8Path| real(path)));
     if let Some(config) = &gathered.source_facts.config {
-        measured.extend(check::cli_config::check(facts, config, &gathered.source_facts.files));
+        measured.extend(check::cli_config::check(facts, prediction, config, &gathered.source_facts.files));
     }
     measured.extend(gathered.findings.iter().cloned());
     Judgement { measured, unproven, requirements, engine }
@@ -78,7 +78,7 @@ fn executables(gathered: &Gathered) -> Vec<SelectedExecutable> {
 ///
 /// # Errors
 /// Fails if the runtime directory cannot be written.
-pub fn keep_lock_file(
+pub(crate) fn keep_lock_file(
     context: &Context<'_>,
     runtime: &RuntimeDirectory,
     judged: &LockFile,
@@ -90,7 +90,7 @@ pub fn keep_lock_file(
 }
 
 /// The lock file as it was before `init` in this container; null if no `init` was gated here.
-pub fn kept_lock_file(context: &Context<'_>) -> Option<LockFile> {
+pub(crate) fn kept_lock_file(context: &Context<'_>) -> Option<LockFile> {
     let runtime = context.runtime.as_ref().ok()?;
     let directory = kept_directory(context, runtime);
     directory.join(lock_file::FILE_NAME).exists().then(|| {

@@ -289,12 +289,12 @@ fn leg_of(handover: &Handover) -> Leg {
 
 impl Later {
     /// Whether the lock file holds entries or hashes that it did not hold before `init`.
-    pub fn has_added_locks(&self) -> bool {
+    pub(crate) fn has_added_locks(&self) -> bool {
         self.has_added_locks
     }
 
     /// Whether this leg is the first to know what was proven: after an `init` that was gated in this container.
-    pub fn should_hand_over(&self, context: &Context<'_>) -> bool {
+    pub(crate) fn should_hand_over(&self, context: &Context<'_>) -> bool {
         self.found == Found::Missing && init::kept_lock_file(context).is_some()
     }
 

@@ -68,7 +68,7 @@ impl RuntimeDirectory {
     }
 
     /// A file for one root module: stacks that share a machine do not share it.
-    pub fn file_for(&self, root_module: &Utf8Path, name: &str) -> Utf8PathBuf {
+    pub(crate) fn file_for(&self, root_module: &Utf8Path, name: &str) -> Utf8PathBuf {
         use sha2::Digest as _;
         let digest = sha2::Sha256::digest(root_module.as_str().as_bytes());
         let key = digest.iter().take(8).fold(String::new(), |key, byte| format!("{key}{byte:02x}"));

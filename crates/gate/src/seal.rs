@@ -137,7 +137,7 @@ fn why_unprotected(path: &Utf8Path, mirror: &Utf8Path) -> Option<String> {
 }
 
 /// Whether the system lets this very user write a place of root's, as it lets root itself.
-pub fn why_writable_here(path: &Utf8Path) -> Option<String> {
+pub(crate) fn why_writable_here(path: &Utf8Path) -> Option<String> {
     let may_write = accessat(CWD, path.as_std_path(), Access::WRITE_OK, AtFlags::EACCESS).is_ok();
     may_write.then(|| format!("`{path}` can be written by the user of this run"))
 }
@@ -175,7 +175,7 @@ impl TrustedSeal {
     ///
     /// # Errors
     /// A finding that says what differs.
-    pub fn view_packages(&self, ids: &BTreeSet<PackageId>) -> Result<(Mirror, Digests), Box<Finding>> {
+    pub(crate) fn view_packages(&self, ids: &BTreeSet<PackageId>) -> Result<(Mirror, Digests), Box<Finding>> {
         let packages = self.manifest.packages_of(ids);
         self.seen(packages.map_err(|error| Box::new(self.broken(&error)))?, &Listings::OfPackages)
     }

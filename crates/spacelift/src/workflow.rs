@@ -76,7 +76,7 @@ impl WorkflowFile {
 /// Files that somebody may have meant to be the workflow file, and that Spacelift does not read.
 ///
 /// `project_root` is relative to the source, empty where they are the same.
-pub fn lookalikes(source: &Utf8Path, project_root: &Utf8Path) -> Vec<Utf8PathBuf> {
+pub(crate) fn lookalikes(source: &Utf8Path, project_root: &Utf8Path) -> Vec<Utf8PathBuf> {
     let names = ["workflow.yml", "workflow.yaml", "workflows.yml", "workflows.yaml"];
     let mut directories = vec![source.join(".spacelift")];
     if !project_root.as_str().is_empty() {

@@ -112,16 +112,23 @@ pub(crate) fn asking_provider() -> Option<&'static Provider> {
         let directory = target_directory().join("engines/asking");
         fs::create_dir_all(&directory).unwrap();
         let executable = directory.join(format!("terraform-provider-asking_v{version}"));
-        // A build that has nothing to do takes no time; two at once make the same file, each its own first.
-        let built = directory.join(format!(".{}", std::process::id()));
+        let changed = |path: &Utf8Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+        let main = Utf8Path::new(source).join("asking/main.go");
+        let built =
+            Some(Provider { name: "asking".to_owned(), version: version.to_owned(), executable: executable.clone() });
+        if changed(&executable) > changed(&main) {
+            return built;
+        }
+        // Two at once make the same file, each its own first.
+        let partial = directory.join(format!(".{}", std::process::id()));
         let mut build = Command::new("go");
-        build.current_dir(source).args(["build", "-trimpath", "-ldflags", "-s -w", "-o", built.as_str(), "./asking"]);
+        build.current_dir(source).args(["build", "-trimpath", "-ldflags", "-s -w", "-o", partial.as_str(), "./asking"]);
         build.envs([("CGO_ENABLED", "0"), ("GOFLAGS", "-mod=readonly"), ("GOTOOLCHAIN", "local")]);
         if !build.status().unwrap().success() {
             return None;
         }
-        fs::rename(&built, &executable).unwrap();
-        Some(Provider { name: "asking".to_owned(), version: version.to_owned(), executable })
+        fs::rename(&partial, &executable).unwrap();
+        built
     });
     PROVIDER.as_ref()
 }

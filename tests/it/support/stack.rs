@@ -30,6 +30,11 @@ output "name" {
 
 pub(crate) const LAYOUTS: [Layout; 2] = [Layout::Packed, Layout::Unpacked];
 
+/// One of them for each engine, where the layout matters and the engine does not: both are tried.
+pub(crate) fn layout_for(engine: &Engine) -> Layout {
+    if engine.name == "tofu" { Layout::Packed } else { Layout::Unpacked }
+}
+
 pub(crate) struct Stack {
     pub workspace: Workspace,
     pub engine: &'static Engine,

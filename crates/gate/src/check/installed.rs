@@ -17,7 +17,7 @@ use airtight_provider::{DigestKind, DigestRequest, Digests};
 use airtight_provider::{Hash, HashScheme, Layout, PackageId, Platform, ProviderAddress};
 
 /// The package that the engine takes for an identity: the first mirror that has it, there the first of equal ones.
-pub fn package_for<'a>(mirrors: &'a [&'a Mirror], id: &PackageId) -> Option<&'a MirrorPackage> {
+pub(crate) fn package_for<'a>(mirrors: &'a [&'a Mirror], id: &PackageId) -> Option<&'a MirrorPackage> {
     mirrors.iter().find_map(|mirror| mirror.packages.iter().find(|package| package.id == *id))
 }
 
@@ -93,7 +93,7 @@ pub fn check(
 }
 
 /// Whether a copy has the contents of the mirror's package.
-pub fn is_proven_copy(entry: &InstalledEntry, mirrors: &[&Mirror], digests: &Digests) -> bool {
+pub(crate) fn is_proven_copy(entry: &InstalledEntry, mirrors: &[&Mirror], digests: &Digests) -> bool {
     entry.kind == InstalledKind::Directory && why_planted(entry, mirrors, digests).is_none()
 }
 
@@ -154,7 +154,7 @@ pub enum Proof {
 }
 
 /// Hashes that [`prove`] needs.
-pub fn proof_digests(lock: &ProviderLock, package: &MirrorPackage) -> Vec<DigestRequest> {
+pub(crate) fn proof_digests(lock: &ProviderLock, package: &MirrorPackage) -> Vec<DigestRequest> {
     let has = |scheme: &HashScheme| lock.hashes.iter().any(|hash| hash.scheme() == *scheme);
     let h1 = has(&HashScheme::H1).then_some(DigestKind::H1);
     let zh = (package.layout == Layout::Packed && has(&HashScheme::Zh)).then_some(DigestKind::Zh);
@@ -198,7 +198,7 @@ pub struct Locked<'a> {
 
 /// What every later command will use, judged by the lock file as it was before `init`: each entry of the lock file as
 /// it is now must be installed, and proven by what was locked then. Each finding with the provider that it is about.
-pub fn check_locked(locked: &Locked<'_>) -> Vec<(ProviderAddress, Finding)> {
+pub(crate) fn check_locked(locked: &Locked<'_>) -> Vec<(ProviderAddress, Finding)> {
     let mut findings = Vec::new();
     for lock in &locked.now.locks {
         let address = &lock.address;

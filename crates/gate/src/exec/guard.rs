@@ -39,8 +39,8 @@ use landlock::{
 use airtight_provider::digest::Stamp;
 use airtight_provider::protection::{self, Unprotected};
 
-/// Directories of the root that hold run-time data, and nobody's programs.
-const DATA: [&str; 11] = ["/boot", "/dev", "/home", "/media", "/mnt", "/proc", "/root", "/run", "/sys", "/tmp", "/var"];
+/// Where images have their programs and libraries. A program elsewhere does not start; `airtight rehearse` shows which.
+const SYSTEM: [&str; 10] = ["/bin", "/gnu", "/lib", "/lib32", "/lib64", "/libx32", "/nix", "/opt", "/sbin", "/usr"];
 
 /// Directories whose subdirectories often have owners of their own.
 const SHARED: [&str; 3] = ["/opt", "/usr", "/usr/local"];
@@ -71,7 +71,7 @@ impl VerifiedCopy {
     ///
     /// # Errors
     /// Fails if it is not there.
-    pub fn before_hashing(path: &Utf8Path) -> io::Result<Self> {
+    pub(crate) fn before_hashing(path: &Utf8Path) -> io::Result<Self> {
         Ok(Self { path: path.to_owned(), stamp: Stamp::of(&fs::metadata(path)?) })
     }
 }
@@ -226,12 +226,11 @@ fn granted(programs: &Programs<'_>) -> Result<Vec<Utf8PathBuf>, NotEnforceable> 
 }
 
 /// The image's directories (and files) with programs: protected, and without what is mounted there and is not.
-pub fn system_directories(protected: fn(&Utf8Path) -> Result<(), Unprotected>) -> BTreeSet<Utf8PathBuf> {
+pub(crate) fn system_directories(protected: fn(&Utf8Path) -> Result<(), Unprotected>) -> BTreeSet<Utf8PathBuf> {
     let mut found = BTreeSet::new();
     let mounts: Vec<Utf8PathBuf> =
-        mount_points().into_iter().filter(|mount| !is_data(mount) && protected(mount).is_err()).collect();
-    let mut waiting = children("/".into());
-    waiting.retain(|path| !is_data(path));
+        mount_points().into_iter().filter(|mount| is_of_system(mount) && protected(mount).is_err()).collect();
+    let mut waiting: Vec<Utf8PathBuf> = SYSTEM.iter().map(Utf8PathBuf::from).collect();
     while let Some(path) = waiting.pop() {
         let is_protected =
             path.symlink_metadata().is_ok_and(|metadata| !metadata.is_symlink()) && protected(&path).is_ok();
@@ -247,8 +246,8 @@ pub fn system_directories(protected: fn(&Utf8Path) -> Result<(), Unprotected>) -
     found
 }
 
-fn is_data(path: &Utf8Path) -> bool {
-    DATA.iter().any(|data| path.starts_with(data))
+fn is_of_system(path: &Utf8Path) -> bool {
+    SYSTEM.iter().any(|system| path.starts_with(system))
 }
 
 /// Files too: a program may lie right in `/opt`.
@@ -300,11 +299,11 @@ mod tests {
     }
 
     #[test]
-    fn no_directory_of_run_time_data_is_granted() {
+    fn only_protected_directories_of_the_system_are_granted() {
         let found = system_directories(protection::check_by_mode);
         assert!(found.iter().any(|path| path.starts_with("/usr")), "{found:?}");
         for path in found {
-            assert!(!is_data(&path), "{path}");
+            assert!(is_of_system(&path), "{path}");
             assert!(protection::check_by_mode(&path).is_ok(), "{path}");
         }
     }

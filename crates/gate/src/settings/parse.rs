@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_yaml::{Mapping, Value};
 
 use super::{AlsoKind, AlsoMethod, Execute, Level, Policy, Rule, Seal, Settings};
+use crate::yaml_nesting;
 use airtight_finding::Code;
 
 /// A settings file that cannot be used.
@@ -49,6 +50,14 @@ const KEYS: &[&str] =
 /// The first thing that is wrong.
 pub fn parse(path: &Utf8Path, text: &str) -> Result<Settings, SettingsError> {
     let reader = Reader { path, text };
+    if let Some(offset) = yaml_nesting::too_deep(text) {
+        return Err(SettingsError {
+            path: path.to_owned(),
+            line: Some(text[..offset].matches('\n').count() + 1),
+            key: String::new(),
+            reason: format!("more than {} brackets are nested in one another", yaml_nesting::MAXIMUM_DEPTH),
+        });
+    }
     let value: Value = serde_yaml::from_str(text).map_err(|error| SettingsError {
         path: path.to_owned(),
         line: error.location().map(|location| location.line()),
@@ -420,6 +429,7 @@ mod tests {
             ("mirror: /a\nmirror: /b\n", "duplicate"),
             ("- a", "expected keys and values"),
             ("a: [", "line 2"),
+            (&"\n{a: ".repeat(80_000), "line 66: more than 64 brackets are nested in one another"),
         ] {
             let error = parsed(text).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");

@@ -68,10 +68,13 @@ fn not_rendered(file: &WorkflowFile, command: WorkflowCommand, error: &TemplateE
             file,
             Code::WorkflowCommandInvalid,
             Severity::Warning,
-            format!("the command `{command}` has a template that airtight does not understand"),
+            format!("airtight cannot render the template of the command `{command}`: {}", error.message),
         )
-        .detail(format!("{error}. Spacelift may be able to render it."))
-        .help("Keep to what Spacelift documents: its variables, `if`, `not`, `range` and `end`.")
+        .detail(format!("It is in line {} of the command. Spacelift may render it; airtight does not guess how.", error.line))
+        .help(
+            "To check and rehearse this command, use only what Spacelift documents: its variables, `if`, `else`, `range`, \
+             `end`, `not`, `and`, `or`, `eq`, `urlquery`.",
+        )
         .at(place, "");
     }
     let when = if error.stage == Stage::Parse { LOADING } else { "The run fails when it comes to this command." };
@@ -248,11 +251,6 @@ mod tests {
                 "new {{ .WorkspaceName }}".to_owned(),
                 "warning: the command `workspaceNew` has `.WorkspaceName` without quotes",
             ),
-            (
-                WorkspaceNew,
-                "new {{ printf \"%s\" .WorkspaceName }}".to_owned(),
-                "warning: the command `workspaceNew` has `.WorkspaceName` without quotes",
-            ),
             (Plan, plan("{{ .Targets }}"), "warning: the command `plan` has `.Targets` without quotes"),
             (
                 Plan,
@@ -274,7 +272,7 @@ mod tests {
             (Apply, "apply {{ .Plan }}", Severity::Error, "can't evaluate field Plan: `apply` has no such variable"),
             (Apply, "apply {{ .PlanFileName", Severity::Error, "line 1: unclosed action. Spacelift loads"),
             (Init, "init {{ quote \"a\" }}", Severity::Error, "function \"quote\" not defined"),
-            (Init, "init {{ . }}", Severity::Warning, "Spacelift may be able to render it"),
+            (Init, "init {{ . }}", Severity::Warning, "Spacelift may render it"),
         ] {
             let [finding] = &findings(&file, command, text)[..] else { panic!("{text}") };
             assert_eq!((finding.code, finding.severity), (Code::WorkflowCommandInvalid, severity));

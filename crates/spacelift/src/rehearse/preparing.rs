@@ -334,7 +334,7 @@ fn prerequisites(findings: &mut Vec<Finding>) {
 /// The variables that Spacelift computes.
 ///
 /// Source: Spacelift `concepts/configuration/environment.md`.
-pub fn computed_variables(
+pub(crate) fn computed_variables(
     request: &Request,
     run_type: super::run::RunType,
     project_root: &Utf8Path,

@@ -87,7 +87,7 @@ impl RunType {
 
 impl Phase {
     /// As `TF_VAR_spacelift_run_state` has it.
-    pub const fn run_state(self) -> &'static str {
+    pub(crate) const fn run_state(self) -> &'static str {
         match self {
             Self::Preparing => "PREPARING",
             Self::Initializing => "INITIALIZING",

@@ -62,7 +62,7 @@ impl Workspace {
     }
 
     /// Whether no file in it can be started.
-    pub fn forbids_execution(&self) -> bool {
+    pub(crate) fn forbids_execution(&self) -> bool {
         rustix::fs::statvfs(self.directory.as_std_path())
             .is_ok_and(|system| system.f_flag.contains(rustix::fs::StatVfsMountFlags::NOEXEC))
     }
@@ -79,7 +79,7 @@ impl Workspace {
     ///
     /// # Errors
     /// Fails at the first file that cannot be read.
-    pub fn copy_source(&self, repository: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
+    pub(crate) fn copy_source(&self, repository: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
         let mut left_out = Vec::new();
         let mut waiting = vec![Utf8PathBuf::new()];
         while let Some(directory) = waiting.pop() {

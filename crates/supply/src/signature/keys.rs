@@ -46,7 +46,7 @@ impl Keys {
     }
 
     /// Of the primary keys.
-    pub fn fingerprints(&self) -> Vec<Fingerprint> {
+    pub(crate) fn fingerprints(&self) -> Vec<Fingerprint> {
         self.keys.iter().map(Fingerprint::of).collect()
     }
 }
