@@ -104,9 +104,11 @@ impl Carried {
     }
 }
 
-/// Links resolved: neither the name nor its target may be in the repository.
+/// Whether the file, or the link that leads to it, is in the repository.
 fn is_below(path: &Utf8Path, repository: &Utf8Path) -> bool {
-    path.starts_with(repository) || real(path).starts_with(real(repository))
+    let repository = real(repository);
+    let of_directory = path.parent().zip(path.file_name()).map(|(directory, name)| real(directory).join(name));
+    real(path).starts_with(&repository) || of_directory.is_some_and(|path| path.starts_with(&repository))
 }
 
 fn in_repository(path: &Utf8Path, named_by: NamedBy) -> Finding {
@@ -200,4 +202,28 @@ pub fn unwritable(path: &Utf8Path, reason: &str) -> Finding {
     .detail("Without it the engine would use its defaults and ask the internet.")
     .help("Make room under /tmp, or set XDG_RUNTIME_DIR to a directory that belongs to the run's user alone.")
     .at(Place::file(path), "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_in_the_repository_wherever_its_name_or_its_target_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap();
+        let (source, home) = (root.join("source"), root.join("home"));
+        for directory in [&source, &home] {
+            std::fs::create_dir(directory).unwrap();
+            std::fs::write(directory.join("rc"), "").unwrap();
+        }
+        std::os::unix::fs::symlink("../source/rc", home.join("link")).unwrap();
+        std::os::unix::fs::symlink("../home/rc", source.join("link")).unwrap();
+        for path in ["source/rc", "source/link", "home/link", "home/../source/rc"] {
+            assert!(is_below(&root.join(path), &source), "{path}");
+        }
+        for path in ["home/rc", "source/../home/rc", "home/none"] {
+            assert!(!is_below(&root.join(path), &source), "{path}");
+        }
+    }
 }
