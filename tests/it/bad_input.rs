@@ -358,7 +358,7 @@ fn settings_of_the_repository_that_cannot_be_used_are_said_with_their_line() {
         (Shape::Null, Err("outside the repository")),
         (Shape::Dangling, Ok(())),
         (Shape::Directory, Err("it is a directory")),
-        (Shape::Large, Err("it is larger than 1 MiB")),
+        (Shape::Large, Err("it is larger than 256 KiB")),
         (Shape::Pipe, Err("it is no regular file")),
         (Shape::Endless, Err("outside the repository")),
         (Shape::NotUtf8, Err("it is not UTF-8 (byte 5)")),

@@ -115,7 +115,7 @@ fn settings_of_the_image_that_cannot_be_used_stop_everything() {
         ("rm $f; mkdir $f", "it is a directory"),
         ("rm $f; mkfifo $f", "it is no regular file"),
         ("rm $f; ln -s /dev/zero $f", "it is no regular file"),
-        ("truncate -s 100M $f", "it is larger than 1 MiB"),
+        ("truncate -s 100M $f", "it is larger than 256 KiB"),
         ("printf 'mirror: \\377' > $f", "it is not UTF-8 (byte 8)"),
         ("printf 'mirror: [' > $f", "line 2"),
         ("printf 'policy: enforce\\nmiror: /x' > $f", "line 2, key `miror`: unknown key; did you mean `mirror`?"),
