@@ -1,6 +1,6 @@
-# Checks before Spacelift's phase, in the phase's own shell. As the hook before_apply: . /DIRECTORY/before_apply.sh
-# After a confirmation this is a new container, perhaps of another image: before_init does not run again.
-# One chain whose failure is the hook's: the phase does not run. Sourced, so it never says exit, exec or return.
+# Checks before Spacelift's phase, in the phase's own shell. Use it as the hook before_apply: . /DIRECTORY/before_apply.sh
+# After a confirmation it runs in a new container, maybe of another image, where before_init does not run again.
+# It is one chain: if a part fails, the hook fails and the phase does not run. It is sourced, so it never says exit, exec or return.
 { command -v airtight >/dev/null 2>&1 || { echo "airtight: the airtight binary is not in this runner image: use an image that holds it, or remove this hook" >&2; false; }; } &&
 airtight_env=$(airtight hook before_apply) &&
 eval "$airtight_env" &&

@@ -1,6 +1,6 @@
-# Checks before Spacelift's phase, in the phase's own shell. As the hook before_perform: . /DIRECTORY/before_perform.sh
+# Checks before Spacelift's phase, in the phase's own shell. Use it as the hook before_perform: . /DIRECTORY/before_perform.sh
 # A task calls the engine directly, so a stack with the workflow tool needs this hook too.
-# One chain whose failure is the hook's: the phase does not run. Sourced, so it never says exit, exec or return.
+# It is one chain: if a part fails, the hook fails and the phase does not run. It is sourced, so it never says exit, exec or return.
 { command -v airtight >/dev/null 2>&1 || { echo "airtight: the airtight binary is not in this runner image: use an image that holds it, or remove this hook" >&2; false; }; } &&
 airtight_env=$(airtight hook before_perform) &&
 eval "$airtight_env" &&

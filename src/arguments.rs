@@ -7,19 +7,19 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::typed::{Given, GivenParser, Point};
 
-/// OpenTofu and Terraform runs that work, provably, where nothing can be downloaded.
+/// Run OpenTofu and Terraform in air-gapped Spacelift, and know before each phase that it will work.
 ///
-/// airtight predicts what `init` will do without network, refuses what is not proven by the dependency lock file,
-/// explains every refusal, and becomes the engine.
+/// airtight predicts what `init` will do without network. It refuses providers that the dependency lock file does not prove, explains
+/// each refusal with its fix, and then replaces itself with the engine (the `tofu` or `terraform` binary).
 #[derive(Debug, Parser)]
 #[command(
     name = "airtight",
     version,
     max_term_width = 100,
     after_help = "Exit codes: 0 cleared; 100 refused, or failure predicted; 96 usage or settings; 126, 127 engine not \
-                  executable, not found; 70 a bug of ours. After `run` has started the engine, the code is the \
-                  engine's.\n\nAn option with `[env: ...]` can be set with that variable; an empty variable counts as unset. AIRTIGHT_LOG=debug \
-                  shows on stderr what airtight itself did."
+                  executable, not found; 70 internal error (please report it). After `run` has started the engine, the \
+                  code is the engine's.\n\nOptions marked `[env: ...]` can be set with that variable (empty = unset). \
+                  AIRTIGHT_LOG=debug shows on stderr what airtight itself did."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -28,81 +28,82 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Check, then become the engine for one workflow command
+    /// Check, then replace airtight with the engine, for one workflow command
     ///
-    /// For `.spacelift/workflow.yml`: `airtight render workflow` writes that file. Options stand before the workflow
-    /// command; what follows it is that command's own.
+    /// For `.spacelift/workflow.yml`: `airtight render workflow` prints that file. Put options before the workflow command; everything
+    /// after it belongs to that command.
     #[command(after_help = RUN_HELP)]
     Run(RunArguments),
     /// Check before a phase, and print the `export` lines that its shell needs
     ///
     /// For the scripts in `hooks/`, which the phase's shell sources: `airtight_env=$(airtight hook before_init) &&
-    /// eval "$airtight_env"`. Prints nothing on stdout when it refuses. The work is in the five `before_` points; the
-    /// others exit with 0 and print nothing.
+    /// eval "$airtight_env"`. If it refuses, it prints nothing on stdout. Only the five `before_` points check something; the
+    /// other points exit with 0 and print nothing.
     #[command(after_help = HOOK_HELP)]
     Hook(HookArguments),
-    /// Predict and judge `init` for one root module
+    /// Check whether `init` will work offline and whether every provider is proven
     ///
-    /// Says what the real engine will do with `init` here, offline, and refuses what the dependency lock file does not
-    /// prove. Needs no network and changes nothing. What stands after `--` is for `init`.
+    /// For one root module. Predicts what the engine will do, asks the engine whether it accepts the configuration, and refuses
+    /// providers that the dependency lock file does not prove. Needs no network and changes nothing. Arguments after `--` are
+    /// arguments of `init`.
     #[command(after_help = CHECK_HELP)]
     Check(CheckArguments),
     #[cfg(feature = "full")]
-    /// Run what Spacelift's worker would run, here and without network
+    /// Run here, without network, what Spacelift's worker would run
     ///
-    /// Lays out the workspace as the worker does, then runs every phase with its hooks, in namespaces where nothing leads
-    /// out. Names each host that was asked for, by which phase and process. Changes nothing outside: it works on a copy.
+    /// Prepares the workspace as the worker does, then runs every phase with its hooks, in namespaces without network. Reports
+    /// which phase and process tried to reach which host. Works on a copy, and changes nothing else.
     #[command(after_help = super::rehearse_arguments::REHEARSE_HELP)]
     Rehearse(Box<super::rehearse_arguments::RehearseArguments>),
     #[cfg(feature = "full")]
     #[command(hide = true)]
     RehearseInside { stage: String },
-    /// Say whether this image is fit to run jobs offline
+    /// Check that this image can run jobs offline
     ///
-    /// A checklist on stdout, a line for each check and a fix where one fails: the user 1983, `sh`, `ps`, `git`, the
-    /// certificate authorities, the engine, airtight's own files, and every package of the mirror that this machine
-    /// should run. Permissions are judged for user 1983, whoever asks, so that it works as the last step of an image's
-    /// build: `RUN airtight doctor`. Ends with 100 where a check fails.
+    /// Prints a checklist on stdout, with a fix for each check that fails: user 1983, `sh`, `ps`, `git`, the certificate
+    /// authorities, the engine, airtight's own files, and every package of the mirror that this machine should run. Permissions
+    /// are always checked for user 1983, so it works as the last step of an image's build: `RUN airtight doctor`.
+    /// Exit code 100 if a check fails.
     Doctor(DoctorArguments),
     #[cfg(feature = "full")]
-    /// Build the filesystem mirror that an image holds, and look after it
+    /// Build and maintain the image's filesystem mirror
     Mirror(super::mirror::MirrorArguments),
     #[cfg(feature = "full")]
     /// Complete a dependency lock file
     Lock(super::lock::LockArguments),
     #[cfg(feature = "full")]
-    /// Verify an archive by its OpenPGP signature
+    /// Verify an archive with its OpenPGP signature
     ///
-    /// For the engine's own release, where the image is built: the signature is over the archive, or, with
-    /// `--checksums`, over a checksum file that names it. Needs no key ring, no agent and no network.
+    /// For the engine's release archive, when the image is built. The signature is for the archive or, with
+    /// `--checksums`, for a checksum file that lists the archive. Needs no key ring, no agent and no network.
     #[command(after_help = VERIFY_ARCHIVE_HELP)]
     VerifyArchive(VerifyArchiveArguments),
     #[cfg(feature = "full")]
-    /// Try from here the hosts that this air gap lets through
+    /// Test, from inside the runner, the hosts that the air gap allows
     ///
-    /// For partial air gaps, in the runner itself: names, connections, the proxy and TLS, each endpoint at once, and for
-    /// each that is closed what the firewall or the proxy must open.
+    /// For partial air gaps. Tests DNS, TCP, the proxy and TLS for all endpoints in parallel, and says for each closed one what
+    /// the firewall or the proxy must open.
     #[command(after_help = super::reach::HELP)]
     Reach(super::reach::ReachArguments),
     /// Print a file made from a template
     ///
-    /// To stdout, for an image's build or a repository: `airtight render workflow > .spacelift/workflow.yml`.
+    /// Prints to stdout, for an image's build or a repository: `airtight render workflow > .spacelift/workflow.yml`.
     Render(RenderArguments),
     /// Print the page of a finding
     ///
-    /// Takes a code (`airtight explain provider-not-locked`), or a part of an engine's error text. Without either it
-    /// lists every code.
+    /// Takes a code (`airtight explain provider-not-locked`) or a part of an engine's error text. Without an argument it
+    /// lists all codes.
     Explain(ExplainArguments),
     /// Print a shell's completions
     ///
-    /// Such as `airtight completions bash > /usr/share/bash-completion/completions/airtight`.
+    /// Example: `airtight completions bash > /usr/share/bash-completion/completions/airtight`.
     Completions {
         /// The shell to print them for
         shell: clap_complete::Shell,
     },
     /// Print the manual page
     ///
-    /// Such as `airtight man > /usr/share/man/man1/airtight.1`, or `airtight man | man -l -`.
+    /// Example: `airtight man > /usr/share/man/man1/airtight.1`, or `airtight man | man -l -`.
     Man,
 }
 
@@ -118,8 +119,11 @@ Workflow commands, as Spacelift calls them:
   apply FILE
   destroy
 
-A positional is taken as it is, even with a leading dash. More flags reach the engine by its own variables, such as \
-TF_CLI_ARGS_plan. showState, showPlan and getOutputs print the engine's bytes and nothing else.
+A positional argument is used as it is, even with a leading dash. To give the engine more flags, set its own variables, such as \
+TF_CLI_ARGS_plan. showState, showPlan and getOutputs print the engine's output and nothing else.
+
+If airtight would refuse because of a missing provider, it first asks the engine whether it needs that provider. If not, the \
+refusal becomes a warning and the engine runs.
 
 Exit codes: the engine's, once it runs; 100 refused; 96 usage or settings; 126, 127 engine not executable, not found.";
 
@@ -131,9 +135,10 @@ found.";
 
 const CHECK_HELP: &str = "\
 Examples:
-  airtight check                                  the working directory, with the engine that is here
+  airtight check                                  the working directory, with the installed engine
   airtight check infra --engine tofu --engine-version 1.12.6 --mirror ./providers
   airtight check -- -upgrade                      what `init -upgrade` would do
+  airtight check --pull-state                     let the engine read the state from its backend
   airtight check --cli-config inherited           what the engine would do without airtight
   airtight check --format sarif > airtight.sarif
 
@@ -149,36 +154,35 @@ HashiCorp signs a checksum file:
   airtight verify-archive terraform_1.11.4_linux_amd64.zip \\
     --checksums terraform_1.11.4_SHA256SUMS --signature terraform_1.11.4_SHA256SUMS.sig --key hashicorp.asc
 
-Compare fingerprints with the publisher's own page. A key that has expired since it signed still \
-counts; one that had expired when it signed, or is revoked, does not.
+Compare the fingerprint with the publisher's own page. A key that expired after it signed is \
+accepted. A key that had expired when it signed, or is revoked, is not.
 
-Exit codes: 0 the archive is what was signed; 100 it is not; 96 usage.";
+Exit codes: 0 the signature is valid; 100 it is not; 96 usage.";
 
-/// What most commands take.
+/// Options of most commands.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct CommonArguments {
-    /// Directory with the provider packages, as `providers mirror` lays them out (repeatable, or several separated by
+    /// Directory with the provider packages, in the layout of `providers mirror` (repeatable, or several separated by
     /// `:`; default: /providers)
     #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", hide_env_values = true, value_delimiter = ':')]
     pub mirror: Vec<String>,
-    /// `tofu`, `terraform`, or the path of one (default: the only one on PATH, `tofu` of both)
+    /// `tofu`, `terraform`, or the path of one (default: the one on PATH; if both are, `tofu`)
     #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE", hide_env_values = true)]
     pub engine: Option<String>,
-    /// Predict for this version of the engine instead of asking it; with a name in --engine, none has to be here
+    /// Predict for this version of the engine; if --engine is `tofu` or `terraform`, it need not be installed
     #[arg(long, value_name = "X.Y.Z", env = "AIRTIGHT_ENGINE_VERSION", hide_env_values = true)]
     pub engine_version: Option<String>,
     /// Platform that `init` will run on, such as linux_amd64 (default: this machine's)
     #[arg(long, value_name = "OS_ARCH", env = "AIRTIGHT_PLATFORM", hide_env_values = true)]
     pub platform: Option<String>,
-    /// Settings of the administrator; what the image's /etc/airtight/settings.yml sets stays as it is there
+    /// Administrator settings; they cannot override /etc/airtight/settings.yml in the image
     #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS", hide_env_values = true)]
     pub settings: Option<String>,
-    /// State whose providers count too, where the real one lies behind a backend: a state file, or the output of
-    /// `show -json`
+    /// Also check the providers used by this state (a state file, or the output of `show -json`)
     #[arg(long, value_name = "FILE", env = "AIRTIGHT_STATE", hide_env_values = true)]
     pub state: Option<String>,
-    /// How findings are printed: human (default), concise, json, sarif, junit or markdown; `run` and `hook` report on
-    /// stderr, and only human or concise
+    /// Format of the report: human (default), concise, json, sarif, junit or markdown; `run` and `hook` report on
+    /// stderr, as human or concise only
     #[arg(
         long,
         value_name = "FORMAT",
@@ -188,7 +192,7 @@ pub(crate) struct CommonArguments {
         value_parser = GivenParser::<Format>::new()
     )]
     pub format: Option<Given<Format>>,
-    /// Write the JSON report to this file as well
+    /// Also write the report to this file, as JSON
     #[arg(long, value_name = "FILE", env = "AIRTIGHT_REPORT", hide_env_values = true)]
     pub report: Option<String>,
 }
@@ -197,7 +201,7 @@ pub(crate) struct CommonArguments {
 pub(crate) struct RunArguments {
     #[command(flatten)]
     pub common: CommonArguments,
-    /// The values are percent-encoded, as `render workflow --encoded` writes them
+    /// The values are percent-encoded, as in the file of `render workflow --encoded`
     #[arg(long)]
     pub encoded: bool,
     /// A workflow command, then its own arguments
@@ -209,7 +213,7 @@ pub(crate) struct RunArguments {
 pub(crate) struct HookArguments {
     #[command(flatten)]
     pub common: CommonArguments,
-    /// Spacelift's name of the point
+    /// Spacelift's name of the hook
     #[arg(value_enum)]
     pub point: Point,
 }
@@ -218,12 +222,12 @@ pub(crate) struct HookArguments {
 pub(crate) struct CheckArguments {
     #[command(flatten)]
     pub common: CommonArguments,
-    /// CLI configuration to predict with: what airtight would write (`generated`), what the engine would read by
-    /// itself (`inherited`), or a file
+    /// CLI configuration to predict with: the one that airtight would write (`generated`, the default), the one that the engine
+    /// would read without airtight (`inherited`), or a file
     #[arg(long, value_name = "generated|inherited|FILE", env = "AIRTIGHT_CLI_CONFIG", hide_env_values = true)]
     pub cli_config: Option<String>,
-    /// Whether to ask the engine if the configuration loads, and which providers it needs: `auto` asks, if an engine of
-    /// the predicted version is on this machine and no module has to be downloaded
+    /// Whether to ask the engine if it accepts the configuration and which providers it needs. `auto` (default) asks if an engine of
+    /// the predicted version is on this machine and no module must be downloaded
     #[arg(
         long,
         value_name = "auto|never",
@@ -233,8 +237,8 @@ pub(crate) struct CheckArguments {
         value_parser = GivenParser::<Ask>::new()
     )]
     pub ask: Option<Given<Ask>>,
-    /// Have the engine read the state from its backend, with its own code and credentials, and check the providers that
-    /// only the state needs
+    /// Let the engine read the state from its backend, with its own credentials, and check the providers that only the state
+    /// needs
     #[arg(long, env = "AIRTIGHT_PULL_STATE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub pull_state: bool,
     /// The root module (default: the working directory)
@@ -247,16 +251,16 @@ pub(crate) struct CheckArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct DoctorArguments {
-    /// Filesystem mirror to look at (repeatable; default: the settings', else /providers)
+    /// Filesystem mirror to check (repeatable; default: the one in the settings, else /providers)
     #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", hide_env_values = true, value_delimiter = ':')]
     pub mirror: Vec<String>,
     /// `tofu`, `terraform`, or the path of one
     #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE", hide_env_values = true)]
     pub engine: Option<String>,
-    /// Settings of the administrator, below those of the image (/etc/airtight/settings.yml)
+    /// Administrator settings; they cannot override /etc/airtight/settings.yml in the image
     #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS", hide_env_values = true)]
     pub settings: Option<String>,
-    /// How the list is printed
+    /// Format of the list
     #[arg(long, value_enum, default_value = "human")]
     pub format: DoctorFormat,
 }
@@ -288,13 +292,13 @@ pub(crate) struct VerifyArchiveArguments {
     /// Its detached signature, armoured or binary
     #[arg(long, value_name = "FILE")]
     pub signature: Utf8PathBuf,
-    /// Public keys whose signature counts, armoured or binary (repeatable)
+    /// File with public keys to accept, armoured or binary (repeatable)
     #[arg(long, value_name = "FILE", required = true)]
     pub key: Vec<Utf8PathBuf>,
-    /// Only the key with this fingerprint counts
+    /// Accept only the key with this fingerprint
     #[arg(long, value_name = "FINGERPRINT")]
     pub fingerprint: Option<String>,
-    /// The signature is over this checksum file, which names the archive
+    /// The signature is for this checksum file, which lists the archive
     #[arg(long, value_name = "FILE")]
     pub checksums: Option<Utf8PathBuf>,
 }
@@ -309,23 +313,22 @@ pub(crate) struct RenderArguments {
 pub(crate) enum RenderWhat {
     /// `.spacelift/workflow.yml`: the nine commands of the custom workflow tool
     Workflow {
-        /// Percent-encode every value, so that any value survives the shell
+        /// Percent-encode every value, so that the shell cannot change any value
         #[arg(long, conflicts_with = "direct")]
         encoded: bool,
-        /// Call the engine itself, without airtight
+        /// Call the engine directly, without airtight
         #[arg(long)]
         direct: bool,
         /// The engine that `--direct` calls
         #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE", hide_env_values = true)]
         engine: Option<String>,
     },
-    /// The CLI configuration that `run` and `hook` write, without the blocks that they carry over
+    /// The CLI configuration that `run` and `hook` write, without the blocks that they copy from other files
     ///
-    /// The settings count as they do there: `mirror`, and the methods of `also` that the engine knows. `run` and `hook`
-    /// write it by themselves, anew before each phase; this is for looking at it, and for calling an engine by hand with
-    /// TF_CLI_CONFIG_FILE.
+    /// It holds the settings' `mirror`, and the methods in `also` that the engine knows. `run` and `hook` write it before each
+    /// phase. Use this command to look at it, or to call an engine by hand with TF_CLI_CONFIG_FILE.
     CliConfig(CommonArguments),
-    /// The Dockerfile of a runner image: engine verified by its signature, mirror, settings, hooks, `doctor` at the end
+    /// The Dockerfile of a runner image: verified engine, mirror, settings, hooks, and `doctor` at the end
     Dockerfile {
         /// `tofu` or `terraform`
         #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE", hide_env_values = true, default_value = "tofu")]
@@ -342,13 +345,13 @@ pub(crate) enum RenderWhat {
             default_value = "linux_amd64"
         )]
         platform: String,
-        /// Where the mirror lies in the image
+        /// The mirror's directory in the image
         #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", hide_env_values = true, default_value = "/providers")]
         mirror: String,
     },
     /// A commented /etc/airtight/settings.yml
     ///
-    /// What an image sets there is fixed for its stacks; only there `policy: observe` counts.
+    /// Stacks cannot override what an image sets there. `policy: observe` and `seal` are allowed only there.
     Settings,
 }
 

@@ -7,7 +7,7 @@ use super::arguments::{DoctorArguments, DoctorFormat};
 use super::resolve::Resolved;
 use super::{ExitCode, Stop, output};
 use airtight_engine::environment::Environment;
-use airtight_finding::escape;
+use airtight_finding::{escape, plural};
 use airtight_gate::doctor;
 use airtight_gate::doctor::{Check, Image, Outcome};
 use airtight_gate::engine;
@@ -60,7 +60,11 @@ fn human(checks: &[Check], is_fit: bool) -> String {
             text += &format!("{:21}fix: {}\n", "", escape::line(fix));
         }
     }
-    text + if is_fit { "This image is fit.\n" } else { "This image is not fit.\n" }
+    if is_fit {
+        return text + "This image can run jobs offline.\n";
+    }
+    let failed = checks.iter().filter(|check| check.outcome == Outcome::Failed).count();
+    text + &format!("This image cannot run jobs offline: {failed} of {} failed.\n", plural(checks.len(), "check"))
 }
 
 fn json(checks: &[Check], is_fit: bool) -> Result<String, Stop> {

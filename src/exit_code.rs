@@ -5,7 +5,7 @@
 pub enum ExitCode {
     /// 0: cleared, or `unknown` without an error.
     Cleared,
-    /// 100: refused, failure predicted, or a file of ours cannot be written.
+    /// 100: refused, failure predicted, or airtight cannot write one of its files.
     Refused,
     /// 96: usage, settings, a directory that is not there.
     Usage,

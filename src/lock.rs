@@ -23,17 +23,17 @@ pub(crate) struct LockArguments {
 
 #[derive(Debug, Subcommand)]
 enum LockWhat {
-    /// Add missing `h1:` hashes to .terraform.lock.hcl, only where they are proven
+    /// Add missing `h1:` hashes to .terraform.lock.hcl, but only proven ones
     ///
-    /// An unpacked mirror can be proven by `h1:` hashes only, and a lock file that was made on another platform often
-    /// holds none for this one. What proves a hash is the release archive: one whose `zh:` hash the lock file holds
-    /// already, or one that is listed in a SHA256SUMS signed by a key that you name with --allow-key. Archives are
-    /// looked for in packed mirrors, and below .airtight/archives of any mirror.
+    /// Only `h1:` hashes prove the packages of an unpacked mirror, and a lock file from another platform often has none for this
+    /// one. A hash is proven by the release archive, if the lock file already has the archive's `zh:` hash, or if a SHA256SUMS
+    /// signed with a key of yours (--allow-key) lists the archive. airtight looks for archives in packed mirrors, and in
+    /// .airtight/archives of every mirror.
     ///
-    /// `providers lock -fs-mirror` of the engines is no substitute: it takes whatever the mirror holds.
+    /// `providers lock -fs-mirror` of the engines is no substitute: it writes whatever the mirror holds.
     ///
-    /// Comments, order and every other byte stay. Ends with 0 where every provider has a hash for every platform, and
-    /// with 100 where one is missing; what was proven is written all the same.
+    /// Comments, order and everything else in the file stay the same. Exit code 0 if every provider has a hash for every
+    /// platform, 100 if one is missing; proven hashes are written in both cases.
     Complete(CompleteArguments),
 }
 
@@ -48,13 +48,13 @@ struct CompleteArguments {
     /// Filesystem mirror to look for archives in (repeatable; default: /providers)
     #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", hide_env_values = true, value_delimiter = ':')]
     mirror: Vec<String>,
-    /// File with OpenPGP keys whose SHA256SUMS count as proof (repeatable)
+    /// File with OpenPGP keys; a SHA256SUMS signed with one of them is a proof (repeatable)
     #[arg(long, value_name = "FILE", env = "AIRTIGHT_ALLOW_KEY", hide_env_values = true, value_delimiter = ':')]
     allow_key: Vec<String>,
-    /// Show the difference and write nothing
+    /// Show the changes and write nothing
     #[arg(long)]
     diff: bool,
-    /// How the result is printed
+    /// Format of the result
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: LockFormat,
 }
@@ -73,7 +73,7 @@ struct LockReport<'a> {
     is_complete: bool,
     /// Whether the file was written.
     is_written: bool,
-    /// The unified difference; empty where there is none.
+    /// The unified difference; empty if there is none.
     diff: String,
     providers: Vec<LockProvider>,
 }
@@ -170,9 +170,7 @@ fn difference(completion: &Completion) -> String {
 fn provider(answer: &lock::Answer) -> LockProvider {
     let texts = |hashes: &[Hash]| hashes.iter().map(ToString::to_string).collect();
     let (outcome, hashes, reason) = match &answer.outcome {
-        Outcome::Present(hash) => {
-            ("present", texts(std::slice::from_ref(hash)), "the lock file holds it already".to_owned())
-        }
+        Outcome::Present(hash) => ("present", texts(std::slice::from_ref(hash)), "already in the lock file".to_owned()),
         Outcome::Added { hashes, archive, proof } => {
             let proof = match proof {
                 Proof::Locked(zh) => format!("`{archive}`, whose {zh} is locked"),
@@ -219,7 +217,7 @@ fn human(completion: &Completion, is_only_shown: bool) -> String {
     let what = if is_only_shown { "would be completed" } else { "completed" };
     let _ = writeln!(
         text,
-        "airtight: lock file {what} for {}, {present} complete before, {refused} refused",
+        "airtight: lock file {what} for {}, {present} already complete, {refused} refused",
         plural(added, "package")
     );
     text

@@ -41,7 +41,7 @@ use exit_code::ExitCode;
 pub enum Stop {
     /// 96, with what is wrong and what would be right.
     Usage(String),
-    /// 100: something of ours cannot be done; never a reason to go on.
+    /// 100: airtight itself failed; the run must not continue.
     Failed(anyhow::Error),
     Engine(airtight_gate::engine::EngineError),
     Start(airtight_gate::exec::StartError),

@@ -17,7 +17,7 @@ const INTERVAL: Duration = Duration::from_secs(9);
 /// Hashing that takes less shows nothing.
 const PATIENCE: Duration = Duration::from_millis(700);
 
-/// What is told of bytes that were read.
+/// Reports how many bytes were read.
 pub(super) struct Progress {
     started: Instant,
     bytes: AtomicU64,

@@ -16,42 +16,42 @@ use airtight_supply::reach::{Endpoint, JsonReport, Options, REPORT_LIMIT_BYTES};
 
 pub(super) const HELP: &str = "\
 Endpoints are HOST (port 443), HOST:PORT, or one of these with a scheme:
-  https://HOST:PORT  TLS must be spoken
-  http://HOST:PORT   without TLS, by HTTP_PROXY
-  tcp://HOST:PORT    a connection is enough, past every proxy
-Without a scheme TLS is tried on every port but 80; on a port other than 443 something else may answer.
+  https://HOST:PORT  the server must speak TLS
+  http://HOST:PORT   without TLS, through HTTP_PROXY
+  tcp://HOST:PORT    a TCP connection is enough; no proxy is used
+Without a scheme, TLS is tried on every port except 80. On ports other than 443 the server need not speak TLS.
 
   airtight reach registry.example.com tcp://database.example.com:5432
   airtight reach --from rehearsal.json
-  airtight reach --timeout 2           as a hook before planning: what the settings call `reachable`
+  airtight reach --timeout 2           as a hook before planning: the hosts in the settings' `reachable`
 
-Each endpoint is tried in steps, and the step that fails is named with what must be opened:
-  name   /etc/hosts, then the name servers of /etc/resolv.conf (not behind a proxy, which finds names itself)
+Each endpoint is tested in steps. The report names the step that failed and what must be opened:
+  name   /etc/hosts, then the name servers in /etc/resolv.conf (not if a proxy is used: it resolves names itself)
   tcp    a connection to each address
-  proxy  HTTPS_PROXY or HTTP_PROXY, not for hosts of NO_PROXY: its answer to CONNECT
-  tls    a certificate for the host, by an authority of this machine (SSL_CERT_FILE, SSL_CERT_DIR)
-Nothing else is sent: no request, no credentials but the proxy's own.
+  proxy  HTTPS_PROXY or HTTP_PROXY, except for hosts in NO_PROXY: its answer to CONNECT
+  tls    a certificate for the host, from an authority that this machine trusts (SSL_CERT_FILE, SSL_CERT_DIR)
+Nothing else is sent: no request, and no credentials except the proxy's own.
 
 Exit codes: 0 all open; 100 one or more closed; 96 usage or settings.";
 
 #[derive(Args, Debug)]
 pub(crate) struct ReachArguments {
-    /// Report of a rehearsal (`airtight rehearse --report FILE`), whose hosts are tried
+    /// Test the hosts in this report of a rehearsal (`airtight rehearse --report FILE`)
     #[arg(long, value_name = "REPORT")]
     from: Option<Utf8PathBuf>,
     /// Seconds for each step of each endpoint
     #[arg(long, value_name = "SECONDS", env = "AIRTIGHT_REACH_TIMEOUT", hide_env_values = true, default_value = "5")]
     timeout: String,
-    /// Settings of the administrator; what the image's /etc/airtight/settings.yml sets stays as it is there
+    /// Administrator settings; they cannot override /etc/airtight/settings.yml in the image
     #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS", hide_env_values = true)]
     settings: Option<String>,
-    /// How it is printed: human (default), concise or json
+    /// Format of the report: human (default), concise or json
     #[arg(long, value_name = "FORMAT", env = "AIRTIGHT_FORMAT", hide_env_values = true)]
     format: Option<String>,
-    /// Write the JSON report to this file as well
+    /// Also write the report to this file, as JSON
     #[arg(long, value_name = "FILE", env = "AIRTIGHT_REPORT", hide_env_values = true)]
     report: Option<String>,
-    /// What to reach (default: what the settings call `reachable`)
+    /// Endpoints to test (default: the hosts in the settings' `reachable`)
     #[arg(value_name = "HOST:PORT")]
     endpoints: Vec<String>,
 }
@@ -95,7 +95,7 @@ fn timeout(text: &str) -> Result<Duration, Stop> {
     Ok(Duration::from_secs_f64(seconds))
 }
 
-/// Those named, those of a report; of the settings where neither is given. Each once, in that order.
+/// The given ones, then those of the report; if neither is given, those of the settings. Each once, in that order.
 fn endpoints(arguments: &ReachArguments, resolved: &Resolved) -> Result<Vec<Endpoint>, Stop> {
     let parse = |text: &String| text.parse::<Endpoint>().map_err(|error| Stop::Usage(error.to_string()));
     let mut endpoints = arguments.endpoints.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
@@ -106,7 +106,7 @@ fn endpoints(arguments: &ReachArguments, resolved: &Resolved) -> Result<Vec<Endp
         endpoints.extend(declared);
         if !left_out.is_empty() {
             output::error_line(&format!(
-                "not tried, since it cannot be told whether they are open: {}",
+                "not tested, because it cannot be known whether they are open: {}",
                 left_out.join(", ")
             ));
         }
@@ -114,7 +114,7 @@ fn endpoints(arguments: &ReachArguments, resolved: &Resolved) -> Result<Vec<Endp
         endpoints = resolved.settings.reachable.iter().map(parse).collect::<Result<_, _>>()?;
         if endpoints.is_empty() {
             return Err(Stop::Usage(
-                "nothing to reach: name HOST:PORT, or --from REPORT, or let the settings say `reachable: [HOST]`"
+                "nothing to reach: name HOST:PORT, or --from REPORT, or set `reachable: [HOST]` in the settings"
                     .to_owned(),
             ));
         }

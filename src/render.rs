@@ -42,7 +42,7 @@ fn workflow_form(encoded: bool, direct: bool, engine: Option<&str>) -> Result<Wo
     }
 }
 
-/// The file for the settings that count here. Without an engine every method of `also` stays.
+/// The file for the settings in effect here. Without an engine every method of `also` stays.
 fn cli_config(common: &CommonArguments) -> Result<String, Stop> {
     let resolved = Resolved::new(common, None)?;
     let mut findings = resolved.findings.clone();

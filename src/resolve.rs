@@ -45,7 +45,7 @@ fn given(option: Option<&str>) -> Option<&str> {
 }
 
 impl Resolved {
-    /// Reads the settings. `directory` is the root module, where it is not the working directory.
+    /// Reads the settings. `directory` is the root module, if it is not the working directory.
     pub(super) fn new(common: &CommonArguments, directory: Option<&Utf8Path>) -> Result<Self, Stop> {
         let started = Instant::now();
         let environment = Environment::from_process().map_err(|error| Stop::Usage(error.to_string()))?;
@@ -114,7 +114,7 @@ impl Resolved {
         match self.engine() {
             Ok(found) => Ok(found.engine),
             Err(Stop::Engine(EngineError::NotFound(reason))) => Err(Stop::Usage(format!(
-                "no engine: {reason}; name it by --engine tofu|terraform and --engine-version X.Y.Z"
+                "no engine: {reason}; name it with --engine tofu|terraform and --engine-version X.Y.Z"
             ))),
             Err(stop) => Err(stop),
         }
@@ -155,7 +155,7 @@ fn sources(
         let mut source = Source { rank: Rank::Image, name: image.to_string(), settings: read };
         if let Some(why) = why {
             source.rank = Rank::Administrator;
-            findings.push(not_of_image(image, why));
+            findings.push(not_of_image(image, &why.to_string()));
             weaker_image = Some(source);
         } else {
             sources.push(source);
@@ -195,9 +195,9 @@ fn not_of_image(path: &Utf8Path, why: &str) -> Finding {
         Code::SettingRefused,
         Severity::Warning,
         Owner::Image,
-        format!("`{path}` does not count as the image's settings: {why}"),
+        format!("`{path}` is not used as the image's settings: {why}"),
     )
-    .detail("Its keys count as the administrator's: options and variables win over them, and `policy: observe` does not count.")
+    .detail("Its keys are used as the administrator's: options and variables win over them, and `policy: observe` is ignored.")
     .help(format!("In the image's build, as root: `chown root:root {path} && chmod 0644 {path}`, and the same for its directory."))
     .at(Place::file(path), "")
 }

@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, Stop> {
     let command = command.to_str().and_then(|text| text.parse::<WorkflowCommand>().ok()).ok_or_else(|| {
         let names = WorkflowCommand::ALL.iter().map(|command| command.as_str()).collect::<Vec<_>>().join(", ");
         Stop::Usage(format!(
-            "`{}` is not a workflow command; they are {names}. Options stand before it.",
+            "`{}` is not a workflow command; they are {names}. Put options before it.",
             command.to_string_lossy().escape_default()
         ))
     })?;
@@ -77,7 +77,7 @@ fn guard(resolved: &Resolved, found: &FoundEngine) -> Option<Result<Guard, NotEn
     Some(Guard::prepare(&Programs { engine: &found.program, airtight: &airtight, mirrors: &resolved.settings.mirror }))
 }
 
-/// The template of the image's settings that replaces ours, where there is one.
+/// The template of the image's settings that replaces the built-in one, if there is one.
 fn overrides(command: WorkflowCommand, directory: Option<&Utf8Path>) -> Result<BTreeMap<String, String>, Stop> {
     let Some(directory) = directory else { return Ok(BTreeMap::new()) };
     let name = render::command_template(command);
@@ -86,7 +86,7 @@ fn overrides(command: WorkflowCommand, directory: Option<&Utf8Path>) -> Result<B
         Ok(text) => Ok([(name, text)].into()),
         Err(text_file::TextFileError::Missing) if directory.is_dir() => Ok(BTreeMap::new()),
         Err(text_file::TextFileError::Missing) => {
-            Err(Stop::Usage(format!("templates `{directory}`: the directory of the settings is not there")))
+            Err(Stop::Usage(format!("templates `{directory}`: this directory of the settings does not exist")))
         }
         Err(error) => Err(Stop::Usage(format!("template `{path}`: {error}"))),
     }

@@ -76,7 +76,7 @@ pub(super) fn print_findings(resolved: &Resolved, report: &Report, findings: &[F
     };
     output::people(&text);
     if is_refused && resolved.settings.policy == Policy::Observe {
-        output::error_line("the image's settings say `policy: observe`, so the run goes on");
+        output::error_line("the image's settings say `policy: observe`, so the run continues");
     }
 }
 

@@ -39,7 +39,7 @@ fn read(path: &Utf8Path) -> Result<Vec<u8>, Stop> {
     fs::read(path).map_err(|error| Stop::Usage(error.to_string()))
 }
 
-/// The keys that count. That none is left is a refusal, not a mistake in the call: a key file may have been exchanged.
+/// The accepted keys. That none is left is a refusal, not a mistake in the call: a key file may have been exchanged.
 fn read_keys(arguments: &VerifyArchiveArguments) -> Result<Keys, Stop> {
     let wanted = arguments
         .fingerprint

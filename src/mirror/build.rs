@@ -27,21 +27,20 @@ Sources are asked in the order given; each is one of
   airtight mirror build --from repositories --platform linux_amd64 providers
   airtight mirror build --from stack-a --from stack-b --source /usb --source origin providers
 
-The network is used by `origin` and network mirrors alone: HTTPS_PROXY and NO_PROXY, SSL_CERT_FILE, \
-`credentials` and `host` blocks of the engine's CLI configuration and TF_TOKEN_* count; credentials helpers \
-do not run. Names are resolved by /etc/hosts and /etc/resolv.conf. Every host that was asked is named in the end.
+Only `origin` and network mirrors use the network. They respect HTTPS_PROXY and NO_PROXY, SSL_CERT_FILE, \
+TF_TOKEN_*, and the `credentials` and `host` blocks of the engine's CLI configuration; credentials helpers \
+do not run. Names are resolved with /etc/hosts and /etc/resolv.conf. At the end, every contacted host is listed.
 
-A server may not send as much and as slowly as it likes: a package has the limits of --limit-mb and \
---limit-minutes, any other answer 16 MB, the head of an answer 64 kB, a request 10 redirects. What was \
-downloaded of a package is kept for the next build, except if it is too large. `Retry-After` counts up to \
-five minutes, for all requests to the host.
+Limits: --limit-mb and --limit-minutes for a package, 16 MB for any other answer, 64 kB for the head of \
+an answer, 10 redirects for a request. A part of a package that was downloaded is kept for the next build, \
+unless it is too large. `Retry-After` is respected up to five minutes, for all requests to the host.
 
-From an unpacked mirror `init` links packages, about nine times faster than it extracts archives; but \
-engines verify an unpacked package by h1: hashes alone. Lock files that lack them are named, with the \
-command that mends them. A package is never put beside the same one of the other layout: of both, \
-engines take the unpacked one, and never fall back.
+From an unpacked mirror `init` links packages, about nine times faster than it extracts archives. But \
+engines check an unpacked package with h1: hashes only. Lock files that lack them are listed, with the \
+command that adds them. The same package is never in the mirror in both layouts, because engines take \
+the unpacked one and do not fall back.
 
-Exit codes: 0 everything is there; 100 a package could not be had; 96 usage.";
+Exit codes: 0 everything is in the mirror; 100 a package could not be fetched; 96 usage.";
 
 #[derive(Args, Debug)]
 pub(super) struct BuildArguments {
@@ -51,45 +50,45 @@ pub(super) struct BuildArguments {
     /// Platform of the packages (repeatable; default: this machine's)
     #[arg(long, value_name = "OS_ARCH", env = "AIRTIGHT_PLATFORM", hide_env_values = true, value_delimiter = ',')]
     platform: Vec<String>,
-    /// Where packages may come from (repeatable; default: origin)
+    /// Where packages come from (repeatable, in order; default: origin)
     #[arg(long, value_name = "origin|URL|DIR")]
     source: Vec<String>,
-    /// Choose the newest versions that the configuration accepts, where a DIR of --from is a root module without a lock
-    /// file; and those of providers that only a state needs
+    /// If a DIR of --from is a root module without a lock file, choose the newest versions that its configuration accepts;
+    /// also for providers that only a state needs
     #[arg(long)]
     resolve: bool,
-    /// State whose providers must be locked too: a state file, or the output of `show -json` (repeatable)
+    /// Also require the providers of this state to be locked: a state file, or the output of `show -json` (repeatable)
     #[arg(long, value_name = "FILE")]
     state: Vec<Utf8PathBuf>,
-    /// How packages lie in the mirror
+    /// Layout of the packages in the mirror
     #[arg(long, value_enum, default_value = "unpacked")]
     layout: LayoutArgument,
-    /// Keep every release archive below OUT/.airtight/archives; without it, those that `lock complete` needs
+    /// Keep every release archive in OUT/.airtight/archives (default: only those that `lock complete` needs)
     #[arg(long)]
     keep_archives: bool,
-    /// Count only signatures of the OpenPGP keys in this file, instead of those that registries name (repeatable). What a
-    /// mirror has no signature of is proven by lock files alone
+    /// Accept only signatures of the OpenPGP keys in this file, instead of the keys that registries name (repeatable). A package
+    /// from a mirror without signatures is proven only by lock files
     #[arg(long, value_name = "FILE")]
     allow_key: Vec<Utf8PathBuf>,
-    /// Say what would be fetched, from where and how much, and change nothing
+    /// Say what would be downloaded, from where and how much, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Packages at a time
+    /// Number of packages to download at a time
     #[arg(long, value_name = "NUMBER", default_value_t = 4)]
     jobs: usize,
     /// Seconds to wait for a connection, an answer, or the next bytes
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
-    /// How often a request is tried that fails for a reason that may pass, such as 429 or a broken connection
+    /// Tries for a request that fails for a temporary reason, such as 429 or a broken connection
     #[arg(long, value_name = "NUMBER", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=20))]
     tries: u32,
-    /// Megabytes that one package may have as it is sent
+    /// Largest download of one package, in megabytes
     #[arg(long, value_name = "NUMBER", default_value_t = 2000)]
     limit_mb: u64,
-    /// Minutes that the download of one package may take
+    /// Longest download of one package, in minutes
     #[arg(long, value_name = "NUMBER", default_value_t = 120)]
     limit_minutes: u64,
-    /// Whose CLI configuration has the credentials, and whose default registry and rules --resolve goes by
+    /// Engine whose CLI configuration, default registry and version rules are used
     #[arg(
         long,
         value_name = "tofu|terraform",
@@ -98,7 +97,7 @@ pub(super) struct BuildArguments {
         default_value = "tofu"
     )]
     engine: String,
-    /// The mirror to build or to complete
+    /// Directory of the mirror; packages that it lacks are added
     #[arg(value_name = "OUT")]
     mirror: Utf8PathBuf,
 }
@@ -147,7 +146,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
             let list = unlocked.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             return Err(anyhow::anyhow!(
                 "the state `{state}` needs {list}, of which no lock file has a version: `init` would fail offline; run \
-                 `{} init` with this state once where there is network and commit the lock file, or let --resolve choose",
+                 `{} init` with this state once on a machine with network access and commit the lock file, or let --resolve choose",
                 engine.name
             )
             .into());
@@ -168,7 +167,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
     };
     let unlocked = without.iter().filter(|unlocked| unlocked.has_configuration && arguments.resolve);
     let chooser = Chooser { sources: &sources, client: client.as_ref(), engine: &engine, platforms: &platforms };
-    // Every version is chosen before anything is fetched, and everything that cannot be met is told at once.
+    // Every version is chosen before anything is fetched, and everything that cannot be met is reported at once.
     let mut unmet = Vec::new();
     for root_module in unlocked.map(|unlocked| &unlocked.directory) {
         match resolve::requirements(root_module, &engine) {
@@ -226,7 +225,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
     Ok(if has_failed { ExitCode::Refused } else { ExitCode::Cleared })
 }
 
-/// A lock file that is missing stops, or is told where others count all the same.
+/// A missing lock file stops the build; if others can be used, it is only reported.
 fn judge(unlocked: &Unlocked, resolve: bool, engine: EngineName) -> Result<(), Stop> {
     let Unlocked { directory, has_configuration, has_locks_below } = unlocked;
     match (resolve, has_configuration, has_locks_below) {
@@ -237,7 +236,7 @@ fn judge(unlocked: &Unlocked, resolve: bool, engine: EngineName) -> Result<(), S
         )
         .into()),
         (false, _, false) => Err(anyhow::anyhow!(
-            "no .terraform.lock.hcl below `{directory}`; make one by `{engine} providers lock` in each root module, or let \
+            "no .terraform.lock.hcl below `{directory}`; make one with `{engine} providers lock` in each root module, or let \
              --resolve choose versions"
         )
         .into()),
@@ -251,7 +250,7 @@ fn judge(unlocked: &Unlocked, resolve: bool, engine: EngineName) -> Result<(), S
     }
 }
 
-/// What versions are chosen from if nothing is locked.
+/// The versions to choose from if nothing is locked.
 struct Chooser<'a> {
     sources: &'a [Source],
     client: Option<&'a Client>,
@@ -352,7 +351,7 @@ fn told(results: &[PackageResult]) -> String {
     text + &format!("{}{separator}{}\n", plural(results.len(), "package"), all.join(", "))
 }
 
-/// The first few of whoever needs a package.
+/// The first few root modules that need a package.
 fn needed_by(root_modules: &[Utf8PathBuf]) -> String {
     const SHOWN: usize = 3;
     let mut shown: Vec<String> = root_modules.iter().take(SHOWN).map(|path| format!("`{path}`")).collect();
@@ -362,7 +361,7 @@ fn needed_by(root_modules: &[Utf8PathBuf]) -> String {
     shown.join(", ")
 }
 
-/// What is to be said besides: suspicious copies, and lock files that an unpacked mirror does not satisfy.
+/// Further lines: suspicious copies, and lock files that an unpacked mirror does not satisfy.
 fn warn(results: &[PackageResult], arguments: &BuildArguments) {
     let mut incomplete: BTreeMap<&Utf8PathBuf, Vec<String>> = BTreeMap::new();
     for result in results {

@@ -1,6 +1,6 @@
 //! How far a build is: packages of all, bytes that were fetched and bytes that were hashed, and the time that is left.
 //!
-//! A line that is drawn anew on a terminal; elsewhere a line at least every ten seconds.
+//! On a terminal one line that is redrawn; elsewhere a line at least every ten seconds.
 
 use std::io::IsTerminal as _;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -24,7 +24,7 @@ pub(super) struct BuildProgress {
     done: AtomicUsize,
     fetched_bytes: AtomicU64,
     hashed_bytes: AtomicU64,
-    /// What was begun last.
+    /// The package that was started last.
     current: Mutex<String>,
 }
 
@@ -74,7 +74,7 @@ impl BuildProgress {
         text
     }
 
-    /// Runs the work, and shows all the while how far it is.
+    /// Runs the work and shows its progress.
     pub(super) fn during<T>(&self, work: impl FnOnce() -> T) -> T {
         let (done, waiting) = mpsc::channel::<()>();
         thread::scope(|scope| {
@@ -106,7 +106,7 @@ impl BuildProgress {
     }
 }
 
-/// As if the packages that are left took as long as those that are done.
+/// Assumes that the remaining packages take as long as the finished ones.
 fn left(elapsed: Duration, done: usize, total: usize) -> Option<String> {
     if done == 0 || done >= total {
         return None;

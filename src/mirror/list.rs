@@ -14,7 +14,7 @@ use airtight_supply::mirror::list;
 pub(super) struct ListArguments {
     #[command(flatten)]
     mirror: OneMirror,
-    /// How the list is printed
+    /// Format of the list
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: MirrorFormat,
 }

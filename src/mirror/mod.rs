@@ -26,71 +26,70 @@ pub(crate) struct MirrorArguments {
 
 #[derive(Debug, Subcommand)]
 enum MirrorWhat {
-    /// Fetch the packages that the lock files of repositories need, each once, each checked
+    /// Download and verify every package that the repositories' lock files need
     ///
-    /// Searches the directories for root modules with a lock file, and takes the union of what these lock. Each package
-    /// must match a hash of every lock file that needs it; what comes from a registry must also be in the release's
-    /// SHA256SUMS, whose OpenPGP signature is verified. Checksums, signature and keys are kept below OUT/.airtight, so
-    /// that `airtight mirror verify` verifies all of it again behind the gap.
+    /// Searches the directories for root modules with a lock file, and downloads each locked package once. A package must match a
+    /// hash of every lock file that needs it. A package from a registry must also be in the release's SHA256SUMS, whose OpenPGP
+    /// signature is verified. Checksums, signature and keys are kept in OUT/.airtight, so that `airtight mirror verify` can
+    /// verify everything again offline.
     ///
-    /// What is in OUT already and matches is kept; interrupted downloads are continued. A killed build leaves only whole
-    /// packages. Ends with 100 where a package could not be had.
+    /// Safe to re-run: packages in OUT that already match are kept, interrupted downloads resume, and a killed build never leaves
+    /// a half-written package.
     #[command(after_help = build::HELP)]
     Build(build::BuildArguments),
-    /// Turn packed packages into unpacked ones, with the same contents
+    /// Convert packed packages to unpacked ones, with the same contents
     ///
-    /// `init` links an unpacked package instead of extracting it, which is about nine times faster. Each package is
-    /// extracted beside, hashed again and put into its place at once; its `h1:` hash stays. The lock file then needs an
-    /// `h1:` hash for the runner's platform, because no engine verifies an unpacked package by `zh:` hashes: `airtight
-    /// lock complete` adds it, proven by the archive, which is kept below .airtight/archives.
+    /// `init` links an unpacked package instead of extracting it, which is about nine times faster. The package's `h1:` hash is the
+    /// same before and after. The lock file then needs an `h1:` hash for the runner's platform, because neither engine checks an
+    /// unpacked package against `zh:` hashes. `airtight lock complete` adds it, proven by the archive, which is kept in
+    /// .airtight/archives.
     ///
-    /// An archive that would not become plain files below its package's directory (absolute names, `..`, links, entries
-    /// for directories, a name twice, more than the limit) stays as it is, and the command ends with 100.
+    /// An archive with absolute names, `..`, links, directory entries, a name twice or too much data is not unpacked, and the
+    /// exit code is 100.
     Unpack(unpack::UnpackArguments),
     /// Check a mirror against its evidence, its seal and lock files
     ///
-    /// Everything is hashed. Each package is compared with its release archive and SHA256SUMS below .airtight, with the
-    /// seal, with index.json and VERSION.json where the mirror has any, and with the lock files that --lock names. What
-    /// is missing, what nobody names, and what lies where no engine looks is found as well. Ends with 100 where there is
-    /// an error.
+    /// Hashes everything. Compares each package with its release archive and SHA256SUMS in .airtight, with the seal, with
+    /// index.json and VERSION.json if the mirror has them, and with the lock files of --lock. It also reports missing packages,
+    /// packages that no lock file needs, and files that the engines ignore. Exit code 100 if there is an error.
     Verify(verify::VerifyArguments),
-    /// Measure a mirror and write its seal
+    /// Hash every package once and write the result as the seal
     ///
-    /// The seal, .airtight/seal.json, has every package with its files, sizes, permissions and hashes, the program's
-    /// machine and loader, and the evidence that is kept of it. The same packages have the same seal wherever they lie.
-    /// What is printed is its digest, which `sha256sum .airtight/seal.json` tells as well.
+    /// The seal, .airtight/seal.json, lists every package with its files, sizes, permissions and hashes, the executable's machine
+    /// and loader, and its evidence. The same packages have the same seal in any directory. The command prints the seal's
+    /// digest; `sha256sum .airtight/seal.json` prints the same.
     ///
-    /// Where the mirror belongs to root and the user of the run cannot write it, the gate then compares the lock file
-    /// with the seal and looks at sizes and permissions instead of hashing. It does not see a file of the same size that
-    /// root put there after sealing.
+    /// If root owns the mirror and the run's user cannot write it, `run`, `hook` and `check` then compare the lock file with the
+    /// seal and check sizes and permissions instead of hashing. They do not detect a changed file of the same size that root put
+    /// there after sealing.
     #[command(after_help = SEAL_HELP)]
     Seal(seal::SealArguments),
     /// Remove what no lock file needs
     ///
-    /// Keeps each version that a lock file below the given directories locks, and says for which. Release archives and
-    /// evidence go with their packages. A lock file that cannot be read, or none at all, stops it before anything is
-    /// removed. A seal has to be made again afterwards.
+    /// Keeps each version that a lock file below the given directories has, and says which lock file needs it. Release archives and
+    /// evidence are removed with their packages. If a lock file cannot be read, or there is none, nothing is removed. Seal the
+    /// mirror again afterwards.
     Prune(prune::PruneArguments),
     /// List a mirror's packages, without hashing
     List(list::ListArguments),
     /// Print a bill of materials (CycloneDX 1.6, JSON)
     ///
-    /// Hashes every package. The same packages make the same document: it has no serial number and no time.
+    /// Hashes every package. The same packages give the same document: it has no serial number and no time.
     Sbom(sbom::SbomArguments),
 }
 
 const SEAL_HELP: &str = "\
-The image's /etc/airtight/settings.yml says what vouches for the seal. Either its digest:
+The image's /etc/airtight/settings.yml says which seal is valid. Either with its digest:
 
   seal:
     digest: sha256:...
 
-or a public key (ECDSA P-256, PEM) that it is signed with:
+or with the public key (ECDSA P-256, PEM) of its signature:
 
   seal:
     public_key: /etc/airtight/seal.pem
 
-The signature is .airtight/seal.sig, plain (base64 of DER) or as a Sigstore bundle. One of these makes it:
+The signature is .airtight/seal.sig, plain (base64 of DER) or a Sigstore bundle. One of these commands makes it:
 
   cosign 2:  cosign sign-blob --key KEY --tlog-upload=false \\
                --output-signature /providers/.airtight/seal.sig /providers/.airtight/seal.json
@@ -99,7 +98,7 @@ The signature is .airtight/seal.sig, plain (base64 of DER) or as a Sigstore bund
   OpenSSL:   openssl dgst -sha256 -sign KEY /providers/.airtight/seal.json | \\
                base64 -w0 > /providers/.airtight/seal.sig";
 
-/// What every command of a mirror takes.
+/// Options of every command for a mirror.
 #[derive(Args, Debug)]
 struct OneMirror {
     /// The filesystem mirror (default: /providers)
@@ -116,7 +115,7 @@ impl OneMirror {
     }
 }
 
-/// Says that a mirror is no longer as it was sealed, and how to seal it again.
+/// Says that a mirror no longer matches its seal, and how to seal it again.
 fn tell_seal(mirror: &Utf8Path, is_dry_run: bool) {
     let (verb, when) = if is_dry_run { ("would no longer match", "afterwards") } else { ("no longer matches", "now") };
     output::error_line(&format!(
@@ -126,7 +125,7 @@ fn tell_seal(mirror: &Utf8Path, is_dry_run: bool) {
     ));
 }
 
-/// Bytes for people.
+/// A number of bytes, readable for people.
 fn size(bytes: u64) -> String {
     let tenths = |unit: u64| (bytes + unit / 20) / (unit / 10);
     match bytes {
@@ -137,7 +136,7 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// The OpenPGP keys of files that somebody names.
+/// The OpenPGP keys in the given files.
 pub(super) fn keys(files: &[Utf8PathBuf]) -> Result<Keys, Stop> {
     let mut keys = Keys::default();
     for path in files {

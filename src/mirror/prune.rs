@@ -22,10 +22,10 @@ pub(super) struct PruneArguments {
     /// Platform to keep (repeatable; default: every platform)
     #[arg(long, value_name = "OS_ARCH")]
     platform: Vec<Platform>,
-    /// Say what would be removed, and remove nothing
+    /// Show what would be removed, and remove nothing
     #[arg(long)]
     dry_run: bool,
-    /// How the result is printed
+    /// Format of the result
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: MirrorFormat,
 }
@@ -48,7 +48,7 @@ struct PrunedPackage {
     outcome: &'static str,
     /// The lock files that need it.
     kept_for: Vec<String>,
-    /// What goes with it.
+    /// Evidence and archives that are removed with it.
     evidence: Vec<String>,
 }
 

@@ -20,7 +20,7 @@ use airtight_supply::mirror::seal::{self, Names};
 pub(super) struct SbomArguments {
     #[command(flatten)]
     mirror: OneMirror,
-    /// An engine to list as well: `tofu`, `terraform`, or the path of one
+    /// Also list this engine: `tofu`, `terraform`, or the path of one
     #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE", hide_env_values = true)]
     engine: Option<String>,
 }

@@ -12,7 +12,7 @@ use airtight_supply::mirror::seal;
 pub(super) struct SealArguments {
     #[command(flatten)]
     mirror: OneMirror,
-    /// How the result is printed
+    /// Format of the result
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: MirrorFormat,
 }

@@ -18,13 +18,13 @@ use airtight_supply::mirror::unpack::Archives;
 pub(super) struct UnpackArguments {
     #[command(flatten)]
     mirror: OneMirror,
-    /// Remove archives instead of keeping them as evidence
+    /// Remove the archives instead of keeping them as evidence
     #[arg(long)]
     discard_archives: bool,
-    /// Megabytes that one archive may unpack to
+    /// Largest unpacked size of one archive, in megabytes
     #[arg(long, value_name = "NUMBER", default_value_t = 4096)]
     limit_mb: u64,
-    /// How the result is printed
+    /// Format of the result
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: MirrorFormat,
 }

@@ -26,20 +26,20 @@ pub(super) struct VerifyArguments {
     /// A lock file, or a directory to look for lock files in (repeatable)
     #[arg(long, value_name = "FILE|DIR")]
     lock: Vec<Utf8PathBuf>,
-    /// Platform whose packages the lock files need (default: this machine's)
+    /// Platform for which the lock files need packages (default: this machine's)
     #[arg(long, value_name = "OS_ARCH", env = "AIRTIGHT_PLATFORM", hide_env_values = true)]
     platform: Option<String>,
-    /// File with OpenPGP keys: each SHA256SUMS has to be signed by one of them (repeatable). Without it, signatures only
-    /// have to fit the keys that are kept beside them, which proves nothing
+    /// File with OpenPGP keys: each SHA256SUMS must be signed with one of them (repeatable). Without it a signature is only
+    /// checked against the keys stored next to it, which proves nothing
     #[arg(long, value_name = "FILE", env = "AIRTIGHT_ALLOW_KEY", hide_env_values = true, value_delimiter = ':')]
     allow_key: Vec<String>,
-    /// Digest that the seal has to have
+    /// Required digest of the seal
     #[arg(long, value_name = "sha256:...", conflicts_with = "seal_key")]
     seal_digest: Option<String>,
-    /// Public key (ECDSA P-256, PEM) that the seal has to be signed for
+    /// Public key (ECDSA P-256, PEM) that must verify the seal's signature
     #[arg(long, value_name = "FILE")]
     seal_key: Option<Utf8PathBuf>,
-    /// How findings are printed
+    /// Format of the report
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: VerifyFormat,
 }
@@ -55,7 +55,7 @@ enum VerifyFormat {
 #[derive(Serialize)]
 struct VerifyReport {
     schema: &'static str,
-    /// The digest of the seal; null where there is none, or where the mirror differs from it.
+    /// The digest of the seal; null if there is none, or if the mirror differs from it.
     seal: Option<String>,
     counts: Counts,
     packages: Vec<VerifyPackage>,

@@ -106,7 +106,8 @@ fn public_item(line: &str) -> Option<&str> {
     });
     let kinds = ["fn ", "struct ", "enum ", "const ", "type ", "trait ", "static "];
     let name = kinds.iter().find_map(|kind| rest.strip_prefix(kind))?;
-    name.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next()
+    // In a macro it is a variable.
+    name.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next().filter(|name| !name.is_empty())
 }
 
 fn words(text: &str) -> BTreeSet<String> {

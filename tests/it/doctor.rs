@@ -244,5 +244,5 @@ fn an_image_is_sealed_as_its_dockerfile_does_it() {
     assert!(run(&format!("echo >> {root}/{}", provider())).success());
     let (code, outcome, text) = seal(&workspace);
     assert_eq!((code, outcome.as_str()), (100, "failed"), "{text}");
-    assert!(text.contains("the mirror is not as it was sealed"), "{text}");
+    assert!(text.contains("the mirror differs from its seal"), "{text}");
 }

@@ -173,7 +173,7 @@ fn names_the_step_of_tls_that_fails() {
             "tls: its certificate is signed by an authority that is not trusted here: Example Firewall",
         ),
         (authority.serves("localhost", past), "tls: its certificate has expired at 2021-02-03T00:00:00Z"),
-        (authority.serves("localhost", future), "tls: its certificate is not valid yet, but from 2090-01-01T00:00:00Z"),
+        (authority.serves("localhost", future), "tls: its certificate is not valid before 2090-01-01T00:00:00Z"),
         (authority.serves("other.example", |_| {}), "tls: its certificate is for another name: other.example"),
         (on_loopback(drop), "tls: the connection is closed at the first message of TLS"),
         (
@@ -357,7 +357,7 @@ fn endpoints_come_from_a_rehearsal_or_the_settings_and_none_is_a_mistake() {
     let output = from_report.run();
     assert!(
         String::from_utf8_lossy(&output.stderr)
-            .contains("not tried, since it cannot be told whether they are open: udp://127.0.0.1")
+            .contains("not tested, because it cannot be known whether they are open: udp://127.0.0.1")
     );
     assert_eq!(told(&output), (0, vec!["open no TLS".to_owned()]));
     assert_eq!(fs::read(workspace.path("reach.json")).unwrap(), output.stdout);

@@ -319,7 +319,7 @@ fn a_template_of_the_settings_that_cannot_be_used_is_said_by_name() {
     };
     let done = init();
     assert_eq!(done.code, Some(96), "{done:?}");
-    assert!(done.stderr.contains("the directory of the settings is not there"), "{done:?}");
+    assert!(done.stderr.contains("this directory of the settings does not exist"), "{done:?}");
     for (text, expected) in [
         ("init\n{{ nothing }}\n", "unknown name `nothing`"),
         ("init\n{% if %}\n", "is wrong"),

@@ -19,8 +19,6 @@ pub const TF_DATA_DIR: &str = "TF_DATA_DIR";
 pub const TF_WORKSPACE: &str = "TF_WORKSPACE";
 /// The plugin cache, before that of the CLI configuration.
 pub const TF_PLUGIN_CACHE_DIR: &str = "TF_PLUGIN_CACHE_DIR";
-/// Anything but empty and `0`: packages of the plugin cache are trusted without a lock entry.
-pub const TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE: &str = "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE";
 /// Providers that already run, as JSON; the engine does not install them.
 pub const TF_REATTACH_PROVIDERS: &str = "TF_REATTACH_PROVIDERS";
 /// Arguments for every command of the engine.
@@ -39,7 +37,7 @@ pub const XDG_DATA_HOME: &str = "XDG_DATA_HOME";
 pub const XDG_RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
 
 /// The variables that we act upon: a value that is no text is an error there, and of no interest elsewhere.
-const READ: [&str; 18] = [
+const READ: [&str; 17] = [
     AIRTIGHT_CLI_CONFIG_SOURCE,
     HOME,
     OPENTOFU_STATEFILE_PROVIDER_ADDRESS_TRANSLATION,
@@ -51,7 +49,6 @@ const READ: [&str; 18] = [
     TF_DATA_DIR,
     TF_ENCRYPTION,
     TF_PLUGIN_CACHE_DIR,
-    TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE,
     TF_REATTACH_PROVIDERS,
     TF_WORKSPACE,
     XDG_CONFIG_HOME,
@@ -75,8 +72,6 @@ pub struct Environment {
     pub workspace: Option<String>,
     /// `TF_PLUGIN_CACHE_DIR`.
     pub plugin_cache_dir: Option<String>,
-    /// `TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE`.
-    pub plugin_cache_may_break_lock: Option<String>,
     /// `TF_REATTACH_PROVIDERS`.
     pub reattach_providers: Option<String>,
     /// `TF_CLI_ARGS`.
@@ -159,7 +154,6 @@ impl Environment {
             data_dir: text(TF_DATA_DIR),
             workspace: text(TF_WORKSPACE),
             plugin_cache_dir: text(TF_PLUGIN_CACHE_DIR),
-            plugin_cache_may_break_lock: text(TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE),
             reattach_providers: text(TF_REATTACH_PROVIDERS),
             cli_args: text(TF_CLI_ARGS),
             cli_args_init: text(TF_CLI_ARGS_INIT),
@@ -177,7 +171,7 @@ impl Environment {
     /// Replaces `$NAME` and `${NAME}`; an unset variable is empty.
     ///
     /// Source: Go `os.ExpandEnv`.
-    pub fn expand(&self, text: &str) -> String {
+    pub(crate) fn expand(&self, text: &str) -> String {
         let mut expanded = String::new();
         let mut rest = text;
         while let Some(dollar) = rest.find('$') {

@@ -4,6 +4,7 @@
 //!   [`environment`]
 //! - [`ask`]: the engine's own word about a configuration
 //! - [`predict`]: what `init` installs from it, as pure functions
+//! - [`init_commands`]: blocks that make `init` run a command
 
 pub mod ask;
 pub mod cli_config;

@@ -73,7 +73,7 @@ pub fn read(data_dir: &Utf8Path) -> ModulesManifest {
             let problem = Problem {
                 kind: ProblemKind::Limit,
                 summary: "Modules manifest file not read".to_owned(),
-                detail: format!("airtight does not read it: {error}. The engine perhaps does."),
+                detail: format!("airtight does not read it: {error}. The engine may be able to."),
                 place: Place::file(&path),
             };
             return ModulesManifest { not_understood: vec![problem], ..ModulesManifest::default() };

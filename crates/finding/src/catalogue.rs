@@ -115,7 +115,7 @@ fn section<'a>(page: &'a str, name: &str) -> &'a str {
     page.split("\n## ").find_map(|section| section.strip_prefix(name)?.strip_prefix('\n')).unwrap_or_default()
 }
 
-/// How many bytes of a quoted error stand in the text: all that is not a placeholder (`ADDRESS`, `VERSION`), in order,
+/// How many bytes of a quoted error are in the text: all that is not a placeholder (`ADDRESS`, `VERSION`), in order,
 /// or none.
 fn matched(line: &str, text: &str) -> usize {
     let mut rest = text;
@@ -150,7 +150,7 @@ fn literal_parts(line: &str) -> Vec<String> {
     parts.iter().map(|part| normal(part)).filter(|part| !part.is_empty()).collect()
 }
 
-/// Lower case, single spaces, without backticks and without the bar that the engines draw beside their errors.
+/// Lower case, single spaces, without backticks and without the bar that the engines draw next to their errors.
 fn normal(text: &str) -> String {
     let text = text.replace(['`', '│', '╷', '╵', '|'], " ").to_lowercase();
     text.split_whitespace().collect::<Vec<_>>().join(" ")

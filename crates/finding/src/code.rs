@@ -65,6 +65,7 @@ codes! {
     MirrorUnreadable = "mirror-unreadable",
     ModuleInvalid = "module-invalid",
     ModuleNeedsNetwork = "module-needs-network",
+    NetworkMirrorUrl = "network-mirror-url",
     PackageCacheConflict = "package-cache-conflict",
     PackageExecutableMissing = "package-executable-missing",
     PackageInterpreterMissing = "package-interpreter-missing",

@@ -1,6 +1,6 @@
 //! Text from outside is data: what a terminal, a log or a reader's eye would obey is shown, not sent.
 //!
-//! A worker reads what we print: a line that starts with `::add-mask` or `##[command]`, perhaps after spaces, is a
+//! A worker reads what we print: a line that starts with `::add-mask` or `##[command]`, even after spaces, is a
 //! command to it. So each line starts with words of ours, or with a [`MARK`] ([`indented`]).
 
 use std::borrow::Cow;
@@ -57,7 +57,7 @@ pub fn indented(text: &str, indentation: &str) -> String {
 }
 
 /// JSON text with everything that [`is_escaped`] names, line breaks between tokens excepted, as `\uXXXX`: the same
-/// value, harmless on a terminal. Such characters stand only in strings, where the escape means the character.
+/// value, harmless on a terminal. Such characters are only in strings, where the escape means the character.
 pub fn json(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

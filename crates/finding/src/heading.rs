@@ -6,7 +6,7 @@ use super::report::{Counts, Report};
 use super::{Code, Outcome, Severity, Status};
 use airtight_provider::EngineName;
 
-/// The last line of a report; the only one where nothing was found. Never starts with text from outside.
+/// The last line of a report; the only one if nothing was found. Never starts with text from outside.
 ///
 /// `airtight: cleared: 3 providers proven, init will succeed (OpenTofu 1.12.6, linux_amd64) in 12 ms`, or
 /// `airtight: refused: 3 errors, 1 warning in 41 ms; next: airtight explain provider-not-locked`.

@@ -45,7 +45,7 @@ impl Default for HumanOptions {
     }
 }
 
-/// The whole report, ended by a line break: one line where nothing was found and all is predicted.
+/// The whole report, ended by a line break: one line if nothing was found and everything is predicted.
 pub fn render(findings: &[Finding], report: &Report, sources: &Sources, options: HumanOptions) -> String {
     let mut text = self::findings(findings, sources, options);
     if report.phase.is_none() && (!findings.is_empty() || report.prediction.init != Outcome::Success) {
@@ -103,7 +103,7 @@ fn joined(lines: &[String]) -> String {
     lines.join(&format!("\n{}", escape::MARK))
 }
 
-/// What is like the findings above, a line each: what mends one of them mostly mends all.
+/// Findings like those above, a line each: usually one fix fixes all.
 fn listed(severity: Severity, code: Code, findings: &[&Finding], width: usize) -> String {
     let head = format!("{severity}[{code}]: {} like those above", plural(findings.len(), "more finding"));
     let mut lines = vec![head];
@@ -238,13 +238,13 @@ const fn level(severity: Severity) -> Level<'static> {
 
 const fn owner(owner: Owner) -> &'static str {
     match owner {
-        Owner::Repository => "repository, whoever writes the configuration and its lock file",
-        Owner::Image => "image, whoever builds the runner image and its mirror",
-        Owner::Administrator => "administrator, whoever sets up the stack, its environment and its plugins",
+        Owner::Repository => "repository (author of the configuration and its lock file)",
+        Owner::Image => "image (maintainer of the runner image and its mirror)",
+        Owner::Administrator => "administrator (of the stack, its environment and its plugins)",
     }
 }
 
-/// What the prediction rests on: why it fails, what is not proven, what was not seen.
+/// The reasons of the prediction: why it fails, what is not proven, what was not seen.
 fn derivation(report: &Report, width: usize) -> String {
     let mut lines = vec![format!("{} ({})", heading::expected(report), heading::engine(report))];
     let mut said = BTreeSet::new();
@@ -263,7 +263,7 @@ fn derivation(report: &Report, width: usize) -> String {
         push(&mut lines, width, &sentences);
     }
     if others.len() > MOST_DERIVED {
-        lines.push(format!("  - and {} more; `--format json` says it of each", others.len() - MOST_DERIVED));
+        lines.push(format!("  - and {} more; `--format json` lists them all", others.len() - MOST_DERIVED));
     }
     if !proven.is_empty() {
         lines.push(format!("  - {} proven by the lock file's hashes", plural(proven.len(), "provider")));

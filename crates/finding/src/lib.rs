@@ -1,7 +1,11 @@
-//! Findings are data: what is wrong, where, whose it is and how it is mended.
+//! Findings are data: what is wrong, where, who fixes it, and how.
 //!
 //! A wrong lock file is a [`Finding`] (all of them are collected); a disk that cannot be read is an error (the first
 //! one stops). Rendering is this room's as well, one file per output format; nothing else knows colour.
+//!
+//! - [`code`], [`catalogue`]: the codes and their pages
+//! - [`report`]: the one value that every format prints; [`human`], [`concise`], [`json`], [`sarif`], [`junit`], [`markdown`]
+//! - [`heading`], [`prose`]: sentences that formats share; [`escape`], [`secrets`]: text from outside
 
 pub mod catalogue;
 pub mod code;
@@ -40,7 +44,7 @@ pub struct Finding {
     /// Full sentences; may be empty.
     pub detail: String,
     pub places: Vec<Label>,
-    /// Imperative; holds a command that can be pasted where there is one.
+    /// Imperative; if there is a command that fixes it, holds that command, ready to paste.
     pub help: String,
     pub owner: Owner,
 }

@@ -1,4 +1,4 @@
-//! For a pull request: a table of what was found, then how each is mended.
+//! For a pull request: a table of the findings, then how to fix each.
 //!
 //! Text from outside stays text: it makes no link, no mention, no image and no HTML, and starts no line, where it might
 //! be a command to the forge (`/merge`) or to the worker.

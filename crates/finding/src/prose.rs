@@ -10,7 +10,7 @@ pub fn plural(count: usize, noun: &str) -> String {
 /// Breaks a text into lines of at most `width` columns.
 ///
 /// Line breaks of the text stay. A line indented by four spaces or more is a command and is left alone; elsewhere
-/// spaces collapse. What stands between backticks is one word, so that it can be pasted; a word that is wider than
+/// spaces collapse. Text between backticks is one word, so that it can be pasted; a word that is wider than
 /// `width` has a line of its own and is left as it is.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
@@ -38,7 +38,7 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Splits at spaces that do not stand between backticks. A backtick without a partner is a letter.
+/// Splits at spaces that are not between backticks. A backtick without a partner is a letter.
 fn words(paragraph: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let mut start = None;

@@ -56,7 +56,7 @@ pub struct ReportPrediction {
     pub reasons: Vec<ReportReason>,
     /// What was not seen.
     pub assumptions: Vec<ReportAssumption>,
-    /// The lock file's text afterwards; null on failure and where its bytes stay.
+    /// The lock file's text afterwards; null on failure and if it does not change.
     pub lock_after: Option<String>,
 }
 
@@ -86,7 +86,7 @@ pub struct ReportProvider {
     pub install: Option<Install>,
     pub proven_by: Option<String>,
     pub status: Status,
-    /// How the prediction comes about, in sentences; empty where nothing is predicted.
+    /// The reasons of the prediction, in sentences; empty if nothing is predicted.
     pub derivation: String,
 }
 

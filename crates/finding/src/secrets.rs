@@ -1,6 +1,6 @@
 //! Secrets in the addresses of modules, packages and registries: found in any text, so that no output shows them.
 //!
-//! Masked are the user information of an address (all that stands before its `@`, but for the plain `git` of SSH) and
+//! Masked are the user information of an address (everything before its `@`, except the plain `git` of SSH) and
 //! each query value whose key is not known to be harmless. `git::https://USER:TOKEN@HOST/x.git`, `USER:TOKEN@HOST:x/y.git`
 //! and `https://HOST/m.zip?access_token=TOKEN` are usual module sources.
 //!
@@ -133,11 +133,12 @@ fn user_without_scheme(word: &str) -> Option<Range<usize>> {
     (is_user && is_host).then_some(start..start + end)
 }
 
-/// How long the `git::` is that chooses a way to fetch.
+/// How long the `git::` is that chooses a way to fetch. It is no part of a password: no colon is before it.
 fn getter_prefix(word: &str) -> usize {
     let Some((before, _)) = word.split_once("::") else { return 0 };
     let name = before.rsplit(|character: char| !character.is_ascii_alphanumeric()).next().unwrap_or_default();
-    let is_name = !name.is_empty() && !before[..before.len() - name.len()].ends_with(':');
+    let lead = &before[..before.len() - name.len()];
+    let is_name = !name.is_empty() && !lead.contains(':') && !lead.ends_with(['_', '-', '.', '~', '%', '+']);
     if is_name { before.len() + 2 } else { 0 }
 }
 
@@ -198,6 +199,8 @@ mod tests {
             ("git::ssh://git@example.com/x.git", "git::ssh://git@example.com/x.git"),
             ("git@example.com:a/b", "git@example.com:a/b"),
             ("git::u:p@example.com:x/y.git", "git::***@example.com:x/y.git"),
+            ("u:p_a::@example.com/x", "***@example.com/x"),
+            ("token-a::p@example.com/x", "***@example.com/x"),
             ("u:p@github.com/a/b", "***@github.com/a/b"),
             ("u:p/q@github.com/a/b", "***@github.com/a/b"),
             ("t0ken@github.com/a/b", "***@github.com/a/b"),

@@ -53,8 +53,8 @@ impl BeforeInit {
         Ok(Self { lock_file, kept, providers: data_dir.join("providers") })
     }
 
-    /// The same with a text that was kept elsewhere; an empty one stands for no file.
-    pub fn of_text(root_module: &Utf8Path, data_dir: &Utf8Path, text: String) -> Self {
+    /// The same with a text that was kept elsewhere; an empty one means no file.
+    pub(crate) fn of_text(root_module: &Utf8Path, data_dir: &Utf8Path, text: String) -> Self {
         let kept = if text.is_empty() { Kept::Missing } else { Kept::File { bytes: text.into_bytes(), mode: 0o644 } };
         Self { lock_file: root_module.join(lock_file::FILE_NAME), kept, providers: data_dir.join("providers") }
     }

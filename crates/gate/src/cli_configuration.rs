@@ -9,18 +9,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::context::real;
 use super::runtime_directory::RuntimeDirectory;
-use airtight_engine::cli_config;
-use airtight_engine::cli_config::CarriedBlock;
+use crate::check;
+use airtight_engine::cli_config::{self, CarriedBlock, LIMIT_BYTES};
 use airtight_engine::environment::Environment;
 use airtight_finding::{Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
-use airtight_provider::atomic_file;
-use airtight_provider::text_file;
-use airtight_provider::text_file::TextFileError;
-use airtight_provider::{Engine, EngineName};
-
-/// Larger files are no CLI configuration.
-const LIMIT_BYTES: u64 = 16 * 1024 * 1024;
+use airtight_provider::text_file::{self, TextFileError};
+use airtight_provider::{Engine, EngineName, atomic_file};
 
 /// What is carried over, and from where.
 #[derive(Clone, Debug, Default)]
@@ -42,18 +37,20 @@ pub fn carried(
 ) -> Carried {
     let mut carried = Carried::default();
     if let Some(home) = &environment.home {
-        let path = home.join(".terraformrc");
-        match text_file::read(&path, LIMIT_BYTES) {
-            Ok(text) => carried.add(&path, &text, engine),
-            Err(TextFileError::Missing) => {}
-            Err(error) => carried.findings.push(broken(&path, &error.to_string())),
-        }
+        let path = launch_directory.join(home).join(".terraformrc");
+        carried.add_file(&path, NamedBy::Home, repository, engine);
     }
     carried.source = source(environment, launch_directory);
     if let Some(source) = carried.source.clone() {
-        carried.add_named(&launch_directory.join(source), repository, engine);
+        carried.add_file(&launch_directory.join(source), NamedBy::Variable, repository, engine);
     }
     carried
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum NamedBy {
+    Home,
+    Variable,
 }
 
 /// The variable's value before we changed it; a path of ours counts as unset.
@@ -67,41 +64,31 @@ fn source(environment: &Environment, launch_directory: &Utf8Path) -> Option<Stri
 }
 
 impl Carried {
-    fn add_named(&mut self, path: &Utf8Path, repository: &Utf8Path, engine: &Engine) {
-        let real = path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
-        if real.starts_with(repository) {
-            self.findings.push(
-                Finding::new(
-                    Code::CliConfigInRepository,
-                    Severity::Warning,
-                    Owner::Administrator,
-                    "TF_CLI_CONFIG_FILE names a file of the repository, which gives nothing here",
-                )
-                .detail(
-                    "Anyone who can open a pull request can change that file, so none of its blocks is carried over.",
-                )
-                .help(
-                    "Remove TF_CLI_CONFIG_FILE from the stack; for credentials or `host` blocks, mount a file whose \
-                     name ends in `.terraformrc` outside the repository.",
-                )
-                .at(Place::file(path), ""),
-            );
-            return;
-        }
-        match text_file::read(path, LIMIT_BYTES) {
-            Ok(text) => self.add(path, &text, engine),
-            Err(TextFileError::Missing) => self.findings.push(
-                Finding::new(
-                    Code::CliConfigMissing,
-                    Severity::Error,
-                    Owner::Administrator,
-                    "TF_CLI_CONFIG_FILE names a file that is not there",
-                )
-                .detail("The engine only warns of this, and then goes to the internet.")
-                .help("Mount the file, or remove TF_CLI_CONFIG_FILE from the stack's environment.")
-                .at(Place::file(path), ""),
-            ),
-            Err(error) => self.findings.push(broken(path, &error.to_string())),
+    fn add_file(&mut self, path: &Utf8Path, named_by: NamedBy, repository: &Utf8Path, engine: &Engine) {
+        let bytes = match text_file::read_bytes(path, LIMIT_BYTES) {
+            Err(TextFileError::Missing) if named_by == NamedBy::Home => return,
+            _ if is_below(path, repository) => return self.findings.push(in_repository(path, named_by)),
+            Ok(bytes) => bytes,
+            Err(TextFileError::Missing) => {
+                return self.findings.push(
+                    Finding::new(
+                        Code::CliConfigMissing,
+                        Severity::Error,
+                        Owner::Administrator,
+                        "TF_CLI_CONFIG_FILE names a file that does not exist",
+                    )
+                    .detail("The engine only warns about this, and then uses the internet.")
+                    .help("Mount the file, or remove TF_CLI_CONFIG_FILE from the stack's environment.")
+                    .at(Place::file(path), ""),
+                );
+            }
+            Err(error) => return self.findings.push(unreadable(path, &error.to_string())),
+        };
+        match cli_config::carried_blocks(path, &bytes, engine) {
+            Ok(blocks) => self.blocks.extend(blocks),
+            Err(problem) => self
+                .findings
+                .push(check::cli_config::finding(&problem, not_carried(&problem.kind.to_string())).detail(DROPPED)),
         }
     }
 
@@ -115,29 +102,46 @@ impl Carried {
         let blocks = self.blocks.iter().enumerate().filter(|(index, block)| !is_replaced(*index, block));
         blocks.map(|(_, block)| block.text.clone()).collect()
     }
-
-    fn add(&mut self, path: &Utf8Path, text: &str, engine: &Engine) {
-        match cli_config::carried_blocks(path, text, engine) {
-            Ok(blocks) => self.blocks.extend(blocks),
-            Err(problem) => {
-                let mut finding = broken(path, &problem.detail);
-                finding.places.clear();
-                self.findings.push(finding.at(problem.place, ""));
-            }
-        }
-    }
 }
 
-fn broken(path: &Utf8Path, reason: &str) -> Finding {
-    Finding::new(
-        Code::CliConfigBroken,
-        Severity::Error,
-        Owner::Administrator,
-        format!("this CLI configuration cannot be carried over: {reason}"),
-    )
-    .detail("The engine would print this, drop the whole file with its credentials, and go to the internet.")
-    .help("Correct the file; the engines read HCL 1 here: double quotes, no functions, no expressions.")
-    .at(Place::file(path), "")
+/// Whether the file, or the link that leads to it, is in the repository.
+fn is_below(path: &Utf8Path, repository: &Utf8Path) -> bool {
+    let repository = real(repository);
+    let of_directory = path.parent().zip(path.file_name()).map(|(directory, name)| real(directory).join(name));
+    real(path).starts_with(&repository) || of_directory.is_some_and(|path| path.starts_with(&repository))
+}
+
+fn in_repository(path: &Utf8Path, named_by: NamedBy) -> Finding {
+    let (summary, help) = match named_by {
+        NamedBy::Home => (
+            "HOME is in the repository: its `.terraformrc` is not used",
+            "Remove HOME from the stack's environment and from `.spacelift/config.yml`; for credentials or `host` blocks, \
+             mount a file whose name ends in `.terraformrc` outside the repository.",
+        ),
+        NamedBy::Variable => (
+            "TF_CLI_CONFIG_FILE names a file of the repository: it is not used",
+            "Remove TF_CLI_CONFIG_FILE from the stack; for credentials or `host` blocks, mount a file whose name ends in \
+             `.terraformrc` outside the repository.",
+        ),
+    };
+    Finding::new(Code::CliConfigInRepository, Severity::Warning, Owner::Administrator, summary)
+        .detail("Anyone who can open a pull request can change that file, so none of its blocks is carried over.")
+        .help(help)
+        .at(Place::file(path), "")
+}
+
+const DROPPED: &str =
+    "The engine would print an error, ignore the whole file with its credentials, and use the internet.";
+
+fn not_carried(reason: &str) -> String {
+    format!("this CLI configuration cannot be carried over: {reason}")
+}
+
+fn unreadable(path: &Utf8Path, reason: &str) -> Finding {
+    Finding::new(Code::CliConfigBroken, Severity::Error, Owner::Administrator, not_carried(reason))
+        .detail(DROPPED)
+        .help("Make the file readable for the run's user, or remove it.")
+        .at(Place::file(path), "")
 }
 
 /// A `~/.tofurc`, which OpenTofu alone would read instead of the worker's `~/.terraformrc`; we carry the latter.
@@ -152,10 +156,10 @@ pub fn shadowed(environment: &Environment, engine: &Engine) -> Option<Finding> {
             "`~/.tofurc` hides the worker's `~/.terraformrc` from OpenTofu",
         )
         .detail(
-            "By itself OpenTofu would read only `~/.tofurc`, without the credentials that the worker writes. airtight \
+            "Without airtight OpenTofu would read only `~/.tofurc`, without the credentials that the worker writes. airtight \
              carries over `~/.terraformrc` and nothing of this file.",
         )
-        .help("Remove `~/.tofurc` from the image; what it holds besides belongs into a mounted `*.terraformrc` file.")
+        .help("Remove `~/.tofurc` from the image; put its other blocks into a mounted `*.terraformrc` file.")
         .at(Place::file(shadow), "")
     })
 }
@@ -195,7 +199,31 @@ pub fn unwritable(path: &Utf8Path, reason: &str) -> Finding {
         Owner::Administrator,
         format!("the CLI configuration cannot be written: {reason}"),
     )
-    .detail("Without it the engine would use its defaults and go to the internet.")
+    .detail("Without it the engine would use its defaults and ask the internet.")
     .help("Make room under /tmp, or set XDG_RUNTIME_DIR to a directory that belongs to the run's user alone.")
     .at(Place::file(path), "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_in_the_repository_wherever_its_name_or_its_target_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap();
+        let (source, home) = (root.join("source"), root.join("home"));
+        for directory in [&source, &home] {
+            std::fs::create_dir(directory).unwrap();
+            std::fs::write(directory.join("rc"), "").unwrap();
+        }
+        std::os::unix::fs::symlink("../source/rc", home.join("link")).unwrap();
+        std::os::unix::fs::symlink("../home/rc", source.join("link")).unwrap();
+        for path in ["source/rc", "source/link", "home/link", "home/../source/rc"] {
+            assert!(is_below(&root.join(path), &source), "{path}");
+        }
+        for path in ["home/rc", "source/../home/rc", "home/none"] {
+            assert!(!is_below(&root.join(path), &source), "{path}");
+        }
+    }
 }

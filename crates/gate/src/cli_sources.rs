@@ -5,8 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::context::Context;
 use super::seal::Seals;
 use crate::settings::{AlsoKind, AlsoMethod};
-use airtight_engine::cli_config;
-use airtight_engine::cli_config::{CliConfig, FileOutcome, Inherited, InheritedFile, Method, MethodKind, NamedBy};
+use airtight_engine::cli_config::{self, CliConfig, FileOutcome, Inherited, InheritedFile, Method, MethodKind};
 use airtight_engine::init_arguments::InitArguments;
 use airtight_engine::predict::{PluginCache, ProviderSource, ProviderSources};
 use airtight_provider::{AddressPattern, Engine, EngineName, ProviderAddress, SourceAddress};
@@ -46,7 +45,7 @@ pub struct SourceFacts {
 /// Reads the sources.
 ///
 /// # Errors
-/// Fails where a CLI configuration is not read although an engine would read it.
+/// Fails if a CLI configuration is not read although an engine would read it.
 pub fn read(
     context: &Context<'_>,
     choice: &CliConfigChoice,
@@ -82,7 +81,7 @@ pub fn read(
             config.apply_environment(environment);
             let methods = configured(&config, Vec::new(), root_module, engine.name);
             facts.plugin_cache = plugin_cache(&config, root_module, engine.name);
-            facts.files = vec![InheritedFile { path: path.clone(), named_by: NamedBy::Variable, outcome }];
+            facts.files = vec![InheritedFile { path: path.clone(), outcome }];
             facts.use_config(config);
             methods
         }
@@ -115,13 +114,14 @@ pub fn read(
 impl SourceFacts {
     fn use_config(&mut self, config: CliConfig) {
         let overrides = config.installation.iter().flat_map(|installation| &installation.dev_overrides);
-        self.sources.dev_overrides = overrides.map(|(address, _)| address.clone()).collect();
+        self.sources.dev_overrides = overrides.map(|entry| entry.address.clone()).collect();
         self.config = Some(config);
     }
 }
 
 fn filesystem_mirror(path: &str) -> Method {
-    Method { kind: MethodKind::FilesystemMirror { path: path.to_owned() }, include: Vec::new(), exclude: Vec::new() }
+    let kind = MethodKind::FilesystemMirror { path: path.to_owned() };
+    Method { kind, include: Vec::new(), exclude: Vec::new(), place: None }
 }
 
 /// The methods of the file that we write: the mirrors, then what the settings allow besides.
@@ -137,6 +137,7 @@ fn generated(mirrors: &[Utf8PathBuf], also: &[AlsoMethod], engine: &Engine) -> V
         // The settings' reader has refused anything but three parts; a part that is no name matches nothing.
         include: also.include.iter().filter_map(|pattern| AddressPattern::parse(pattern, engine.name).ok()).collect(),
         exclude: Vec::new(),
+        place: None,
     });
     mirrors.iter().map(|path| filesystem_mirror(path.as_str())).chain(also).collect()
 }
@@ -160,7 +161,7 @@ fn configured(
         }
         methods.push(filesystem_mirror(path.as_str()));
     }
-    methods.push(Method { kind: MethodKind::Direct, include: Vec::new(), exclude });
+    methods.push(Method { kind: MethodKind::Direct, include: Vec::new(), exclude, place: None });
     methods
 }
 
@@ -172,10 +173,11 @@ fn walk(path: &str, root_module: &Utf8Path, engine: EngineName) -> mirror::Mirro
 }
 
 fn plugin_cache(config: &CliConfig, root_module: &Utf8Path, engine: EngineName) -> Option<PluginCache> {
-    let path = root_module.join(config.plugin_cache_dir.as_deref()?);
+    let cache = config.plugin_cache.as_ref()?;
+    let path = root_module.join(&cache.directory);
     let entries = installed::read_directory(&path, engine).unwrap_or_default();
     let directories = installed::directories(&path);
-    Some(PluginCache { path, entries, directories })
+    Some(PluginCache { path, setting: cache.place.clone(), entries, directories })
 }
 
 /// The addresses that the variable names; its other content is the engine's business.

@@ -48,7 +48,7 @@ fn unread_state(context: &Context<'_>, error: &EngineDiagnostic) -> Finding {
 
 fn state_unseen(summary: impl Into<String>) -> Finding {
     Finding::new(Code::StateUnseen, Severity::Warning, Owner::Administrator, summary).help(
-        "Run the check where the backend can be reached, with its credentials in the environment, or give it a copy of \
+        "Run the check on a machine that can reach the backend, with its credentials in the environment, or give it a copy of \
          the state: `airtight check --state FILE`.",
     )
 }
@@ -138,7 +138,7 @@ pub(crate) fn weigh(answer: &Answer, is_check: bool, gathered: &Gathered, judgem
     }
 }
 
-/// Whether the engine's word on the configuration replaces ours.
+/// Whether the engine's answer about the configuration replaces airtight's finding.
 const fn is_of_configuration(code: Code) -> bool {
     matches!(
         code,

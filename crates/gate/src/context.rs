@@ -13,7 +13,7 @@ pub struct Context<'a> {
     pub environment: &'a Environment,
     pub settings: &'a Effective,
     pub engine: &'a Engine,
-    /// The engine's executable; null where an engine is only predicted.
+    /// The engine's executable; null if an engine is only predicted.
     pub program: Option<&'a Utf8Path>,
     pub platform: &'a Platform,
     /// Where the engine is started: the root module.
@@ -43,7 +43,7 @@ impl Context<'_> {
     }
 
     /// Whether one of the settings' further methods installs this provider.
-    pub fn has_further_method(&self, address: &ProviderAddress) -> bool {
+    pub(crate) fn has_further_method(&self, address: &ProviderAddress) -> bool {
         let patterns = self.settings.also.iter().flat_map(|method| &method.include);
         patterns
             .filter_map(|pattern| AddressPattern::parse(pattern, self.engine.name).ok())
@@ -51,12 +51,12 @@ impl Context<'_> {
     }
 
     /// The mirrors of the settings, links resolved as far as they are there.
-    pub fn trusted_mirrors(&self) -> Vec<Utf8PathBuf> {
+    pub(crate) fn trusted_mirrors(&self) -> Vec<Utf8PathBuf> {
         self.settings.mirror.iter().map(|path| real(path)).collect()
     }
 }
 
-/// The path without symbolic links, or as it is where it is not there.
+/// The path without symbolic links, or unchanged if it does not exist.
 pub fn real(path: &Utf8Path) -> Utf8PathBuf {
     path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned())
 }

@@ -35,7 +35,7 @@ pub enum EngineError {
 /// Finds the engine: the one asked for, by name or path, else the only one on `PATH`, else `tofu` of both.
 ///
 /// # Errors
-/// Fails where there is none, or where it does not tell its version.
+/// Fails if there is none, or if it does not print its version.
 pub fn find(
     asked_for: Option<&str>,
     path_variable: Option<&str>,
@@ -45,7 +45,7 @@ pub fn find(
         Some(text) if text.contains('/') => Utf8PathBuf::from(text),
         Some(name) => on_path(name, path_variable)?,
         None => on_path("tofu", path_variable).or_else(|_| on_path("terraform", path_variable)).map_err(|_| {
-            EngineError::NotFound("neither `tofu` nor `terraform` is on PATH; name one by --engine".to_owned())
+            EngineError::NotFound("neither `tofu` nor `terraform` is on PATH; name one with --engine".to_owned())
         })?,
     };
     identify(&program, runtime)

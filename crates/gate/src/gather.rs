@@ -41,7 +41,7 @@ pub struct Gathered {
     pub contents: Contents,
     pub digests: Digests,
     pub prediction: Prediction,
-    /// What stands in the way of the seals.
+    /// Why seals cannot be used.
     pub findings: Vec<Finding>,
 }
 
@@ -53,7 +53,7 @@ pub fn data_dir(environment: &Environment, root_module: &Utf8Path) -> Utf8PathBu
 /// Reads and predicts.
 ///
 /// # Errors
-/// Fails where the data directory cannot be listed, and where a file that somebody named cannot be read.
+/// Fails if the data directory cannot be listed, or a given file cannot be read.
 pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<Gathered> {
     let Context { engine, environment, settings, .. } = *context;
     let mut init = InitArguments::parse(

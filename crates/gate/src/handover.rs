@@ -25,7 +25,7 @@ pub struct Handover {
     pub platform: String,
     /// By address.
     pub providers: BTreeMap<String, HandoverProvider>,
-    /// The digest of a sealed mirror; null where it is not sealed.
+    /// The digest of a sealed mirror; null if it is not sealed.
     pub mirror: Option<String>,
 }
 
@@ -39,7 +39,7 @@ pub struct HandoverEngine {
 pub struct HandoverProvider {
     pub version: String,
     pub h1: String,
-    /// Where it lay in the mirror, and its modification time in nanoseconds: not compared as proof, only told.
+    /// Its place in the mirror, and its modification time in nanoseconds: only reported, no proof.
     pub path: String,
     pub modified: i64,
     /// The finding that kept it from being proven, if an exception of the settings let it pass. Later phases, where the
@@ -48,7 +48,7 @@ pub struct HandoverProvider {
     pub unproven: Option<String>,
 }
 
-/// What stands in the data directory.
+/// The handover in the data directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     Missing,
@@ -83,7 +83,7 @@ impl Handover {
     /// Writes it below the data directory, whole or not at all.
     ///
     /// # Errors
-    /// Fails where the data directory cannot be written.
+    /// Fails if the data directory cannot be written.
     pub fn write(&self, data_dir: &Utf8Path) -> anyhow::Result<()> {
         let path = path(data_dir);
         if let Some(directory) = path.parent() {
@@ -103,7 +103,9 @@ pub fn read(data_dir: &Utf8Path) -> Found {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Found::Missing,
         Err(error) => return Found::Unreadable(error.to_string()),
         Ok(metadata) if !metadata.is_file() => return Found::Unreadable("not a regular file".to_owned()),
-        Ok(metadata) if metadata.len() > LIMIT_BYTES => return Found::Unreadable("too large to be ours".to_owned()),
+        Ok(metadata) if metadata.len() > LIMIT_BYTES => {
+            return Found::Unreadable("too large to be airtight's".to_owned());
+        }
         Ok(_) => {}
     }
     let text = match fs::read(&path) {

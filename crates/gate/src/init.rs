@@ -47,7 +47,7 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
     ));
     measured.extend(check::surroundings::check(facts, &context.trusted_mirrors(), &|path: &Utf8Path| real(path)));
     if let Some(config) = &gathered.source_facts.config {
-        measured.extend(check::cli_config::check(facts, config, &gathered.source_facts.files));
+        measured.extend(check::cli_config::check(facts, prediction, config, &gathered.source_facts.files));
     }
     measured.extend(gathered.findings.iter().cloned());
     Judgement { measured, unproven, requirements, engine }
@@ -77,8 +77,8 @@ fn executables(gathered: &Gathered) -> Vec<SelectedExecutable> {
 /// installs, since `init` adds hashes of whatever it finds.
 ///
 /// # Errors
-/// Fails where the runtime directory cannot be written.
-pub fn keep_lock_file(
+/// Fails if the runtime directory cannot be written.
+pub(crate) fn keep_lock_file(
     context: &Context<'_>,
     runtime: &RuntimeDirectory,
     judged: &LockFile,
@@ -89,8 +89,8 @@ pub fn keep_lock_file(
     Ok(atomic_file::write(&directory.join(lock_file::FILE_NAME), judged.text.as_bytes(), 0o600)?)
 }
 
-/// The lock file as it was before `init` in this container; null where no `init` was gated here.
-pub fn kept_lock_file(context: &Context<'_>) -> Option<LockFile> {
+/// The lock file as it was before `init` in this container; null if no `init` was gated here.
+pub(crate) fn kept_lock_file(context: &Context<'_>) -> Option<LockFile> {
     let runtime = context.runtime.as_ref().ok()?;
     let directory = kept_directory(context, runtime);
     directory.join(lock_file::FILE_NAME).exists().then(|| {
@@ -99,7 +99,7 @@ pub fn kept_lock_file(context: &Context<'_>) -> Option<LockFile> {
     })
 }
 
-/// Its text; null where no `init` was gated here.
+/// Its text; null if no `init` was gated here.
 pub(crate) fn kept_lock_text(context: &Context<'_>) -> Option<String> {
     let runtime = context.runtime.as_ref().ok()?;
     fs::read_to_string(kept_directory(context, runtime).join(lock_file::FILE_NAME)).ok()

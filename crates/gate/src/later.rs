@@ -1,4 +1,4 @@
-//! The gate before every phase after `init`: what stands installed is what the lock file proves, and what was handed
+//! The gate before every phase after `init`: the installed packages are those that the lock file proves, and what was handed
 //! over.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +31,7 @@ use airtight_provider::{Layout, PackageId, ProviderAddress};
 pub enum Demand {
     /// A plan, an apply, a destroy: they use providers.
     Installed,
-    /// A task may do anything, also mend what `init` fails on.
+    /// A task may do anything, also fix the cause of a failed `init`.
     Whatever,
 }
 
@@ -72,10 +72,10 @@ pub struct AfterInit<'a> {
     pub resources: &'a dyn Fn() -> BTreeMap<ProviderAddress, Vec<String>>,
 }
 
-/// Judges what stands installed, with what an `init` of this very command knows.
+/// Judges the installed packages, with what an `init` of this same command knows.
 ///
 /// # Errors
-/// Fails where the data directory cannot be read.
+/// Fails if the data directory cannot be read.
 pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: Demand) -> anyhow::Result<Later> {
     let mut sources = Sources::of_repository(context.repository);
     let mut seen = see(context, after_init.map(|after| after.lock), &mut sources)?;
@@ -289,19 +289,19 @@ fn leg_of(handover: &Handover) -> Leg {
 
 impl Later {
     /// Whether the lock file holds entries or hashes that it did not hold before `init`.
-    pub fn has_added_locks(&self) -> bool {
+    pub(crate) fn has_added_locks(&self) -> bool {
         self.has_added_locks
     }
 
     /// Whether this leg is the first to know what was proven: after an `init` that was gated in this container.
-    pub fn should_hand_over(&self, context: &Context<'_>) -> bool {
+    pub(crate) fn should_hand_over(&self, context: &Context<'_>) -> bool {
         self.found == Found::Missing && init::kept_lock_file(context).is_some()
     }
 
     /// Hands over what was proven here.
     ///
     /// # Errors
-    /// Fails where the data directory cannot be written.
+    /// Fails if the data directory cannot be written.
     pub fn hand_over(&self, context: &Context<'_>, _cleared: &check::Cleared) -> anyhow::Result<()> {
         let engine =
             HandoverEngine { name: context.engine.name.to_string(), version: context.engine.version.to_string() };

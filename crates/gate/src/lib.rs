@@ -8,6 +8,8 @@
 //! - [`cli_configuration`], [`render`]: what the engine is given
 //! - [`exec`]: becoming the engine, or running and explaining its `init`
 //! - [`doctor`]: whether an image is fit, as a checklist
+//! - [`context`], [`cli_sources`], [`engine`], [`runtime_directory`], [`seal`]: what a pass stands on
+//! - [`yaml_document`]: YAML with places and limits
 
 pub mod before_init;
 pub mod check;
@@ -30,3 +32,4 @@ pub mod runtime_directory;
 pub mod seal;
 pub mod settings;
 pub mod yaml_document;
+mod yaml_nesting;

@@ -22,7 +22,7 @@ pub struct RuntimeDirectory {
 pub enum RuntimeDirectoryError {
     #[error("`{path}` cannot be made: {source}")]
     Unwritable { path: Utf8PathBuf, source: io::Error },
-    #[error("`{path}` is {what}; it must be a directory of this user alone")]
+    #[error("`{path}` is {what}; it must be a directory that only this user can use")]
     NotOurs { path: Utf8PathBuf, what: &'static str },
 }
 
@@ -36,7 +36,7 @@ impl RuntimeDirectory {
     /// Makes the directory, or makes sure that the existing one is ours alone.
     ///
     /// # Errors
-    /// Fails where it cannot be made, or where what stands there is somebody else's.
+    /// Fails if it cannot be made, or if somebody else owns it.
     pub fn open(environment: &Environment) -> Result<Self, RuntimeDirectoryError> {
         let path = Self::place(environment);
         match std::fs::DirBuilder::new().mode(0o700).create(&path) {
@@ -68,7 +68,7 @@ impl RuntimeDirectory {
     }
 
     /// A file for one root module: stacks that share a machine do not share it.
-    pub fn file_for(&self, root_module: &Utf8Path, name: &str) -> Utf8PathBuf {
+    pub(crate) fn file_for(&self, root_module: &Utf8Path, name: &str) -> Utf8PathBuf {
         use sha2::Digest as _;
         let digest = sha2::Sha256::digest(root_module.as_str().as_bytes());
         let key = digest.iter().take(8).fold(String::new(), |key, byte| format!("{key}{byte:02x}"));

@@ -35,11 +35,11 @@ use airtight_provider::{DigestKind, DigestRequest, Digests};
 #[derive(Debug, Default)]
 pub struct Seals {
     trusted: Vec<TrustedSeal>,
-    /// Why a seal does not count.
+    /// Why a seal is not used.
     pub findings: Vec<Finding>,
 }
 
-/// A seal that stands for its mirror.
+/// A valid seal of a protected mirror.
 #[derive(Debug)]
 pub struct TrustedSeal {
     path: Utf8PathBuf,
@@ -48,7 +48,7 @@ pub struct TrustedSeal {
 }
 
 impl Seals {
-    /// Reads the seals, where the settings ask for one.
+    /// Reads the seals, if the settings ask for one.
     pub fn open(context: &Context<'_>) -> Self {
         let mut seals = Self::default();
         let Some(setting) = &context.settings.seal else { return seals };
@@ -71,18 +71,18 @@ impl Seals {
         &self.trusted
     }
 
-    /// What the handover tells of sealed mirrors.
+    /// The digests of sealed mirrors, for the handover.
     pub fn digest(&self) -> Option<String> {
         let digests: Vec<&str> = self.trusted.iter().map(|seal| seal.manifest.digest()).collect();
         (!digests.is_empty()).then(|| digests.join(","))
     }
 }
 
-/// The seal of a mirror, if the settings vouch for it.
+/// The seal of a mirror, if the settings accept it.
 fn vouched(path: &Utf8Path, setting: &Seal) -> Result<Manifest, Box<Finding>> {
     let invalid = |reason: &str| Box::new(invalid(path, reason));
     let manifest = Manifest::read(path).map_err(|error| invalid(&format!("{error:#}")))?;
-    let manifest = manifest.ok_or_else(|| invalid("the settings demand a seal, and the mirror has none"))?;
+    let manifest = manifest.ok_or_else(|| invalid("the settings require a sealed mirror, but this one has no seal"))?;
     match setting {
         Seal::Digests(pinned) => manifest.check_digest(pinned).map_err(|reason| invalid(&reason))?,
         Seal::PublicKey(key) => manifest.check_signature(path, key).map_err(|reason| invalid(&reason))?,
@@ -90,7 +90,7 @@ fn vouched(path: &Utf8Path, setting: &Seal) -> Result<Manifest, Box<Finding>> {
     Ok(manifest)
 }
 
-/// Looks at a whole mirror, for whoever builds an image: whether the settings vouch for its seal, and it is as it was
+/// Checks a whole mirror, for image builds: whether the settings accept its seal, and it is as it was
 /// sealed. Who could write it is not asked.
 ///
 /// # Errors
@@ -137,7 +137,7 @@ fn why_unprotected(path: &Utf8Path, mirror: &Utf8Path) -> Option<String> {
 }
 
 /// Whether the system lets this very user write a place of root's, as it lets root itself.
-pub fn why_writable_here(path: &Utf8Path) -> Option<String> {
+pub(crate) fn why_writable_here(path: &Utf8Path) -> Option<String> {
     let may_write = accessat(CWD, path.as_std_path(), Access::WRITE_OK, AtFlags::EACCESS).is_ok();
     may_write.then(|| format!("`{path}` can be written by the user of this run"))
 }
@@ -146,7 +146,7 @@ impl TrustedSeal {
     /// The mirror as it was sealed, in the engine's order; nothing of it is looked at.
     ///
     /// # Errors
-    /// Fails where the manifest was not written by airtight.
+    /// Fails if the manifest was not written by airtight.
     pub fn mirror(&self) -> anyhow::Result<Mirror> {
         self.mirror_of(self.manifest.all()?)
     }
@@ -160,7 +160,7 @@ impl TrustedSeal {
         Ok(Mirror { path: self.path.clone(), base: self.base.clone(), packages, ..Mirror::default() })
     }
 
-    /// The packages of some providers and their hashes, once what lies there is what was sealed.
+    /// The packages of some providers and their hashes, if the files there are the sealed ones.
     ///
     /// # Errors
     /// A finding that says what differs.
@@ -175,7 +175,7 @@ impl TrustedSeal {
     ///
     /// # Errors
     /// A finding that says what differs.
-    pub fn view_packages(&self, ids: &BTreeSet<PackageId>) -> Result<(Mirror, Digests), Box<Finding>> {
+    pub(crate) fn view_packages(&self, ids: &BTreeSet<PackageId>) -> Result<(Mirror, Digests), Box<Finding>> {
         let packages = self.manifest.packages_of(ids);
         self.seen(packages.map_err(|error| Box::new(self.broken(&error)))?, &Listings::OfPackages)
     }
@@ -213,15 +213,15 @@ fn digests(base: &Utf8Path, packages: &[SealedPackage]) -> anyhow::Result<Digest
     Ok(digests)
 }
 
-/// The seal does not vouch for this mirror.
+/// The settings do not accept the mirror's seal.
 pub fn invalid(path: &Utf8Path, reason: &str) -> Finding {
     Finding::new(
         Code::SealInvalid,
         Severity::Error,
         Owner::Image,
-        format!("the mirror's seal does not count: {reason}"),
+        format!("the mirror's seal is not valid: {reason}"),
     )
-    .detail("The image's settings say which seal its mirror has; this is another one, or none.")
+    .detail("The seal in the image's settings does not match this mirror's seal, or the mirror has none.")
     .help(format!(
         "In the image's build, after the last change of the mirror, run `airtight mirror seal --mirror {path}` and pin \
              the digest that it prints in /etc/airtight/settings.yml, or sign the seal again."
@@ -234,27 +234,27 @@ fn unprotected(path: &Utf8Path, why: &str) -> Finding {
         Code::SealUnprotected,
         Severity::Warning,
         Owner::Image,
-        format!("the mirror is sealed, and everything is hashed all the same: {why}"),
+        format!("the mirror is sealed, but everything is hashed: {why}"),
     )
-    .detail("A seal replaces hashing only where nobody but root could have changed the mirror since.")
+    .detail("A seal replaces hashing only if nobody but root could have changed the mirror since.")
     .help(format!(
-        "In the image's build, as root: `chown -R root:root {path} && chmod -R go-w {path}`, and \
-         neither may anybody else write the directories above it; run as another user."
+        "In the image's build, as root: `chown -R root:root {path} && chmod -R go-w {path}`. No \
+         parent directory may be writable by others. Do not run as root."
     ))
     .at(Place::file(path), "")
 }
 
-/// What lies in the mirror is not what was sealed.
+/// The mirror's contents differ from the seal.
 pub fn differs(path: &Utf8Path, differences: &[String]) -> Finding {
     const MOST_SHOWN: usize = 8;
     let mut detail = differences.iter().take(MOST_SHOWN).cloned().collect::<Vec<_>>().join("; ");
     if differences.len() > MOST_SHOWN {
         detail.push_str(&format!("; and {} more", differences.len() - MOST_SHOWN));
     }
-    Finding::new(Code::SealDiffers, Severity::Error, Owner::Image, "the mirror is not as it was sealed")
+    Finding::new(Code::SealDiffers, Severity::Error, Owner::Image, "the mirror differs from its seal")
         .detail(format!("{detail}."))
         .help(format!(
-            "Find out who changed the mirror after it was sealed; where it was you, run `airtight mirror seal --mirror \
+            "Find out who changed the mirror after it was sealed; if it was you, run `airtight mirror seal --mirror \
              {path}` after the last change, and pin or sign the new seal."
         ))
         .at(Place::file(path), "")

@@ -1,14 +1,16 @@
-//! A YAML file of Spacelift's: its values, the line that each key stands on, and what is wrong with it.
+//! A YAML file of Spacelift's: its values, the line of each key, and its problems.
 //!
 //! Anchors, aliases and merge keys (`<<`) count, as Spacelift documents for its runtime configuration.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::ops::Range;
 
 use camino::Utf8Path;
 use serde_yaml::{Mapping, Value};
 
-use airtight_hcl::Place;
-use airtight_hcl::Problem;
+use crate::yaml_nesting;
+use airtight_hcl::{Place, Problem};
 
 /// Larger files are none: Spacelift mounts no file above 2 MB.
 pub const LIMIT_BYTES: u64 = 2 * 1024 * 1024;
@@ -17,14 +19,22 @@ pub const LIMIT_BYTES: u64 = 2 * 1024 * 1024;
 pub struct Document<'a> {
     path: &'a Utf8Path,
     text: &'a str,
-    /// What stands first in every problem: `The runtime configuration is not valid`.
+    /// The beginning of every problem: `The runtime configuration is not valid`.
     summary: &'static str,
     problems: RefCell<Vec<Problem>>,
+    /// Where each key is that has a line of its own.
+    keys: OnceCell<HashMap<String, Range<usize>>>,
 }
+
+/// A file with more is not reported to the end.
+const MAXIMUM_PROBLEMS: usize = 50;
+
+/// Keys below more levels are reported at their nearest parent.
+const MAXIMUM_KEY_DEPTH: usize = 8;
 
 impl<'a> Document<'a> {
     pub fn new(path: &'a Utf8Path, text: &'a str, summary: &'static str) -> Self {
-        Self { path, text, summary, problems: RefCell::default() }
+        Self { path, text, summary, problems: RefCell::default(), keys: OnceCell::new() }
     }
 
     /// The top level. An empty file is an empty mapping.
@@ -39,6 +49,10 @@ impl<'a> Document<'a> {
             );
             self.problem_at(place, format!("It is not valid YAML: {error}."))
         };
+        if let Some(offset) = yaml_nesting::too_deep(self.text) {
+            let detail = format!("More than {} brackets are nested in one another.", yaml_nesting::MAXIMUM_DEPTH);
+            return Err(self.problem_at(Place::in_text(self.path, self.text, offset..offset), detail));
+        }
         let mut value: Value = serde_yaml::from_str(self.text).map_err(|error| invalid(&error))?;
         value.apply_merge().map_err(|error| invalid(&error))?;
         match value {
@@ -50,9 +64,14 @@ impl<'a> Document<'a> {
 
     /// Takes a key's problem down; reading goes on.
     pub fn report(&self, key: &[&str], detail: impl AsRef<str>) {
-        let detail = format!("`{}`: {}", key.join("."), detail.as_ref());
-        let problem = self.problem_at(self.place(key), detail);
-        self.problems.borrow_mut().push(problem);
+        self.report_at(key, self.place(key), detail.as_ref());
+    }
+
+    fn report_at(&self, key: &[&str], place: Place, detail: &str) {
+        let mut problems = self.problems.borrow_mut();
+        if problems.len() < MAXIMUM_PROBLEMS {
+            problems.push(self.problem_at(place, format!("`{}`: {detail}", key.join("."))));
+        }
     }
 
     pub fn into_problems(self) -> Vec<Problem> {
@@ -66,11 +85,20 @@ impl<'a> Document<'a> {
             if known.contains(&name.as_str()) || name.starts_with("x-") || name.starts_with('.') {
                 continue;
             }
-            self.report(&[parents, &[&name]].concat(), format!("it is no key here (known: {}).", known.join(", ")));
+            let nearest = known
+                .iter()
+                .map(|candidate| (strsim::damerau_levenshtein(&name, candidate), candidate))
+                .filter(|(distance, candidate)| *distance <= candidate.len().max(3) / 3)
+                .min()
+                .map(|(_, candidate)| format!(" Did you mean `{candidate}`?"));
+            self.report(
+                &[parents, &[&name]].concat(),
+                format!("it is no key here (known: {}).{}", known.join(", "), nearest.unwrap_or_default()),
+            );
         }
     }
 
-    /// The mapping behind a key; empty where there is none, or something else, which is reported.
+    /// The mapping behind a key; empty if there is none, or something else, which is reported.
     pub fn mapping_of(&self, key: &[&str], value: Option<&Value>) -> Mapping {
         match value {
             None | Some(Value::Null) => Mapping::new(),
@@ -94,7 +122,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// A text. Numbers and truth values count as they stand in the file; whatever else there is, is reported.
+    /// A text. Numbers and truth values are used as they are written in the file; everything else is reported.
     pub fn text_of(&self, key: &[&str], value: Option<&Value>) -> Option<String> {
         match value? {
             Value::Null => None,
@@ -124,7 +152,16 @@ impl<'a> Document<'a> {
     pub fn texts_of(&self, key: &[&str], value: Option<&Value>) -> Option<Vec<String>> {
         match value? {
             Value::Null => None,
-            Value::Sequence(items) => Some(items.iter().filter_map(|item| self.text_of(key, Some(item))).collect()),
+            Value::Sequence(items) => {
+                let texts = items.iter().enumerate().filter_map(|(index, item)| match item {
+                    Value::Mapping(mapping) => {
+                        self.report_at(key, self.place_of_item(key, index), &became_mapping(mapping));
+                        None
+                    }
+                    item => self.text_of(key, Some(item)),
+                });
+                Some(texts.collect())
+            }
             _ => {
                 self.report(key, "expected a list of texts.");
                 None
@@ -132,7 +169,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// Where a key stands: its line, or the nearest parent's that can be told.
+    /// The line of a key, or of the nearest parent whose line is known.
     pub fn place(&self, key: &[&str]) -> Place {
         match self.range_of(key) {
             Some(range) => Place::in_text(self.path, self.text, range),
@@ -140,49 +177,36 @@ impl<'a> Document<'a> {
         }
     }
 
-    pub fn problem_at(&self, place: Place, detail: String) -> Problem {
+    pub(crate) fn problem_at(&self, place: Place, detail: String) -> Problem {
         Problem::new(airtight_hcl::ProblemKind::Syntax, self.summary, detail, place)
     }
 
-    /// The bytes of a key in block style, each part searched for below the one before.
-    fn range_of(&self, key: &[&str]) -> Option<std::ops::Range<usize>> {
-        let mut offset = 0;
-        let lines = self.text.split_inclusive('\n').map(|line| {
-            offset += line.len();
-            (offset - line.len(), line)
+    /// The bytes of a key in block style, or of its nearest parent's that has a line of its own.
+    fn range_of(&self, key: &[&str]) -> Option<Range<usize>> {
+        let keys = self.keys.get_or_init(|| keys_of(self.text));
+        (1..=key.len()).rev().find_map(|length| keys.get(&key[..length].join("\0"))).cloned()
+    }
+
+    /// Where an item of a list is, if each has a line of its own; else its key.
+    fn place_of_item(&self, key: &[&str], index: usize) -> Place {
+        let range = self.range_of(key).and_then(|range| {
+            let mut offset = range.start + self.text[range.start..].find('\n')? + 1;
+            let mut dash = None;
+            let mut items = 0;
+            for line in self.text[offset..].split_inclusive('\n') {
+                let content = line.trim_start();
+                let indent = line.len() - content.len();
+                if content.starts_with("- ") && indent == *dash.get_or_insert(indent) {
+                    if items == index {
+                        return Some(offset + indent + 2..offset + line.trim_end().len());
+                    }
+                    items += 1;
+                }
+                offset += line.len();
+            }
+            None
         });
-        let mut lines = lines.filter(|(_, line)| !matches!(line.trim_start().bytes().next(), None | Some(b'#')));
-        let mut found = None;
-        let mut parent_indent = None;
-        for part in key {
-            let mut indent = None;
-            let mut next = None;
-            for (start, line) in lines.by_ref() {
-                let content = line.trim_start_matches([' ', '-']);
-                let own = line.len() - content.len();
-                if parent_indent.is_some_and(|parent| own <= parent) {
-                    break;
-                }
-                if own > *indent.get_or_insert(own) {
-                    continue;
-                }
-                let name = content.trim_start_matches(['"', '\'']);
-                let rest = name.strip_prefix(part).map(|rest| rest.trim_start_matches(['"', '\'']).trim_start());
-                if rest.is_some_and(|rest| rest.starts_with(':')) {
-                    let at = start + own + (content.len() - name.len());
-                    next = Some((at..at + part.len(), own));
-                    break;
-                }
-            }
-            match next {
-                Some((range, own)) => {
-                    found = Some(range);
-                    parent_indent = Some(own);
-                }
-                None => break,
-            }
-        }
-        found
+        range.map_or_else(|| self.place(key), |range| Place::in_text(self.path, self.text, range))
     }
 
     /// A number as the file has it: `1.10` is not `1.1`.
@@ -193,6 +217,52 @@ impl<'a> Document<'a> {
             value.parse::<f64>().is_ok_and(|written| number.parse() == Ok(written)).then(|| value.to_owned())
         });
         written.unwrap_or_else(|| number.to_owned())
+    }
+}
+
+/// Each key that has a line of its own, below its parents; the first of several equal ones.
+fn keys_of(text: &str) -> HashMap<String, Range<usize>> {
+    let mut keys = HashMap::new();
+    // Columns and lengths of the joined name up to each parent.
+    let mut parents: Vec<(usize, usize)> = Vec::new();
+    let mut joined = String::new();
+    let mut offset = 0;
+    for line in text.split_inclusive('\n') {
+        let start = offset;
+        offset += line.len();
+        let content = line.trim_start_matches([' ', '-']);
+        let column = line.len() - content.len();
+        let unquoted = content.trim_start_matches(['"', '\'']);
+        let Some((name, _)) = unquoted.split_once(':') else { continue };
+        let name = name.trim_end().trim_end_matches(['"', '\'']);
+        if content.starts_with('#') || name.is_empty() {
+            continue;
+        }
+        while parents.last().is_some_and(|(parent, _)| *parent >= column) {
+            parents.pop();
+        }
+        if parents.len() >= MAXIMUM_KEY_DEPTH {
+            continue;
+        }
+        joined.truncate(parents.last().map_or(0, |(_, length)| *length));
+        if !parents.is_empty() {
+            joined.push('\0');
+        }
+        joined.push_str(name);
+        parents.push((column, joined.len()));
+        let at = start + column + (content.len() - unquoted.len());
+        keys.entry(joined.clone()).or_insert(at..at + name.len());
+    }
+    keys
+}
+
+/// Why an item that was meant as a text is none.
+fn became_mapping(mapping: &Mapping) -> String {
+    if mapping.len() == 1 {
+        "expected a text. The `: ` in this item makes a key and a value of it: put the whole item in single quotes."
+            .to_owned()
+    } else {
+        "expected a text, not keys with values.".to_owned()
     }
 }
 

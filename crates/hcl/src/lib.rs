@@ -3,7 +3,8 @@
 //! The block structure is read here, by the engines' own rules for tokens, so that one expression that hcl-rs cannot read
 //! never hides the rest of a file. hcl-rs reads the expressions that somebody asks for.
 //!
-//! [`constant`] evaluates what needs no variables.
+//! - [`structure`]: bodies, arguments and blocks
+//! - [`constant`]: values that need no variables
 
 pub mod constant;
 mod place;

@@ -20,7 +20,7 @@ pub(super) fn parse_part(text: &str) -> Result<String, &'static str> {
     fold(text).ok_or("must contain only letters, digits, and dashes, and may not use leading or trailing dashes")
 }
 
-/// A namespace as later engines read it: like a type, but `_` may stand between other characters, any number of times.
+/// A namespace as later engines read it: like a type, but `_` may be between other characters, any number of times.
 ///
 /// Source: hashicorp/terraform-registry-address 0.5.0 `ParseProviderNamespace`.
 pub(super) fn parse_namespace(text: &str) -> Result<String, &'static str> {

@@ -14,7 +14,7 @@ pub struct AddressPattern {
 }
 
 impl AddressPattern {
-    /// `[HOST/]NAMESPACE/TYPE`, where `*` stands for anything; without a host, the engine's own.
+    /// `[HOST/]NAMESPACE/TYPE`, where `*` matches anything; without a host, the engine's own.
     ///
     /// Source: OpenTofu `internal/getproviders/multi_source.go` `ParseMultiSourceMatchingPatterns`.
     pub fn parse(text: &str, engine: EngineName) -> Result<Self, AddressError> {

@@ -17,7 +17,7 @@ pub fn write(path: &Utf8Path, contents: &[u8], mode: u32) -> io::Result<()> {
     replace(path, contents, mode, Durability::Synced)
 }
 
-/// The same for a file that is made anew before each use: whole for every reader, but not synced, because a machine that
+/// The same for a file that is made again before each use: whole for every reader, but not synced, because a machine that
 /// loses its power loses the container too.
 ///
 /// # Errors

@@ -74,7 +74,7 @@ impl CoreConstraints {
     }
 
     /// Whether a term names a pre-release, which `required_version` refuses.
-    pub fn names_prerelease(&self) -> bool {
+    pub(crate) fn names_prerelease(&self) -> bool {
         self.terms.iter().any(|term| !term.boundary.prerelease.is_empty())
     }
 

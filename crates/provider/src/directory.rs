@@ -302,7 +302,7 @@ impl Directory {
         fs::syncfs(&self.handle).map_err(|error| named("sync", &self.path, error))
     }
 
-    /// The directory that a path lies in, and its name there.
+    /// The directory that contains a path, and its name there.
     pub(super) fn parent_of<'r>(&self, relative: &'r Utf8Path) -> io::Result<(Self, &'r str)> {
         let name = relative.file_name().ok_or_else(|| no_plain_names(relative))?;
         let parent = relative.parent().unwrap_or(Utf8Path::new(""));

@@ -32,14 +32,6 @@ impl Engine {
         !self.is_tofu_since(12)
     }
 
-    /// Sources and versions of modules may refer to variables and locals: to any in OpenTofu, to `const` ones in
-    /// Terraform.
-    ///
-    /// Source: OpenTofu `internal/configs/module_call.go`; Terraform's changelog of 1.15.
-    pub fn evaluates_module_sources(&self) -> bool {
-        self.is_tofu_since(8) || self.is_terraform_since(15, 0)
-    }
-
     /// `version = null` in a module call is like none.
     ///
     /// Source: OpenTofu and Terraform `internal/configs/module_call.go`.
@@ -115,7 +107,7 @@ impl Engine {
     /// A provider's namespace may hold `_`. OpenTofu after 1.12 is not known here, and may take it too.
     ///
     /// Source: Terraform's changelog of 1.16.
-    pub fn takes_underscores_in_namespaces(&self) -> bool {
+    pub(crate) fn takes_underscores_in_namespaces(&self) -> bool {
         self.is_terraform_since(16, 0) || self.is_tofu_since(13)
     }
 
@@ -134,10 +126,10 @@ impl Engine {
         self.is_tofu_since(9)
     }
 
-    /// `opentofu.org/builtin/TYPE` is built in, beside `terraform.io/builtin/TYPE`.
+    /// `opentofu.org/builtin/TYPE` is built in, next to `terraform.io/builtin/TYPE`.
     ///
     /// Source: opentofu/registry-address `Provider.IsBuiltIn`, which OpenTofu uses from 1.11 on.
-    pub fn reserves_own_built_in_host(&self) -> bool {
+    pub(crate) fn reserves_own_built_in_host(&self) -> bool {
         self.is_tofu_since(11)
     }
 
@@ -166,10 +158,10 @@ impl Engine {
 
 /// Selecting versions.
 impl Engine {
-    /// A constraint's exact pre-release term admits that version whatever the other terms say.
+    /// A constraint's exact pre-release term accepts that version whatever the other terms say.
     ///
     /// Source: go-versions 1.0.1 `MeetingConstraints`, which both engines use before 1.9.
-    pub fn exact_prerelease_ignores_other_terms(&self) -> bool {
+    pub(crate) fn exact_prerelease_ignores_other_terms(&self) -> bool {
         !self.is_at_least(1, 9, 0)
     }
 
@@ -197,7 +189,7 @@ impl Engine {
 
 /// Installing packages.
 impl Engine {
-    /// One procedure installs into the plugin cache and the data directory alike, under a lock file beside the package,
+    /// One procedure installs into the plugin cache and the data directory alike, under a lock file next to the package,
     /// and refreshes the lock entry even of a package that is there already.
     ///
     /// Source: OpenTofu `internal/providercache/dir_modify.go`, `installer.go`.
@@ -205,7 +197,7 @@ impl Engine {
         self.is_tofu_since(10)
     }
 
-    /// An archive is not extracted where a symbolic link stands.
+    /// An archive is not extracted in place of a symbolic link.
     ///
     /// Source: Terraform's changelog of 1.15.4.
     pub fn refuses_linked_target(&self) -> bool {
@@ -219,17 +211,6 @@ impl Engine {
         self.is_tofu_since(12)
             || (self.is_tofu_since(11) && self.is_at_least(1, 11, 7))
             || (self.is_tofu_since(10) && !self.is_tofu_since(11) && self.is_at_least(1, 10, 10))
-    }
-}
-
-/// Planning.
-impl Engine {
-    /// Every lock entry's hash is checked before `plan`; from OpenTofu 1.12 only when a provider is first used.
-    /// Every engine checks for every entry that its package is there.
-    ///
-    /// Source: OpenTofu `internal/command/meta_providers.go` `providerFactories`.
-    pub fn checks_unused_locks_at_plan(&self) -> bool {
-        !self.is_tofu_since(12)
     }
 }
 
@@ -253,8 +234,6 @@ mod tests {
             Terraform::reads_tofu_files[],
             Tofu::checks_required_version_in_tf_files["0.0.0", "1.12.0"],
             Terraform::checks_required_version_in_tf_files["0.0.0"],
-            Tofu::evaluates_module_sources["1.8.0"],
-            Terraform::evaluates_module_sources["1.15.0"],
             Tofu::asks_bitbucket_while_parsing["0.0.0"],
             Terraform::asks_bitbucket_while_parsing["0.0.0", "1.9.0"],
             Tofu::passes_over_null_versions["1.10.0"],
@@ -301,8 +280,6 @@ mod tests {
             Terraform::refuses_linked_target["1.15.4"],
             Tofu::refuses_differing_target["1.10.10", "1.11.0", "1.11.7"],
             Terraform::refuses_differing_target[],
-            Tofu::checks_unused_locks_at_plan["0.0.0", "1.12.0"],
-            Terraform::checks_unused_locks_at_plan["0.0.0"],
         ];
         for (name, rule, engine, changes) in table {
             for (minor, patch) in (5..=17).flat_map(|minor| (0..=14).map(move |patch| (minor, patch))) {

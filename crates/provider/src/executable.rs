@@ -24,7 +24,7 @@ pub struct Executable {
     pub path: Utf8PathBuf,
     /// Whether this user may execute it by its mode; for a packed package, whether extraction gives its owner that bit.
     pub mode_allows: bool,
-    /// Whether the file system that it lies on is mounted `noexec`; never for a packed package.
+    /// Whether its file system is mounted `noexec`; never for a packed package.
     pub mount_forbids: bool,
     pub kind: ExecutableKind,
 }
@@ -64,7 +64,7 @@ pub struct Interpreter {
 }
 
 impl Elf {
-    /// Whether a processor of this platform runs it; null where we do not know what the platform wants.
+    /// Whether a processor of this platform runs it; null if airtight does not know what the platform needs.
     ///
     /// 32-bit x86 counts as fit for `amd64`, whose kernels usually run it.
     pub fn fits(&self, platform: &Platform) -> Option<bool> {
@@ -84,7 +84,7 @@ impl Elf {
     }
 }
 
-/// Finds what a package would run; null where it has nothing of the right name, which fails `init`.
+/// Finds what a package would run; null if it has nothing of the right name, which fails `init`.
 ///
 /// # Errors
 /// The engine's text where the package itself cannot be read.
@@ -331,7 +331,7 @@ mod tests {
         find(path, Layout::Packed, "null").unwrap()
     }
 
-    /// A 64-bit little-endian file for a machine, with an interpreter where there is one.
+    /// A 64-bit little-endian file for a machine, with an interpreter if there is one.
     fn elf(machine: u16, interpreter: &str) -> Vec<u8> {
         let mut bytes = b"\x7fELF\x02\x01\x01".to_vec();
         bytes.resize(64 + 2 * 56, 0);

@@ -1,4 +1,4 @@
-//! What stands under the data directory's `providers`: links into a mirror, extracted copies, or something planted.
+//! The contents of the data directory's `providers`: links into a mirror, extracted copies, or something planted.
 //!
 //! The engines look at it in two ways, and this reader hides nothing from either:
 //!
@@ -26,9 +26,9 @@ pub struct Installed {
     /// Anything that is no `HOST/NAMESPACE/TYPE/VERSION/TARGET` (the engines' own `.lock` files excepted), such as a
     /// link above that level; `providers` itself where it is no plain directory. By path.
     pub strange: Vec<Utf8PathBuf>,
-    /// The directory that was read, without symbolic links; null where it is not there, or closed.
+    /// The directory that was read, without symbolic links; null if it is not there, or closed.
     pub real_base: Option<Utf8PathBuf>,
-    /// Why it, or a directory in it, cannot be read; nothing is then known of what stands there.
+    /// Why it, or a directory in it, cannot be read; its contents are then unknown.
     pub error: Option<String>,
 }
 
@@ -43,7 +43,7 @@ pub struct InstalledEntry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InstalledKind {
     Directory,
-    /// With the target as written; `resolved` is null where it dangles.
+    /// With the target as written; `resolved` is null if it dangles.
     Link {
         target: Utf8PathBuf,
         resolved: Option<Utf8PathBuf>,
@@ -82,7 +82,7 @@ pub fn read_directory(directory: &Utf8Path, engine: EngineName) -> anyhow::Resul
         Ok(metadata) if metadata.is_dir() => {}
         Ok(_) => {
             installed.strange.push(directory.to_owned());
-            // Where it is a link to a directory, its packages are seen through it all the same.
+            // If it is a link to a directory, its packages are still found.
             if !directory.is_dir() {
                 return Ok(installed);
             }
@@ -95,7 +95,7 @@ pub fn read_directory(directory: &Utf8Path, engine: EngineName) -> anyhow::Resul
 }
 
 /// The directories of a plugin cache that packages are put into, down to those of versions, and whether this process
-/// can add to each. By their paths relative to the cache; the empty one stands for the cache, or for the directory that
+/// can add to each. By their paths relative to the cache; the empty one means the cache, or the directory that
 /// it would be made in.
 pub fn directories(cache: &Utf8Path) -> BTreeMap<Utf8PathBuf, bool> {
     let can_add = |directory: &Utf8Path| {
@@ -186,7 +186,7 @@ fn kind(path: &Utf8Path, file_type: FileType, known: &mut Known) -> anyhow::Resu
 struct Known(BTreeMap<Utf8PathBuf, Option<Utf8PathBuf>>);
 
 impl Known {
-    /// As `realpath` does; null where the path leads nowhere.
+    /// As `realpath` does; null if the path leads nowhere.
     fn resolve(&mut self, path: &Utf8Path) -> Option<Utf8PathBuf> {
         if let Some(known) = self.0.get(path) {
             return known.clone();

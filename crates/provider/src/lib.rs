@@ -5,6 +5,9 @@
 //! - Readers: [`lock_file`], [`mirror`], [`seal`], [`installed`], [`executable`], [`planted_plugins`]
 //! - Measuring: [`digest`], [`hashing`], [`sealed_files`]
 //! - Files: [`text_file`], [`atomic_file`]; [`directory`], below which no link is followed; who could have written one: [`owner`], [`protection`], [`outside`]
+//! - More values: [`address_pattern`], [`source_address`], [`version_constraints`], [`core_constraints`], [`phase`], [`quoted`],
+//!   [`timestamp`]; the one table of version differences: [`engine_rules`]
+//! - [`unlikely_text`]: files that are something else than their names say
 
 pub mod address;
 mod address_parts;

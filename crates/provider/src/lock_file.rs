@@ -41,7 +41,7 @@ pub struct LockFile {
     pub unlikely: Option<UnlikelyText>,
     /// If there is no lock file: one that has lost its name on the way here. Engines do not look at it.
     pub misnamed: Option<Utf8PathBuf>,
-    /// What we cannot read and the engine perhaps can; such entries are not in `locks`.
+    /// What airtight cannot read, but the engine may be able to; such entries are not in `locks`.
     pub not_understood: Vec<Problem>,
     pub text: Arc<str>,
 }
@@ -50,7 +50,7 @@ pub struct LockFile {
 pub struct ProviderLock {
     pub address: ProviderAddress,
     pub version: Version,
-    /// Canonical text; empty where there is none.
+    /// Canonical text; empty if there is none.
     pub constraints: String,
     /// Sorted and deduplicated, as the engine's installer holds them; unknown schemes included.
     pub hashes: Vec<Hash>,
@@ -59,7 +59,7 @@ pub struct ProviderLock {
     /// The block's label.
     pub place: Place,
     pub version_place: Place,
-    /// The `hashes` attribute, where there is one.
+    /// The `hashes` attribute, if there is one.
     pub hashes_place: Option<Place>,
 }
 
@@ -93,7 +93,7 @@ pub fn read(root_module: &Utf8Path, engine: EngineName, sources: &mut Sources) -
         Err(error) if error.is_ours() => lock_file.not_understood.push(Problem {
             kind: ProblemKind::Limit,
             summary: "Dependency lock file not read".to_owned(),
-            detail: format!("airtight does not read it: {error}. The engine perhaps does."),
+            detail: format!("airtight does not read it: {error}. The engine may be able to."),
             place: Place::file(&path),
         }),
         Err(_) => lock_file.errors.push(Problem {

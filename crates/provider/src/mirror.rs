@@ -1,4 +1,4 @@
-//! The walk over a filesystem mirror, with the engine's eyes: what counts, what is ignored and why, what fails.
+//! The walk over a filesystem mirror as the engine does it: what it uses, what it ignores and why, what fails.
 //!
 //! The engine visits everything below the mirror, package contents included, in the byte order of the names of each
 //! directory, follows no symbolic link but the base, and gives up at the first directory that it cannot read: then no
@@ -41,11 +41,11 @@ pub struct Mirror {
 pub struct MirrorPackage {
     pub id: PackageId,
     pub layout: Layout,
-    /// Absolute where the base is.
+    /// Absolute if the base is.
     pub path: Utf8PathBuf,
 }
 
-/// An entry that the engine skips without a word. What lies below a skipped directory is not listed.
+/// An entry that the engine silently skips. The contents of a skipped directory are not listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IgnoredEntry {
     pub path: Utf8PathBuf,
@@ -63,7 +63,7 @@ pub enum Ignored {
     ArchiveName(String),
     /// A version or platform directory whose name does not parse, and why not.
     DirectoryName(String),
-    /// Something at a depth where nothing counts, such as an archive in a version directory.
+    /// Something at a depth where the engine ignores everything, such as an archive in a version directory.
     Misplaced,
     /// The mirror itself: a file, or a link that leads nowhere.
     MirrorIsNoDirectory,
@@ -114,7 +114,7 @@ enum Level {
     Namespace(String, String),
     Type(ProviderAddress),
     Version(ProviderAddress, Version),
-    /// A package's contents, or something that does not count. Only its errors do.
+    /// A package's contents, or something that the engine ignores. Only errors in it matter.
     Inside,
 }
 
@@ -257,7 +257,7 @@ fn address_part(
         .map_err(|error| Ignored::InvalidName { level, reason: error.to_string() })
 }
 
-/// Version and platform of an archive's name; fields after the architecture do not count.
+/// Version and platform of an archive's name; fields after the architecture are ignored.
 fn parse_archive_name(name: &str, address: &ProviderAddress) -> Result<(Version, Platform), String> {
     let name = name.to_lowercase();
     let prefix = format!("terraform-provider-{}_", address.provider_type());
@@ -279,7 +279,7 @@ fn parse_platform(text: &str) -> Result<Platform, String> {
     text.parse().map_err(|error| format!("`{text}` is no platform: {error}"))
 }
 
-/// Whether an entry that does not count belongs there all the same.
+/// Whether an entry that the engine skips is meant to be there.
 fn is_expected(name: &OsStr, file_type: FileType) -> bool {
     let name = name.as_encoded_bytes();
     name.starts_with(b".") || !file_type.is_dir() && (name.ends_with(b".json") || name.ends_with(b".lock"))
@@ -299,7 +299,7 @@ fn is_directory(path: &Path, file_type: FileType) -> Result<bool, Ignored> {
 /// What a directory holds, by the bytes of the names.
 ///
 /// The engine calls `lstat` for each entry. Where the directory may not be searched it fails for the first one already,
-/// so one call tells as much as all; the types come with the names.
+/// so one call is enough; the types come with the names.
 fn sorted_entries(directory: &Path) -> Result<Vec<(OsString, FileType)>, String> {
     let mut entries = fs::read_dir(directory)
         .map_err(|error| cannot_search(directory, "open", &error))?
@@ -325,7 +325,7 @@ fn cannot_search(path: &Path, operation: &str, error: &io::Error) -> String {
     format!("cannot search {}: {}", path.display(), os_error::describe(operation, path, error))
 }
 
-/// For printing; only names that are UTF-8 ever count.
+/// For printing; names that are not UTF-8 are always ignored.
 fn to_utf8(path: &Path) -> Utf8PathBuf {
     Utf8PathBuf::from(path.to_string_lossy().into_owned())
 }

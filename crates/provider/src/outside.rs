@@ -1,5 +1,5 @@
 //! Links that lead out of the repository. A repository may commit a link to `~/.netrc` where we read and quote a file:
-//! what lies behind such a link is used as the engines use it, but no word of it is printed.
+//! the target of such a link is used as the engines use it, but none of its text is printed.
 
 use camino::{Utf8Path, Utf8PathBuf};
 

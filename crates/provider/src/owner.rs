@@ -27,7 +27,7 @@ pub fn is_root_or_outside(user: u32) -> bool {
     user == 0 || *OUTSIDE == Some(user)
 }
 
-/// The user id that stands for owners outside of the namespace. None if there are none, or if it is our own.
+/// The user id that represents owners outside the namespace. None if there are none, or if it is our own.
 fn outside(map: &str, overflow: u32, own: u32) -> Option<u32> {
     let numbers = |line: &str| line.split_whitespace().map(str::parse).collect::<Result<Vec<u64>, _>>();
     let lines: Vec<Vec<u64>> = map.lines().map(numbers).collect::<Result<_, _>>().ok()?;

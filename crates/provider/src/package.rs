@@ -8,7 +8,7 @@ use super::address::ProviderAddress;
 use super::platform::Platform;
 use super::version::Version;
 
-/// What identifies a package, wherever it lies.
+/// What identifies a package, in any place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PackageId {
     pub address: ProviderAddress,
@@ -53,7 +53,7 @@ impl fmt::Display for PackageId {
     }
 }
 
-/// How a package lies in a mirror.
+/// How a package is stored in a mirror.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Layout {

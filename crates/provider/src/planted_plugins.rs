@@ -3,7 +3,7 @@
 //!
 //! | what | where the engines look | when it starts | who can fill the place |
 //! | --- | --- | --- | --- |
-//! | `terraform-provisioner-NAME` | the root module; beside the engine's executable; `terraform.d/plugins/OS_ARCH` below the root module; `plugins/OS_ARCH` in the data directory; `~/.terraform.d/plugins` and its `OS_ARCH` (OpenTofu also `$XDG_DATA_HOME/opentofu/plugins`); or, if the data directory's `plugin_path` lists directories, these alone | `validate`, `plan`, `apply`, `destroy`, `providers schema`, once for each provisioner that the configuration uses; it replaces a built-in one of the same name (`local-exec`) | repository, run-time code |
+//! | `terraform-provisioner-NAME` | the root module; next to the engine's executable; `terraform.d/plugins/OS_ARCH` below the root module; `plugins/OS_ARCH` in the data directory; `~/.terraform.d/plugins` and its `OS_ARCH` (OpenTofu also `$XDG_DATA_HOME/opentofu/plugins`); or, if the data directory's `plugin_path` lists directories, these alone | `validate`, `plan`, `apply`, `destroy`, `providers schema`, once for each provisioner that the configuration uses; it replaces a built-in one of the same name (`local-exec`) | repository, run-time code |
 //! | `terraform-credentials-NAME` | `~/.terraform.d/plugins` and the others in the home directory | whenever a host's credentials are asked for, `init` first of all, if the CLI configuration has `credentials_helper "NAME"` | run-time code |
 //! | providers of `TF_REATTACH_PROVIDERS`, `dev_overrides`, `-plugin-dir`, the implied mirrors | named by variables or files | judged elsewhere | administrator |
 //! | `tfpolicy-plugin` | `PATH` | Terraform 1.16 and later, with `-policies` | whoever can write a directory of `PATH` |
@@ -86,7 +86,7 @@ pub enum PluginDirectory {
 pub struct PlantedPlugins {
     /// Executables that the run's user could have put there, in the engines' order.
     pub plugins: Vec<Plugin>,
-    /// A `plugin_path` that we cannot read, and the engine perhaps can.
+    /// A `plugin_path` that airtight cannot read, but the engine may be able to.
     pub unread_plugin_path: Option<(Utf8PathBuf, String)>,
 }
 

@@ -31,7 +31,7 @@ pub enum Unprotected {
 /// Checks that only root can change or replace what is at an absolute path: the file or directory itself, and each
 /// directory above it. Links are judged as links; a path that must be followed has to be resolved first.
 ///
-/// For root itself nothing is protected but what lies on a read-only file system.
+/// For root itself only files on a read-only file system are protected.
 ///
 /// # Errors
 /// The first place from the path upwards that the run's user could change.
@@ -39,7 +39,7 @@ pub fn check(path: &Utf8Path) -> Result<(), Unprotected> {
     walk(path, check_writable_here)
 }
 
-/// The same by owners and modes alone, for whoever builds an image as root: what a user without privileges cannot change.
+/// The same, from owners and modes only, for image builds that run as root: what a user without privileges cannot change.
 ///
 /// # Errors
 /// The first place from the path upwards that others than root could change.

@@ -1,4 +1,4 @@
-//! Removing what lies below a directory, and nothing that a link leads to.
+//! Removes the contents of a directory, and nothing that a link leads to.
 
 use std::ffi::CStr;
 use std::io;

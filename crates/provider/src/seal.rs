@@ -1,10 +1,10 @@
-//! The seal of a mirror: a manifest of every package, and what vouches for it.
+//! The seal of a mirror: a manifest of every package, and the digest or signature that proves it.
 //!
 //! Canonical JSON: no white space but one line break after each package, keys in the order of their names, packages in
 //! the order of their paths; no times, no owners, no inodes. The digest of a mirror is the SHA-256 of these bytes, so the
-//! same packages have the same digest wherever they lie, and `sha256sum .airtight/seal.json` tells it.
+//! same packages have the same digest in any directory, and `sha256sum .airtight/seal.json` prints it.
 //!
-//! A package stands on a line of its own that begins with its address, so that a reader who needs fifty of a thousand
+//! A package has a line of its own that begins with its address, so that a reader who needs fifty of a thousand
 //! parses fifty.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,7 +90,7 @@ impl SealedPackage {
     /// What it is.
     ///
     /// # Errors
-    /// Fails where the manifest was not written by airtight.
+    /// Fails if the manifest was not written by airtight.
     pub fn id(&self) -> anyhow::Result<PackageId> {
         Ok(PackageId {
             address: self.address.parse()?,
@@ -99,7 +99,7 @@ impl SealedPackage {
         })
     }
 
-    /// Its release archive, where that is kept beside an unpacked package.
+    /// Its release archive, where that is kept next to an unpacked package.
     pub fn kept_archive(&self) -> Option<&SealedEvidence> {
         self.evidence.iter().find(|evidence| evidence.path.starts_with(".airtight/archives/"))
     }
@@ -111,7 +111,7 @@ impl SealedPackage {
     /// A hash of it.
     ///
     /// # Errors
-    /// Fails where the manifest was not written by airtight.
+    /// Fails if the manifest was not written by airtight.
     pub fn hash(text: &str) -> anyhow::Result<Hash> {
         Ok(text.parse()?)
     }
@@ -129,7 +129,7 @@ pub fn print(packages: &[SealedPackage]) -> serde_json::Result<String> {
     Ok(text)
 }
 
-/// A manifest as it stands in a mirror.
+/// A manifest as it is stored in a mirror.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     text: String,
@@ -146,10 +146,10 @@ impl Manifest {
         Self { text, digest }
     }
 
-    /// Reads a mirror's manifest; null where there is none.
+    /// Reads a mirror's manifest; null if there is none.
     ///
     /// # Errors
-    /// Fails where it cannot be read.
+    /// Fails if it cannot be read.
     pub fn read(mirror: &Utf8Path) -> anyhow::Result<Option<Self>> {
         let path = mirror.join(MANIFEST);
         match text_file::read(&path, LIMIT_BYTES) {
@@ -188,7 +188,7 @@ impl Manifest {
     /// The address of every provider, in order, and the packages of those that are asked for.
     ///
     /// # Errors
-    /// Fails where the manifest was not written by airtight.
+    /// Fails if the manifest was not written by airtight.
     pub fn packages(&self, is_wanted: impl Fn(&str) -> bool) -> anyhow::Result<(Vec<&str>, Vec<SealedPackage>)> {
         let (mut addresses, mut packages) = (Vec::new(), Vec::new());
         for (address, line) in self.lines()? {
@@ -205,7 +205,7 @@ impl Manifest {
     /// Single packages, as far as they are sealed.
     ///
     /// # Errors
-    /// Fails where the manifest was not written by airtight.
+    /// Fails if the manifest was not written by airtight.
     pub fn packages_of(&self, ids: &BTreeSet<PackageId>) -> anyhow::Result<Vec<SealedPackage>> {
         // How a line of the package says it. In texts of JSON every quotation mark has a back-slash before it.
         let mut wanted: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -225,7 +225,7 @@ impl Manifest {
     /// All packages.
     ///
     /// # Errors
-    /// Fails where the manifest was not written by airtight.
+    /// Fails if the manifest was not written by airtight.
     pub fn all(&self) -> anyhow::Result<Vec<SealedPackage>> {
         Ok(self.packages(|_| true)?.1)
     }
@@ -241,7 +241,7 @@ impl Manifest {
         Err(format!("its digest is {}, pinned is {}", self.digest, pinned.join(" or ")))
     }
 
-    /// Whether the signature beside it was made with a key: ECDSA P-256 with SHA-256, plain or in a Sigstore bundle, as
+    /// Whether the signature next to it was made with a key: ECDSA P-256 with SHA-256, plain or in a Sigstore bundle, as
     /// `cosign sign-blob --key` writes it.
     ///
     /// # Errors

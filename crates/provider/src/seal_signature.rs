@@ -1,4 +1,4 @@
-//! The signature beside a seal, in the forms that `cosign sign-blob` and OpenSSL write.
+//! The signature next to a seal, in the forms that `cosign sign-blob` and OpenSSL write.
 //!
 //! - plain: the DER of an ECDSA signature in base64 (cosign before version 3, `openssl dgst -sign | base64`);
 //! - a Sigstore bundle: JSON with a `messageSignature` (cosign from version 3);
@@ -39,7 +39,7 @@ pub(crate) fn parse(text: &str) -> Result<Signature, &'static str> {
     let encoded = match (bundle.message_signature, bundle.base64_signature, bundle.dsse_envelope) {
         (Some(message), _, _) => message.signature,
         (None, Some(signature), _) => signature,
-        (None, None, Some(_)) => return Err("is a bundle of an attestation; sign the seal by `cosign sign-blob`"),
+        (None, None, Some(_)) => return Err("is a bundle of an attestation; sign the seal with `cosign sign-blob`"),
         (None, None, None) => return Err("is a bundle without a `messageSignature`"),
     };
     der(&encoded).ok_or("is a bundle whose signature is none of an ECDSA key")

@@ -1,4 +1,4 @@
-//! Whether what lies in a mirror is what was sealed, by names, sizes, permissions and owners.
+//! Whether the contents of a mirror match its seal: names, sizes, permissions and owners.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -171,7 +171,7 @@ pub fn permissions(metadata: &Metadata) -> String {
     format!("{:04o}", metadata.mode() & 0o7777)
 }
 
-/// Why another user than root could replace what lies at a path, by its owner and permissions. Access control lists show
+/// Why, according to owner and permissions, another user than root could replace the file at a path. Access control lists show
 /// in the group's permissions.
 pub fn why_writable(path: &Utf8Path, metadata: &Metadata) -> Option<String> {
     if metadata.is_symlink() {

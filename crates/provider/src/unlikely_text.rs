@@ -61,7 +61,9 @@ impl UnlikelyText {
     pub fn fix(self, path: &str) -> String {
         match self {
             Self::GitLfsPointer => {
-                format!("Where there is network, run `git lfs pull --include={path}`, and check the file out again.")
+                format!(
+                    "On a machine with network access, run `git lfs pull --include={path}`, and check the file out again."
+                )
             }
             Self::MergeMarkers { .. } => {
                 format!("Finish the merge: remove the lines with `<<<<<<<`, `=======` and `>>>>>>>` from `{path}`.")

@@ -43,7 +43,7 @@ impl Version {
     /// Whether it is what the engines take for "no version": 0.0.0, which they never select.
     ///
     /// Source: go-versions `Unspecified`.
-    pub fn is_unspecified(&self) -> bool {
+    pub(crate) fn is_unspecified(&self) -> bool {
         *self == Self::release(0, 0, 0)
     }
 

@@ -66,7 +66,7 @@ impl VersionConstraints {
     /// As a lock file has it: the second parser alone. The empty text is no constraint.
     ///
     /// Source: go-versions `constraints.ParseRubyStyleMulti`.
-    pub fn parse_locked(text: &str) -> Result<Self, ConstraintError> {
+    pub(crate) fn parse_locked(text: &str) -> Result<Self, ConstraintError> {
         parse_terms(text).map(Self::canonical).map_err(ConstraintError::Collecting)
     }
 

@@ -7,7 +7,7 @@
 /// Names of the three numbers, for messages.
 pub(super) const NUMBER_NAMES: [&str; 3] = ["major", "minor", "patch"];
 
-/// What the scanner has seen; every part is empty where it is missing.
+/// What the scanner has seen; every part is empty if it is missing.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Scanned<'text> {
     pub(super) operator: &'text str,

@@ -26,7 +26,7 @@ pub struct PluginManifest {
     pub problems: Vec<Problem>,
 }
 
-/// A value that whoever installs the plugin gives.
+/// A value from the administrator who installs the plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {
     /// What the contexts refer to; the name where the manifest has no `id`.

@@ -153,7 +153,7 @@ mod tests {
         for (form, options) in FORMS.iter().zip(options) {
             let text = super::workflow(*form);
             let header = text.lines().take_while(|line| line.starts_with('#')).collect::<Vec<_>>().join("\n");
-            assert!(header.contains(&format!("made by `airtight render workflow{options}`")), "{header}");
+            assert!(header.contains(&format!("made with `airtight render workflow{options}`")), "{header}");
             assert!(header.contains("source/.spacelift/workflow.yml"), "{header}");
             assert!(!header.contains("{{"), "{header}");
             let rest: Vec<_> = text.lines().skip(header.lines().count()).collect();

@@ -1,6 +1,6 @@
 //! `.spacelift/config.yml`: the runtime configuration, which a repository brings along.
 //!
-//! It stands at the root of the repository, whatever the project root. Lists and maps replace what they override, they
+//! It is at the root of the repository, whatever the project root. Lists and maps replace what they override, they
 //! are not merged; only `environment` is laid over the variables of the stack and its contexts, name by name.
 //!
 //! Source: Spacelift's documentation, `concepts/configuration/runtime-configuration`. Inferred: that a file without
@@ -75,7 +75,7 @@ pub struct TestCase {
 impl RuntimeConfiguration {
     /// What counts for a stack: its entry in the file, then `stack_defaults` and the stack's own settings in the order
     /// of the file's version.
-    pub fn for_stack(&self, slug: Option<&str>, own: &StackSettings) -> StackSettings {
+    pub(crate) fn for_stack(&self, slug: Option<&str>, own: &StackSettings) -> StackSettings {
         let entry = slug.and_then(|slug| self.stacks.get(slug));
         match self.version {
             Version::One => {
@@ -86,11 +86,6 @@ impl RuntimeConfiguration {
                 overridden(own, Some(&file), Layer::Outside)
             }
         }
-    }
-
-    /// What counts for a test case of a module.
-    pub fn for_test(&self, test: &TestCase) -> StackSettings {
-        overridden(&self.test_defaults, Some(&test.settings), Layer::File)
     }
 }
 
@@ -343,9 +338,6 @@ stacks:
         assert_eq!(configuration.module_version.as_deref(), Some("0.0.1"));
         let test = &configuration.tests[0];
         assert_eq!((test.name.as_str(), test.is_negative, test.depends_on.len()), ("Create a pet", true, 1));
-        let settings = configuration.for_test(test);
-        assert_eq!(settings.hooks[&HookPoint::BeforeInit], ["a"]);
-        assert_eq!(settings.terraform_workflow_tool.as_deref(), Some("CUSTOM"));
     }
 
     #[test]

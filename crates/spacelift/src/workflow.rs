@@ -47,7 +47,7 @@ pub struct WorkflowFile {
     pub workflow: Result<Workflow, Problem>,
 }
 
-/// Who put a file where it stands.
+/// Who put a file in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// Committed to the repository.
@@ -61,7 +61,7 @@ impl WorkflowFile {
         Self { path: path.to_owned(), text: text.to_owned(), origin, workflow: parse(path, text) }
     }
 
-    /// Where a top-level key stands.
+    /// The place of a top-level key.
     pub fn place(&self, key: &str) -> Place {
         Document::new(&self.path, &self.text, SUMMARY).place(&[key])
     }
@@ -76,7 +76,7 @@ impl WorkflowFile {
 /// Files that somebody may have meant to be the workflow file, and that Spacelift does not read.
 ///
 /// `project_root` is relative to the source, empty where they are the same.
-pub fn lookalikes(source: &Utf8Path, project_root: &Utf8Path) -> Vec<Utf8PathBuf> {
+pub(crate) fn lookalikes(source: &Utf8Path, project_root: &Utf8Path) -> Vec<Utf8PathBuf> {
     let names = ["workflow.yml", "workflow.yaml", "workflows.yml", "workflows.yaml"];
     let mut directories = vec![source.join(".spacelift")];
     if !project_root.as_str().is_empty() {

@@ -1,284 +1,163 @@
-//! `provider_installation` blocks: each mistake is printed, what it concerns is dropped, and the run goes on.
+//! `provider_installation` blocks: the engine prints each mistake, drops what has it, and goes on.
 //!
 //! Source: OpenTofu `internal/command/cliconfig/provider_installation.go`; `cmd/tofu/provider_source.go`
 //! `explicitProviderSource`.
 
 use camino::Utf8PathBuf;
 
-use super::decode::{self, DecodeError, Decoded, Kind, Record};
-use super::scanner::Pos;
-use super::syntax::{Item, Value};
-use super::{Effect, Installation, Method, MethodKind, Reporter, oci_mirror};
-use airtight_provider::{AddressPattern, Engine, EngineName, ProviderAddress, SourceAddress};
+use super::decode::{self, View};
+use super::problem::{Effect, ProblemKind};
+use super::scanner::Dialect;
+use super::syntax::{File, Item, Value};
+use super::{DevOverride, Installation, Method, MethodKind, Reporter, network_mirror, oci_mirror};
+use airtight_provider::{AddressPattern, Engine, EngineName, SourceAddress};
 
 pub(super) const BLOCK: &str = "provider_installation";
 
-const INVALID_BLOCK: &str = "Invalid provider_installation block";
-const INVALID_METHOD: &str = "Invalid provider_installation method block";
-const INVALID_URL: &str = "Invalid URL for provider installation source";
-
 /// Decodes every block of a file, in file order; the engines use the first.
-pub(super) fn decode(items: &[Item], engine: &Engine, reporter: &mut Reporter<'_>) -> Vec<Installation> {
-    items
-        .iter()
-        .filter(|item| item.name() == BLOCK)
-        .filter_map(|block| Decoder { engine, block: block.pos(), reporter }.block(block))
-        .collect()
+pub(super) fn decode(file: &File, engine: &Engine, reporter: &mut Reporter<'_>) -> Vec<Installation> {
+    let blocks = file.items.iter().filter(|item| item.name() == BLOCK);
+    blocks.filter_map(|block| Decoder { engine, dialect: file.dialect, reporter }.block(block)).collect()
 }
 
 struct Decoder<'a, 'text> {
     engine: &'a Engine,
-    /// Where the block begins, which most messages name.
-    block: Pos,
+    dialect: Dialect,
     reporter: &'a mut Reporter<'text>,
 }
 
-/// A method before its patterns are parsed.
-struct RawMethod {
-    kind: MethodKind,
-    fields: Record,
-    pos: Pos,
-}
-
 impl Decoder<'_, '_> {
-    fn report(&mut self, pos: Pos, summary: &str, detail: impl Into<String>, effect: Effect) {
-        self.reporter.report(pos, summary, detail.into(), effect);
+    /// The items of a block. Its labels are reported, and without effect.
+    fn items<'item>(&mut self, item: &'item Item, labelled: ProblemKind) -> Option<&'item [Item]> {
+        let is_native = self.dialect == Dialect::Native;
+        let Value::Object(items) = &item.value else { return None };
+        if is_native && item.is_assigned {
+            return None;
+        }
+        if is_native && item.keys.len() > 1 {
+            self.reporter.report(item.span.start, labelled, Effect::None);
+        }
+        Some(items)
     }
 
     fn block(&mut self, block: &Item) -> Option<Installation> {
-        let at = self.block;
-        let items = match &block.value {
-            Value::Object { items, .. } if block.is_json() || !block.is_assigned => items,
-            _ => {
-                let detail =
-                    format!("The provider_installation block at {at} must not be introduced with an equals sign.");
-                self.report(at, INVALID_BLOCK, detail, Effect::BlockDropped);
-                return None;
-            }
+        let Some(items) = self.items(block, ProblemKind::InstallationLabelled) else {
+            self.reporter.report(block.span.start, ProblemKind::InstallationAssigned, Effect::BlockDropped);
+            return None;
         };
-        if block.keys.len() > 1 && !block.is_json() {
-            let detail = format!("The provider_installation block at {at} must not have any labels.");
-            self.report(at, INVALID_BLOCK, detail, Effect::None);
-        }
-        let mut raw_methods = Vec::new();
-        let mut dev_overrides = Vec::new();
+        let mut installation = Installation::default();
+        // Of methods that are dropped later too.
+        let mut has_method = false;
         for item in items {
-            self.method(item, block.is_json(), &mut raw_methods, &mut dev_overrides);
+            let offset = item.span.start;
+            let decoded = match self.items(item, ProblemKind::MethodLabelled) {
+                None => Err(ProblemKind::MethodAssigned),
+                Some(_) if item.name() == "dev_overrides" && has_method => Err(ProblemKind::DevOverridesNotFirst),
+                Some(body) if item.name() == "dev_overrides" => self.dev_overrides(body, &mut installation),
+                Some(body) => self.method(item.name(), &decode::views(body)).and_then(|kind| {
+                    has_method = true;
+                    let method = self.with_patterns(kind, &decode::views(body), offset)?;
+                    installation.methods.push(method);
+                    Ok(())
+                }),
+            };
+            if let Err(kind) = decoded {
+                self.reporter.report(offset, kind, Effect::MethodDropped);
+            }
         }
-        let methods = raw_methods.into_iter().filter_map(|raw| self.with_patterns(raw)).collect();
-        Some(Installation { methods, dev_overrides })
+        Some(installation)
     }
 
-    fn method(
-        &mut self,
-        item: &Item,
-        is_json: bool,
-        methods: &mut Vec<RawMethod>,
-        dev_overrides: &mut Vec<(ProviderAddress, Utf8PathBuf)>,
-    ) {
-        let (at, pos) = (self.block, item.pos());
-        let (body, body_pos) = match &item.value {
-            Value::Object { items, pos } if is_json || !item.is_assigned => (items, *pos),
+    /// What the method is, once all its arguments have the right type.
+    fn method(&self, name: &str, body: &[View<'_>]) -> Result<MethodKind, ProblemKind> {
+        match name {
+            "direct" => {
+                self.check_types(body, false)?;
+                Ok(MethodKind::Direct)
+            }
+            "filesystem_mirror" => {
+                check_lists(body)?;
+                Ok(MethodKind::FilesystemMirror { path: required(body, "path")? })
+            }
+            "network_mirror" => {
+                self.check_types(body, true)?;
+                Ok(MethodKind::NetworkMirror { url: required(body, "url")? })
+            }
+            "oci_mirror" if self.is_tofu_since(10) => {
+                check_lists(body)?;
+                let repository = required(body, "repository_template")?;
+                let include = decode::texts(body, "include").unwrap_or_default();
+                oci_mirror::check_template(&repository, &include, self.engine.name)
+                    .map_err(|reason| ProblemKind::RepositoryTemplate { reason })?;
+                Ok(MethodKind::OciMirror { repository })
+            }
             _ => {
-                let detail = format!("The items inside the provider_installation block at {at} must all be blocks.");
-                return self.report(pos, INVALID_METHOD, detail, Effect::MethodDropped);
+                let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+                let shown = name.len() <= 40 && name.bytes().all(is_name);
+                Err(ProblemKind::MethodUnknown { name: shown.then(|| name.to_owned()) })
             }
-        };
-        if item.keys.len() > 1 && !is_json {
-            let detail = format!("The blocks inside the provider_installation block at {at} may not have any labels.");
-            self.report(pos, INVALID_METHOD, detail, Effect::None);
-        }
-        let name = item.name();
-        // OpenTofu's message has the word twice.
-        let at_once = if self.engine.name == EngineName::Tofu { "at at" } else { "at" };
-        let decoded = match name {
-            "direct" => self.direct(body),
-            "filesystem_mirror" => self.filesystem_mirror(body),
-            "network_mirror" => self.network_mirror(body),
-            "oci_mirror" if self.engine.name == EngineName::Tofu && self.engine.is_at_least(1, 10, 0) => {
-                self.oci_mirror(body, body_pos)
-            }
-            "dev_overrides" if !methods.is_empty() => Err(format!(
-                "The dev_overrides block {at_once} {pos} must appear before all other installation methods, because \
-                 development overrides always have the highest priority."
-            )),
-            "dev_overrides" => match decode::body(body, &Kind::Map(&Kind::Text)) {
-                Ok(entries) => return self.dev_overrides(entries, pos, dev_overrides),
-                Err(error) => Err(invalid(name, at, &error)),
-            },
-            // Whatever stands there may be a misplaced value, so an odd name is cut short.
-            _ => {
-                let name = name.get(..40).unwrap_or(name);
-                Err(format!("Unknown provider installation method {name:?} at {pos}."))
-            }
-        };
-        match decoded {
-            Ok((kind, fields)) => methods.push(RawMethod { kind, fields, pos }),
-            Err(detail) => self.report(pos, INVALID_METHOD, detail, Effect::MethodDropped),
         }
     }
 
-    fn direct(&self, body: &[Item]) -> Result<(MethodKind, Record), String> {
-        Ok((MethodKind::Direct, fields("direct", self.block, body, self.direct_kind())?))
-    }
-
-    fn filesystem_mirror(&self, body: &[Item]) -> Result<(MethodKind, Record), String> {
-        const FIELDS: Kind =
-            Kind::Record(&[("path", Kind::Text), ("include", Kind::TextList), ("exclude", Kind::TextList)]);
-        let mut fields = fields("filesystem_mirror", self.block, body, &FIELDS)?;
-        let path = required("filesystem_mirror", self.block, &mut fields, "path")?;
-        Ok((MethodKind::FilesystemMirror { path }, fields))
-    }
-
-    fn network_mirror(&self, body: &[Item]) -> Result<(MethodKind, Record), String> {
-        let mut fields = fields("network_mirror", self.block, body, self.network_mirror_kind())?;
-        let url = required("network_mirror", self.block, &mut fields, "url")?;
-        Ok((MethodKind::NetworkMirror { url }, fields))
-    }
-
-    fn oci_mirror(&self, body: &[Item], at: Pos) -> Result<(MethodKind, Record), String> {
-        const FIELDS: Kind = Kind::Record(&[
-            ("repository_template", Kind::Text),
-            ("include", Kind::TextList),
-            ("exclude", Kind::TextList),
-        ]);
-        let mut fields = fields("oci_mirror", at, body, &FIELDS)?;
-        let repository = required("oci_mirror", at, &mut fields, "repository_template")?;
-        oci_mirror::check_template(&repository, &texts(&fields, "include"), self.engine.name)
-            .map_err(|reason| format!("Invalid oci_mirror block at {at}: {reason}."))?;
-        Ok((MethodKind::OciMirror { repository }, fields))
-    }
-
-    /// `download_retry_count` is read since OpenTofu 1.11, `trust_all_hashes` since 1.12; what is not read cannot be
-    /// of a wrong type.
-    fn direct_kind(&self) -> &'static Kind {
-        const OLD: Kind = Kind::Record(&[("include", Kind::TextList), ("exclude", Kind::TextList)]);
-        const WITH_RETRIES: Kind = Kind::Record(&[
-            ("include", Kind::TextList),
-            ("exclude", Kind::TextList),
-            ("download_retry_count", Kind::Number),
-        ]);
-        if self.is_tofu_since(11) { &WITH_RETRIES } else { &OLD }
-    }
-
-    fn network_mirror_kind(&self) -> &'static Kind {
-        const OLD: Kind =
-            Kind::Record(&[("url", Kind::Text), ("include", Kind::TextList), ("exclude", Kind::TextList)]);
-        const WITH_RETRIES: Kind = Kind::Record(&[
-            ("url", Kind::Text),
-            ("include", Kind::TextList),
-            ("exclude", Kind::TextList),
-            ("download_retry_count", Kind::Number),
-        ]);
-        const WITH_TRUST: Kind = Kind::Record(&[
-            ("url", Kind::Text),
-            ("include", Kind::TextList),
-            ("exclude", Kind::TextList),
-            ("download_retry_count", Kind::Number),
-            ("trust_all_hashes", Kind::Flag),
-        ]);
-        if self.is_tofu_since(12) {
-            &WITH_TRUST
-        } else if self.is_tofu_since(11) {
-            &WITH_RETRIES
-        } else {
-            &OLD
+    /// `download_retry_count` is read since OpenTofu 1.11, `trust_all_hashes` since 1.12; what is not read cannot have a
+    /// wrong type.
+    fn check_types(&self, body: &[View<'_>], is_mirror: bool) -> Result<(), ProblemKind> {
+        check_lists(body)?;
+        if self.is_tofu_since(11) {
+            decode::number(body, "download_retry_count").map_err(wrong_type("download_retry_count"))?;
         }
+        if is_mirror && self.is_tofu_since(12) {
+            decode::flag(body, "trust_all_hashes").map_err(wrong_type("trust_all_hashes"))?;
+        }
+        Ok(())
     }
 
     fn is_tofu_since(&self, minor: u64) -> bool {
         self.engine.name == EngineName::Tofu && self.engine.is_at_least(1, minor, 0)
     }
 
-    fn dev_overrides(&mut self, entries: Decoded, pos: Pos, dev_overrides: &mut Vec<(ProviderAddress, Utf8PathBuf)>) {
-        let Decoded::Map(entries) = entries else { return };
-        for (source, path) in entries {
-            match (SourceAddress::parse(&source, self.engine.name), path) {
-                (Ok(address), Decoded::Text(path)) => {
-                    dev_overrides.push((address.resolve(self.engine.name), Utf8PathBuf::from(path)));
-                }
-                (Ok(_), _) => {}
-                (Err(error), _) => {
-                    let detail = format!(
-                        "The entry {source:?} in {} is not a valid provider source string.\n\n{error}",
-                        self.block
-                    );
-                    self.report(pos, "Invalid provider installation dev overrides", detail, Effect::None);
-                }
+    fn dev_overrides(&mut self, body: &[Item], installation: &mut Installation) -> Result<(), ProblemKind> {
+        let entries = decode::map_of_texts(&decode::views(body)).map_err(wrong_type("dev_overrides"))?;
+        for (source, directory, offset) in entries {
+            match SourceAddress::parse(&source, self.engine.name) {
+                Ok(source) => installation.dev_overrides.push(DevOverride {
+                    address: source.resolve(self.engine.name),
+                    directory: Utf8PathBuf::from(directory),
+                    place: self.reporter.place(offset),
+                }),
+                Err(_) => self.reporter.report(offset, ProblemKind::DevOverrideAddress, Effect::None),
             }
         }
+        Ok(())
     }
 
-    fn with_patterns(&mut self, raw: RawMethod) -> Option<Method> {
-        if let MethodKind::NetworkMirror { url } = &raw.kind
-            && let Some(detail) = url_problem(url)
-        {
-            self.report(raw.pos, INVALID_URL, detail, Effect::MethodDropped);
-            return None;
+    fn with_patterns(&self, kind: MethodKind, body: &[View<'_>], offset: usize) -> Result<Method, ProblemKind> {
+        if let MethodKind::NetworkMirror { url } = &kind {
+            network_mirror::check_url(url)?;
         }
-        let include = self.patterns(&raw, "include", "inclusion")?;
-        let exclude = self.patterns(&raw, "exclude", "exclusion")?;
-        Some(Method { kind: raw.kind, include, exclude })
-    }
-
-    fn patterns(&mut self, raw: &RawMethod, argument: &str, noun: &str) -> Option<Vec<AddressPattern>> {
-        let parsed: Result<Vec<_>, _> =
-            texts(&raw.fields, argument).iter().map(|text| AddressPattern::parse(text, self.engine.name)).collect();
-        parsed
-            .map_err(|error| {
-                let summary = format!("Invalid provider source {noun} patterns");
-                let detail = format!("CLI config specifies invalid provider {noun} patterns: {error}.");
-                self.report(raw.pos, &summary, detail, Effect::MethodDropped);
-            })
-            .ok()
+        let patterns = |argument: &'static str| {
+            let texts = decode::texts(body, argument).unwrap_or_default();
+            let parsed = texts.iter().map(|text| AddressPattern::parse(text, self.engine.name)).collect();
+            let parsed: Result<Vec<_>, _> = parsed;
+            parsed.map_err(|_| ProblemKind::Pattern { argument })
+        };
+        let (include, exclude) = (patterns("include")?, patterns("exclude")?);
+        Ok(Method { kind, include, exclude, place: Some(self.reporter.place(offset)) })
     }
 }
 
-fn invalid(name: &str, at: Pos, error: &DecodeError) -> String {
-    format!("Invalid {name} block at {at}: {}.", error.message)
+fn wrong_type(argument: &'static str) -> impl Fn(usize) -> ProblemKind {
+    move |_| ProblemKind::WrongType { argument }
 }
 
-fn fields(name: &str, at: Pos, body: &[Item], kind: &Kind) -> Result<Record, String> {
-    match decode::body(body, kind) {
-        Ok(Decoded::Record(fields)) => Ok(fields),
-        Ok(_) => Ok(Record::new()),
-        Err(error) => Err(invalid(name, at, &error)),
+fn check_lists(body: &[View<'_>]) -> Result<(), ProblemKind> {
+    for argument in ["include", "exclude"] {
+        decode::texts(body, argument).map_err(wrong_type(argument))?;
     }
+    Ok(())
 }
 
-fn required(name: &str, at: Pos, fields: &mut Record, argument: &'static str) -> Result<String, String> {
-    match fields.remove(argument) {
-        Some(Decoded::Text(text)) if !text.is_empty() => Ok(text),
-        _ => Err(format!("Invalid {name} block at {at}: \"{argument}\" argument is required.")),
-    }
-}
-
-fn texts(fields: &Record, argument: &str) -> Vec<String> {
-    match fields.get(argument) {
-        Some(Decoded::TextList(texts)) => texts.clone(),
-        _ => Vec::new(),
-    }
-}
-
-/// Why a network mirror cannot be at this URL. What stands before an `@` may be a password and is not repeated.
-fn url_problem(url: &str) -> Option<String> {
-    let shown = match (url.split_once("//"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}//...@{rest}"),
-        _ => url.to_owned(),
-    };
-    if url.chars().any(|character| character.is_ascii_control()) {
-        return Some(format!(
-            "Cannot parse {shown:?} as a URL for a network provider mirror: invalid control character in URL."
-        ));
-    }
-    let host = url.split_once("://").filter(|(scheme, _)| scheme.eq_ignore_ascii_case("https")).map(|(_, rest)| {
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        authority.rsplit_once('@').map_or(authority, |(_, host)| host)
-    });
-    match host {
-        Some(host) if !host.is_empty() => None,
-        _ => Some(format!(
-            "Cannot use {shown:?} as a URL for a network provider mirror: the mirror must be at an https: URL."
-        )),
-    }
+fn required(body: &[View<'_>], argument: &'static str) -> Result<String, ProblemKind> {
+    let text = decode::text(body, argument).map_err(wrong_type(argument))?;
+    text.filter(|text| !text.is_empty()).ok_or(ProblemKind::ArgumentMissing { argument })
 }

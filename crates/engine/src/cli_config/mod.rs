@@ -1,19 +1,20 @@
-//! The CLI configuration, HCL 1 or JSON, as the engines read it: print the errors and go on.
+//! The CLI configuration, HCL 1 or JSON, as the engines read it: they print the errors and go on.
 //!
-//! Not repeated here: the engine's checks of `credentials`, `oci_credentials`, `oci_default_credentials` and
-//! `registry_protocols`, none of which changes where providers come from.
+//! Exact is what installation depends on: which methods remain, in which order, for which providers; the plugin cache; and what
+//! the engine drops for a mistake. The engine's words for it are not repeated, nor its checks of the values in `credentials`,
+//! `oci_credentials`, `oci_default_credentials` and `registry_protocols`, which do not change where providers come from.
 //!
 //! Source: OpenTofu `internal/command/cliconfig`.
 
 mod carried;
-pub mod credentials;
 mod decode;
-pub mod host_services;
+mod hosts;
 mod inherited;
-mod json;
 mod methods;
-mod native;
+mod network_mirror;
 mod oci_mirror;
+mod parser;
+mod problem;
 mod quote;
 mod scanner;
 mod syntax;
@@ -21,55 +22,50 @@ mod syntax;
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub use carried::{CarriedBlock, carried_blocks};
-pub use inherited::{FileOutcome, ImpliedMirror, Inherited, InheritedFile, NamedBy, read_file, read_inherited};
+pub use hosts::{HostServices, host_services, tokens};
+pub use inherited::{
+    FileOutcome, ImpliedMirror, Inherited, InheritedFile, LIMIT_BYTES, implied_mirrors, read_file, read_inherited,
+};
+pub use network_mirror::{UrlMistake, url_mistake};
+pub use problem::{CliConfigProblem, Effect, ProblemKind};
 pub use quote::quote;
 
-use self::decode::{Decoded, Kind};
-use self::scanner::Pos;
-use self::syntax::Rules;
+use self::syntax::{Fault, File};
 use super::environment::Environment;
 use airtight_hcl::Place;
-use airtight_hcl::Problem;
-use airtight_hcl::ProblemKind;
 use airtight_provider::{AddressPattern, Engine, EngineName, ProviderAddress};
 
-/// One file, with what the engine drops from it.
+/// One file, or several that the engine merges, without what it drops.
 #[derive(Clone, Debug, Default)]
 pub struct CliConfig {
     pub path: Option<Utf8PathBuf>,
     /// Null: no usable `provider_installation` block, so the implied methods apply.
     pub installation: Option<Installation>,
-    /// As written; [`CliConfig::apply_environment`] expands it.
-    pub plugin_cache_dir: Option<String>,
-    pub plugin_cache_may_break_lock: bool,
-    /// Hosts whose services a `host` block redirects.
-    pub host_blocks: Vec<String>,
-    /// What the engine prints and survives; each with what it drops.
+    pub plugin_cache: Option<PluginCacheDir>,
     pub problems: Vec<CliConfigProblem>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CliConfigProblem {
-    pub problem: Problem,
-    pub effect: Effect,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// The whole file counts for nothing (but a plugin cache that stands before what is wrong).
-    FileDropped,
-    BlockDropped,
-    MethodDropped,
-    /// Printed, without consequence.
-    None,
+pub struct PluginCacheDir {
+    /// As written, until [`CliConfig::apply_environment`] expands it.
+    pub directory: String,
+    /// Null: `TF_PLUGIN_CACHE_DIR` sets it.
+    pub place: Option<Place>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Installation {
     /// In file order; dropped ones are not here.
     pub methods: Vec<Method>,
-    /// Overridden addresses with their directories.
-    pub dev_overrides: Vec<(ProviderAddress, Utf8PathBuf)>,
+    pub dev_overrides: Vec<DevOverride>,
+}
+
+/// A provider that a build outside the lock file replaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DevOverride {
+    pub address: ProviderAddress,
+    pub directory: Utf8PathBuf,
+    pub place: Place,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +73,8 @@ pub struct Method {
     pub kind: MethodKind,
     pub include: Vec<AddressPattern>,
     pub exclude: Vec<AddressPattern>,
+    /// Null if no file has it.
+    pub place: Option<Place>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,154 +94,126 @@ impl Method {
 }
 
 impl CliConfig {
-    /// Lets the environment have its say, as the engines do after reading: `$VAR` in the file's plugin cache directory
-    /// is expanded, `TF_PLUGIN_CACHE_DIR` wins as it is, and the flag for the lock file is on if either says so.
-    pub fn apply_environment(&mut self, environment: &Environment) {
-        self.plugin_cache_dir = match (&environment.plugin_cache_dir, &self.plugin_cache_dir) {
-            (Some(directory), _) => Some(directory.clone()),
-            (None, Some(written)) => Some(environment.expand(written)).filter(|directory| !directory.is_empty()),
-            (None, None) => None,
-        };
-        self.plugin_cache_may_break_lock |=
-            environment.plugin_cache_may_break_lock.as_deref().is_some_and(|value| value != "0");
+    fn of(path: &Utf8Path) -> Self {
+        Self { path: Some(path.to_owned()), ..Self::default() }
     }
 
-    /// Lays a file over others that the engine read after it: the first installation block counts, the first plugin
-    /// cache directory too.
+    /// The directories that it names: mirrors, the plugin cache, development builds.
+    pub fn directories(&self) -> impl Iterator<Item = &str> {
+        let installation = self.installation.iter();
+        let mirrors = installation.clone().flat_map(|installation| &installation.methods).filter_map(|method| {
+            if let MethodKind::FilesystemMirror { path } = &method.kind { Some(path.as_str()) } else { None }
+        });
+        let overrides = installation.flat_map(|installation| &installation.dev_overrides);
+        let cache = self.plugin_cache.iter().map(|cache| cache.directory.as_str());
+        mirrors.chain(cache).chain(overrides.map(|entry| entry.directory.as_str()))
+    }
+
+    /// Applies the environment as the engines do after reading: `$VAR` in the file's plugin cache directory is expanded,
+    /// `TF_PLUGIN_CACHE_DIR` wins as it is.
+    pub fn apply_environment(&mut self, environment: &Environment) {
+        let from_file = self
+            .plugin_cache
+            .take()
+            .map(|cache| PluginCacheDir { directory: environment.expand(&cache.directory), place: cache.place });
+        let from_variable =
+            environment.plugin_cache_dir.clone().map(|directory| PluginCacheDir { directory, place: None });
+        self.plugin_cache = from_variable.or(from_file).filter(|cache| !cache.directory.is_empty());
+    }
+
+    /// Adds a file that the engine read after this one: the first installation block counts, and the first plugin cache.
     fn merge(&mut self, later: Self) {
         if self.installation.is_some() && later.installation.is_some() {
-            let path = later.path.clone().unwrap_or_default();
-            self.problems.push(second_block(Place::file(path)));
+            let place = Place::file(later.path.clone().unwrap_or_default());
+            self.problems.push(second_installation(place));
         }
         self.path = self.path.take().or(later.path);
         self.installation = self.installation.take().or(later.installation);
-        self.plugin_cache_dir = self.plugin_cache_dir.take().or(later.plugin_cache_dir);
-        self.plugin_cache_may_break_lock |= later.plugin_cache_may_break_lock;
-        self.host_blocks.extend(later.host_blocks);
+        self.plugin_cache = self.plugin_cache.take().or(later.plugin_cache);
         self.problems.extend(later.problems);
+    }
+
+    /// Reads the keys whose wrong type drops the whole file, in the order in which the engine decodes them.
+    fn read_root(&mut self, file: &File, engine: EngineName, reporter: &Reporter<'_>) -> Result<(), Fault> {
+        let root = decode::views(&file.items);
+        let wrong = |argument| move |offset| Fault { offset, kind: ProblemKind::WrongType { argument } };
+        if engine == EngineName::Terraform {
+            for argument in ["providers", "provisioners"] {
+                let entries = decode::entries(&root, argument);
+                entries.and_then(|entries| decode::map_of_texts(&entries)).map_err(wrong(argument))?;
+            }
+            for argument in ["disable_checkpoint", "disable_checkpoint_signature"] {
+                decode::flag(&root, argument).map_err(wrong(argument))?;
+            }
+        }
+        let directory = decode::text(&root, CACHE).map_err(wrong(CACHE))?.filter(|directory| !directory.is_empty());
+        let written = file.items.iter().rfind(|item| item.name().eq_ignore_ascii_case(CACHE));
+        self.plugin_cache = directory
+            .map(|directory| PluginCacheDir { directory, place: written.map(|item| reporter.place(item.span.start)) });
+        decode::flag(&root, MAY_BREAK).map_err(wrong(MAY_BREAK))?;
+        for host in decode::bodies(&root, "host").map_err(wrong("host"))? {
+            decode::entries(&host, "services").map_err(wrong("services"))?;
+        }
+        decode::bodies(&root, "credentials").map_err(wrong("credentials"))?;
+        for helper in decode::bodies(&root, "credentials_helper").map_err(wrong("credentials_helper"))? {
+            decode::texts(&helper, "args").map_err(wrong("args"))?;
+        }
+        Ok(())
     }
 }
 
+const CACHE: &str = "plugin_cache_dir";
+const MAY_BREAK: &str = "plugin_cache_may_break_dependency_lock_file";
+
 /// Parses one file's text by the engine's rules.
-///
-/// No problem's text holds a value of the file, which may be a secret; where the engine's own text does, ours has the
-/// position alone.
 pub fn parse(path: &Utf8Path, text: &str, engine: &Engine) -> CliConfig {
-    let mut config = CliConfig { path: Some(path.to_owned()), ..CliConfig::default() };
-    let items = match syntax::parse(text, rules(engine)) {
-        Ok(file) => file.items,
-        Err(error) => {
-            config.drop_file(file_problem(path, text, error.pos, &error.message));
-            return config;
-        }
-    };
-    for (name, kind) in root_fields(engine.name) {
-        match decode::field(&items, name, kind) {
-            Ok(Some(decoded)) => config.set(name, decoded),
-            Ok(None) => {}
-            Err(error) => {
-                config.drop_file(file_problem(path, text, error.pos, &error.message));
-                return config;
-            }
-        }
-    }
+    let mut config = CliConfig::of(path);
     let mut reporter = Reporter { path, text, problems: Vec::new() };
-    let installations = methods::decode(&items, engine, &mut reporter);
-    config.problems = reporter.problems;
-    if installations.len() > 1 {
-        let second = items.iter().filter(|item| item.name() == methods::BLOCK).nth(1);
-        let place = second.map_or_else(|| Place::file(path), |item| place(path, text, item.pos()));
-        config.problems.push(second_block(place));
+    let read = parser::parse(text, is_strict(engine)).and_then(|file| {
+        config.read_root(&file, engine.name, &reporter)?;
+        Ok(file)
+    });
+    match read {
+        Err(fault) => reporter.report(fault.offset, fault.kind, Effect::FileDropped),
+        Ok(file) => {
+            let mut installations = methods::decode(&file, engine, &mut reporter);
+            if installations.len() > 1 {
+                let second = file.items.iter().filter(|item| item.name() == methods::BLOCK).nth(1);
+                let place = second.map_or_else(|| Place::file(path), |item| reporter.place(item.span.start));
+                reporter.problems.push(second_installation(place));
+            }
+            config.installation = (!installations.is_empty()).then(|| installations.swap_remove(0));
+        }
     }
-    config.installation = installations.into_iter().next();
+    config.problems = reporter.problems;
     config
 }
 
-/// Parses a file's bytes; what is no UTF-8 drops the whole file.
+/// Parses a file's bytes.
 pub fn parse_bytes(path: &Utf8Path, bytes: &[u8], engine: &Engine) -> CliConfig {
-    match std::str::from_utf8(bytes) {
+    match text_of(path, bytes) {
         Ok(text) => parse(path, text, engine),
-        Err(error) => {
-            let valid = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-            let place = Place::in_text(path, &valid, valid.len()..valid.len());
-            let mut config = CliConfig { path: Some(path.to_owned()), ..CliConfig::default() };
-            let at = place.position.as_ref().map_or_else(String::new, |at| format!("At {}:{}: ", at.line, at.column));
-            let summary = format!("Error parsing {path}: {at}illegal UTF-8 encoding");
-            config.drop_file(Problem::new(ProblemKind::Invalid, summary, "", place));
-            config
-        }
+        Err(problem) => CliConfig { problems: vec![problem], ..CliConfig::of(path) },
     }
 }
 
-impl CliConfig {
-    fn drop_file(&mut self, problem: Problem) {
-        self.problems.push(CliConfigProblem { problem, effect: Effect::FileDropped });
-    }
-
-    fn set(&mut self, name: &str, decoded: Decoded) {
-        match (name, decoded) {
-            ("plugin_cache_dir", Decoded::Text(directory)) => {
-                self.plugin_cache_dir = Some(directory).filter(|directory| !directory.is_empty());
-            }
-            ("plugin_cache_may_break_dependency_lock_file", Decoded::Flag(flag)) => {
-                self.plugin_cache_may_break_lock = flag;
-            }
-            ("host", Decoded::Map(hosts)) => self.host_blocks = hosts.into_iter().map(|(host, _)| host).collect(),
-            _ => {}
-        }
-    }
+fn text_of<'bytes>(path: &Utf8Path, bytes: &'bytes [u8]) -> Result<&'bytes str, CliConfigProblem> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let valid = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+        let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+        let kind = if is_utf16 { ProblemKind::Utf16 } else { ProblemKind::NotUtf8 };
+        let place = Place::in_text(path, &valid, valid.len()..valid.len());
+        CliConfigProblem { kind, effect: Effect::FileDropped, place }
+    })
 }
 
-/// OpenTofu has the stricter library since 1.12, Terraform never (tried with 1.11.4).
-fn rules(engine: &Engine) -> Rules {
-    match engine.name {
-        EngineName::Tofu if engine.is_at_least(1, 12, 0) => Rules::Strict,
-        _ => Rules::Forgiving,
-    }
+/// OpenTofu has the stricter release of the library since 1.12, Terraform never (tried with 1.11.4).
+fn is_strict(engine: &Engine) -> bool {
+    engine.name == EngineName::Tofu && engine.is_at_least(1, 12, 0)
 }
 
-/// The keys whose wrong type drops the whole file, in the order in which the engine decodes them.
-fn root_fields(engine: EngineName) -> &'static [(&'static str, Kind)] {
-    const ANY_MAP: Kind = Kind::Map(&Kind::Any);
-    const HOST: Kind = Kind::Record(&[("services", ANY_MAP)]);
-    const HELPER: Kind = Kind::Record(&[("args", Kind::TextList)]);
-    const CACHE: (&str, Kind) = ("plugin_cache_dir", Kind::Text);
-    const MAY_BREAK: (&str, Kind) = ("plugin_cache_may_break_dependency_lock_file", Kind::Flag);
-    const HOSTS: (&str, Kind) = ("host", Kind::Map(&HOST));
-    const CREDENTIALS: (&str, Kind) = ("credentials", Kind::Map(&ANY_MAP));
-    const HELPERS: (&str, Kind) = ("credentials_helper", Kind::Map(&HELPER));
-    match engine {
-        EngineName::Tofu => &[CACHE, MAY_BREAK, HOSTS, CREDENTIALS, HELPERS],
-        EngineName::Terraform => &[
-            ("Providers", Kind::Map(&Kind::Text)),
-            ("Provisioners", Kind::Map(&Kind::Text)),
-            ("disable_checkpoint", Kind::Flag),
-            ("disable_checkpoint_signature", Kind::Flag),
-            CACHE,
-            MAY_BREAK,
-            HOSTS,
-            CREDENTIALS,
-            HELPERS,
-        ],
-    }
-}
-
-fn file_problem(path: &Utf8Path, text: &str, pos: Pos, message: &str) -> Problem {
-    Problem {
-        kind: ProblemKind::Syntax,
-        summary: format!("Error parsing {path}: {message}"),
-        detail: String::new(),
-        place: place(path, text, pos),
-    }
-}
-
-fn place(path: &Utf8Path, text: &str, pos: Pos) -> Place {
-    Place::in_text(path, text, pos.offset..pos.offset)
-}
-
-fn second_block(place: Place) -> CliConfigProblem {
-    let summary = "No more than one provider_installation block may be specified".to_owned();
-    CliConfigProblem { problem: Problem::new(ProblemKind::Invalid, summary, "", place), effect: Effect::BlockDropped }
+fn second_installation(place: Place) -> CliConfigProblem {
+    CliConfigProblem { kind: ProblemKind::SecondInstallation, effect: Effect::BlockDropped, place }
 }
 
 /// Collects the problems of one file.
@@ -254,9 +224,13 @@ struct Reporter<'text> {
 }
 
 impl Reporter<'_> {
-    fn report(&mut self, pos: Pos, summary: &str, detail: String, effect: Effect) {
-        let problem = Problem::new(ProblemKind::Invalid, summary, detail, place(self.path, self.text, pos));
-        self.problems.push(CliConfigProblem { problem, effect });
+    fn place(&self, offset: usize) -> Place {
+        Place::in_text(self.path, self.text, offset..offset)
+    }
+
+    fn report(&mut self, offset: usize, kind: ProblemKind, effect: Effect) {
+        let place = self.place(offset);
+        self.problems.push(CliConfigProblem { kind, effect, place });
     }
 }
 

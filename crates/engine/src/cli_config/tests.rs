@@ -15,14 +15,15 @@ fn tofu() -> Engine {
     engine(EngineName::Tofu, 12)
 }
 
-/// The effects, the messages, and what is left of the methods.
-fn outcome(text: &str, engine: &Engine) -> (Vec<Effect>, String, Option<Vec<String>>) {
+/// The problems by name with their lines and effects, and what is left of the methods.
+fn outcome(text: &str, engine: &Engine) -> (Vec<String>, Option<Vec<String>>) {
     let config = parse("rc".into(), text, engine);
-    let effects = config.problems.iter().map(|problem| problem.effect).collect();
-    let messages = config.problems.iter().map(|CliConfigProblem { problem, .. }| match problem.detail.as_str() {
-        "" => problem.summary.clone(),
-        detail => detail.to_owned(),
-    });
+    let shown = |problem: &CliConfigProblem| {
+        let kind = format!("{:?}", problem.kind);
+        let kind = kind.split(['{', ' ', '(']).next().unwrap_or_default().to_owned();
+        let line = problem.place.position.as_ref().map_or(0, |position| position.line);
+        format!("{line} {:?} {kind}", problem.effect)
+    };
     let methods = config.installation.map(|installation| {
         let name = |method: &Method| match &method.kind {
             MethodKind::Direct => "direct".to_owned(),
@@ -32,7 +33,42 @@ fn outcome(text: &str, engine: &Engine) -> (Vec<Effect>, String, Option<Vec<Stri
         };
         installation.methods.iter().map(name).collect()
     });
-    (effects, messages.collect::<Vec<_>>().join("\n"), methods)
+    (config.problems.iter().map(shown).collect(), methods)
+}
+
+/// Each case of `tests/fixtures/cli_config` states its outcome: `terraform: 3 MethodDropped Pattern; [/m, direct]` has the
+/// line, effect and kind of each problem, and what is left of the methods.
+#[test]
+fn each_fixture_has_the_outcome_that_it_states() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/cli_config");
+    let mut wrong = Vec::new();
+    let mut names: Vec<_> = fs_err::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    assert!(names.len() > 3, "{names:?}");
+    for path in names {
+        let text = fs_err::read_to_string(&path).unwrap();
+        for case in text.split("#### ").skip(1) {
+            let (name, rest) = case.split_once('\n').unwrap();
+            let (expected, input) = rest.split_once("----\n").unwrap();
+            let input = unescaped(input.strip_suffix('\n').unwrap_or(input));
+            for (engine, key) in [(terraform(), "terraform"), (tofu(), "tofu")] {
+                let line = |key: &str| expected.lines().find_map(|line| line.strip_prefix(&format!("{key}: ")));
+                let expected = line(key).or_else(|| line("both")).unwrap_or_else(|| panic!("{name}: no `{key}:`"));
+                let (problems, methods) = outcome(&input, &engine);
+                let methods = methods.map_or_else(|| "none".to_owned(), |methods| format!("[{}]", methods.join(", ")));
+                let found = problems.iter().map(|problem| format!("{problem}; ")).collect::<String>() + &methods;
+                if found != expected {
+                    wrong.push(format!("{name} {key}:\n  expected {expected}\n  found    {found}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What a text file cannot show: `<CR>`, `<BOM>`.
+fn unescaped(text: &str) -> String {
+    text.replace("<CR>", "\r").replace("<BOM>", "\u{FEFF}")
 }
 
 fn in_block(methods: &str) -> String {
@@ -40,225 +76,44 @@ fn in_block(methods: &str) -> String {
 }
 
 #[test]
-fn a_mistake_in_the_syntax_drops_the_file() {
-    let cases = [
-        (
-            "provider_installation {\n  filesystem_mirror {\n    path = \"/m\"\n",
-            "At 4:2: object expected closing RBRACE got: EOF",
-        ),
-        (
-            "provider_installation {\n  filesystem_mirror {\n    path = pathexpand(\"/m\")\n  }\n}\n",
-            "At 3:12: Unknown token: 3:12 IDENT",
-        ),
-        (
-            "provider_installation {\n  filesystem_mirror {\n    path = /m\n  }\n}\n",
-            "At 3:12: expected '/' for comment",
-        ),
-        ("provider_installation {\n  filesystem_mirror {\n    path = '/m'\n  }\n}\n", "At 3:12: illegal char"),
-        ("\u{FEFF}provider_installation {\n}\n", "At 1:1: illegal char"),
-        (
-            "provider_installation {\n  filesystem_mirror {\n    path = \"C:\\providers\"\n  }\n}\n",
-            "At 3:16: illegal char escape",
-        ),
-        ("a", "At 1:3: key expected start of object ('{') or assignment ('=')"),
-        ("a \"b\" = {}", "At 1:7: nested object expected: LBRACE got: ASSIGN"),
-        ("{\"a\": nope}", "1:10: illegal char"),
-        ("plugin_cache_dir = true", "At 1:20: root.plugin_cache_dir: unknown type for string *ast.LiteralType"),
-        ("PLUGIN_CACHE_DIR = true", "At 1:20: root.plugin_cache_dir: unknown type for string *ast.LiteralType"),
-        ("host = \"x\"", "At 1:8: root.host: not an object type for map (*ast.LiteralType)"),
-        (
-            "credentials { token = \"s3cret\" }",
-            "At 1:23: root.credentials.token: not an object type for map (*ast.LiteralType)",
-        ),
-    ];
-    for (text, message) in cases {
-        let expected = (vec![Effect::FileDropped], format!("Error parsing rc: {message}"), None);
-        assert_eq!(outcome(text, &terraform()), expected, "{text}");
-    }
-}
-
-#[test]
-fn a_mistake_in_a_block_drops_the_block_or_the_method() {
-    use Effect::{BlockDropped, MethodDropped, None as Survives};
-    let good = "  filesystem_mirror {\n    path = \"/m\"\n  }\n";
-    let left = Some(vec!["/m".to_owned()]);
-    let nothing_left = Some(Vec::new());
-    let cases = [
-        (
-            "provider_installation = {\n  filesystem_mirror = {\n    path = \"/m\"\n  }\n}\n".to_owned(),
-            BlockDropped,
-            "The provider_installation block at 1:1 must not be introduced with an equals sign.",
-            None,
-        ),
-        (
-            in_block("  filesystem_mirror = {\n    path = \"/m\"\n  }"),
-            MethodDropped,
-            "The items inside the provider_installation block at 1:1 must all be blocks.",
-            nothing_left.clone(),
-        ),
-        (
-            format!("provider_installation \"x\" {{\n{good}}}\n"),
-            Survives,
-            "The provider_installation block at 1:1 must not have any labels.",
-            left.clone(),
-        ),
-        (
-            in_block("  filesystem_mirror \"x\" {\n    path = \"/m\"\n  }"),
-            Survives,
-            "The blocks inside the provider_installation block at 1:1 may not have any labels.",
-            left.clone(),
-        ),
-        (
-            in_block(&format!("  file_mirror {{\n  }}\n{good}")),
-            MethodDropped,
-            "Unknown provider installation method \"file_mirror\" at 2:3.",
-            left.clone(),
-        ),
-        (
-            in_block("  filesystem_mirror {\n    paths = \"/m\"\n  }"),
-            MethodDropped,
-            "Invalid filesystem_mirror block at 1:1: \"path\" argument is required.",
-            nothing_left.clone(),
-        ),
-        (
-            in_block("  filesystem_mirror {\n    path = \"/m\"\n    include = \"hashicorp/null\"\n  }"),
-            MethodDropped,
-            "Invalid filesystem_mirror block at 1:1: At 4:15: unknown slice type: *ast.LiteralType.",
-            nothing_left.clone(),
-        ),
-        (
-            in_block(&format!("{good}  dev_overrides {{\n    \"hashicorp/null\" = \"/dev\"\n  }}\n")),
-            MethodDropped,
-            "The dev_overrides block at 5:3 must appear before all other installation methods, because development \
-             overrides always have the highest priority.",
-            left.clone(),
-        ),
-        (
-            in_block(&format!("  network_mirror {{\n    url = \"http://u:s3cret@h/\"\n  }}\n{good}")),
-            MethodDropped,
-            "Cannot use \"http://...@h/\" as a URL for a network provider mirror: the mirror must be at an https: URL.",
-            left.clone(),
-        ),
-        (
-            in_block(&format!("  oci_mirror {{\n  }}\n{good}")),
-            MethodDropped,
-            "Unknown provider installation method \"oci_mirror\" at 2:3.",
-            left.clone(),
-        ),
-        (
-            format!("{}{}", in_block(good), in_block("  direct {}")),
-            BlockDropped,
-            "No more than one provider_installation block may be specified",
-            left.clone(),
-        ),
-    ];
-    for (text, effect, message, methods) in cases {
-        assert_eq!(outcome(&text, &terraform()), (vec![effect], message.to_owned(), methods), "{text}");
-    }
-}
-
-#[test]
-fn a_wrong_pattern_drops_its_method() {
-    for pattern in ["bad", "a/b/c/d", "*", "*/hashicorp/null", "registry.terraform.io/*/null", "hashi_corp/*"] {
-        let text = in_block(&format!(
-            "  filesystem_mirror {{\n path = \"/n\"\n include = [\"{pattern}\"]\n}}\n direct {{ exclude = [\"a/b\"] }}"
-        ));
-        let (effects, message, methods) = outcome(&text, &terraform());
-        assert_eq!((effects, methods), (vec![Effect::MethodDropped], Some(vec!["direct".to_owned()])), "{pattern}");
-        assert!(message.starts_with("CLI config specifies invalid provider inclusion patterns: "), "{message}");
-    }
-}
-
-#[test]
-fn what_the_engine_reads_without_a_word_is_no_problem() {
-    let cases = [
-        ("provider_installation { filesystem_mirror { path = \"/m\" } }".to_owned(), Some(vec!["/m"])),
-        (
-            "# a\n// b\n/* c */\r\nprovider_installation {\r\n  filesystem_mirror {\r\n path = \"/m\" }\r\n}"
-                .to_owned(),
-            Some(vec!["/m"]),
-        ),
-        ("\"provider_installation\" { \"filesystem_mirror\" { \"path\" = \"/m\", }, }".to_owned(), Some(vec!["/m"])),
-        ("foo = \"bar\"\nbaz { a = 1 }\n".to_owned() + &in_block("direct { includes = [] }"), Some(vec!["direct"])),
-        ("{\"provider_installation\": [{\"filesystem_mirror\": [{\"path\": \"/m\"}]}]}".to_owned(), Some(vec!["/m"])),
-        ("{\"foo\": {\"a\": 1".to_owned(), None),
-        (in_block("filesystem_mirror { path = <<EOF\n/m\nEOF\n}"), Some(vec!["/m\n"])),
-        (in_block("filesystem_mirror { path = <<-EOF\n    /m\n    EOF\n}"), Some(vec!["/m\n"])),
-        (in_block("filesystem_mirror { path = 7 }"), Some(vec!["7"])),
-        (in_block(""), Some(vec![])),
-        ("Provider_Installation { direct {} }".to_owned(), None),
-        ("credentials \"app.terraform.io\" { token = \"x\" }".to_owned(), None),
-        (String::new(), None),
-        ("a = ".to_owned(), None),
-    ];
-    for (text, methods) in cases {
-        let methods = methods.map(|methods| methods.iter().map(ToString::to_string).collect());
-        for engine in [terraform(), tofu()] {
-            assert_eq!(outcome(&text, &engine), (Vec::new(), String::new(), methods.clone()), "{text}");
-        }
-    }
-}
-
-#[test]
-fn an_argument_that_is_set_twice_drops_the_file_for_tofu_since_1_12() {
-    let text = in_block("  filesystem_mirror {\n    path = \"/nope\"\n    path = \"/m\"\n  }");
-    for engine in [terraform(), engine(EngineName::Tofu, 11)] {
-        assert_eq!(outcome(&text, &engine), (Vec::new(), String::new(), Some(vec!["/m".to_owned()])));
-    }
-    let message =
-        "Error parsing rc: The argument \"path\" at 4:5 was already set. Each argument can only be defined once";
-    assert_eq!(outcome(&text, &tofu()), (vec![Effect::FileDropped], message.to_owned(), None));
-}
-
-#[test]
-fn an_error_at_a_closing_brace_drops_one_item_for_all_but_tofu_since_1_12() {
-    let text = in_block("filesystem_mirror { path = \"/m\" }\ndirect { include = [\"a/b\" }\n}");
-    assert_eq!(outcome(&text, &terraform()), (vec![], String::new(), Some(vec!["/m".to_owned(), "direct".to_owned()])));
-    assert_eq!(outcome(&text, &tofu()).0, [Effect::FileDropped]);
-}
-
-#[test]
-fn keys_of_the_other_engine_are_not_looked_at() {
-    let checkpoint = "disable_checkpoint = \"yes\"\n";
-    let message = "Error parsing rc: At 1:22: root.disable_checkpoint: unknown type *ast.LiteralType";
-    assert_eq!(outcome(checkpoint, &terraform()), (vec![Effect::FileDropped], message.to_owned(), None));
-    assert_eq!(outcome(checkpoint, &tofu()), (Vec::new(), String::new(), None));
-
-    let trust = in_block("network_mirror {\n url = \"https://h/\"\n trust_all_hashes = \"yes\"\n}");
-    assert_eq!(outcome(&trust, &terraform()).0, []);
-    assert_eq!(outcome(&trust, &tofu()).0, [Effect::MethodDropped]);
-
-    let oci = in_block("oci_mirror { repository_template = \"h/${hostname}/${namespace}/${type}\" }");
-    assert_eq!(outcome(&oci, &tofu()).0, []);
-}
-
-#[test]
-fn json_objects_in_place_of_arrays_are_labels() {
-    let text =
-        "{\"provider_installation\": {\"filesystem_mirror\": {\"path\": \"/m\", \"include\": [\"hashicorp/*\"]}}}";
-    let message = "The items inside the provider_installation block at - must all be blocks.";
-    let expected = (vec![Effect::MethodDropped; 2], format!("{message}\n{message}"), Some(Vec::new()));
-    assert_eq!(outcome(text, &terraform()), expected);
-}
-
-#[test]
-fn reads_what_stands_beside_the_methods() {
+fn reads_what_is_beside_the_methods() {
     let text = "plugin_cache_dir = \"$HOME/cache\"\nplugin_cache_may_break_dependency_lock_file = true\n\
-                host \"a.example\" { services = {} }\nhost \"b.example\" {}\n\
                 provider_installation {\n dev_overrides {\n \"hashicorp/null\" = \"/dev\"\n }\n direct {}\n}\n";
     let mut config = parse("rc".into(), text, &tofu());
     assert_eq!(config.problems, []);
-    assert!(config.plugin_cache_may_break_lock);
-    assert_eq!(config.host_blocks, ["a.example", "b.example"]);
-    let overrides = config.installation.clone().unwrap().dev_overrides;
-    assert_eq!(overrides[0].0.to_string(), "registry.opentofu.org/hashicorp/null");
+    let line = |place: &Place| place.position.as_ref().unwrap().line;
+    let [entry] = &config.installation.as_ref().unwrap().dev_overrides[..] else { panic!("{config:?}") };
+    assert_eq!((entry.address.to_string().as_str(), line(&entry.place)), ("registry.opentofu.org/hashicorp/null", 5));
 
     let home = [("HOME".into(), "/home/x".into())];
     config.apply_environment(&Environment::from_vars(home.clone()).unwrap());
-    assert_eq!(config.plugin_cache_dir.as_deref(), Some("/home/x/cache"));
+    let cache = config.plugin_cache.clone().unwrap();
+    assert_eq!((cache.directory.as_str(), cache.place.as_ref().map(line)), ("/home/x/cache", Some(1)));
     let own = home.into_iter().chain([("TF_PLUGIN_CACHE_DIR".into(), "$X".into())]);
     config.apply_environment(&Environment::from_vars(own).unwrap());
-    assert_eq!(config.plugin_cache_dir.as_deref(), Some("$X"));
+    assert_eq!(config.plugin_cache, Some(PluginCacheDir { directory: "$X".to_owned(), place: None }));
+}
+
+#[test]
+fn strings_have_the_values_that_the_library_gives_them() {
+    for (written, value) in [
+        (r#""/tmp/m\x24{x}/q\"\\é\u0041\101""#, "/tmp/m${x}/q\"\\éAA"),
+        (r#""zz${x"y\t}\t""#, "zz${x\"y\\t}\t"),
+        (r#""${a{b}c}d""#, "${a{b}c}d"),
+        ("<<EOF\n/m\n  EOF\n", "/m\n  "),
+        ("<<-EOF\n    /m\n    EOF\n", "/m\n"),
+        ("<<EOF\r\n/m\r\nEOF\r\n", "/m\n"),
+    ] {
+        let (problems, methods) = outcome(&in_block(&format!("filesystem_mirror {{ path = {written}\n}}")), &tofu());
+        assert_eq!((problems.as_slice(), methods), (&[][..], Some(vec![value.to_owned()])), "{written}");
+    }
+    for wrong in [r#""\'""#, r#""\400""#, r#""\ud83d""#, "\"${x\"", "\"a", "<<EOF\n/m"] {
+        let (problems, methods) = outcome(&in_block(&format!("filesystem_mirror {{ path = {wrong}\n}}")), &tofu());
+        assert!(
+            problems.len() == 1 && problems[0].contains("FileDropped") && methods.is_none(),
+            "{wrong} {problems:?}"
+        );
+    }
 }
 
 #[test]
@@ -270,7 +125,7 @@ fn carries_every_block_but_ours_byte_for_byte() {
          {}{helper}, disable_checkpoint = true # after",
         in_block("direct {}")
     );
-    let carried = carried_blocks("rc".into(), &text, &terraform()).unwrap();
+    let carried = carried_blocks("rc".into(), text.as_bytes(), &terraform()).unwrap();
     let texts: Vec<_> = carried.iter().map(|block| (block.text.as_str(), block.is_argument)).collect();
     assert_eq!(texts, [(credentials, false), (helper, false), ("disable_checkpoint = true", true)]);
     assert!(!format!("{carried:?}").contains("s3cret"));
@@ -280,7 +135,7 @@ fn carries_every_block_but_ours_byte_for_byte() {
 fn carries_json_as_native_text_of_the_same_tree() {
     let text = r#"{"credentials": {"a.example": {"token": "q\"${x\n"}}, "host": [{"h": {"services": {"modules.v1": null}}}],
         "provider_installation": [{"direct": [{}]}], "disable_checkpoint": true, "true": [1, {"a": 2.5}, "b"]}"#;
-    let carried = carried_blocks("rc".into(), text, &terraform()).unwrap();
+    let carried = carried_blocks("rc".into(), text.as_bytes(), &terraform()).unwrap();
     let texts: Vec<_> = carried.iter().map(|block| block.text.as_str()).collect();
     assert_eq!(
         texts,
@@ -294,34 +149,69 @@ fn carries_json_as_native_text_of_the_same_tree() {
 }
 
 #[test]
+fn both_syntaxes_name_host_and_token() {
+    let expected = [("a.example".to_owned(), "x".to_owned()), ("b.example".to_owned(), "y".to_owned())];
+    let native = "credentials \"a.example\" {\n token = \"x\"\n}\ncredentials \"b.example\" {\n token = \"y\"\n}\n\
+                  credentials \"c.example\" {}\nhost \"d\" { token = \"z\" }\n";
+    let json =
+        r#"{"credentials": {"a.example": {"token": "x"}, "b.example": {"token": "y"}, "c.example": {"token": true}}}"#;
+    assert_eq!(tokens(native, &tofu()), expected);
+    assert_eq!(tokens(json, &tofu()), expected);
+    for text in ["", "credentials {", "credentials = 1", "credentials { token = \"x\" }"] {
+        assert_eq!(tokens(text, &tofu()), [], "{text}");
+    }
+}
+
+#[test]
+fn both_syntaxes_name_host_and_services() {
+    let expected =
+        [("a.example".to_owned(), vec![("providers.v1".to_owned(), "https://mirror.example/v1/".to_owned())])];
+    let native = "host \"a.example\" {\n services = {\n  \"providers.v1\" = \"https://mirror.example/v1/\"\n  \
+                  \"modules.v1\" = 1\n }\n}\nhost \"b.example\" {}\ncredentials \"c\" { token = \"z\" }\n";
+    let json = r#"{"host": {"a.example": {"services": {"providers.v1": "https://mirror.example/v1/"}}}}"#;
+    assert_eq!(host_services(native, &tofu()), expected);
+    assert_eq!(host_services(json, &tofu()), expected);
+    let list = r#"{"host": [{"a.example": {"services": {"providers.v1": "https://mirror.example/v1/", "x": 1}}}]}"#;
+    assert_eq!(host_services(list, &tofu()), expected);
+    let none = [("a.example".to_owned(), Vec::new())];
+    assert_eq!(host_services("host \"a.example\" {\n services = {}\n}\n", &tofu()), none);
+    for text in ["", "host {", "host = 1"] {
+        assert_eq!(host_services(text, &tofu()), [], "{text}");
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_read_carries_nothing_and_tells_no_secret() {
-    let cases = [
+    for text in [
         "credentials \"h\" {\n  token = s3cret\n}\n",
         "credentials \"h\" {\n  token \"s3cret\"\n}\n",
         "credentials \"h\" {\n  token = \"x\" \"s3cret\"\n}\n",
         "credentials \"h\" {\n  token = \"s3cret\n}\n",
+        "credentials \"h\" {\n  token = \"a\\_s3cret\"\n}\n",
         "credentials = \"s3cret\"",
         "{\"credentials\": \"s3cret\"}",
         "{\"credentials\": s3cret}",
         "\"s3cret\" = 1\n\"s3cret\" = 2\n",
-    ];
-    for text in cases {
-        let problem = carried_blocks("rc".into(), text, &tofu()).unwrap_err();
-        assert!(!format!("{problem:?}").contains("s3cret"), "{problem:?}");
+    ] {
+        let problem = carried_blocks("rc".into(), text.as_bytes(), &tofu()).unwrap_err();
+        assert!(!format!("{problem:?} {}", problem.kind).contains("s3cret"), "{problem:?}");
     }
 }
 
 #[test]
 fn deep_nesting_is_refused() {
     for text in [format!("a = {}", "[".repeat(100_000)), "a {".repeat(100_000), "{\"a\":".repeat(100_000)] {
-        assert_eq!(outcome(&text, &tofu()).0, [Effect::FileDropped]);
+        assert_eq!(outcome(&text, &tofu()).0, ["1 FileDropped TooDeep"]);
     }
 }
 
 #[test]
 fn bytes_that_are_no_text_drop_the_file() {
-    let config = parse_bytes("rc".into(), b"# a\n \xff", &tofu());
-    assert_eq!(config.problems[0].problem.summary, "Error parsing rc: At 2:2: illegal UTF-8 encoding");
+    for (bytes, kind, line) in [(&b"# a\n \xff"[..], ProblemKind::NotUtf8, 2), (b"\xff\xfea\0", ProblemKind::Utf16, 1)]
+    {
+        let problem = parse_bytes("rc".into(), bytes, &tofu()).problems.remove(0);
+        assert_eq!((problem.kind, problem.place.position.unwrap().line), (kind, line));
+    }
 }
 
 proptest! {
@@ -330,7 +220,7 @@ proptest! {
         for engine in [terraform(), tofu()] {
             let _ = parse("rc".into(), &text, &engine);
             let _ = parse("rc".into(), &format!("{{{text}"), &engine);
-            let _ = carried_blocks("rc".into(), &text, &engine);
+            let _ = carried_blocks("rc".into(), text.as_bytes(), &engine);
         }
     }
 
@@ -338,9 +228,17 @@ proptest! {
     fn what_is_carried_reads_back_as_itself(value in any::<String>(), name in "[a-z_]{1,9}") {
         prop_assume!(!matches!(name.as_str(), "host" | "credentials" | "providers" | "provisioners" | "true" | "false"));
         let text = format!("/* x */ {name} \"l\" {{\n  v = {}\n}} # y\r\n", quote(&value));
-        let carried = carried_blocks("rc".into(), &text, &terraform()).unwrap();
-        let again = carried_blocks("rc".into(), &carried[0].text, &terraform()).unwrap();
+        let carried = carried_blocks("rc".into(), text.as_bytes(), &terraform()).unwrap();
+        let again = carried_blocks("rc".into(), carried[0].text.as_bytes(), &terraform()).unwrap();
         prop_assert_eq!(carried, again);
+    }
+
+    #[test]
+    fn a_quoted_value_reads_back_as_itself(value in any::<String>()) {
+        prop_assume!(!value.contains(['\0', '\u{E123}']));
+        let text = format!("plugin_cache_dir = {}", quote(&value));
+        let read = parse("rc".into(), &text, &tofu()).plugin_cache.map(|cache| cache.directory).unwrap_or_default();
+        prop_assert_eq!(read, value);
     }
 }
 
@@ -407,7 +305,7 @@ mod inherited_files {
         for (name, outcome) in [("missing", FileOutcome::Missing), (".", FileOutcome::IsDirectory)] {
             let inherited = read_inherited(&environment(&[("TF_CLI_CONFIG_FILE", name)]), &tofu(), &root);
             assert_eq!(inherited.files[0].outcome, outcome);
-            assert_eq!(inherited.config.problems[0].effect, Effect::FileDropped);
+            assert_eq!(inherited.config.problems, []);
             assert_eq!(inherited.config.installation, None);
         }
         let home = read_inherited(&environment(&[("HOME", root.as_str())]), &tofu(), &root);
@@ -433,6 +331,5 @@ mod inherited_files {
         let implied = read_inherited(&environment(&[("HOME", "/home/x")]), &terraform(), &root).implied_mirrors;
         assert_eq!(implied.len(), 5);
         assert_eq!(implied[2].path, "/home/x/.local/share/terraform/plugins");
-        assert!(implied[0].moves_with_chdir);
     }
 }

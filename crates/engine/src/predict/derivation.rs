@@ -25,7 +25,7 @@ fn required(provider: &ProviderPrediction) -> String {
     let mut by: Vec<String> = requirement.origins.iter().filter_map(origin).collect();
     by.dedup();
     if by.is_empty() {
-        return format!("Nothing requires `{}` but the lock file, from which init drops it.", requirement.address);
+        return format!("Only the lock file has `{}`; init removes it from there.", requirement.address);
     }
     let more = by.len().saturating_sub(SHOWN);
     by.truncate(SHOWN);
@@ -89,7 +89,7 @@ fn sources(facts: &Facts, address: &ProviderAddress) -> Vec<String> {
             }
             let (path, platform) = (&mirror.path, &facts.platform);
             match (here.is_empty(), elsewhere.is_empty()) {
-                (true, true) => format!("`{path}` holds nothing of it."),
+                (true, true) => format!("`{path}` has no package of it."),
                 (false, true) => format!("`{path}` holds {} for {platform}.", list(&here)),
                 (true, false) => format!("`{path}` holds {}, but not for {platform}.", list(&elsewhere)),
                 (false, false) => format!(
@@ -113,7 +113,7 @@ fn outcome(facts: &Facts, prediction: &Prediction, provider: &ProviderPrediction
     }
     let Some(selected) = &provider.selected else {
         return if provider.requirement.is_needed {
-            "What init selects cannot be told.".to_owned()
+            "It is not known what init selects.".to_owned()
         } else {
             "init installs nothing for it.".to_owned()
         };
@@ -129,7 +129,7 @@ fn outcome(facts: &Facts, prediction: &Prediction, provider: &ProviderPrediction
         Some(Install::Link) => format!("init selects {version} and links{path}{proof}."),
         Some(Install::Extract) => format!("init selects {version} and extracts{path}{proof}."),
         Some(Install::Reuse) => format!("init selects {version} and uses what is installed{proof}."),
-        None => format!("init selects {version}; what comes of installing it cannot be told."),
+        None => format!("init selects {version}; the result of installing it is not known."),
     }
 }
 

@@ -92,6 +92,8 @@ pub struct ProviderSource {
 #[derive(Clone, Debug)]
 pub struct PluginCache {
     pub path: Utf8PathBuf,
+    /// Where a CLI configuration sets it; null for `TF_PLUGIN_CACHE_DIR`.
+    pub setting: Option<Place>,
     /// Its packages, read like `.terraform/providers`.
     pub entries: Installed,
     /// The directories in it that a package can be put into, and whether the run's user can add to each. By their paths

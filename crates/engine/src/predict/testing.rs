@@ -105,7 +105,7 @@ impl Case {
     }
 
     pub(super) fn method(&mut self, kind: MethodKind, mirror: Option<Mirror>) {
-        let method = Method { kind, include: Vec::new(), exclude: Vec::new() };
+        let method = Method { kind, include: Vec::new(), exclude: Vec::new(), place: None };
         self.facts.sources.methods.push(ProviderSource { method, mirror });
     }
 

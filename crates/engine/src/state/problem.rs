@@ -56,7 +56,7 @@ pub enum StateProblemKind {
 
 impl StateProblemKind {
     /// The engine's summary for it.
-    pub const fn engine_summary(&self) -> &'static str {
+    pub(crate) const fn engine_summary(&self) -> &'static str {
         match self {
             Self::WorkspaceName => "Invalid workspace name set using TF_WORKSPACE",
             Self::WorkspaceMissing => "Currently selected workspace",

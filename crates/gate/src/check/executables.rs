@@ -30,14 +30,14 @@ fn check_one(selected: &SelectedExecutable, platform: &Platform, runs_here: bool
             path,
             format!("the executable of `{address}` has no execute permission"),
             "permission denied",
-            "Give it back in the image: `chmod -R a+rX` does not, `chmod a+x` on this file does.",
+            "Restore the execute permission when you build the image: `chmod a+x` on this file.",
         ));
     }
     if runs_here && executable.mount_forbids {
         findings.push(error(
             Code::PackageNotExecutable,
             path,
-            format!("the executable of `{address}` lies on a file system that is mounted noexec"),
+            format!("the executable of `{address}` is on a file system that is mounted noexec"),
             "permission denied",
             "Mount the mirror with `exec`, or put it into the image.",
         ));
@@ -48,7 +48,7 @@ fn check_one(selected: &SelectedExecutable, platform: &Platform, runs_here: bool
             path,
             format!("the executable of `{address}` {what}, and cannot run on {platform}"),
             "exec format error",
-            "Replace the package by that of the right platform.",
+            "Replace the package with the one for the right platform.",
         )
     };
     let interpreter = match &executable.kind {
@@ -57,7 +57,7 @@ fn check_one(selected: &SelectedExecutable, platform: &Platform, runs_here: bool
             None
         }
         ExecutableKind::Other => {
-            findings.push(other_machine("is no executable of this system"));
+            findings.push(other_machine("is not an executable for this system"));
             None
         }
         ExecutableKind::Unreadable(reason) => {

@@ -4,7 +4,7 @@ use crate::exec::guard::NotEnforceable;
 use airtight_finding::{Code, Finding, Owner, Severity};
 use airtight_provider::protection::Unprotected;
 
-/// The engine would start without the kernel's protection. An error: whoever wants to go on without it sets the rule
+/// The engine would start without the kernel's protection. An error: to run without it, set the rule
 /// `execution-not-enforced` to `warn`, with a reason.
 pub fn not_enforced(reason: &NotEnforceable) -> Finding {
     let help = match reason {
@@ -14,7 +14,7 @@ pub fn not_enforced(reason: &NotEnforceable) -> Finding {
                 .to_owned()
         }
         NotEnforceable::KernelTooOld => "Use workers with Linux 5.19 or later.".to_owned(),
-        NotEnforceable::RunsAsRoot => "Let the image's runs be those of user 1983, without capabilities.".to_owned(),
+        NotEnforceable::RunsAsRoot => "Run as user 1983, without capabilities.".to_owned(),
         NotEnforceable::Unprotected(Unprotected::Unreadable(path, _)) => {
             format!("Make `{path}` exist and readable in the image.")
         }
@@ -24,13 +24,13 @@ pub fn not_enforced(reason: &NotEnforceable) -> Finding {
             "In the image's build, as root: `chown -R root:root {path} && chmod -R go-w {path}`, and install engine and \
              mirror below directories of root's."
         ),
-        NotEnforceable::Failed(_) => "Read the reason above; `airtight doctor` looks at the kernel, too.".to_owned(),
+        NotEnforceable::Failed(_) => "Read the reason above; `airtight doctor` checks the kernel, too.".to_owned(),
     };
     Finding::new(
         Code::ExecutionNotEnforced,
         Severity::Error,
         Owner::Image,
-        format!("the settings say `execute: image`, and the kernel cannot enforce it: {reason}"),
+        format!("the settings say `execute: image`, but the kernel cannot enforce it: {reason}"),
     )
     .detail(
         "Without it, a file that a repository or an earlier command puts in a plugin's place after the check could still \

@@ -1,4 +1,4 @@
-//! What the engine would fail on, as findings: each with who can mend it and how.
+//! What the engine would fail on, as findings: each with who can fix it and how.
 
 use camino::Utf8PathBuf;
 
@@ -90,9 +90,9 @@ fn summary(facts: &Facts, failure: &Failure) -> String {
             return format!("the mirror {paths} cannot be searched, so no provider can be installed");
         }
         Code::ProviderMissing => "is not in the mirror",
-        Code::ProviderVersionMissing => "is in the mirror, but in no version that is wanted here",
+        Code::ProviderVersionMissing => "is in the mirror, but not in a version that can be used",
         Code::ProviderPlatformMissing => return format!("{names} is not in the mirror for {}", facts.platform),
-        Code::ProviderVersionUnlocked => "is locked at a version that the configuration does not accept any more",
+        Code::ProviderVersionUnlocked => "is locked at a version that the configuration no longer accepts",
         Code::PackageMismatch if matches!(failure.cause, Some(Cause::Leftovers(_))) => {
             "has a package with files that an archiver left in it, so that no locked hash matches"
         }
@@ -111,7 +111,7 @@ fn summary(facts: &Facts, failure: &Failure) -> String {
     if names.is_empty() { failure.summary.clone() } else { format!("{names} {what}") }
 }
 
-/// Who can mend a failure, and with what.
+/// Who can fix a failure, and how.
 fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, String) {
     let program = facts.engine.name;
     let platform = &facts.platform;
@@ -134,7 +134,9 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
         }
         Some(Cause::Leftovers(names)) => {
             let names = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            let help = format!("Remove what an archiver left in the package: {names}. Without it the package matches.");
+            let help = format!(
+                "Remove the files that an archiver left in the package: {names}. Without them the package matches."
+            );
             return (Owner::Image, help);
         }
         Some(Cause::LockSet { unlocked, unused }) => return (Owner::Repository, lock_set(facts, unlocked, unused)),
@@ -148,28 +150,31 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
         Code::ProviderVersionMissing | Code::ProviderPlatformMissing => (
             Owner::Image,
             format!(
-                "Where there is network, run `{program} providers mirror -platform={platform} DIR` in this root module \
-                 and add DIR to the image's mirror; or lock a version that the mirror has for {platform}."
+                "On a machine with network access, run `airtight mirror build --from . --platform {platform} DIR` in this \
+                 root module, where DIR is the image's mirror. Or lock a version that the mirror has for {platform}."
             ),
         ),
         Code::ProviderVersionUnlocked => (
             Owner::Repository,
-            format!("Run `{program} init -upgrade` where the wanted version can be had, and commit the lock file."),
+            format!(
+                "Run `{program} init -upgrade` on a machine with network access, or with a mirror that has the new version, \
+                 and commit the lock file."
+            ),
         ),
         Code::PackageMismatch => (
             Owner::Repository,
             format!(
                 "If the lock file was written on another platform, run `{program} providers lock \
-                 -platform={platform} {names}` where there is network, and commit it. If it holds this platform's \
-                 hashes, the package in the mirror is not the one that was locked: rebuild the mirror from its origin."
+                 -platform={platform} {names}` on a machine with network access, and commit it. If it has this platform's \
+                 hashes, the package in the mirror is not the locked one: replace it with `airtight mirror build`."
             ),
         ),
         Code::PackageUnreadable | Code::PackageExecutableMissing => {
-            (Owner::Image, "Replace the package in the mirror by a fresh copy from its origin registry.".to_owned())
+            (Owner::Image, "Remove the package from the mirror and download it again with `airtight mirror build`.".to_owned())
         }
         Code::MirrorMissing => (
             Owner::Image,
-            "Put the mirror into the image, or name the directory where it is: `--mirror DIR`, AIRTIGHT_MIRROR, or \
+            "Put the mirror into the image, or name its directory: `--mirror DIR`, AIRTIGHT_MIRROR, or \
              `mirror` in /etc/airtight/settings.yml."
                 .to_owned(),
         ),
@@ -183,14 +188,14 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
         ),
         Code::ModuleNeedsNetwork => (
             Owner::Repository,
-            "Put the module into the repository and call it by a local path such as `./modules/NAME`; if this air gap \
-             lets its host through, have the image's settings name it under `reachable`."
+            "Put the module into the repository and call it with a local path such as `./modules/NAME`. If this air gap \
+             lets its host through, list the host under `reachable` in the image's settings."
                 .to_owned(),
         ),
         Code::CliConfigReachesOut => (
             Owner::Administrator,
-            "Leave `direct` and network methods out of `provider_installation`, or have the image's settings name \
-             the hosts under `reachable` and the method under `also`."
+            "Remove `direct` and network methods from `provider_installation`. Or list the hosts under `reachable` and the \
+             method under `also` in the image's settings."
                 .to_owned(),
         ),
         Code::EngineVersionRefused => (
@@ -200,8 +205,8 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
         Code::LockFileInvalid => (
             Owner::Repository,
             format!(
-                "Correct the lock file, or remove it and run `{program} providers lock -platform={platform}` where \
-                 there is network; then commit it."
+                "Correct the lock file, or remove it and run `{program} providers lock -platform={platform}` on a \
+                 machine with network access; then commit it."
             ),
         ),
         Code::InitArgumentsInvalid => (
@@ -214,13 +219,13 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
         ),
         Code::ProviderAddressInvalid => (
             Owner::Repository,
-            "Name the provider by `source = \"NAMESPACE/TYPE\"` or `\"HOST/NAMESPACE/TYPE\"` in `required_providers`."
+            "Name the provider with `source = \"NAMESPACE/TYPE\"` or `\"HOST/NAMESPACE/TYPE\"` in `required_providers`."
                 .to_owned(),
         ),
         Code::PackageCacheConflict => (
             Owner::Administrator,
-            "Unset TF_PLUGIN_CACHE_DIR for this stack: with a mirror on disk the cache saves nothing. Else remove what \
-             stands in the cache for this provider."
+            "Unset TF_PLUGIN_CACHE_DIR for this stack: with a mirror on disk the cache saves nothing. Or remove this \
+             provider from the cache."
                 .to_owned(),
         ),
         Code::PluginCacheBesideMirror => {
@@ -228,18 +233,18 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
         }
         Code::PackagePlanted => (
             Owner::Repository,
-            "Remove what stands below the data directory, also from the repository: `rm -rf .terraform/providers`"
+            "Remove the installed providers, also from the repository: `rm -rf .terraform/providers`"
                 .to_owned(),
         ),
         Code::CliConfigMethodDropped => (
             Owner::Administrator,
-            "Correct the installation method; `airtight render cli-config` writes a file that both engines take.".to_owned(),
+            "Correct the installation method; `airtight render cli-config` prints a file that both engines accept.".to_owned(),
         ),
         Code::ConfigurationInvalid | Code::ModuleInvalid => (
             Owner::Repository,
             format!("Correct the configuration; `{program} validate` says the same without a run."),
         ),
-        code => (Owner::Repository, format!("Read what it takes: `airtight explain {code}`")),
+        code => (Owner::Repository, format!("Read how to fix it: `airtight explain {code}`")),
     }
 }
 
@@ -262,7 +267,8 @@ fn lock_set(facts: &Facts, unlocked: &[ProviderAddress], unused: &[ProviderAddre
     if !unlocked.is_empty() {
         let names = names(unlocked);
         help.push(format!(
-            "Where there is network, run `{program} providers lock -platform={platform} {names}`, and commit the lock file."
+            "On a machine with network access, run `{program} providers lock -platform={platform} {names}`, and commit the \
+             lock file."
         ));
     }
     if !unused.is_empty() {
@@ -305,9 +311,9 @@ fn only_in_state(facts: &Facts, prediction: &Prediction, failure: &Failure) -> S
         resources.push(plural(more, "more resource"));
     }
     format!(
-        "Only the state needs it, for {}. Declare it in `required_providers` ({}), then, where there is network, run \
-         `{program} providers lock -platform={platform}` and `{program} providers mirror -platform={platform} DIR`, and \
-         add DIR to the image's mirror; or remove the resources from the state.",
+        "Only the state needs it, for {}. Declare it in `required_providers` ({}). Then, on a machine with network \
+         access, run `{program} providers lock -platform={platform}` and `airtight mirror build --from . --platform \
+         {platform} DIR`, where DIR is the image's mirror. Or remove the resources from the state.",
         resources.join(", "),
         declarations.collect::<Vec<_>>().join(", ")
     )
@@ -327,13 +333,14 @@ fn missing_provider(facts: &Facts, failure: &Failure) -> String {
     let elsewhere = failure.providers.iter().map(|address| address.on_host(other)).find(has);
     let hint = elsewhere.map_or_else(String::new, |address| {
         format!(
-            " The mirror has it under `{other}`, which {} does not look at for this source address; `source = \
-             \"{address}\"` asks for that one.",
+            " The mirror has it under `{other}`, where {} does not look for this source address; to use that one, write \
+             `source = \"{address}\"`.",
             program.title()
         )
     });
     format!(
-        "Where there is network, run `{program} providers mirror -platform={platform} DIR` in this root module, and \
-         add DIR to the image's mirror.{hint}"
+        "On a machine with network access, run `{program} providers lock -platform={platform}` in this root module if the \
+         lock file lacks the provider, then `airtight mirror build --from . --platform {platform} DIR`, where DIR is the \
+         image's mirror.{hint}"
     )
 }

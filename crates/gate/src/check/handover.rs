@@ -1,4 +1,4 @@
-//! What was proven at `init` against what is here now, in another container and perhaps another image.
+//! What was proven at `init` against what is here now, maybe in another container and another image.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ pub struct Leg {
     /// `tofu 1.12.6`.
     pub engine: String,
     pub platform: String,
-    /// The digest of sealed mirrors; null where one is not sealed.
+    /// The digest of sealed mirrors; null if one is not sealed.
     pub mirror: Option<String>,
     /// By address.
     pub providers: BTreeMap<String, LegProvider>,
@@ -20,7 +20,7 @@ pub struct Leg {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LegProvider {
     pub version: String,
-    /// Empty where it could not be computed, which is a finding of its own.
+    /// Empty if it could not be computed, which is a finding of its own.
     pub h1: String,
     pub path: String,
     pub modified: i64,
@@ -40,7 +40,7 @@ pub fn check(before: &Leg, now: &Leg, place: &Place) -> Vec<Finding> {
                     before.engine, before.platform, now.engine, now.platform
                 ),
             )
-            .detail("What was approved was planned by another engine. The runner image changed while the run waited.")
+            .detail("Another engine made the plan that was approved. The runner image changed while the run waited.")
             .help("Pin the runner image by digest, and trigger the run again.")
             .at(place.clone(), ""),
         );
@@ -60,7 +60,7 @@ pub fn check(before: &Leg, now: &Leg, place: &Place) -> Vec<Finding> {
         findings.push(
             Finding::new(Code::HandoverPackageDiffers, Severity::Error, Owner::Image, difference)
                 .detail(
-                    "What was approved was planned with other packages. The image or the lock file changed in between.",
+                    "The approved plan was made with other packages. The image or the lock file changed in between.",
                 )
                 .help("Pin the runner image by digest, and trigger the run again.")
                 .at(place.clone(), ""),
@@ -76,9 +76,9 @@ pub fn check(before: &Leg, now: &Leg, place: &Place) -> Vec<Finding> {
                 Code::HandoverImageDiffers,
                 Severity::Note,
                 Owner::Image,
-                "the mirror is another one than at `init`, with the same packages",
+                "the mirror differs from the one at `init`, with the same packages for this run",
             )
-            .detail("Images are rebuilt while runs wait for approval; every package is what was proven.")
+            .detail("Images are rebuilt while runs wait for approval; every package is the one that was proven.")
             .at(place.clone(), ""),
         );
     }
@@ -93,18 +93,18 @@ pub fn unproven(code: Code, address: &str, version: &str, place: &Place) -> Find
             "An exception in the settings let it pass. `init` then added a hash of it to the lock file, and that hash proves \
              nothing.",
         )
-        .help("Where there is network, run `providers lock` for the runner's platform, and commit the lock file.")
+        .help("On a machine with network access, run `providers lock` for the runner's platform, and commit the lock file.")
         .at(place.clone(), "")
 }
 
-/// Nothing was handed over: a task, a destroy, a skipped `init`. Everything is proven anew, so this is only told.
+/// Nothing was handed over: a task, a destroy, a skipped `init`. Everything is proven again, so this is only a note.
 pub fn missing(place: Place, why: &str) -> Finding {
     Finding::new(
         Code::HandoverMissing,
         Severity::Note,
         Owner::Administrator,
-        format!("nothing tells what `init` proved in this run: {why}"),
+        format!("no record of what `init` proved in this run: {why}"),
     )
-    .detail("Usual for tasks, for a destroy and for a skipped `init`. What is installed was proven again here.")
+    .detail("Normal for tasks, for a destroy and for a skipped `init`. The installed packages were proven again here.")
     .at(place, "")
 }

@@ -4,7 +4,7 @@ use airtight_engine::init_commands::{InitCommand, InitCommandKind};
 use airtight_finding::{Code, Finding, Owner, Severity};
 
 /// One finding for each. A warning: nothing that such a command changes lets an unproven provider start, and legitimate key
-/// providers exist. An image that wants none sets the rule `init-runs-command` to `deny`.
+/// providers exist. An image that allows none sets the rule `init-runs-command` to `deny`.
 pub fn check(commands: &[InitCommand]) -> Vec<Finding> {
     commands.iter().map(one).collect()
 }

@@ -1,7 +1,7 @@
-//! Nothing planted runs: what stands under the data directory's `providers` is a link into the mirror, or equals the
+//! Nothing planted runs: each entry of the data directory's `providers` is a link into the mirror, or equals the
 //! package that the mirror has.
 //!
-//! A repository can commit `.terraform/providers`, and an engine uses what stands there when it matches any locked
+//! A repository can commit `.terraform/providers`, and an engine uses a package there if it matches any locked
 //! hash, the attacker's included.
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use airtight_provider::{DigestKind, DigestRequest, Digests};
 use airtight_provider::{Hash, HashScheme, Layout, PackageId, Platform, ProviderAddress};
 
 /// The package that the engine takes for an identity: the first mirror that has it, there the first of equal ones.
-pub fn package_for<'a>(mirrors: &'a [&'a Mirror], id: &PackageId) -> Option<&'a MirrorPackage> {
+pub(crate) fn package_for<'a>(mirrors: &'a [&'a Mirror], id: &PackageId) -> Option<&'a MirrorPackage> {
     mirrors.iter().find_map(|mirror| mirror.packages.iter().find(|package| package.id == *id))
 }
 
@@ -78,7 +78,7 @@ pub fn check(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for path in &installed.strange {
-        findings.push(planted(path, "it stands where an engine installs nothing"));
+        findings.push(planted(path, "engines install nothing at this place"));
     }
     for entry in &installed.entries {
         let is_of_mirror = package_for(mirrors, &entry.id).is_some();
@@ -93,7 +93,7 @@ pub fn check(
 }
 
 /// Whether a copy has the contents of the mirror's package.
-pub fn is_proven_copy(entry: &InstalledEntry, mirrors: &[&Mirror], digests: &Digests) -> bool {
+pub(crate) fn is_proven_copy(entry: &InstalledEntry, mirrors: &[&Mirror], digests: &Digests) -> bool {
     entry.kind == InstalledKind::Directory && why_planted(entry, mirrors, digests).is_none()
 }
 
@@ -107,7 +107,7 @@ fn why_planted(entry: &InstalledEntry, mirrors: &[&Mirror], digests: &Digests) -
     match &entry.kind {
         InstalledKind::Other => return Some("it is neither a directory nor a link to one".to_owned()),
         InstalledKind::Link { target, resolved: None } => {
-            return Some(format!("it is a link to `{target}`, which is not there"));
+            return Some(format!("it is a link to `{target}`, which does not exist"));
         }
         _ => {}
     }
@@ -132,8 +132,8 @@ fn planted(path: &Utf8Path, why: &str) -> Finding {
         format!("this installed provider does not come from the mirror: {why}"),
     )
     .detail(
-        "The engine would run what stands here when it matches any hash of the lock file, the one of whoever put it here \
-         included.",
+        "The engine would run it if it matches any hash in the lock file, and whoever put it here could also write that \
+         hash.",
     )
     .help(
         "Remove the data directory's `providers` (usually `.terraform/providers`), also from the repository, and run \
@@ -154,7 +154,7 @@ pub enum Proof {
 }
 
 /// Hashes that [`prove`] needs.
-pub fn proof_digests(lock: &ProviderLock, package: &MirrorPackage) -> Vec<DigestRequest> {
+pub(crate) fn proof_digests(lock: &ProviderLock, package: &MirrorPackage) -> Vec<DigestRequest> {
     let has = |scheme: &HashScheme| lock.hashes.iter().any(|hash| hash.scheme() == *scheme);
     let h1 = has(&HashScheme::H1).then_some(DigestKind::H1);
     let zh = (package.layout == Layout::Packed && has(&HashScheme::Zh)).then_some(DigestKind::Zh);
@@ -198,7 +198,7 @@ pub struct Locked<'a> {
 
 /// What every later command will use, judged by the lock file as it was before `init`: each entry of the lock file as
 /// it is now must be installed, and proven by what was locked then. Each finding with the provider that it is about.
-pub fn check_locked(locked: &Locked<'_>) -> Vec<(ProviderAddress, Finding)> {
+pub(crate) fn check_locked(locked: &Locked<'_>) -> Vec<(ProviderAddress, Finding)> {
     let mut findings = Vec::new();
     for lock in &locked.now.locks {
         let address = &lock.address;
@@ -271,7 +271,7 @@ fn unproven(lock: &ProviderLock, before: &LockFile, path: &Utf8Path, layout: Lay
             Code::ProviderNotLocked,
             Severity::Error,
             Owner::Repository,
-            format!("`{}` was installed, and the lock file of the repository does not name it", lock.address),
+            format!("`{}` was installed, but it is not in the repository's lock file", lock.address),
         )
         .detail(
             "`init` found that the configuration or the state needs it, and took it from the mirror without any proof.",
@@ -299,8 +299,8 @@ fn unproven(lock: &ProviderLock, before: &LockFile, path: &Utf8Path, layout: Lay
     Some(
         finding
             .help(
-                "Where there is network, add the provider to `required_providers`, run `providers lock` for the \
-                 runner's platform, and commit the lock file; rebuild the mirror where a package differs.",
+                "On a machine with network access, add the provider to `required_providers`, run `providers lock` for the \
+                 runner's platform, and commit the lock file. If a package differs, rebuild the mirror.",
             )
             .at(lock.place.clone(), ""),
     )

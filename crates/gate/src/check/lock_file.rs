@@ -26,12 +26,12 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
         findings.push(
             finding
                 .detail(if unseen {
-                    "Neither the configuration nor what is seen of the state needs it; `init` would remove the entry \
-                     unless the state behind the backend does."
+                    "Neither the configuration nor the visible part of the state needs it. `init` would remove the entry, \
+                     unless the state in the backend needs it."
                 } else {
                     "`init` would remove the entry from the lock file."
                 })
-                .help(format!("Run `{} init` where there is network, and commit the lock file.", facts.engine.name))
+                .help(format!("Run `{} init` on a machine with network access, and commit the lock file.", facts.engine.name))
                 .at(lock.place.clone(), ""),
         );
     }
@@ -68,7 +68,7 @@ pub fn not_understood(lock: &LockFile) -> Vec<Finding> {
             format!("this lock file cannot prove anything here: {}", problem.summary),
         )
         .detail(problem.detail.clone())
-        .help("Let `init` or `providers lock` of the engine write the lock file, and commit it as they leave it.")
+        .help("Let the engine's `init` or `providers lock` write the lock file, and commit it unchanged.")
         .at(problem.place.clone(), "")
     };
     lock.not_understood.iter().map(finding).collect()

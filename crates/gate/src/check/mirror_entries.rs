@@ -52,7 +52,7 @@ fn words(why: &Ignored) -> (String, String) {
         ),
         Ignored::MirrorIsNoDirectory => (
             "it is no directory, or a link that leads nowhere".to_owned(),
-            "Put the mirror's directory there, or name the right one by --mirror.".to_owned(),
+            "Put the mirror's directory there, or name the right one with --mirror.".to_owned(),
         ),
         Ignored::Unreadable(reason) => {
             (reason.clone(), "Make it readable for the run's user, or remove it.".to_owned())

@@ -15,20 +15,23 @@ const DEPTH: usize = 8;
 /// More names are not looked at.
 const NAMES: usize = 2_000;
 
-/// What is left to say about an ignored entry if a package lies in it or below it.
+/// What to say about an ignored entry that is or contains a package.
 pub(super) fn fix(mirror: &Mirror, entry: &Utf8Path) -> Option<String> {
     let mut left = NAMES;
     let found = find(entry, DEPTH, &mut left)?;
     let relative = found.path.strip_prefix(&mirror.base).ok()?;
     let names: Vec<&str> = relative.components().map(|component| component.as_str()).collect();
     if names.iter().any(|name| matches!(Utf8Path::new(name).extension(), Some("part" | "tmp"))) {
-        return Some("It is a copy that did not end: copy the archive again, and remove this.".to_owned());
+        return Some("It is an incomplete copy: copy the archive again, and remove this.".to_owned());
     }
     // The whole tree one or more levels down.
     for depth in 1..names.len() {
         if is_in_place(&names[depth..], &found) {
             let base = mirror.base.join(names[..depth].join("/"));
-            return Some(format!("The mirror is one level down: name it by `--mirror {}`.", shell_word(base.as_str())));
+            return Some(format!(
+                "The mirror is one level down: name it with `--mirror {}`.",
+                shell_word(base.as_str())
+            ));
         }
     }
     let target = target(&names, &found)?;
@@ -43,13 +46,13 @@ pub(super) fn fix(mirror: &Mirror, entry: &Utf8Path) -> Option<String> {
     );
     Some(if host == "HOST" {
         format!(
-            "A package of {} lies at `{}`: run `{command}`, with the registry's name for HOST, such as \
+            "A package of {} is at `{}`: run `{command}`, with the registry's name for HOST, such as \
              registry.terraform.io or registry.opentofu.org.",
             rest.split('/').take(2).collect::<Vec<_>>().join("/"),
             found.path
         )
     } else {
-        format!("A package lies at `{}`: run `{command}`.", found.path)
+        format!("A package is at `{}`: run `{command}`.", found.path)
     })
 }
 
@@ -212,7 +215,7 @@ mod tests {
                 ),
             ),
             (format!("providers/{host}/hashicorp/null/{zip}"), "`--mirror M/providers`".to_owned()),
-            (format!("{host}/hashicorp/null/{zip}.part"), "a copy that did not end".to_owned()),
+            (format!("{host}/hashicorp/null/{zip}.part"), "an incomplete copy".to_owned()),
         ] {
             let helps = fixed(&path);
             assert!(helps.len() == 1 && helps[0].contains(&expected), "{path}: {helps:?}, expected {expected}");

@@ -43,7 +43,7 @@ fn planted(plugin: &Plugin) -> Finding {
         .detail(format!("{when} No lock file and no mirror proves it."))
         .help(
             "Remove it, also from the repository. `file`, `local-exec` and `remote-exec` are built into the engine. If the \
-             image must have such a plugin, install it as root beside the engine, where the run's user cannot write.",
+             image must have such a plugin, install it as root next to the engine, where the run's user cannot write.",
         )
         .at(Place::file(&plugin.path), "")
 }

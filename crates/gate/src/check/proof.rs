@@ -20,7 +20,7 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
     unproven.iter().map(|provider| finding(facts, provider, unproven.len() > 1)).collect()
 }
 
-/// `is_one_of_many`: one command for all of them mends it.
+/// `is_one_of_many`: one command fixes all of them.
 fn finding(facts: &Facts, provider: &ProviderPrediction, is_one_of_many: bool) -> Finding {
     let address = &provider.requirement.address;
     let selected = provider.selected.as_ref();
@@ -58,7 +58,7 @@ fn without_usable_hash(lock: &ProviderLock, provider: &ProviderPrediction, packa
     let detail = if only_zh && layout == Layout::Unpacked {
         format!(
             "{package} is unpacked, and the lock file holds only `zh:` hashes, which prove archives. The engine would \
-             install it without any check, whatever stands there, and write its hash into the lock file."
+             install it without any check, whatever it is, and write its hash into the lock file."
         )
     } else if lock.hashes.iter().any(Hash::is_preferred) {
         format!("None of the locked hashes says anything about {package}, which is {}.", layout.as_str())
@@ -81,10 +81,10 @@ fn from_predecessor(provider: &ProviderPrediction, predecessor: &ProviderLock) -
         Code::LockEntryPredecessor,
         Severity::Error,
         Owner::Repository,
-        format!("`{address}` is locked only as `{}`, whose hashes do not count", predecessor.address),
+        format!("`{address}` is locked only as `{}`, whose hashes are for other packages", predecessor.address),
     )
     .detail(
-        "The two registries' packages are not the same bytes. OpenTofu takes at most the version from such an entry, \
+        "The packages of the two registries differ. OpenTofu takes at most the version from such an entry, \
          drops its hashes and would install the package without any check.",
     )
     .at(predecessor.place.clone(), "written by Terraform")
@@ -94,7 +94,7 @@ fn without_entry(facts: &Facts, provider: &ProviderPrediction, package: &str) ->
     let address = &provider.requirement.address;
     let why = match &facts.lock.misnamed {
         Some(path) => format!("there is no `.terraform.lock.hcl`, only `{path}`, which engines do not read"),
-        None if facts.lock.exists => "the lock file does not name it".to_owned(),
+        None if facts.lock.exists => "it is not in the lock file".to_owned(),
         None => "there is no lock file".to_owned(),
     };
     let version = provider.selected.as_ref().map(|selected| format!(" {}", selected.id.version)).unwrap_or_default();
@@ -115,13 +115,12 @@ fn lock_command(facts: &Facts, provider: &ProviderPrediction, is_one_of_many: bo
     }
     let only_state = !provider.requirement.origins.is_empty()
         && provider.requirement.origins.iter().all(|origin| matches!(origin, Origin::State { .. }));
-    let first =
-        if only_state { "Only the state needs it: declare it in `required_providers`. Then, where" } else { "Where" };
+    let first = if only_state { "Only the state needs it: declare it in `required_providers`. Then, on" } else { "On" };
     let address = provider.requirement.address.for_display(program);
     let address = if is_one_of_many { String::new() } else { format!(" {address}") };
     format!(
-        "{first} there is network, run `{program} providers lock -platform={}{address}` in this root module, and commit \
-         `.terraform.lock.hcl`. Do not use `-fs-mirror`: it accepts whatever the mirror holds.",
+        "{first} a machine with network access, run `{program} providers lock -platform={}{address}` in this root module, and commit \
+         `.terraform.lock.hcl`. Do not use `-fs-mirror`: it writes whatever the mirror holds.",
         facts.platform
     )
 }

@@ -27,17 +27,17 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
                 Code::LockFileReadonly,
                 Severity::Error,
                 Owner::Repository,
-                format!("`{address}` {} is locked with {held}, and `-lockfile=readonly` keeps it out", lock.version),
+                format!("`{address}` {} is locked with {held}, and `-lockfile=readonly` stops `init` from adding it", lock.version),
             )
             .detail(
                 "`init` would succeed with the warning `Provider lock file not updated`, and the next command would \
                  fail: the installed package does not match any of the checksums recorded in the lock file.",
             )
             .help(
-                "Add the hash with `airtight lock complete` or, where there is network, with the engine's `providers \
+                "Add the hash with `airtight lock complete` or, on a machine with network access, with the engine's `providers \
                  lock`, and commit the lock file.",
             )
-            .at(lock.hashes_place.clone().unwrap_or_else(|| lock.place.clone()), format!("`{h1}` is not here")),
+            .at(lock.hashes_place.clone().unwrap_or_else(|| lock.place.clone()), format!("`{h1}` is missing here")),
         );
     }
     findings

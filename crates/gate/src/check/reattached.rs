@@ -27,7 +27,7 @@ fn reattached(provider: &str) -> Finding {
         Code::ProviderReattached,
         Severity::Error,
         Owner::Administrator,
-        format!("TF_REATTACH_PROVIDERS hands {provider} to a process that already runs"),
+        format!("TF_REATTACH_PROVIDERS replaces {provider} with a process that already runs"),
     )
     .detail("The engine would talk to that process instead of the installed package, and nothing proves what it is.")
     .help("Remove TF_REATTACH_PROVIDERS from the stack's environment.")

@@ -12,10 +12,10 @@ pub fn differs(facts: &Facts, difference: &Difference) -> Finding {
             (format!("{engine} needs `{address}`, which airtight did not read"), None)
         }
         Difference::OnlyReading { address, place } => {
-            (format!("airtight read that `{address}` is needed, and {engine} does not need it"), place.clone())
+            (format!("airtight expected `{address}`, but {engine} does not need it"), place.clone())
         }
         Difference::Constraints { address, engine: theirs, reading, place } => {
-            (format!("{engine} wants `{address}` {theirs}, and airtight read {reading}"), place.clone())
+            (format!("{engine} needs `{address}` {theirs}, but airtight read {reading}"), place.clone())
         }
     };
     Finding::new(Code::RequirementsDiffer, Severity::Warning, Owner::Image, summary)

@@ -6,7 +6,7 @@ use airtight_hcl::Place;
 
 /// Applies each rule to the findings with its code. `today` is `YYYY-MM-DD`.
 ///
-/// A rule that has expired, or that lowers something and matched nothing, is told by `rule-unmatched`, so that
+/// A rule that has expired, or that lowers something and matched nothing, is reported as `rule-unmatched`, so that
 /// exceptions do not outlive their reason.
 pub fn apply(settings: &Effective, findings: &mut Vec<Finding>, today: &str) {
     let mut told = Vec::new();
@@ -78,7 +78,7 @@ fn unmatched(code: Code, rule: &Rule, from: &str, why: &str) -> Finding {
     .at(Place::file(from), "")
 }
 
-/// One warning for each value that a weaker rank wanted and did not get.
+/// One warning for each value of a weaker rank that was not used.
 pub fn refused(settings: &Effective) -> Vec<Finding> {
     settings
         .refused
@@ -90,7 +90,7 @@ pub fn refused(settings: &Effective) -> Vec<Finding> {
                 Owner::Administrator,
                 format!("{} cannot set `{}`", refused.from, refused.key),
             )
-            .detail(format!("It wanted {}. What counts: {}.", refused.offered, refused.kept))
+            .detail(format!("Requested: {}. In effect: {}.", refused.offered, refused.kept))
             .help(format!("Remove `{}` from {}, or change it in the image.", refused.key, refused.from))
             .at(Place::file(&refused.from), "")
         })

@@ -74,7 +74,7 @@ pub(super) fn fix(facts: &Facts, kind: &StateProblemKind) -> (Owner, String) {
         _ => (
             Owner::Administrator,
             format!(
-                "Look at the state where it can be reached, {pull}, and restore an earlier version before the run."
+                "Look at the state with {pull}, on a machine that can reach it, and restore an earlier version before the run."
             ),
         ),
     }

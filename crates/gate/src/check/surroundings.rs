@@ -7,7 +7,7 @@ use airtight_engine::predict::Facts;
 use airtight_finding::{Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
 
-/// Judges `-plugin-dir`, the plugin cache and development overrides.
+/// Judges `-plugin-dir` and the plugin cache.
 ///
 /// `trusted` are the mirrors of the settings, with their links resolved as far as they are there; `resolve` does the
 /// same for another path.
@@ -20,33 +20,25 @@ pub fn check(facts: &Facts, trusted: &[Utf8PathBuf], resolve: &dyn Fn(&Utf8Path)
             findings.push(plugin_dir(facts, directory, &real, given.origin));
         }
     }
-    for address in &facts.sources.dev_overrides {
-        findings.push(
-            Finding::new(
-                Code::CliConfigDevOverrides,
-                Severity::Error,
-                Owner::Administrator,
-                format!("the CLI configuration overrides `{address}` by a development build"),
-            )
-            .detail("Later commands would run that build without looking at the lock file.")
-            .help("Remove `dev_overrides` from the CLI configuration."),
-        );
-    }
     if let Some(cache) = &facts.plugin_cache {
-        findings.push(
-            Finding::new(
-                Code::PluginCacheBesideMirror,
-                Severity::Warning,
-                Owner::Administrator,
-                format!("a plugin cache is set beside the mirror: `{}`", cache.path),
-            )
-            .detail(
-                "The engine puts links into the mirror there, or copies from it; whoever shares the cache later finds links \
-                 that lead nowhere, and whoever can write it can change what runs here.",
-            )
-            .help("Unset TF_PLUGIN_CACHE_DIR for this stack: with a mirror on disk it saves nothing.")
-            .at(Place::file(&cache.path), ""),
+        let finding = Finding::new(
+            Code::PluginCacheBesideMirror,
+            Severity::Warning,
+            Owner::Administrator,
+            format!("a plugin cache is set in addition to the mirror: `{}`", cache.path),
+        )
+        .detail(
+            "The engine puts links into the mirror there, or copies from it. If others share the cache, they later find links \
+             to nowhere; anyone who can write it can change what runs here.",
         );
+        findings.push(match &cache.setting {
+            Some(place) => finding
+                .help("Remove `plugin_cache_dir` from this file: with a mirror on disk it saves nothing.")
+                .at(place.clone(), ""),
+            None => finding
+                .help("Unset TF_PLUGIN_CACHE_DIR for this stack: with a mirror on disk it saves nothing.")
+                .at(Place::file(&cache.path), ""),
+        });
     }
     findings
 }
@@ -70,7 +62,7 @@ fn plugin_dir(facts: &Facts, directory: &Utf8Path, real: &Utf8Path, origin: Argu
         owner,
         format!("`-plugin-dir={directory}` in {} is not the mirror", origin.name()),
     )
-    .detail("With -plugin-dir the engine looks nowhere else, so the mirror and its proofs would not count.")
+    .detail("With -plugin-dir the engine looks nowhere else, so it would not use the mirror.")
     .help(help)
     .at(Place::file(directory), "")
 }

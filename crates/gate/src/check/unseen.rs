@@ -1,10 +1,10 @@
-//! What was not seen: told, never guessed.
+//! Reports inputs that could not be read, instead of guessing them.
 
 use airtight_engine::predict::{Facts, Prediction};
 use airtight_finding::{Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
 
-/// Notes for what no reader could see, warnings for what ours could not read, and where there is nothing to read.
+/// Notes for what nobody can see here, warnings for what airtight could not read, and for missing inputs.
 pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
     let mut findings = Vec::new();
     for assumption in &prediction.assumptions {
@@ -16,9 +16,8 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
             Code::StateUnseen => finding
                 .detail("`init` will succeed unless the state needs a provider that is not listed.")
                 .help("Give the state to `airtight check --state FILE`: a state file, or the output of `show -json`."),
-            Code::ModuleNeedsNetwork => finding.help(
-                "Nothing has to be done where the host can be reached from the run: what `init` installs is judged after it.",
-            ),
+            Code::ModuleNeedsNetwork => finding
+                .help("If the run can reach the host, nothing needs a fix: airtight checks what `init` installs."),
             _ => finding.help(format!("Read what was not seen: `airtight explain {}`", assumption.code)),
         });
     }
@@ -48,10 +47,10 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
                 Code::ConfigurationNotUnderstood,
                 Severity::Warning,
                 Owner::Repository,
-                format!("airtight cannot read this, the engine perhaps can: {}", problem.summary),
+                format!("airtight cannot read this, but the engine may be able to: {}", problem.summary),
             )
             .detail(problem.detail.clone())
-            .help("Nothing has to be done where the engine reads it: the run goes on, and what `init` installs is judged after it.")
+            .help("If the engine can read it, nothing needs a fix: the run continues, and airtight checks what `init` installs.")
             .at(problem.place.clone(), ""),
         );
     }

@@ -10,7 +10,7 @@ pub enum Verdict {
     Refused,
 }
 
-/// The proof that no check failed, or that it does not count.
+/// The proof that no check failed, or that the settings only observe.
 #[derive(Debug)]
 pub struct Cleared {
     _made_here: (),

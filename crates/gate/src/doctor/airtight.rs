@@ -36,7 +36,7 @@ fn check_program(program: &Utf8Path, user: &User) -> Check {
         ExecutableKind::Elf(elf) if elf.interpreter.is_some() => Check::warning(
             NAME,
             format!("{version} at {program}, dynamically linked: an update of the image's C library can break it"),
-            "Build it by `cargo build --release` in its own repository, whose `.cargo/config.toml` makes it static",
+            "Build it with `cargo build --release` in its own repository, whose `.cargo/config.toml` makes it static",
         ),
         _ => Check::passed(NAME, format!("{version} at {program}, static")),
     }
@@ -47,8 +47,8 @@ fn check_settings(path: &Utf8Path, user: &User) -> Check {
     match settings::read(path) {
         Ok(None) => Check::warning(
             NAME,
-            format!("no {path}: options and variables of a stack decide which mirror and which rules count"),
-            format!("`airtight render settings > {path}`, and fix at least `mirror`"),
+            format!("no {path}: a stack's options and variables decide which mirror and which rules are used"),
+            format!("`airtight render settings > {path}`, and set at least `mirror`"),
         ),
         Err(error) => Check::failed(
             NAME,
@@ -61,10 +61,10 @@ fn check_settings(path: &Utf8Path, user: &User) -> Check {
                 _ if !readable => {
                     Check::failed(NAME, format!("user {} may not read {path}", user.id), format!("`chmod 0644 {path}`"))
                 }
-                Ok(None) => Check::passed(NAME, format!("{path} is the image's: what it sets is fixed")),
+                Ok(None) => Check::passed(NAME, format!("{path} is used: stacks cannot override it")),
                 Ok(Some(why)) => Check::failed(
                     NAME,
-                    format!("{path} does not count as the image's: {why}"),
+                    format!("{path} is not used: {why}"),
                     format!("`chown root:root {path} && chmod 0644 {path}`, and the same for its directory"),
                 ),
                 Err(error) => Check::failed(NAME, error.to_string(), format!("`chmod 0644 {path}`")),

@@ -17,7 +17,7 @@ pub(super) fn check(found: Result<&FoundEngine, &EngineError>, user: &User) -> V
     let FoundEngine { program, engine } = match found {
         Ok(found) => found,
         Err(error @ EngineError::NotFound(_)) => {
-            let fix = "Copy `tofu` or `terraform` into a directory on PATH, verified by `airtight verify-archive`";
+            let fix = "Copy `tofu` or `terraform` into a directory on PATH, verified with `airtight verify-archive`";
             return vec![Check::failed(NAME, error.to_string(), fix)];
         }
         Err(EngineError::NotExecutable { program, reason }) => return vec![not_executable(program, reason)],
@@ -35,7 +35,7 @@ pub(super) fn check(found: Result<&FoundEngine, &EngineError>, user: &User) -> V
     vec![Check::passed(NAME, format!("{} {} at {program}, {linkage}", engine.name.title(), engine.version))]
 }
 
-/// Why an engine that is there does not start, as far as its file tells.
+/// Why an existing engine does not start, as far as its file shows.
 fn not_executable(program: &Utf8Path, reason: &str) -> Check {
     let text = format!("{program}: {reason}");
     match executable::kind_of_file(program) {
@@ -56,7 +56,11 @@ fn not_executable(program: &Utf8Path, reason: &str) -> Check {
                 format!("`chmod 0755 {program}`, then run `{program} version` to see what it says"),
             ),
         },
-        _ => Check::failed(NAME, text, format!("Replace it by the executable of the {} archive", Platform::current())),
+        _ => Check::failed(
+            NAME,
+            text,
+            format!("Replace it with the executable from the {} archive", Platform::current()),
+        ),
     }
 }
 

@@ -8,12 +8,12 @@ use airtight_engine::environment::Environment;
 pub(super) fn check(environment: &Environment) -> Vec<Check> {
     let path = environment.path.as_deref().unwrap_or_default();
     vec![
-        program("sh", path, Check::failed, "hooks and workflow commands are run by it", "Install a shell as /bin/sh"),
+        program("sh", path, Check::failed, "it runs hooks and workflow commands", "Install a shell as /bin/sh"),
         program(
             "ps",
             path,
             Check::failed,
-            "the worker asks it whether the job still runs",
+            "the worker uses it to see whether the job still runs",
             "Alpine: busybox has it; Debian: `apt-get install -y procps`",
         ),
         program(

@@ -29,7 +29,7 @@ pub(super) fn check(user: &User) -> Vec<Check> {
         visit(&directory, user, &mut writable);
     }
     if writable.is_empty() {
-        let text = format!("Landlock is there, and user {} cannot write where programs may start", user.id);
+        let text = format!("Landlock works, and user {} cannot write where programs may start", user.id);
         return vec![Check::passed(NAME, text)];
     }
     let shown = writable.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>().join(", ");

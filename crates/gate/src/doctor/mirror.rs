@@ -27,7 +27,7 @@ pub(super) fn check(image: &Image<'_>, user: &User) -> Vec<Check> {
 fn check_one(path: &Utf8Path, engine: EngineName, user: &User) -> Vec<Check> {
     if !path.is_dir() {
         let fix = format!("Copy the mirror to {path}, or name it: `--mirror DIR`, `mirror` in the settings");
-        return vec![Check::failed(NAME, format!("{path} is no directory"), fix)];
+        return vec![Check::failed(NAME, format!("{path} is not a directory"), fix)];
     }
     let mirror = walk(path, engine);
     if let Some(error) = &mirror.error {
@@ -108,7 +108,7 @@ impl Access {
         if !allows(&metadata, user, needed) {
             self.closed.push(path.to_owned());
         }
-        // A sticky directory lets only owners replace what lies in it.
+        // In a sticky directory only owners can replace files.
         let is_sticky = metadata.is_dir() && metadata.mode() & 0o1000 != 0;
         if metadata.uid() == user.id || (allows(&metadata, user, WRITE) && !is_sticky) {
             self.writable.push(path.to_owned());

@@ -1,7 +1,7 @@
 //! Whether an image is fit to run Spacelift jobs offline: a checklist, each line with what was found, and a fix only
 //! where something is wrong.
 //!
-//! Looks, and changes nothing. Permissions are judged for Spacelift's user, whoever asks: images are built as root.
+//! Changes nothing. Permissions are always checked for Spacelift's user, because images are built as root.
 
 mod airtight;
 mod engine;
@@ -42,7 +42,7 @@ pub struct Check {
     pub outcome: Outcome,
     /// One line.
     pub text: String,
-    /// What mends it; only where it did not pass.
+    /// How to fix it; only if it did not pass.
     pub fix: Option<String>,
 }
 
@@ -66,14 +66,14 @@ pub struct Image<'a> {
     pub environment: &'a Environment,
     pub engine: Result<&'a FoundEngine, &'a EngineError>,
     pub mirrors: &'a [Utf8PathBuf],
-    /// What has to vouch for the mirrors' seals.
+    /// The settings' proof of the mirrors' seals.
     pub seal: Option<&'a Seal>,
     pub templates: Option<&'a Utf8PathBuf>,
     /// This program.
     pub program: Option<Utf8PathBuf>,
 }
 
-/// Goes through the list, in an order that people can mend it in.
+/// Runs all checks, in the order in which people can fix them.
 pub fn examine(image: &Image<'_>) -> Vec<Check> {
     let (user, user_check) = user::check();
     let mut checks = vec![user_check];

@@ -1,4 +1,4 @@
-//! The seals of the mirrors: whether each counts, and what it takes.
+//! The seals of the mirrors: whether each is used, and if not, how to fix it.
 
 use camino::Utf8Path;
 
@@ -27,13 +27,13 @@ fn check_one(path: &Utf8Path, setting: Option<&Seal>) -> Check {
             }
             Ok(Some(manifest)) => Check::warning(
                 NAME,
-                format!("{path} has one, and no settings of the image vouch for it: everything is hashed"),
+                format!("{path} has one, but the image's settings do not name it: everything is hashed"),
                 format!("Set `seal: {{digest: \"{}\"}}` in {IMAGE_PATH}", manifest.digest()),
             ),
             Err(error) => Check::failed(
                 NAME,
                 format!("{error:#}"),
-                format!("Make it anew: `airtight mirror seal --mirror {path}`"),
+                format!("Seal it again: `airtight mirror seal --mirror {path}`"),
             ),
         },
     }

@@ -16,7 +16,7 @@ pub struct User {
     pub home: Option<Utf8PathBuf>,
 }
 
-/// The user, who is taken for nobody in particular where it is missing, and what is to be said about it.
+/// The user (one without a name if it is missing), and the checks about it.
 pub(super) fn check() -> (User, Check) {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     judge(&read("/etc/passwd"), &read("/etc/group"))

@@ -25,7 +25,7 @@ const KEPT_BYTES: usize = 256 * 1024;
 pub struct Ended {
     /// The engine's exit code; 128 + N where signal N killed it.
     pub code: u8,
-    /// The end of what it printed on stderr; empty where stderr is a terminal, which the engine then has to itself.
+    /// The end of what it printed on stderr; empty if stderr is a terminal, which the engine then has to itself.
     pub error_output: String,
 }
 
@@ -37,7 +37,7 @@ pub struct Ended {
 /// With a guard, the engine and what it starts can start the image's programs only.
 ///
 /// # Errors
-/// Fails where the engine cannot be started or waited for.
+/// Fails if the engine cannot be started or waited for.
 pub fn run(invocation: &Invocation, _cleared: &Cleared, guard: Option<Guard>) -> Result<Ended, StartError> {
     let Some(guard) = guard else { return run_here(invocation) };
     // A thread cannot leave its domain, and this process goes on after `init`.
@@ -107,7 +107,7 @@ fn pass_through(mut stream: impl Read) -> String {
     String::from_utf8_lossy(&kept).into_owned()
 }
 
-pub fn code_of(status: ExitStatus) -> u8 {
+pub(crate) fn code_of(status: ExitStatus) -> u8 {
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
 }

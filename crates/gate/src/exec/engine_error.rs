@@ -8,7 +8,7 @@ use airtight_provider::{EngineName, ProviderAddress, SourceAddress};
 ///
 /// The engines print them as `provider hashicorp/null: ...`, `provider registry.terraform.io/hashicorp/null was not
 /// found`, `installing hashicorp/null v3.2.1: ...`, with the default host left out.
-pub fn failed_providers(output: &str, engine: EngineName) -> BTreeSet<ProviderAddress> {
+pub(crate) fn failed_providers(output: &str, engine: EngineName) -> BTreeSet<ProviderAddress> {
     let mut words = output.split_whitespace().filter(|word| *word != "│").peekable();
     let mut found = BTreeSet::new();
     while let Some(word) = words.next() {

@@ -64,12 +64,11 @@ fn needed_by_state(engine: &Engine, gathered: &Gathered, address: &ProviderAddre
          `init` had read the state from its backend."
     ))
     .help(format!(
-        "Declare it in `required_providers` ({} = {{ source = \"{}\" }}); then, where there is network, run `{} providers \
-         lock -platform={platform}` and `{} providers mirror -platform={platform} DIR`, and add DIR to the image's mirror. \
-         Or remove the resources from the state.",
+        "Declare it in `required_providers` ({} = {{ source = \"{}\" }}); then, on a machine with network access, run `{} \
+         providers lock -platform={platform}` and `airtight mirror build --from . --platform {platform} DIR`, where DIR is \
+         the image's mirror. Or remove the resources from the state.",
         address.provider_type(),
         address.for_display(engine.name),
-        engine.name,
         engine.name
     ))
 }

@@ -1,6 +1,6 @@
 //! The kernel lets an engine start only the image's programs (`execute: image`).
 //!
-//! The engine runs in a Landlock domain whose one right is to execute what lies below certain directories: those that root owns
+//! The engine runs in a Landlock domain whose one right is to execute files below certain directories: those that root owns
 //! and the run's user cannot write. So an engine cannot start, as a plugin, a file that a repository or an earlier
 //! command put somewhere: not a copy in `.terraform/providers`, not `terraform-provisioner-NAME`, and not a file that is
 //! swapped after our check. The domain is inherited by everything that the engine starts and cannot be left.
@@ -12,7 +12,7 @@
 //! What it does not prevent:
 //! - A program of the image may run whatever it is given: `sh`, `python3`, or the dynamic loader with a file as argument
 //!   (`ld-linux.so FILE`) only read that file. Engines start plugins by their path alone.
-//! - A file in a directory of the run's user that lies below a directory of root's, `/usr/share/x` for example. `/opt`, `/usr` and
+//! - A file in a directory of the run's user below a directory of root's, `/usr/share/x` for example. `/opt`, `/usr` and
 //!   `/usr/local` are looked at one level deep, mount points at any depth; `airtight doctor` looks at everything.
 //! - The copy of a packed provider belongs to the run's user. The rule names its very file (inode), so that no other
 //!   file can take its place; a process of the same user could still write into the file after it was hashed. A link
@@ -52,7 +52,7 @@ const SHELL: &str = "/bin/sh";
 #[derive(Clone, Copy, Debug)]
 pub struct Programs<'a> {
     pub engine: &'a Utf8Path,
-    /// airtight itself, which stands between this process and a child of it.
+    /// airtight itself, which runs between this process and its child.
     pub airtight: &'a Utf8Path,
     /// Directories with unpacked packages, which only root may be able to write.
     pub mirrors: &'a [Utf8PathBuf],
@@ -71,7 +71,7 @@ impl VerifiedCopy {
     ///
     /// # Errors
     /// Fails if it is not there.
-    pub fn before_hashing(path: &Utf8Path) -> io::Result<Self> {
+    pub(crate) fn before_hashing(path: &Utf8Path) -> io::Result<Self> {
         Ok(Self { path: path.to_owned(), stamp: Stamp::of(&fs::metadata(path)?) })
     }
 }
@@ -217,7 +217,7 @@ fn granted(programs: &Programs<'_>) -> Result<Vec<Utf8PathBuf>, NotEnforceable> 
     }
     let mut outermost: Vec<Utf8PathBuf> = Vec::new();
     for path in granted {
-        // In order, a directory comes before what lies below it.
+        // In order, a directory comes before its contents.
         if outermost.last().is_none_or(|above| !path.starts_with(above)) {
             outermost.push(path);
         }
@@ -226,7 +226,7 @@ fn granted(programs: &Programs<'_>) -> Result<Vec<Utf8PathBuf>, NotEnforceable> 
 }
 
 /// The image's directories (and files) with programs: protected, and without what is mounted there and is not.
-pub fn system_directories(protected: fn(&Utf8Path) -> Result<(), Unprotected>) -> BTreeSet<Utf8PathBuf> {
+pub(crate) fn system_directories(protected: fn(&Utf8Path) -> Result<(), Unprotected>) -> BTreeSet<Utf8PathBuf> {
     let mut found = BTreeSet::new();
     let mounts: Vec<Utf8PathBuf> =
         mount_points().into_iter().filter(|mount| is_of_system(mount) && protected(mount).is_err()).collect();

@@ -43,7 +43,7 @@ impl StartError {
 }
 
 impl Invocation {
-    /// Replaces this process, so that signals, exit code and streams are the engine's; returns only where that fails.
+    /// Replaces this process, so that signals, exit code and streams are the engine's; returns only if that fails.
     ///
     /// With a guard, this process and the engine after it can start the image's programs only.
     pub fn become_engine(&self, _cleared: &Cleared, guard: Option<Guard>) -> StartError {

@@ -78,9 +78,9 @@ mod tests {
         insta::assert_snapshot!(
             cli_config(&context).unwrap(),
             @r#"
-            # Made by airtight, anew before each phase: what is changed here is lost.
-            # Providers come from this first block and from nowhere else. Every other block stands as the worker or the stack wrote
-            # it in its own CLI configuration.
+            # airtight writes this file again before each phase: changes here are lost.
+            # Providers come only from this first block. All other blocks are copied from the CLI configuration of the worker or the
+            # stack.
             provider_installation {
               filesystem_mirror {
                 path = "/providers"
@@ -110,9 +110,9 @@ mod tests {
         insta::assert_snapshot!(
             cli_config(&context).unwrap(),
             @r#"
-            # Made by airtight, anew before each phase: what is changed here is lost.
-            # Providers come from this first block and from nowhere else. Every other block stands as the worker or the stack wrote
-            # it in its own CLI configuration.
+            # airtight writes this file again before each phase: changes here are lost.
+            # Providers come only from this first block. All other blocks are copied from the CLI configuration of the worker or the
+            # stack.
             provider_installation {
               filesystem_mirror {
                 path = "/providers"

@@ -16,7 +16,7 @@ mod tests {
         mapping.keys().map(|key| key.as_str().unwrap().to_owned()).collect()
     }
 
-    /// Takes the `#` away from commented-out settings; sentences stand behind `# `, nested lines behind more spaces.
+    /// Takes the `#` away from commented-out settings; sentences follow `# `, nested lines follow more spaces.
     fn uncommented() -> String {
         let line = |line: &'static str| match line.strip_prefix('#') {
             Some(rest) if !rest.starts_with(' ') || rest.starts_with("  ") => rest,

@@ -16,7 +16,7 @@ pub enum RenderError {
     NoText { value: &'static str },
     /// Both engines look for it in every argument, behind `--` too, print their version and end with 0, as if the
     /// command had been done (`main` of both, "We shortcut --version and -v to just show the version").
-    #[error("`{argument}` cannot be passed on: the engines take it for their version flag wherever it stands")]
+    #[error("`{argument}` cannot be passed on: the engines treat it as their version flag in every position")]
     VersionFlag { argument: String },
     /// An empty list would accept every provider.
     #[error("the installation method `{method}` needs an `include` list, as it would be asked for every provider")]

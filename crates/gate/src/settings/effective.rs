@@ -1,4 +1,4 @@
-//! What counts after all ranks have spoken.
+//! The settings in effect, merged from all ranks.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 use super::{AlsoMethod, Execute, Level, Policy, Rank, Rule, Seal, Source};
 use airtight_finding::Code;
 
-/// The settings that count.
+/// The settings in effect.
 #[derive(Clone, Debug, Default)]
 pub struct Effective {
     /// Never empty: `/providers` where nobody says otherwise.
@@ -34,14 +34,14 @@ pub struct EffectiveRule {
     pub at_least: Option<(Rule, String)>,
 }
 
-/// A value that does not count.
+/// A value that is not used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedSetting {
     pub key: String,
     /// The source that wanted it.
     pub from: String,
     pub offered: String,
-    /// The value that counts, with its source, or why this source may not set the key.
+    /// The value in effect, with its source, or why this source may not set the key.
     pub kept: String,
 }
 
@@ -59,7 +59,7 @@ impl<T> Default for Open<T> {
 }
 
 impl<T: PartialEq + std::fmt::Debug> Open<T> {
-    /// The first source of the strongest rank wins; a stronger rank's different value is told.
+    /// The first source of the strongest rank wins; a weaker rank's different value is reported.
     fn offer(&mut self, key: &str, value: Option<T>, source: &Source, refused: &mut Vec<RefusedSetting>) {
         let Some(value) = value else { return };
         match &self.value {

@@ -1,6 +1,7 @@
 //! Settings: what the image fixes, what the administrator fills in, what the repository tightens.
 //!
-//! - the image: [`IMAGE_PATH`], owned by root and not writable by anyone else; a key that it sets is fixed;
+//! - the image: [`IMAGE_PATH`]; a key that it sets is fixed. The file and every directory above it belong to root, nobody else
+//!   can write them, and none is a link;
 //! - the administrator: `--settings FILE`, then options and variables; they fill what the image leaves open;
 //! - the repository: [`REPOSITORY_PATH`]; it may only raise rules.
 
@@ -25,9 +26,9 @@ pub const IMAGE_PATH: &str = "/etc/airtight/settings.yml";
 /// The repository's settings, below the root of the source.
 pub const REPOSITORY_PATH: &str = ".spacelift/airtight.yml";
 
-const LIMIT_BYTES: u64 = 1024 * 1024;
+const LIMIT_BYTES: u64 = 256 * 1024;
 
-/// Who says it, strongest first.
+/// Who made a setting, strongest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
     Image,
@@ -50,13 +51,13 @@ pub struct Settings {
     pub reachable: Option<Vec<String>>,
     pub also: Option<Vec<AlsoMethod>>,
     pub execute: Option<Execute>,
-    /// A state file whose providers count too.
+    /// A state file whose providers are checked too.
     pub state: Option<Utf8PathBuf>,
-    /// Only the image's counts.
+    /// Only the image may set it.
     pub seal: Option<Seal>,
 }
 
-/// What vouches for the seals of the mirrors.
+/// What proves the seals of the mirrors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seal {
     /// `sha256:` and 64 hexadecimal digits; each mirror has one of them.
@@ -95,12 +96,12 @@ pub enum Execute {
     Image,
 }
 
-/// What becomes of the findings with one code.
+/// How findings with one code are treated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     pub level: Level,
     pub reason: Option<String>,
-    /// `YYYY-MM-DD`, the last day on which the rule counts.
+    /// `YYYY-MM-DD`, the last day on which the rule is used.
     pub until: Option<String>,
 }
 
@@ -169,7 +170,7 @@ pub struct Source {
 /// Reads one file; `None` where there is none.
 ///
 /// # Errors
-/// Names the file, the line where it is known, the reason and the fix.
+/// Names the file, the line if it is known, the reason and the fix.
 pub fn read(path: &Utf8Path) -> Result<Option<Settings>, SettingsError> {
     match text_file::read(path, LIMIT_BYTES) {
         Ok(text) => parse(path, &text).map(Some),
@@ -194,20 +195,80 @@ pub fn read_of_repository(repository: &Utf8Path) -> Result<Option<Settings>, Set
     }
 }
 
-/// Why the image's file does not count as the image's: somebody else can write it.
+/// Why a file is not the image's: somebody other than root can change it, or put another in its place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotOfImage {
+    #[error("`{0}` is a link")]
+    Link(Utf8PathBuf),
+    #[error("`{0}` does not belong to root")]
+    NotRoots(Utf8PathBuf),
+    #[error("users other than root can write `{0}`")]
+    Writable(Utf8PathBuf),
+}
+
+/// Judges a file and every directory above it. No part of the path may be a link: its target could be in a directory of
+/// somebody else.
 ///
 /// # Errors
-/// Fails where its metadata cannot be read.
-pub fn why_not_of_image(path: &Utf8Path) -> std::io::Result<Option<&'static str>> {
+/// Fails if the metadata cannot be read.
+pub fn why_not_of_image(path: &Utf8Path) -> std::io::Result<Option<NotOfImage>> {
+    why_not_of(path, &airtight_provider::owner::is_root_or_outside)
+}
+
+fn why_not_of(path: &Utf8Path, is_trusted: &dyn Fn(u32) -> bool) -> std::io::Result<Option<NotOfImage>> {
     use std::os::unix::fs::MetadataExt as _;
-    for path in [Some(path), path.parent()].into_iter().flatten() {
-        let metadata = std::fs::metadata(path)?;
-        if !airtight_provider::owner::is_root_or_outside(metadata.uid()) {
-            return Ok(Some("it, or its directory, does not belong to root"));
+    for place in path.ancestors() {
+        let metadata = std::fs::symlink_metadata(place)?;
+        if metadata.is_symlink() {
+            return Ok(Some(NotOfImage::Link(place.to_owned())));
+        }
+        if !is_trusted(metadata.uid()) {
+            return Ok(Some(NotOfImage::NotRoots(place.to_owned())));
         }
         if metadata.mode() & 0o022 != 0 {
-            return Ok(Some("it, or its directory, can be written by others than root"));
+            return Ok(Some(NotOfImage::Writable(place.to_owned())));
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn every_part_of_the_path_must_be_roots() {
+        // Below the temporary directory, which everybody can write, only the first answer tells something.
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap().canonicalize_utf8().unwrap();
+        let own = rustix::process::geteuid().as_raw();
+        let why = |path: &Utf8Path| why_not_of(path, &|user| user == 0 || user == own).unwrap();
+        let chmod = |path: &Utf8Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        chmod(&root, 0o755);
+        let (image, home) = (root.join("image"), root.join("home"));
+        for directory in [&image, &home] {
+            fs::create_dir(directory).unwrap();
+            chmod(directory, 0o755);
+            fs::write(directory.join("settings.yml"), "").unwrap();
+            chmod(&directory.join("settings.yml"), 0o644);
+        }
+        let nothing_below = |why: Option<NotOfImage>| {
+            let is_above = matches!(&why, Some(NotOfImage::Writable(path)) if root.starts_with(path));
+            assert!(why.is_none() || is_above, "{why:?}");
+        };
+        nothing_below(why(&image.join("settings.yml")));
+
+        symlink(home.join("settings.yml"), image.join("link.yml")).unwrap();
+        assert_eq!(why(&image.join("link.yml")), Some(NotOfImage::Link(image.join("link.yml"))));
+        symlink(&home, root.join("linked")).unwrap();
+        assert_eq!(why(&root.join("linked/settings.yml")), Some(NotOfImage::Link(root.join("linked"))));
+        chmod(&home, 0o775);
+        assert_eq!(why(&home.join("settings.yml")), Some(NotOfImage::Writable(home.clone())));
+        let stranger = why_not_of(&image.join("settings.yml"), &|_| false).unwrap();
+        assert_eq!(stranger, Some(NotOfImage::NotRoots(image.join("settings.yml"))));
+        assert!(why_not_of_image(&image.join("none")).is_err());
+    }
 }

@@ -6,13 +6,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_yaml::{Mapping, Value};
 
 use super::{AlsoKind, AlsoMethod, Execute, Level, Policy, Rule, Seal, Settings};
+use crate::yaml_nesting;
 use airtight_finding::Code;
 
 /// A settings file that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingsError {
     pub path: Utf8PathBuf,
-    /// From 1, where it is known.
+    /// From 1, if it is known.
     pub line: Option<usize>,
     /// `rules.package-mismatch`; empty for the whole file.
     pub key: String,
@@ -49,6 +50,14 @@ const KEYS: &[&str] =
 /// The first thing that is wrong.
 pub fn parse(path: &Utf8Path, text: &str) -> Result<Settings, SettingsError> {
     let reader = Reader { path, text };
+    if let Some(offset) = yaml_nesting::too_deep(text) {
+        return Err(SettingsError {
+            path: path.to_owned(),
+            line: Some(text[..offset].matches('\n').count() + 1),
+            key: String::new(),
+            reason: format!("more than {} brackets are nested in one another", yaml_nesting::MAXIMUM_DEPTH),
+        });
+    }
     let value: Value = serde_yaml::from_str(text).map_err(|error| SettingsError {
         path: path.to_owned(),
         line: error.location().map(|location| location.line()),
@@ -78,7 +87,7 @@ impl Reader<'_> {
         SettingsError { path: self.path.to_owned(), line: self.line_of(key), key: key.join("."), reason: reason.into() }
     }
 
-    /// The line on which the last part of a key path stands, each part searched for after the one before.
+    /// The line of the last part of a key path; each part is searched for after the one before.
     fn line_of(&self, key: &[&str]) -> Option<usize> {
         let mut lines = self.text.lines().enumerate();
         let mut found = None;
@@ -342,7 +351,7 @@ fn is_date(text: &str) -> bool {
     number(4, 0..=9999) && number(2, 1..=12) && number(2, 1..=31) && parts.next().is_none()
 }
 
-/// The known word that differs least, where it differs little.
+/// The most similar known word, if it is similar enough.
 fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     known
         .iter()
@@ -420,6 +429,7 @@ mod tests {
             ("mirror: /a\nmirror: /b\n", "duplicate"),
             ("- a", "expected keys and values"),
             ("a: [", "line 2"),
+            (&"\n{a: ".repeat(80_000), "line 66: more than 64 brackets are nested in one another"),
         ] {
             let error = parsed(text).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");

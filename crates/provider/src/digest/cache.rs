@@ -3,7 +3,7 @@
 //! They are never kept for later processes. Whoever runs as the same user could write what was kept, and then the memory
 //! would prove a package that nobody hashed. A sealed mirror is what saves hashing.
 //!
-//! A remembered digest counts while device, inode, size, modification and change time are all the same. Files younger than
+//! A remembered digest is valid while device, inode, size, modification and change time are unchanged. Files younger than
 //! two seconds are not remembered: they could change within the clock's grain.
 
 use std::collections::HashMap;

@@ -39,16 +39,16 @@ pub enum Content {
     WithoutLeftovers,
 }
 
-/// What macOS and Windows leave beside the files that they touch, at any level of a path.
+/// What macOS and Windows leave next to the files that they touch, at any level of a path.
 pub fn is_leftover(name: &[u8]) -> bool {
     name.split(|byte| *byte == b'/').any(|part| {
         part.starts_with(b"._") || [&b"__MACOSX"[..], b".DS_Store", b"Thumbs.db", b"desktop.ini"].contains(&part)
     })
 }
 
-/// Computes hashes on all processors; results stand in the order of their subjects.
+/// Computes hashes on all processors; results are in the order of their subjects.
 ///
-/// `progress` is told of bytes as they are read (those of an archive compressed), and of a file's whole size where its
+/// `progress` gets the number of bytes as they are read (those of an archive compressed), and of a file's whole size where its
 /// hash was remembered.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 /// A SHA-256 digest.
 pub type Sum = [u8; 32];
 
-/// Told how many bytes of a package's files were read since it was last told. Called from several threads.
+/// Gets the number of bytes of a package's files that were read since its last call. Called from several threads.
 pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
 
 /// Large enough that a system call costs nothing beside its hashing, small enough for a processor's cache.

@@ -369,7 +369,7 @@ fn a_remembered_sum_counts_until_the_file_changes() {
     let again = compute(&subjects, Some(&cache), &|_| {});
     assert_eq!(first, again);
 
-    // Same size, and the modification time set back: the change time tells.
+    // Same size, and the modification time set back: the change time shows it.
     let modified = fs::metadata(directory.join("a")).unwrap().modified().unwrap();
     fs::write(directory.join("a"), b"9").unwrap();
     fs::File::options().write(true).open(directory.join("a")).unwrap().set_modified(modified).unwrap();

@@ -4,7 +4,7 @@ use fs_err as std_fs;
 
 use super::*;
 
-/// `inside`, and beside it `outside` with a file, to which links lead.
+/// `inside`, and next to it `outside` with a file, to which links lead.
 fn laid_out() -> (tempfile::TempDir, Directory, Utf8PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let root = Utf8Path::from_path(directory.path()).unwrap().to_owned();

@@ -7,7 +7,7 @@ use airtight_hcl::Problem;
 pub fn runtime_configuration(problems: &[Problem]) -> Vec<Finding> {
     let finding = |problem: &Problem| {
         new(Code::RuntimeConfigurationInvalid, Owner::Repository, problem)
-            .help("Correct `.spacelift/config.yml`; what is not understood here was left out.")
+            .help("Correct `.spacelift/config.yml`; airtight ignored what it does not understand.")
     };
     problems.iter().map(finding).collect()
 }
@@ -16,7 +16,7 @@ pub fn runtime_configuration(problems: &[Problem]) -> Vec<Finding> {
 pub fn plugin_manifest(problems: &[Problem]) -> Vec<Finding> {
     let finding = |problem: &Problem| {
         new(Code::PluginManifestInvalid, Owner::Administrator, problem)
-            .help("Correct the file; what is not understood here was left out.")
+            .help("Correct the file; airtight ignored what it does not understand.")
     };
     problems.iter().map(finding).collect()
 }

@@ -68,10 +68,13 @@ fn not_rendered(file: &WorkflowFile, command: WorkflowCommand, error: &TemplateE
             file,
             Code::WorkflowCommandInvalid,
             Severity::Warning,
-            format!("the command `{command}` has a template that is not understood here"),
+            format!("airtight cannot render the template of the command `{command}`: {}", error.message),
         )
-        .detail(format!("{error}. Spacelift may well render it."))
-        .help("Keep to what Spacelift documents: its variables, `if`, `not`, `range` and `end`.")
+        .detail(format!("It is in line {} of the command. Spacelift may render it; airtight does not guess how.", error.line))
+        .help(
+            "To check and rehearse this command, use only what Spacelift documents: its variables, `if`, `else`, `range`, \
+             `end`, `not`, `and`, `or`, `eq`, `urlquery`.",
+        )
         .at(place, "");
     }
     let when = if error.stage == Stage::Parse { LOADING } else { "The run fails when it comes to this command." };
@@ -103,7 +106,7 @@ fn dropped(file: &WorkflowFile, command: WorkflowCommand, renderings: &Rendering
             unused("Lock", "-lock", detail, "Add `-lock={{ .Lock }}`.");
         }
         if renderings.unrefreshed == *usual {
-            let detail = "A run that is to leave the state as it is refreshes it all the same.";
+            let detail = "A run that must not refresh the state refreshes it.";
             unused("Refresh", "-refresh", detail, "Add `{{ if not .Refresh }}-refresh=false {{ end }}`.");
         }
         if renderings.targeted == *usual {
@@ -135,13 +138,14 @@ fn fixed_plan(file: &WorkflowFile, command: WorkflowCommand, text: &str) -> Find
             "It names the plan file itself. Spacelift documents no name: the run fails as soon as Spacelift gives it \
              another.",
         ),
-        (false, WorkflowCommand::Apply) => finding
-            .detail("As it seems, it applies what it plans anew, and not the plan that was looked at and confirmed."),
-        (false, _) => finding.detail("As it seems, the plan that it handles is not the one that Spacelift asks for."),
+        (false, WorkflowCommand::Apply) => {
+            finding.detail("It seems to make a new plan and apply that, instead of the plan that was confirmed.")
+        }
+        (false, _) => finding.detail("It seems to use another plan than the one that Spacelift asks for."),
     };
     finding.help(match command {
         WorkflowCommand::Plan => "Add `-out='{{ .PlanFileName }}'`.",
-        _ => "Name the plan file by `'{{ .PlanFileName }}'`.",
+        _ => "Name the plan file with `'{{ .PlanFileName }}'`.",
     })
 }
 
@@ -247,11 +251,6 @@ mod tests {
                 "new {{ .WorkspaceName }}".to_owned(),
                 "warning: the command `workspaceNew` has `.WorkspaceName` without quotes",
             ),
-            (
-                WorkspaceNew,
-                "new {{ printf \"%s\" .WorkspaceName }}".to_owned(),
-                "warning: the command `workspaceNew` has `.WorkspaceName` without quotes",
-            ),
             (Plan, plan("{{ .Targets }}"), "warning: the command `plan` has `.Targets` without quotes"),
             (
                 Plan,
@@ -273,7 +272,7 @@ mod tests {
             (Apply, "apply {{ .Plan }}", Severity::Error, "can't evaluate field Plan: `apply` has no such variable"),
             (Apply, "apply {{ .PlanFileName", Severity::Error, "line 1: unclosed action. Spacelift loads"),
             (Init, "init {{ quote \"a\" }}", Severity::Error, "function \"quote\" not defined"),
-            (Init, "init {{ . }}", Severity::Warning, "Spacelift may well render it"),
+            (Init, "init {{ . }}", Severity::Warning, "Spacelift may render it"),
         ] {
             let [finding] = &findings(&file, command, text)[..] else { panic!("{text}") };
             assert_eq!((finding.code, finding.severity), (Code::WorkflowCommandInvalid, severity));

@@ -66,7 +66,7 @@ pub fn missing(source: &Utf8Path, lookalikes: &[Utf8PathBuf]) -> Finding {
 }
 
 pub(super) const LOADING: &str =
-    "Spacelift loads the file while it prepares a run, before any hook: the run fails there, and no hook can mend it.";
+    "Spacelift loads the file while it prepares a run, before any hook: the run fails there, and no hook can fix it.";
 
 pub(super) fn new(file: &WorkflowFile, code: Code, severity: Severity, summary: impl Into<String>) -> Finding {
     let owner = match file.origin {
@@ -85,7 +85,7 @@ fn foreign(file: &WorkflowFile, workflow: &Workflow) -> Option<Finding> {
                     own: mount the output of `airtight render workflow` at `source/.spacelift/workflow.yml`.";
         ("the commands of a Kubernetes stack", help)
     } else if (has(&PIPELINE) >= 1 && known < 2) || (known == 0 && !workflow.unknown.is_empty()) {
-        let help = "The file holds nothing but the nine commands: write them by `airtight render workflow`. Steps before \
+        let help = "The file holds nothing but the nine commands: write them with `airtight render workflow`. Steps before \
                     and after the phases are hooks of the stack.";
         ("something else, such as a pipeline of GitHub Actions", help)
     } else {

@@ -1,277 +1,125 @@
 //! Nodes and values into text.
+//!
+//! Source: Go `text/template` `exec.go`, `funcs.go`.
 
-use super::functions;
-use super::parser::{Command, Control, Node, Operand, Pipeline, Term};
-use super::value::Value;
+use super::parser::{Control, Function, Node, Operand, Pipeline, Term};
 use super::{Stage, TemplateError, Values, variables};
 use airtight_provider::WorkflowCommand;
 
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Value {
+    Bool(bool),
+    List(Vec<String>),
+    /// The command's variables as a whole; of which Go type they are, Spacelift does not document.
+    Root,
+    Text(String),
+}
+
+impl Value {
+    /// By the rules of `if`: empty is false.
+    fn is_true(&self) -> bool {
+        match self {
+            Self::Bool(value) => *value,
+            Self::List(items) => !items.is_empty(),
+            Self::Root => true,
+            Self::Text(text) => !text.is_empty(),
+        }
+    }
+
+    fn printed(&self, line: usize) -> Result<String, TemplateError> {
+        match self {
+            Self::Bool(value) => Ok(value.to_string()),
+            Self::List(items) => Ok(format!("[{}]", items.join(" "))),
+            Self::Root => unsupported(line, "`.` as a whole, which Spacelift does not document"),
+            Self::Text(text) => Ok(text.clone()),
+        }
+    }
+}
+
 /// What the variables of a template are taken from.
 pub(super) struct Root<'a> {
-    pub command: WorkflowCommand,
-    pub values: &'a Values<'a>,
-}
-
-/// # Errors
-/// What Go reports for these values, or what is not rendered here.
-pub(super) fn execute(nodes: &[Node], root: &Root<'_>) -> Result<String, TemplateError> {
-    let mut run = Run { root, variables: vec![("$".to_owned(), Value::Root)], printed: String::new() };
-    run.list(nodes, &Value::Root)?;
-    Ok(run.printed)
-}
-
-struct Run<'a> {
-    root: &'a Root<'a>,
-    /// The innermost last.
-    variables: Vec<(String, Value)>,
-    printed: String,
-}
-
-/// How a list of nodes ends.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Flow {
-    On,
-    Break,
-    Continue,
+    pub(super) command: WorkflowCommand,
+    pub(super) values: &'a Values<'a>,
 }
 
 fn fail<T>(line: usize, message: impl Into<String>) -> Result<T, TemplateError> {
     Err(TemplateError::new(Stage::Execute, line, message))
 }
 
-impl Run<'_> {
-    fn list(&mut self, nodes: &[Node], dot: &Value) -> Result<Flow, TemplateError> {
+fn unsupported<T>(line: usize, what: impl Into<String>) -> Result<T, TemplateError> {
+    Err(TemplateError::new(Stage::Unsupported, line, what))
+}
+
+impl Root<'_> {
+    /// # Errors
+    /// What Go reports for these values, or what is not rendered here.
+    pub(super) fn print(&self, nodes: &[Node]) -> Result<String, TemplateError> {
+        let mut printed = String::new();
+        self.list(nodes, &Value::Root, &mut printed)?;
+        Ok(printed)
+    }
+
+    fn list(&self, nodes: &[Node], dot: &Value, printed: &mut String) -> Result<(), TemplateError> {
         for node in nodes {
-            let flow = match node {
-                Node::Text(text) => {
-                    self.printed.push_str(text);
-                    Flow::On
+            match node {
+                Node::Text(text) => printed.push_str(text),
+                Node::Action(pipeline) => printed.push_str(&self.value(pipeline, dot)?.printed(pipeline.line)?),
+                Node::If(Control { pipeline, body, otherwise }) => {
+                    let chosen = if self.value(pipeline, dot)?.is_true() { body } else { otherwise };
+                    self.list(chosen, dot, printed)?;
                 }
-                Node::Action(pipeline) => {
-                    let value = self.pipeline(pipeline, dot)?;
-                    if pipeline.variables.is_empty() {
-                        self.print(&value, pipeline.line)?;
+                Node::Range(Control { pipeline, body, otherwise }) => match self.value(pipeline, dot)? {
+                    Value::List(items) if items.is_empty() => self.list(otherwise, dot, printed)?,
+                    Value::List(items) => {
+                        for item in items {
+                            self.list(body, &Value::Text(item), printed)?;
+                        }
                     }
-                    Flow::On
-                }
-                Node::If(control) => self.branch(control, dot, dot)?,
-                Node::With(control) => self.with(control, dot)?,
-                Node::Range(control) => self.range(control, dot)?,
-                Node::Break => Flow::Break,
-                Node::Continue => Flow::Continue,
-            };
-            if flow != Flow::On {
-                return Ok(flow);
-            }
-        }
-        Ok(Flow::On)
-    }
-
-    fn print(&mut self, value: &Value, line: usize) -> Result<(), TemplateError> {
-        let text = match value {
-            Value::Nil => "<no value>".to_owned(),
-            value => value.printed().ok_or_else(|| of_root(line))?,
-        };
-        self.printed.push_str(&text);
-        Ok(())
-    }
-
-    fn with(&mut self, control: &Control, dot: &Value) -> Result<Flow, TemplateError> {
-        let mark = self.variables.len();
-        let value = self.pipeline(&control.pipeline, dot)?;
-        let flow = self.chosen(control, value.is_true(), &value, dot);
-        self.variables.truncate(mark);
-        flow
-    }
-
-    fn branch(&mut self, control: &Control, inside: &Value, dot: &Value) -> Result<Flow, TemplateError> {
-        let mark = self.variables.len();
-        let is_true = self.pipeline(&control.pipeline, dot)?.is_true();
-        let flow = self.chosen(control, is_true, inside, dot);
-        self.variables.truncate(mark);
-        flow
-    }
-
-    fn chosen(&mut self, control: &Control, is_true: bool, inside: &Value, dot: &Value) -> Result<Flow, TemplateError> {
-        if is_true {
-            return self.list(&control.body, inside);
-        }
-        control.otherwise.as_ref().map_or(Ok(Flow::On), |nodes| self.list(nodes, dot))
-    }
-
-    fn range(&mut self, control: &Control, dot: &Value) -> Result<Flow, TemplateError> {
-        let mark = self.variables.len();
-        let Pipeline { line, variables, .. } = &control.pipeline;
-        let value = self.pipeline(&control.pipeline, dot)?;
-        let items: Vec<(Value, Value)> = match value {
-            Value::List(items) => {
-                (0_i64..).zip(items).map(|(index, item)| (Value::Int(index), Value::Text(item))).collect()
-            }
-            Value::Int(_) | Value::Byte(_) if variables.len() > 1 => {
-                return fail(*line, format!("can't use {} to iterate over more than one variable", shown(&value)));
-            }
-            Value::Int(count) if count > COUNT => {
-                let message = format!("more than {COUNT} rounds are not rendered here");
-                return Err(TemplateError::new(Stage::Unsupported, *line, message));
-            }
-            Value::Int(count) => (0..count).map(|number| (Value::Nil, Value::Int(number))).collect(),
-            Value::Byte(count) => (0..count).map(|number| (Value::Nil, Value::Byte(number))).collect(),
-            Value::Nil => Vec::new(),
-            Value::Root => return Err(of_root(*line)),
-            value => return fail(*line, format!("range can't iterate over {}", shown(&value))),
-        };
-        let is_empty = items.is_empty();
-        let body = self.variables.len();
-        for (index, item) in items {
-            match &variables[..] {
-                [] => {}
-                [name] => self.set(name, &item, control, body, 1)?,
-                [first, second, ..] => {
-                    self.set(first, &index, control, body, 2)?;
-                    self.set(second, &item, control, body, 1)?;
-                }
-            }
-            let flow = self.list(&control.body, &item)?;
-            self.variables.truncate(body);
-            if flow == Flow::Break {
-                break;
-            }
-        }
-        let flow = match &control.otherwise {
-            Some(nodes) if is_empty => self.list(nodes, dot)?,
-            _ => Flow::On,
-        };
-        self.variables.truncate(mark);
-        Ok(flow)
-    }
-
-    /// Sets a variable of `range`, which stands so far below the top of those declared before the body.
-    fn set(
-        &mut self,
-        name: &str,
-        value: &Value,
-        control: &Control,
-        body: usize,
-        below: usize,
-    ) -> Result<(), TemplateError> {
-        if control.pipeline.is_assignment {
-            return self.assign(name, value.clone(), control.pipeline.line);
-        }
-        if let Some(variable) = body.checked_sub(below).and_then(|index| self.variables.get_mut(index)) {
-            variable.1 = value.clone();
-        }
-        Ok(())
-    }
-
-    fn assign(&mut self, name: &str, value: Value, line: usize) -> Result<(), TemplateError> {
-        match self.variables.iter_mut().rev().find(|(known, _)| known == name) {
-            Some(variable) => {
-                variable.1 = value;
-                Ok(())
-            }
-            None => fail(line, format!("undefined variable: {name}")),
-        }
-    }
-
-    fn pipeline(&mut self, pipeline: &Pipeline, dot: &Value) -> Result<Value, TemplateError> {
-        let mut value = None;
-        for command in &pipeline.commands {
-            value = Some(self.command(command, dot, value)?);
-        }
-        let value = value.unwrap_or(Value::Nil);
-        for name in &pipeline.variables {
-            if pipeline.is_assignment {
-                self.assign(name, value.clone(), pipeline.line)?;
-            } else {
-                self.variables.push((name.clone(), value.clone()));
-            }
-        }
-        Ok(value)
-    }
-
-    /// `last` is the value of the stage before, the last argument of this one.
-    fn command(&mut self, command: &Command, dot: &Value, last: Option<Value>) -> Result<Value, TemplateError> {
-        let (first, arguments) = (&command.operands[0], &command.operands[1..]);
-        if let (Term::Function(name), true) = (&first.term, first.fields.is_empty()) {
-            return self.call(name, arguments, dot, last, first.line);
-        }
-        let has_arguments = !arguments.is_empty() || last.is_some();
-        if has_arguments {
-            // What is not there is found before its arguments are.
-            if !first.fields.is_empty() || matches!(first.term, Term::Variable(_)) {
-                self.operand(first, dot)?;
-            }
-            return fail(
-                first.line,
-                match first.fields.last() {
-                    Some(name) => format!("{name} has arguments but cannot be invoked as function"),
-                    None => "can't give argument to non-function".to_owned(),
+                    _ => return unsupported(pipeline.line, "`range` over something that is no list"),
                 },
-            );
-        }
-        if first.term == Term::Nil {
-            return fail(first.line, "nil is not a command");
-        }
-        self.operand(first, dot)
-    }
-
-    fn call(
-        &mut self,
-        name: &str,
-        arguments: &[Operand],
-        dot: &Value,
-        last: Option<Value>,
-        line: usize,
-    ) -> Result<Value, TemplateError> {
-        functions::check_count(name, arguments.len(), last.is_some()).or_else(|message| fail(line, message))?;
-        if matches!(name, "and" | "or") {
-            let mut value = Value::Nil;
-            for argument in arguments {
-                value = self.operand(argument, dot)?;
-                if value.is_true() == (name == "or") {
-                    return Ok(value);
-                }
             }
-            return Ok(last.unwrap_or(value));
         }
-        let mut values = Vec::with_capacity(arguments.len() + 1);
-        for argument in arguments {
-            values.push(self.operand(argument, dot)?);
-        }
-        values.extend(last);
-        functions::call(name, &values).map_err(|error| TemplateError::new(error.stage, line, error.message))
+        Ok(())
     }
 
-    fn operand(&mut self, operand: &Operand, dot: &Value) -> Result<Value, TemplateError> {
-        let line = operand.line;
+    fn value(&self, pipeline: &Pipeline, dot: &Value) -> Result<Value, TemplateError> {
+        let line = pipeline.line;
+        let mut piped = None;
+        for command in &pipeline.commands {
+            let [first, arguments @ ..] = command.as_slice() else { continue };
+            piped = Some(match first.term {
+                Term::Function(function) => self.call(function, arguments, piped, dot, line)?,
+                _ if arguments.is_empty() => self.operand(first, dot, line)?,
+                _ => return fail(line, "can't give argument to non-function"),
+            });
+        }
+        piped.map_or_else(|| fail(line, "a value is missing"), Ok)
+    }
+
+    fn operand(&self, operand: &Operand, dot: &Value, line: usize) -> Result<Value, TemplateError> {
         let mut value = match &operand.term {
-            Term::Dot | Term::Field => dot.clone(),
-            Term::Function(name) => self.call(name, &[], dot, None, line)?,
-            Term::Literal(value) => value.clone(),
-            Term::Nil => Value::Nil,
-            Term::Pipeline(pipeline) => self.pipeline(pipeline, dot)?,
-            Term::Variable(name) => match self.variables.iter().rev().find(|(known, _)| known == name) {
-                Some((_, value)) => value.clone(),
-                None => return fail(line, format!("undefined variable: {name}")),
-            },
+            Term::Bool(value) => Value::Bool(*value),
+            Term::Dot => dot.clone(),
+            Term::Function(function) => self.call(*function, &[], None, dot, line)?,
+            Term::Pipeline(pipeline) => self.value(pipeline, dot)?,
+            Term::Root => Value::Root,
+            Term::Text(text) => Value::Text(text.clone()),
         };
         for name in &operand.fields {
             value = match value {
-                Value::Root => self.root.field(name, line)?,
-                // Go gives the zero value of nothing.
-                Value::Nil => Value::Nil,
-                value => return fail(line, format!("can't evaluate field {name} in type {}", value.type_name())),
+                Value::Root => self.variable(name, line)?,
+                _ => {
+                    return fail(
+                        line,
+                        format!("can't evaluate field {name}: only the command's variables have fields"),
+                    );
+                }
             };
         }
         Ok(value)
     }
-}
 
-/// Templates of commands do not count further.
-const COUNT: i64 = 10_000;
-
-impl Root<'_> {
-    fn field(&self, name: &str, line: usize) -> Result<Value, TemplateError> {
+    fn variable(&self, name: &str, line: usize) -> Result<Value, TemplateError> {
         let known = variables(self.command);
         if !known.contains(&name) {
             let known = if known.is_empty() { "none".to_owned() } else { format!(".{}", known.join(", .")) };
@@ -290,12 +138,78 @@ impl Root<'_> {
             _ => Value::Text(values.workspace_name.to_owned()),
         })
     }
+
+    fn call(
+        &self,
+        function: Function,
+        operands: &[Operand],
+        piped: Option<Value>,
+        dot: &Value,
+        line: usize,
+    ) -> Result<Value, TemplateError> {
+        let count = operands.len() + usize::from(piped.is_some());
+        let (least, most) = match function {
+            Function::And | Function::Or | Function::Eq => (1, usize::MAX),
+            Function::Ne => (2, 2),
+            Function::Not => (1, 1),
+            Function::UrlQuery => (0, usize::MAX),
+        };
+        if count < least || count > most {
+            return fail(line, format!("wrong number of arguments: {count}"));
+        }
+        let mut arguments = Vec::with_capacity(count);
+        for operand in operands {
+            let value = self.operand(operand, dot, line)?;
+            // What follows is not evaluated.
+            let decides = matches!((function, value.is_true()), (Function::And, false) | (Function::Or, true));
+            arguments.push(value);
+            if decides {
+                return Ok(arguments.swap_remove(arguments.len() - 1));
+            }
+        }
+        arguments.extend(piped);
+        match function {
+            Function::And | Function::Or => arguments.pop().map_or_else(|| fail(line, "a value is missing"), Ok),
+            Function::Not => Ok(Value::Bool(!arguments.iter().any(Value::is_true))),
+            Function::Eq => equals_any(&arguments, line).map(Value::Bool),
+            Function::Ne => Ok(Value::Bool(!equals_any(&arguments, line)?)),
+            Function::UrlQuery => match arguments.as_slice() {
+                [value] => Ok(Value::Text(urlquery(&value.printed(line)?))),
+                _ => unsupported(line, "`urlquery` of several values"),
+            },
+        }
+    }
 }
 
-fn of_root(line: usize) -> TemplateError {
-    TemplateError::new(Stage::Unsupported, line, "what `.` is as a whole, Spacelift does not document")
+fn equals_any(arguments: &[Value], line: usize) -> Result<bool, TemplateError> {
+    let [first, others @ ..] = arguments else { return fail(line, "missing argument for comparison") };
+    if others.is_empty() {
+        return fail(line, "missing argument for comparison");
+    }
+    for other in others {
+        let is_equal = match (first, other) {
+            (Value::Bool(one), Value::Bool(two)) => one == two,
+            (Value::Text(one), Value::Text(two)) => one == two,
+            (Value::Bool(_), Value::Text(_)) | (Value::Text(_), Value::Bool(_)) => {
+                return fail(line, "incompatible types for comparison");
+            }
+            _ => return unsupported(line, "a comparison of lists"),
+        };
+        if is_equal {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
-fn shown(value: &Value) -> String {
-    value.printed().unwrap_or_default()
+fn urlquery(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => escaped.push(char::from(byte)),
+            b' ' => escaped.push('+'),
+            other => escaped.push_str(&format!("%{other:02X}")),
+        }
+    }
+    escaped
 }

@@ -1,315 +1,193 @@
-//! A template's text into tokens, with the trimming of white space.
+//! A template's text into pieces of text and actions, with the trimming of white space.
+//!
+//! Source: Go `text/template/parse` `lex.go`.
 
-use super::{Stage, TemplateError, format};
+use super::{Stage, TemplateError};
+
+pub(super) enum Piece<'a> {
+    Text(&'a str),
+    Action { tokens: Vec<Token<'a>>, line: usize },
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Assign,
-    Bool,
-    /// A printable character that means nothing here, or a comma.
-    Char,
-    CharConstant,
-    Declare,
+pub(super) enum Token<'a> {
+    /// `.Name` directly behind a field or `$`.
+    Chained(&'a str),
+    Close,
     Dot,
-    End,
-    /// `.Name`
-    Field,
-    Identifier,
-    Keyword,
-    LeftDelimiter,
-    LeftParenthesis,
-    Nil,
-    Number,
+    /// `.Name`, without the period.
+    Field(&'a str),
+    Open,
     Pipe,
-    RawText,
-    RightDelimiter,
-    RightParenthesis,
-    Space,
-    /// In double quotes.
-    QuotedText,
-    Text,
-    /// `$` or `$name`
-    Variable,
+    /// `$`
+    Root,
+    Text(&'a str),
+    /// A function, `true`, `false` or a keyword.
+    Word(&'a str),
 }
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Token<'a> {
-    pub kind: Kind,
-    pub text: &'a str,
-    pub line: usize,
-}
-
-const KEYWORDS: [&str; 9] = ["block", "break", "continue", "define", "else", "end", "if", "range", "template"];
 
 const SPACES: [char; 4] = [' ', '\t', '\r', '\n'];
 
-/// The tokens, the last of which is [`Kind::End`].
-///
-/// # Errors
-/// The first thing that is no token. Go reports it only where its parser has taken all tokens before, so they are
-/// returned beside it.
-pub(super) fn tokens(text: &str) -> (Vec<Token<'_>>, Option<TemplateError>) {
-    let mut lexer = Lexer { text, position: 0, line: 1, tokens: Vec::new() };
-    let error = lexer.run().err();
-    (lexer.tokens, error)
-}
-
-struct Lexer<'a> {
+pub(super) struct Lexer<'a> {
     text: &'a str,
     position: usize,
     /// Of the position.
-    line: usize,
-    tokens: Vec<Token<'a>>,
+    pub(super) line: usize,
 }
 
 impl<'a> Lexer<'a> {
+    pub(super) const fn new(text: &'a str) -> Self {
+        Self { text, position: 0, line: 1 }
+    }
+
     fn rest(&self) -> &'a str {
         &self.text[self.position..]
     }
 
-    fn peek(&self) -> Option<char> {
-        self.rest().chars().next()
+    fn fail<T>(&self, stage: Stage, message: impl Into<String>) -> Result<T, TemplateError> {
+        Err(TemplateError::new(stage, self.line, message))
     }
 
-    fn error<T>(&self, message: impl Into<String>) -> Result<T, TemplateError> {
-        Err(TemplateError::new(Stage::Parse, self.line, message))
-    }
-
-    /// Goes on by some bytes without a token.
-    fn skip(&mut self, length: usize) {
-        self.line += self.rest()[..length].matches('\n').count();
+    fn take(&mut self, length: usize) -> &'a str {
+        let taken = &self.rest()[..length];
+        self.line += taken.matches('\n').count();
         self.position += length;
+        taken
     }
 
-    /// A token of the next bytes.
-    fn emit(&mut self, kind: Kind, length: usize) {
-        let text = &self.rest()[..length];
-        self.tokens.push(Token { kind, text, line: self.line });
-        self.skip(length);
+    fn take_while(&mut self, is_part: impl Fn(char) -> bool) -> &'a str {
+        let rest = self.rest();
+        self.take(rest.len() - rest.trim_start_matches(is_part).len())
     }
 
-    fn run(&mut self) -> Result<(), TemplateError> {
+    /// The next piece; null at the end.
+    pub(super) fn next(&mut self) -> Result<Option<Piece<'a>>, TemplateError> {
         loop {
-            let Some(length) = self.rest().find("{{") else {
-                let length = self.rest().len();
-                if length > 0 {
-                    self.emit(Kind::Text, length);
-                }
-                self.emit(Kind::End, 0);
-                return Ok(());
+            let rest = self.rest();
+            let Some(start) = rest.find("{{") else {
+                let text = self.take(rest.len());
+                return Ok((!text.is_empty()).then_some(Piece::Text(text)));
             };
-            let before = &self.rest()[..length];
-            let is_trimmed = has_left_trim(&self.rest()[length + 2..]);
-            let kept = if is_trimmed { before.trim_end_matches(SPACES).len() } else { length };
+            let is_trimmed = rest[start + 2..].strip_prefix('-').is_some_and(|after| after.starts_with(SPACES));
+            let kept = if is_trimmed { rest[..start].trim_end_matches(SPACES).len() } else { start };
             if kept > 0 {
-                self.emit(Kind::Text, kept);
+                return Ok(Some(Piece::Text(self.take(kept))));
             }
-            self.skip(length - kept);
-            let marker = if is_trimmed { 2 } else { 0 };
-            if self.rest()[2 + marker..].starts_with("/*") {
-                self.skip(2 + marker);
-                self.comment()?;
-                continue;
+            self.take(start + if is_trimmed { 4 } else { 2 });
+            if !self.rest().starts_with("/*") {
+                return self.action().map(Some);
             }
-            self.emit(Kind::LeftDelimiter, 2);
-            self.skip(marker);
-            self.action()?;
+            let Some(end) = self.rest().find("*/") else { return self.fail(Stage::Parse, "unclosed comment") };
+            let line = self.line;
+            self.take(end + 2);
+            if !self.close() {
+                return Err(TemplateError::new(Stage::Parse, line, "comment ends before closing delimiter"));
+            }
         }
     }
 
-    fn comment(&mut self) -> Result<(), TemplateError> {
-        let Some(length) = self.rest()[2..].find("*/") else { return self.error("unclosed comment") };
-        let line = self.line;
-        self.skip(length + 4);
-        if self.right_delimiter().is_none() {
-            return Err(TemplateError::new(Stage::Parse, line, "comment ends before closing delimiter"));
-        }
-        self.close(None);
-        Ok(())
-    }
-
-    /// Whether the text goes on with a right delimiter, and whether that trims.
-    fn right_delimiter(&self) -> Option<bool> {
+    /// Passes the right delimiter, if it is next, and the white space that it trims.
+    fn close(&mut self) -> bool {
         let rest = self.rest();
         if rest.starts_with("}}") {
-            return Some(false);
+            self.take(2);
+            return true;
         }
-        let trimmed = rest.starts_with(SPACES) && rest[1..].starts_with("-}}");
-        trimmed.then_some(true)
+        let is_trimming = rest.starts_with(SPACES) && rest[1..].starts_with("-}}");
+        if is_trimming {
+            self.take(4);
+            self.take_while(|character| SPACES.contains(&character));
+        }
+        is_trimming
     }
 
-    /// Passes the right delimiter, and the white space that it trims.
-    fn close(&mut self, kind: Option<Kind>) {
-        let trims = self.right_delimiter() == Some(true);
-        self.skip(if trims { 2 } else { 0 });
-        match kind {
-            Some(kind) => self.emit(kind, 2),
-            None => self.skip(2),
-        }
-        if trims {
-            self.skip(self.rest().len() - self.rest().trim_start_matches(SPACES).len());
-        }
-    }
-
-    fn action(&mut self) -> Result<(), TemplateError> {
-        let mut depth = 0_u32;
+    fn action(&mut self) -> Result<Piece<'a>, TemplateError> {
+        let mut tokens = Vec::new();
+        let mut line = None;
+        let mut is_spaced = true;
         loop {
-            if self.right_delimiter().is_some() {
-                if depth > 0 {
-                    return self.error("unclosed left paren");
-                }
-                self.close(Some(Kind::RightDelimiter));
-                return Ok(());
+            let end_line = self.line;
+            if self.close() {
+                return Ok(Piece::Action { tokens, line: line.unwrap_or(end_line) });
             }
-            let Some(character) = self.peek() else { return self.error("unclosed action") };
             let rest = self.rest();
-            match character {
-                ' ' | '\t' | '\r' | '\n' => self.space(),
-                '=' => self.emit(Kind::Assign, 1),
-                ':' if rest.starts_with(":=") => self.emit(Kind::Declare, 2),
-                ':' => return self.error("expected :="),
-                '|' => self.emit(Kind::Pipe, 1),
-                '"' => self.quoted('"', Kind::QuotedText, "unterminated quoted string")?,
-                '\'' => self.quoted('\'', Kind::CharConstant, "unterminated character constant")?,
-                '`' => match rest[1..].find('`') {
-                    Some(length) => self.emit(Kind::RawText, length + 2),
-                    None => return self.error("unterminated raw quoted string"),
+            let Some(first) = rest.chars().next() else { return self.fail(Stage::Parse, "unclosed action") };
+            if SPACES.contains(&first) {
+                self.take(1);
+                is_spaced = true;
+                continue;
+            }
+            line.get_or_insert(self.line);
+            let is_apart = is_spaced
+                || matches!(tokens.last(), None | Some(Token::Open | Token::Pipe))
+                || matches!(first, ')' | '|');
+            is_spaced = false;
+            let token = match first {
+                '.' if matches!(tokens.last(), Some(Token::Chained(_) | Token::Field(_) | Token::Root))
+                    && !is_apart =>
+                {
+                    match self.word(1)? {
+                        "" => return self.fail(Stage::Unsupported, "a period behind a field"),
+                        name => Token::Chained(name),
+                    }
+                }
+                _ if !is_apart => return self.fail(Stage::Unsupported, "two values without a space between them"),
+                '(' | ')' | '|' => {
+                    self.take(1);
+                    if first == '(' {
+                        Token::Open
+                    } else if first == ')' {
+                        Token::Close
+                    } else {
+                        Token::Pipe
+                    }
+                }
+                '"' | '`' => {
+                    let Some(end) = rest[1..].find(first) else {
+                        return self.fail(Stage::Parse, "unterminated quoted string");
+                    };
+                    let text = &rest[1..=end];
+                    let unsupported = if first == '"' { ['\\', '\n'] } else { ['\r', '\r'] };
+                    if text.contains(unsupported) {
+                        return self.fail(Stage::Unsupported, "a text with a backslash or a line break");
+                    }
+                    self.take(end + 2);
+                    Token::Text(text)
+                }
+                '.' => match self.word(1)? {
+                    "" => Token::Dot,
+                    name => Token::Field(name),
                 },
-                '$' => self.word(Kind::Variable, 1)?,
-                '.' if !rest[1..].starts_with(|next: char| next.is_ascii_digit()) => self.word(Kind::Field, 1)?,
-                '.' | '+' | '-' | '0'..='9' => self.number()?,
-                _ if is_alphanumeric(character) => self.word(Kind::Identifier, 0)?,
-                '(' => {
-                    depth += 1;
-                    self.emit(Kind::LeftParenthesis, 1);
-                }
-                ')' if depth == 0 => return self.error("unexpected right paren"),
-                ')' => {
-                    depth -= 1;
-                    self.emit(Kind::RightParenthesis, 1);
-                }
-                ' '..='~' => self.emit(Kind::Char, 1),
-                other => return self.error(format!("unrecognized character in action: {}", code_point(other))),
-            }
+                '$' => match self.word(1)? {
+                    "" => Token::Root,
+                    _ => return self.fail(Stage::Unsupported, "variables"),
+                },
+                first if is_letter(first) => Token::Word(self.word(0)?),
+                _ => return self.fail(Stage::Unsupported, "numbers, variables and operators"),
+            };
+            tokens.push(token);
         }
     }
 
-    /// A run of spaces, without the one that belongs to a trimming delimiter.
-    fn space(&mut self) {
+    /// A name behind a sigil. Only what Go ends a name with may follow.
+    fn word(&mut self, sigil: usize) -> Result<&'a str, TemplateError> {
+        self.take(sigil);
+        if self.rest().starts_with(|first: char| first.is_numeric()) {
+            return self.fail(Stage::Unsupported, "numbers");
+        }
+        let name = self.take_while(|character| is_letter(character) || character.is_numeric());
         let rest = self.rest();
-        let length = rest.len() - rest.trim_start_matches(SPACES).len();
-        let is_marker = rest[length..].starts_with("-}}");
-        // A single space before the marker is no token; the caller sees the delimiter first.
-        self.emit(Kind::Space, if is_marker { length - 1 } else { length });
-    }
-
-    fn quoted(&mut self, quote: char, kind: Kind, unterminated: &str) -> Result<(), TemplateError> {
-        let mut characters = self.rest().char_indices().skip(1);
-        while let Some((index, character)) = characters.next() {
-            match character {
-                '\\' if matches!(characters.next(), None | Some((_, '\n'))) => break,
-                '\n' => break,
-                _ if character == quote => {
-                    self.emit(kind, index + 1);
-                    return Ok(());
-                }
-                _ => {}
-            }
+        if rest.is_empty()
+            || rest.starts_with(SPACES)
+            || rest.starts_with(['.', '|', ')', '('])
+            || rest.starts_with("}}")
+        {
+            return Ok(name);
         }
-        self.error(unterminated)
-    }
-
-    /// A word after some bytes of sigil: a variable, a field, a keyword, a function.
-    fn word(&mut self, kind: Kind, sigil: usize) -> Result<(), TemplateError> {
-        let rest = self.rest();
-        let name = &rest[sigil..];
-        let name = &name[..name.find(|next| !is_alphanumeric(next)).unwrap_or(name.len())];
-        let length = sigil + name.len();
-        let is_terminated = match rest[length..].chars().next() {
-            None => true,
-            Some(next) => SPACES.contains(&next) || ".,|:)(".contains(next) || rest[length..].starts_with("}}"),
-        };
-        if !is_terminated {
-            let next = rest[length..].chars().next().unwrap_or_default();
-            return self.error(format!("bad character {}", code_point(next)));
-        }
-        let kind = match (kind, name) {
-            (Kind::Field, "") => Kind::Dot,
-            (Kind::Identifier, "true" | "false") => Kind::Bool,
-            (Kind::Identifier, "nil") => Kind::Nil,
-            (Kind::Identifier, "with") => Kind::Keyword,
-            (Kind::Identifier, name) if KEYWORDS.contains(&name) => Kind::Keyword,
-            (kind, _) => kind,
-        };
-        self.emit(kind, length);
-        Ok(())
-    }
-
-    fn number(&mut self) -> Result<(), TemplateError> {
-        let rest = self.rest();
-        let length = number_length(rest);
-        if rest[length..].starts_with(is_alphanumeric) {
-            let next = rest[length..].chars().next().map_or(0, char::len_utf8);
-            return self.error(format!("bad number syntax: {:?}", &rest[..length + next]));
-        }
-        if rest[length..].starts_with(['+', '-']) {
-            let whole = &rest[..length + number_length(&rest[length..])];
-            if whole.ends_with('i') {
-                let message = format!("the complex number {whole} is not rendered here");
-                return Err(TemplateError::new(Stage::Unsupported, self.line, message));
-            }
-            return self.error(format!("bad number syntax: {whole:?}"));
-        }
-        self.emit(Kind::Number, length);
-        Ok(())
+        self.fail(Stage::Unsupported, "a sign behind a name")
     }
 }
 
-/// As far as it looks like a number; the parser knows better.
-fn number_length(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    let run = |mut at: usize, digits: fn(&u8) -> bool| {
-        while bytes.get(at).is_some_and(|byte| digits(byte) || *byte == b'_') {
-            at += 1;
-        }
-        at
-    };
-    let one = |at: usize, of: &[u8]| at + usize::from(bytes.get(at).is_some_and(|byte| of.contains(byte)));
-    let mut at = one(0, b"+-");
-    let mut digits: fn(&u8) -> bool = u8::is_ascii_digit;
-    let mut exponent: &[u8] = b"eE";
-    if bytes.get(at) == Some(&b'0') {
-        at += 1;
-        match bytes.get(at) {
-            Some(b'x' | b'X') => (digits, exponent) = (u8::is_ascii_hexdigit, b"pP"),
-            Some(b'o' | b'O') => (digits, exponent) = (|byte: &u8| (b'0'..=b'7').contains(byte), b""),
-            Some(b'b' | b'B') => (digits, exponent) = (|byte: &u8| (b'0'..=b'1').contains(byte), b""),
-            _ => at -= 1,
-        }
-        at += 1;
-    }
-    at = run(at, digits);
-    let point = one(at, b".");
-    if point > at {
-        at = run(point, digits);
-    }
-    let mark = one(at, exponent);
-    if mark > at {
-        at = run(one(mark, b"+-"), u8::is_ascii_digit);
-    }
-    one(at, b"i")
-}
-
-/// As Go's `%#U` writes it.
-fn code_point(character: char) -> String {
-    let number = u32::from(character);
-    if format::is_printable(character) { format!("U+{number:04X} '{character}'") } else { format!("U+{number:04X}") }
-}
-
-fn has_left_trim(text: &str) -> bool {
-    text.starts_with('-') && text[1..].starts_with(SPACES)
-}
-
-fn is_alphanumeric(character: char) -> bool {
-    character == '_' || character.is_alphanumeric()
+fn is_letter(character: char) -> bool {
+    character == '_' || character.is_alphabetic()
 }

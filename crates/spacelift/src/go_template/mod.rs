@@ -1,22 +1,18 @@
 //! The template language of workflow files: Go's `text/template`, rendered as Go does.
 //!
-//! Everything that the language has is here but named templates (`define`, `template`, `block`), imaginary numbers and
-//! a few verbs of `printf`: those are refused by name, never rendered in another way. `tests/fixtures/go_template` holds
-//! what Go itself printed.
+//! Rendered is what Spacelift documents for workflow files: texts, fields, `if`, `else`, `range`, `end`, pipelines, `not`, `and`,
+//! `or`, `eq`, `ne` and `urlquery`. Everything else is refused by name, never rendered in another way.
+//! `tests/fixtures/go_template` holds what Go itself printed.
 //!
 //! Source: Go 1.26, `text/template`, its documentation and `parse`. Documented by Spacelift: the variables of each
 //! command. Inferred: that `.Targets` is a list of texts; that no functions are added to Go's own; that a variable which
 //! is not documented for a command is not there.
 
 mod execute;
-mod format;
-mod functions;
 mod lexer;
-mod literal;
 mod parser;
 #[cfg(test)]
 mod tests;
-mod value;
 
 use airtight_provider::WorkflowCommand;
 
@@ -35,12 +31,12 @@ pub struct Values<'a> {
 
 /// Why a template cannot be rendered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {message}")]
+#[error("line {line}: {}{message}", if *stage == Stage::Unsupported { "not rendered here: " } else { "" })]
 pub struct TemplateError {
     pub stage: Stage,
     /// From 1, within the template.
     pub line: usize,
-    /// A fragment, in Go's words where Go has one.
+    /// What is wrong, or for [`Stage::Unsupported`] what is not rendered here.
     pub message: String,
 }
 
@@ -51,7 +47,7 @@ pub enum Stage {
     Parse,
     /// Go fails with these values.
     Execute,
-    /// Go renders it; this program does not, or the outcome depends on what Spacelift does not document.
+    /// Go may render it; this program does not, or the outcome depends on what Spacelift does not document.
     Unsupported,
 }
 
@@ -73,7 +69,7 @@ pub const fn variables(command: WorkflowCommand) -> &'static [&'static str] {
 /// Go would refuse the template, or fail to execute it, or this program does not know what Go would print.
 pub fn render(command: WorkflowCommand, text: &str, values: &Values<'_>) -> Result<String, TemplateError> {
     let nodes = parser::parse(text)?;
-    execute::execute(&nodes, &execute::Root { command, values })
+    execute::Root { command, values }.print(&nodes)
 }
 
 impl TemplateError {

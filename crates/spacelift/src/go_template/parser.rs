@@ -1,391 +1,234 @@
-//! Tokens into nodes. What Go refuses before it knows any values is refused here.
+//! Pieces into nodes.
+//!
+//! Source: Go `text/template/parse` `parse.go`.
 
-use super::lexer::{self, Kind, Token};
-use super::literal::{self, LiteralError};
-use super::value::Value;
-use super::{Stage, TemplateError, functions};
+use super::lexer::{Lexer, Piece, Token};
+use super::{Stage, TemplateError};
 
-#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Node {
     Text(String),
     Action(Pipeline),
     If(Control),
     Range(Control),
-    With(Control),
-    Break,
-    Continue,
 }
 
-#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Control {
-    pub pipeline: Pipeline,
-    pub body: Vec<Node>,
-    pub otherwise: Option<Vec<Node>>,
+    pub(super) pipeline: Pipeline,
+    pub(super) body: Vec<Node>,
+    pub(super) otherwise: Vec<Node>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Pipeline {
-    pub line: usize,
-    /// Variables that get the value, `$` included.
-    pub variables: Vec<String>,
-    /// `=` instead of `:=`.
-    pub is_assignment: bool,
-    pub commands: Vec<Command>,
+    pub(super) line: usize,
+    pub(super) commands: Vec<Vec<Operand>>,
 }
 
-/// One stage of a pipeline: operands, the first of which may be a function.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Command {
-    pub operands: Vec<Operand>,
-    pub line: usize,
-}
-
-#[derive(Clone, Debug, PartialEq)]
+/// A term, and `.A.B` behind it.
 pub(super) struct Operand {
-    pub term: Term,
-    /// `.A.B` behind the term.
-    pub fields: Vec<String>,
-    pub line: usize,
+    pub(super) term: Term,
+    pub(super) fields: Vec<String>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Function {
+    And,
+    Eq,
+    Ne,
+    Not,
+    Or,
+    UrlQuery,
+}
+
 pub(super) enum Term {
+    Bool(bool),
     Dot,
-    /// Of the dot; the names are the operand's fields.
-    Field,
-    Function(String),
-    Literal(Value),
-    Nil,
-    Pipeline(Box<Pipeline>),
-    Variable(String),
+    Function(Function),
+    Pipeline(Pipeline),
+    Root,
+    Text(String),
 }
 
-/// # Errors
-/// What Go's own parser refuses, or what is not rendered here.
-pub(super) fn parse(text: &str) -> Result<Vec<Node>, TemplateError> {
-    let (tokens, error) = lexer::tokens(text);
-    let mut parser = Parser { tokens, error, position: 0, variables: vec!["$".to_owned()], ranges: 0, depth: 0 };
-    let (nodes, end) = parser.list(true)?;
-    match end {
-        ListEnd::Text => Ok(nodes),
-        ListEnd::End(line) => Err(TemplateError::new(Stage::Parse, line, "unexpected {{end}}")),
-        ListEnd::Else(line) => Err(TemplateError::new(Stage::Parse, line, "unexpected {{else}}")),
-    }
-}
+/// Go's functions and keywords that are not rendered here.
+const UNSUPPORTED: [&str; 21] = [
+    "block", "break", "call", "continue", "define", "ge", "gt", "html", "index", "js", "le", "len", "lt", "nil",
+    "print", "printf", "println", "slice", "template", "with", "if",
+];
 
 /// Deeper ones are no command that anyone wrote.
 const DEPTH: usize = 64;
 
+/// # Errors
+/// What Go's own parser refuses, or what is not rendered here.
+pub(super) fn parse(text: &str) -> Result<Vec<Node>, TemplateError> {
+    let mut parser = Parser { lexer: Lexer::new(text), depth: 0 };
+    match parser.list()? {
+        (nodes, End::Text) => Ok(nodes),
+        (_, End::End(line)) => Err(TemplateError::new(Stage::Parse, line, "unexpected {{end}}")),
+        (_, End::Else(line, _)) => Err(TemplateError::new(Stage::Parse, line, "unexpected {{else}}")),
+    }
+}
+
 struct Parser<'a> {
-    tokens: Vec<Token<'a>>,
-    /// What stopped the lexer, to be reported once the tokens before are used up.
-    error: Option<TemplateError>,
-    position: usize,
-    variables: Vec<String>,
-    /// How many `range` are open.
-    ranges: usize,
+    lexer: Lexer<'a>,
     depth: usize,
 }
 
 /// What ended a list of nodes.
-enum ListEnd {
+enum End {
     Text,
     End(usize),
-    Else(usize),
+    /// The pipeline of an `else if`.
+    Else(usize, Option<Pipeline>),
 }
 
-impl<'a> Parser<'a> {
-    fn fail<T>(&self, message: impl Into<String>) -> Result<T, TemplateError> {
-        Err(TemplateError::new(Stage::Parse, self.line(), message))
-    }
-
-    /// Of the token that was taken last.
-    fn line(&self) -> usize {
-        self.tokens.get(self.position.saturating_sub(1)).map_or(1, |token| token.line)
-    }
-
-    fn peek(&self) -> Result<Token<'a>, TemplateError> {
-        match self.tokens.get(self.position) {
-            Some(token) => Ok(*token),
-            None => Err(self
-                .error
-                .clone()
-                .unwrap_or_else(|| TemplateError::new(Stage::Parse, self.line(), "unexpected EOF"))),
-        }
-    }
-
-    fn next(&mut self) -> Result<Token<'a>, TemplateError> {
-        let token = self.peek()?;
-        self.position += 1;
-        Ok(token)
-    }
-
-    fn peek_beyond_space(&mut self) -> Result<Token<'a>, TemplateError> {
-        while self.peek()?.kind == Kind::Space {
-            self.position += 1;
-        }
-        self.peek()
-    }
-
-    fn next_beyond_space(&mut self) -> Result<Token<'a>, TemplateError> {
-        self.peek_beyond_space()?;
-        self.next()
-    }
-
-    fn list(&mut self, is_top: bool) -> Result<(Vec<Node>, ListEnd), TemplateError> {
+impl Parser<'_> {
+    fn list(&mut self) -> Result<(Vec<Node>, End), TemplateError> {
         let mut nodes = Vec::new();
-        loop {
-            let token = self.next_beyond_space()?;
-            match token.kind {
-                Kind::End if is_top => return Ok((nodes, ListEnd::Text)),
-                Kind::End => return self.fail("unexpected EOF"),
-                Kind::Text => nodes.push(Node::Text(token.text.to_owned())),
-                Kind::LeftDelimiter => {
-                    let word = self.peek_beyond_space()?;
-                    match (word.kind, word.text) {
-                        (Kind::Keyword, "end") => {
-                            self.next()?;
-                            self.close("end")?;
-                            return Ok((nodes, ListEnd::End(word.line)));
-                        }
-                        (Kind::Keyword, "else") => {
-                            self.next()?;
-                            let after = self.peek_beyond_space()?;
-                            // `else if` and `else with` are left to the control that they belong to.
-                            if !(after.kind == Kind::Keyword && matches!(after.text, "if" | "with")) {
-                                self.close("else")?;
-                            }
-                            return Ok((nodes, ListEnd::Else(word.line)));
-                        }
-                        _ => nodes.push(self.action()?),
-                    }
+        while let Some(piece) = self.lexer.next()? {
+            let (tokens, line) = match piece {
+                Piece::Text(text) => {
+                    nodes.push(Node::Text(text.to_owned()));
+                    continue;
                 }
-                _ => return unexpected(&token, "input"),
+                Piece::Action { tokens, line } => (tokens, line),
+            };
+            match tokens.as_slice() {
+                [Token::Word("end")] => return Ok((nodes, End::End(line))),
+                [Token::Word("else")] => return Ok((nodes, End::Else(line, None))),
+                [Token::Word("else"), Token::Word("if"), rest @ ..] => {
+                    return Ok((nodes, End::Else(line, Some(pipeline(rest, line)?))));
+                }
+                [Token::Word("end" | "else"), ..] => return unsupported(line, "a word behind `end` or `else`"),
+                [Token::Word("if"), rest @ ..] => {
+                    let pipeline = pipeline(rest, line)?;
+                    nodes.push(Node::If(self.control(pipeline, true)?));
+                }
+                [Token::Word("range"), rest @ ..] => {
+                    let pipeline = pipeline(rest, line)?;
+                    nodes.push(Node::Range(self.control(pipeline, false)?));
+                }
+                tokens => nodes.push(Node::Action(pipeline(tokens, line)?)),
             }
         }
+        Ok((nodes, End::Text))
     }
 
-    fn close(&mut self, context: &str) -> Result<(), TemplateError> {
-        let token = self.next_beyond_space()?;
-        if token.kind == Kind::RightDelimiter { Ok(()) } else { unexpected(&token, context) }
-    }
-
-    fn action(&mut self) -> Result<Node, TemplateError> {
-        let token = self.peek_beyond_space()?;
-        if token.kind != Kind::Keyword {
-            return Ok(Node::Action(self.pipeline("command", Kind::RightDelimiter)?));
+    fn control(&mut self, pipeline: Pipeline, is_if: bool) -> Result<Control, TemplateError> {
+        self.depth += 1;
+        if self.depth > DEPTH {
+            return unsupported(pipeline.line, "more than 64 levels");
         }
-        self.next()?;
-        match token.text {
-            "break" | "continue" => {
-                let action = format!("{{{{{}}}}}", token.text);
-                self.close(&action)?;
-                if self.ranges == 0 {
-                    return self.fail(format!("{action} outside {{{{range}}}}"));
-                }
-                Ok(if token.text == "break" { Node::Break } else { Node::Continue })
-            }
-            "if" => Ok(Node::If(self.control("if")?)),
-            "range" => Ok(Node::Range(self.control("range")?)),
-            "with" => Ok(Node::With(self.control("with")?)),
-            named => Err(TemplateError::new(
-                Stage::Unsupported,
-                token.line,
-                format!("`{named}`: named templates are not rendered here"),
-            )),
-        }
-    }
-
-    fn control(&mut self, context: &'static str) -> Result<Control, TemplateError> {
-        self.enter()?;
-        let variables = self.variables.len();
-        let pipeline = self.pipeline(context, Kind::RightDelimiter)?;
-        let in_range = usize::from(context == "range");
-        self.ranges += in_range;
-        let (body, end) = self.list(false)?;
-        self.ranges -= in_range;
+        let (body, end) = self.list()?;
         let otherwise = match end {
-            ListEnd::Text | ListEnd::End(_) => None,
-            ListEnd::Else(_) => {
-                let token = self.peek_beyond_space()?;
-                let is_chain = token.kind == Kind::Keyword && matches!(token.text, "if" | "with");
-                if is_chain && token.text == context {
-                    self.next()?;
-                    let control = self.control(context)?;
-                    Some(vec![if context == "if" { Node::If(control) } else { Node::With(control) }])
-                } else if is_chain {
-                    return unexpected(&token, "input");
-                } else {
-                    let (nodes, end) = self.list(false)?;
-                    if let ListEnd::Else(line) = end {
-                        return Err(TemplateError::new(Stage::Parse, line, "expected end; found {{else}}"));
-                    }
-                    Some(nodes)
+            End::End(_) => Vec::new(),
+            End::Else(_, Some(inner)) if is_if => vec![Node::If(self.control(inner, true)?)],
+            End::Else(line, Some(_)) => return unsupported(line, "`else if` of a `range`"),
+            End::Else(_, None) => match self.list()? {
+                (nodes, End::End(_)) => nodes,
+                (_, End::Else(line, _)) => {
+                    return Err(TemplateError::new(Stage::Parse, line, "expected {{end}}, found {{else}}"));
                 }
-            }
+                (_, End::Text) => return self.unexpected_end(),
+            },
+            End::Text => return self.unexpected_end(),
         };
-        self.variables.truncate(variables);
         self.depth -= 1;
         Ok(Control { pipeline, body, otherwise })
     }
 
-    fn enter(&mut self) -> Result<(), TemplateError> {
-        self.depth += 1;
-        if self.depth > DEPTH {
-            let message = format!("more than {DEPTH} levels are not rendered here");
-            return Err(TemplateError::new(Stage::Unsupported, self.line(), message));
-        }
-        Ok(())
-    }
-
-    fn pipeline(&mut self, context: &str, end: Kind) -> Result<Pipeline, TemplateError> {
-        let line = self.peek_beyond_space()?.line;
-        let mut pipeline = Pipeline { line, variables: Vec::new(), is_assignment: false, commands: Vec::new() };
-        while self.peek_beyond_space()?.kind == Kind::Variable {
-            let start = self.position;
-            let variable = self.next()?.text.to_owned();
-            let next = self.peek_beyond_space()?;
-            match (next.kind, next.text) {
-                (Kind::Assign | Kind::Declare, _) => {
-                    self.next()?;
-                    pipeline.is_assignment = next.kind == Kind::Assign;
-                    self.variables.push(variable.clone());
-                    pipeline.variables.push(variable);
-                    break;
-                }
-                (Kind::Char, ",") => {
-                    self.next()?;
-                    self.variables.push(variable.clone());
-                    pipeline.variables.push(variable);
-                    if context != "range" || pipeline.variables.len() > 1 {
-                        return self.fail(format!("too many declarations in {context}"));
-                    }
-                    let kind = self.peek_beyond_space()?.kind;
-                    if !matches!(kind, Kind::Variable | Kind::RightDelimiter | Kind::RightParenthesis) {
-                        return self.fail("range can only initialize variables");
-                    }
-                }
-                _ => {
-                    self.position = start;
-                    break;
-                }
-            }
-        }
-        loop {
-            let token = self.next_beyond_space()?;
-            match token.kind {
-                kind if kind == end => break,
-                Kind::Bool
-                | Kind::CharConstant
-                | Kind::Dot
-                | Kind::Field
-                | Kind::Identifier
-                | Kind::Number
-                | Kind::Nil
-                | Kind::RawText
-                | Kind::QuotedText
-                | Kind::Variable
-                | Kind::LeftParenthesis => {
-                    self.position -= 1;
-                    let command = self.command()?;
-                    pipeline.commands.push(command);
-                }
-                _ => return unexpected(&token, context),
-            }
-        }
-        if pipeline.commands.is_empty() {
-            return self.fail(format!("missing value for {context}"));
-        }
-        for (index, command) in pipeline.commands.iter().enumerate().skip(1) {
-            let first = &command.operands[0];
-            if first.fields.is_empty() && matches!(first.term, Term::Dot | Term::Nil | Term::Literal(_)) {
-                return self.fail(format!("non executable command in pipeline stage {}", index + 1));
-            }
-        }
-        Ok(pipeline)
-    }
-
-    fn command(&mut self) -> Result<Command, TemplateError> {
-        let line = self.peek_beyond_space()?.line;
-        let mut operands = Vec::new();
-        loop {
-            self.peek_beyond_space()?;
-            operands.extend(self.operand()?);
-            let token = self.next()?;
-            match token.kind {
-                Kind::Space => {}
-                Kind::RightDelimiter | Kind::RightParenthesis => {
-                    self.position -= 1;
-                    break;
-                }
-                Kind::Pipe => break,
-                _ => return unexpected(&token, "operand"),
-            }
-        }
-        if operands.is_empty() {
-            return self.fail("empty command");
-        }
-        Ok(Command { operands, line })
-    }
-
-    fn operand(&mut self) -> Result<Option<Operand>, TemplateError> {
-        let token = self.peek()?;
-        let Some(term) = self.term()? else { return Ok(None) };
-        let mut fields = Vec::new();
-        if term == Term::Field {
-            fields.push(token.text[1..].to_owned());
-        }
-        while self.tokens.get(self.position).is_some_and(|token| token.kind == Kind::Field) {
-            if matches!(term, Term::Dot | Term::Nil | Term::Literal(_)) {
-                return self.fail(format!("unexpected . after term {:?}", token.text));
-            }
-            fields.push(self.next()?.text[1..].to_owned());
-        }
-        Ok(Some(Operand { term, fields, line: token.line }))
-    }
-
-    fn term(&mut self) -> Result<Option<Term>, TemplateError> {
-        let token = self.next_beyond_space()?;
-        let of_literal = |error| match error {
-            LiteralError::Invalid(message) => TemplateError::new(Stage::Parse, token.line, message),
-            LiteralError::Unsupported(message) => TemplateError::new(Stage::Unsupported, token.line, message),
-        };
-        Ok(Some(match token.kind {
-            Kind::Identifier if !functions::is_known(token.text) => {
-                return self.fail(format!("function {:?} not defined", token.text));
-            }
-            Kind::Identifier => Term::Function(token.text.to_owned()),
-            Kind::Dot => Term::Dot,
-            Kind::Nil => Term::Nil,
-            Kind::Variable if !self.variables.iter().any(|known| known == token.text) => {
-                return self.fail(format!("undefined variable {:?}", token.text));
-            }
-            Kind::Variable => Term::Variable(token.text.to_owned()),
-            Kind::Field => Term::Field,
-            Kind::Bool => Term::Literal(Value::Bool(token.text == "true")),
-            Kind::CharConstant => Term::Literal(literal::character(token.text).map_err(of_literal)?),
-            Kind::Number => Term::Literal(literal::number(token.text).map_err(of_literal)?),
-            Kind::QuotedText => Term::Literal(Value::Text(literal::quoted(token.text).map_err(of_literal)?)),
-            Kind::RawText => Term::Literal(Value::Text(literal::raw(token.text))),
-            Kind::LeftParenthesis => {
-                self.enter()?;
-                let pipeline = self.pipeline("parenthesized pipeline", Kind::RightParenthesis)?;
-                self.depth -= 1;
-                Term::Pipeline(Box::new(pipeline))
-            }
-            _ => {
-                self.position -= 1;
-                return Ok(None);
-            }
-        }))
+    fn unexpected_end<T>(&self) -> Result<T, TemplateError> {
+        Err(TemplateError::new(Stage::Parse, self.lexer.line, "an {{end}} is missing"))
     }
 }
 
-fn unexpected<T>(token: &Token<'_>, context: &str) -> Result<T, TemplateError> {
-    let shown = match token.kind {
-        Kind::End => "EOF".to_owned(),
-        Kind::Keyword | Kind::Dot | Kind::Nil => format!("<{}>", token.text),
-        _ => format!("{:?}", token.text),
+fn unsupported<T>(line: usize, what: impl Into<String>) -> Result<T, TemplateError> {
+    Err(TemplateError::new(Stage::Unsupported, line, what))
+}
+
+fn refused<T>(line: usize, message: impl Into<String>) -> Result<T, TemplateError> {
+    Err(TemplateError::new(Stage::Parse, line, message))
+}
+
+fn pipeline(tokens: &[Token<'_>], line: usize) -> Result<Pipeline, TemplateError> {
+    let mut tokens = tokens.iter().copied().peekable();
+    let pipeline = commands(&mut tokens, line, 0)?;
+    match tokens.next() {
+        None => Ok(pipeline),
+        Some(_) => refused(line, "unexpected right parenthesis"),
+    }
+}
+
+type Tokens<'t, 'a> = std::iter::Peekable<std::iter::Copied<std::slice::Iter<'t, Token<'a>>>>;
+
+/// Up to the end, or to a closing parenthesis, which is left.
+fn commands(tokens: &mut Tokens<'_, '_>, line: usize, depth: usize) -> Result<Pipeline, TemplateError> {
+    if depth > DEPTH {
+        return unsupported(line, "more than 64 levels");
+    }
+    let mut commands = Vec::new();
+    let mut operands = Vec::new();
+    while let Some(token) = tokens.next_if(|token| *token != Token::Close) {
+        if token == Token::Pipe {
+            if operands.is_empty() {
+                return refused(line, "a pipe without a command");
+            }
+            commands.push(std::mem::take(&mut operands));
+            continue;
+        }
+        operands.push(operand(token, tokens, line, depth)?);
+    }
+    // Go passes over a pipe at the end.
+    if !operands.is_empty() {
+        commands.push(operands);
+    }
+    if commands.is_empty() {
+        return refused(line, "a value is missing");
+    }
+    let is_function = |command: &Vec<Operand>| matches!(command[0].term, Term::Function(_));
+    if !commands[1..].iter().all(is_function) {
+        return unsupported(line, "a pipe into something that is no function");
+    }
+    Ok(Pipeline { line, commands })
+}
+
+fn operand(token: Token<'_>, tokens: &mut Tokens<'_, '_>, line: usize, depth: usize) -> Result<Operand, TemplateError> {
+    let mut fields = Vec::new();
+    let term = match token {
+        Token::Dot => Term::Dot,
+        Token::Root => Term::Root,
+        Token::Text(text) => Term::Text(text.to_owned()),
+        Token::Field(name) => {
+            fields.push(name.to_owned());
+            Term::Dot
+        }
+        Token::Open => {
+            let inner = commands(tokens, line, depth + 1)?;
+            if tokens.next() != Some(Token::Close) {
+                return refused(line, "unclosed left parenthesis");
+            }
+            Term::Pipeline(inner)
+        }
+        Token::Word("true") => Term::Bool(true),
+        Token::Word("false") => Term::Bool(false),
+        Token::Word(name) => Term::Function(function(name, line)?),
+        Token::Chained(_) | Token::Close | Token::Pipe => return refused(line, "a value is missing"),
     };
-    Err(TemplateError::new(Stage::Parse, token.line, format!("unexpected {shown} in {context}")))
+    while let Some(Token::Chained(name)) = tokens.next_if(|token| matches!(token, Token::Chained(_))) {
+        fields.push(name.to_owned());
+    }
+    Ok(Operand { term, fields })
+}
+
+fn function(name: &str, line: usize) -> Result<Function, TemplateError> {
+    Ok(match name {
+        "and" => Function::And,
+        "eq" => Function::Eq,
+        "ne" => Function::Ne,
+        "not" => Function::Not,
+        "or" => Function::Or,
+        "urlquery" => Function::UrlQuery,
+        name if UNSUPPORTED.contains(&name) => return unsupported(line, format!("`{name}`")),
+        "else" | "end" | "range" => return refused(line, format!("unexpected `{name}`")),
+        name => return refused(line, format!("function \"{name}\" not defined")),
+    })
 }

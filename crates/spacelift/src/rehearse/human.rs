@@ -21,7 +21,8 @@ pub fn render(report: &Report, color: bool) -> String {
     for phase in &report.phases {
         if phase.leg != leg {
             leg = phase.leg;
-            let _ = writeln!(text, "        -- a pause; from here on a new container: leg {leg} --");
+            let _ =
+                writeln!(text, "        -- waiting for a confirmation; the rest runs in a new container: leg {leg} --");
         }
         let code = match phase.status {
             "passed" => "32",

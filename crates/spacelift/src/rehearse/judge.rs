@@ -74,7 +74,7 @@ fn of_step(Ended { step, result, is_expected }: &Ended, known: &Known<'_>) -> Ve
     vec![
         Finding::new(Code::HostDeclared, Severity::Note, Owner::Administrator, summary)
             .detail("What it would do with that host, and everything after it, is not rehearsed.")
-            .help("Nothing, if that host answers where the run will be: `airtight reach` asks it from there."),
+            .help("If the host answers in production, nothing needs a fix: test it there with `airtight reach`."),
     ]
 }
 
@@ -99,7 +99,7 @@ fn undeclared_host(ended: &[Ended], times: &[(usize, &Asked)], known: &Known<'_>
     if asked.host == CHECKPOINT {
         return Finding::new(Code::HostUndeclared, Severity::Warning, Owner::Administrator, summary)
             .detail(format!(
-                "{how} The engine looks there for a newer version of itself, and goes on without an answer."
+                "{how} The engine looks there for a newer version of itself, and continues without an answer."
             ))
             .help("Set `CHECKPOINT_DISABLE=1` in the stack's environment or in the image.");
     }
@@ -115,7 +115,9 @@ fn undeclared_host(ended: &[Ended], times: &[(usize, &Asked)], known: &Known<'_>
         }
     };
     Finding::new(Code::HostUndeclared, Severity::Error, owner, summary)
-        .detail(format!("{how} The settings do not declare it reachable: where the run will be, this fails or hangs."))
+        .detail(format!(
+            "{how} It is not listed under `reachable` in the settings, so in production this fails or hangs."
+        ))
         .help(help)
 }
 
@@ -343,7 +345,7 @@ fn fix(Cause { file, kind }: &Cause) -> String {
         ),
         CauseKind::NotExecutable => {
             format!(
-                "Make it executable in the repository: `git update-index --chmod=+x {file}`. Or run it by `sh {file}`."
+                "Make it executable in the repository: `git update-index --chmod=+x {file}`. Or run it with `sh {file}`."
             )
         }
     }

@@ -1,4 +1,4 @@
-//! What the rehearsal tells the process inside the container, and what it hears from there: one JSON value a line.
+//! The messages between the rehearsal and the process inside the container: one JSON value a line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -185,7 +185,7 @@ pub struct Watched {
 impl StepResult {
     /// Whether `next` exists for this failure: an engine that does not find a workspace ends with 1, and `workspaceNew`
     /// follows. Any other exit code is no answer of the engine's.
-    pub fn is_expected_failure(&self, next: Option<&Step>) -> bool {
+    pub(crate) fn is_expected_failure(&self, next: Option<&Step>) -> bool {
         let is_awaited = next.is_some_and(|next| next.when == When::PreviousFailed);
         is_awaited && self.status == Status::Failed && self.exit_code == Some(1)
     }

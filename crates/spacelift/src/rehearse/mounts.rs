@@ -58,7 +58,7 @@ pub(crate) fn prepare(leg: &Leg) -> io::Result<Vec<String>> {
     let has_own_proc = match mount("proc", "/proc", "proc", proc_flags, None) {
         Ok(()) => true,
         Err(error) => {
-            notes.push(format!("/proc is this machine's: a new one cannot be mounted ({error})"));
+            notes.push(format!("the phases see this machine's /proc, because a new one cannot be mounted ({error})"));
             false
         }
     };
@@ -92,7 +92,7 @@ pub(crate) fn prepare(leg: &Leg) -> io::Result<Vec<String>> {
     Ok(notes)
 }
 
-/// What must stay where it is, without what lies in another one of them.
+/// What must stay where it is, without entries that are inside another one.
 fn kept(leg: &Leg, fresh: &[&Utf8Path]) -> Vec<Utf8PathBuf> {
     let mut kept: Vec<_> = leg.keep.clone();
     // What is mounted into /mnt, such as the disks of Windows, is no container's waste.
@@ -165,7 +165,7 @@ enum HomeEntry {
     Mount { name: String, is_directory: bool, tree: OwnedFd },
 }
 
-/// What is in the home directory, without what the worker writes anew.
+/// The contents of the home directory, without the files that the worker writes itself.
 fn entries(home: &Utf8Path) -> io::Result<Vec<HomeEntry>> {
     let mut entries = Vec::new();
     // Unreadable to us, unreadable to the phases.
@@ -216,7 +216,7 @@ fn name_server(resolv_conf: Option<&Utf8Path>, notes: &mut Vec<String>) -> io::R
     // The mount keeps what it was made of.
     let _ = fs::remove_file(own);
     if let Err(error) = written {
-        notes.push(format!("names are looked up by this machine's {RESOLV_CONF}: {error}"));
+        notes.push(format!("names are looked up with this machine's {RESOLV_CONF}: {error}"));
     }
     Ok(())
 }

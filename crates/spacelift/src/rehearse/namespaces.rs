@@ -36,14 +36,14 @@ pub fn leave() -> io::Result<()> {
 }
 
 /// Maps our own user and group, which need no privilege, to Spacelift's.
-pub fn map_own_user(user: u32, group: u32) -> io::Result<()> {
+pub(crate) fn map_own_user(user: u32, group: u32) -> io::Result<()> {
     fs::write("/proc/self/setgroups", "deny")?;
     fs::write("/proc/self/uid_map", format!("{RUN_USER} {user} 1"))?;
     fs::write("/proc/self/gid_map", format!("{RUN_USER} {group} 1"))
 }
 
 /// Maps every user and group of ours to itself in the namespace of a child. Only root may.
-pub fn map_every_user(child: u32) -> io::Result<()> {
+pub(crate) fn map_every_user(child: u32) -> io::Result<()> {
     for (name, kind) in [("uid_map", "uid_map"), ("gid_map", "gid_map")] {
         let own = fs::read_to_string(format!("/proc/self/{kind}"))?;
         let mapped: String = (own.lines())
@@ -72,12 +72,12 @@ fn has_run_user(map: &str) -> bool {
 }
 
 /// The effective user and group.
-pub fn own_user() -> (u32, u32) {
+pub(crate) fn own_user() -> (u32, u32) {
     (geteuid().as_raw(), getegid().as_raw())
 }
 
 /// Hands this process's capabilities on to the program that its child will be.
-pub fn pass_capabilities_on() -> io::Result<()> {
+pub(crate) fn pass_capabilities_on() -> io::Result<()> {
     let mut sets = rustix::thread::capabilities(None)?;
     sets.inheritable = sets.permitted;
     rustix::thread::set_capabilities(None, sets)?;
@@ -89,7 +89,7 @@ pub fn pass_capabilities_on() -> io::Result<()> {
 
 /// What this process starts has no capability, and cannot gain one by a set-user-ID program: it could make mounts
 /// writable again.
-pub fn keep_capabilities() -> io::Result<()> {
+pub(crate) fn keep_capabilities() -> io::Result<()> {
     rustix::thread::clear_ambient_capability_set()?;
     for number in 0..u64::BITS {
         match rustix::thread::remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << number)) {
@@ -106,14 +106,9 @@ pub fn keep_capabilities() -> io::Result<()> {
 }
 
 /// The kernel kills this process when its parent ends, however it ends.
-pub fn end_with_parent() -> io::Result<()> {
+pub(crate) fn end_with_parent() -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     Ok(())
-}
-
-/// Whether this process is the first one of its process namespace.
-pub fn is_first_process() -> bool {
-    rustix::process::getpid() == Pid::INIT
 }
 
 /// The processes whose parent this one is.
@@ -140,7 +135,7 @@ fn parent_of(stat: &str) -> Option<i32> {
 /// Names the route that leads out.
 ///
 /// Source: proc(5) `/proc/net/route`, `/proc/net/ipv6_route`.
-pub fn no_way_out() -> Result<(), String> {
+pub(crate) fn no_way_out() -> Result<(), String> {
     let unreadable = |error: io::Error| format!("the routes cannot be read: {error}");
     let routes = fs::read_to_string("/proc/self/net/route").map_err(unreadable)?;
     let routes6 = fs::read_to_string("/proc/self/net/ipv6_route").unwrap_or_default();

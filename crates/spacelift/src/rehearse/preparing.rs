@@ -75,7 +75,7 @@ pub fn prepare(request: &Request, workspace: Workspace) -> io::Result<Prepared> 
     if !left_out.is_empty() {
         let names: Vec<&str> = left_out.iter().take(8).map(|path| path.as_str()).collect();
         let more = if left_out.len() > names.len() { ", ..." } else { "" };
-        notes.push(format!("not copied, as no checkout has it: {}{more}", names.join(", ")));
+        notes.push(format!("not copied, because a checkout would not have it: {}{more}", names.join(", ")));
     }
     let mounted: Vec<&MountedFile> =
         (request.contexts.iter().flat_map(|context| &context.mounted_files)).chain(&request.mounted_files).collect();
@@ -198,7 +198,7 @@ fn workflow_commands(
             let summary = format!("the workflow file cannot be read: {error}");
             findings.push(
                 Finding::new(Code::WorkflowFileInvalid, Severity::Error, Owner::Repository, summary)
-                    .help("Write a whole file anew: `airtight render workflow`.")
+                    .help("Write the whole file again: `airtight render workflow`.")
                     .at(Place::file(workflow::PATH), ""),
             );
             return BTreeMap::new();
@@ -325,8 +325,8 @@ fn prerequisites(findings: &mut Vec<Finding>) {
         let summary = "no user has the number 1983";
         findings.push(
             Finding::new(Code::ImagePrerequisiteMissing, Severity::Warning, Owner::Image, summary)
-                .detail("Spacelift runs every phase as that user. On a machine that is no runner image this is expected.")
-                .help("In the image's build, as root: `adduser --disabled-password --no-create-home --uid=1983 spacelift`."),
+                .detail("Spacelift runs every phase as that user. On a machine that is not a runner image this is expected.")
+                .help("In the image's build, as root: `adduser -D -u 1983 spacelift` (Alpine), or `useradd -m -u 1983 spacelift` (Debian)."),
         );
     }
 }
@@ -334,7 +334,7 @@ fn prerequisites(findings: &mut Vec<Finding>) {
 /// The variables that Spacelift computes.
 ///
 /// Source: Spacelift `concepts/configuration/environment.md`.
-pub fn computed_variables(
+pub(crate) fn computed_variables(
     request: &Request,
     run_type: super::run::RunType,
     project_root: &Utf8Path,

@@ -73,13 +73,13 @@ impl Progress {
     }
 
     /// Whether the phase's own command was not begun, in a script with marks.
-    pub fn skipped_command(&self, parts: &[Part]) -> bool {
+    pub(crate) fn skipped_command(&self, parts: &[Part]) -> bool {
         let command = parts.iter().position(|part| *part == Part::Command);
         parts.len() > 1 && command.is_some_and(|number| !self.begun.contains(&number))
     }
 
     /// The first part that was not begun although the one before it was, in a script with marks.
-    pub fn first_skipped<'a>(&self, parts: &'a [Part]) -> Option<&'a Part> {
+    pub(crate) fn first_skipped<'a>(&self, parts: &'a [Part]) -> Option<&'a Part> {
         let number = (0..parts.len()).find(|number| !self.begun.contains(number)).filter(|_| parts.len() > 1)?;
         parts.get(number)
     }

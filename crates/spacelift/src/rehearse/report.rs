@@ -146,7 +146,7 @@ impl ReportPhase {
         }
     }
 
-    pub fn of_step(
+    pub(crate) fn of_step(
         leg: u32,
         step: &Step,
         result: &StepResult,
@@ -171,7 +171,7 @@ impl ReportPhase {
     }
 
     /// Everything that was found in it.
-    pub fn set_findings(&mut self, found: &[Finding]) {
+    pub(crate) fn set_findings(&mut self, found: &[Finding]) {
         self.findings = findings(found);
     }
 
@@ -243,7 +243,7 @@ impl Report {
     }
 
     /// `OpenTofu 1.12.6`.
-    pub fn engine_title(&self) -> String {
+    pub(crate) fn engine_title(&self) -> String {
         let Some(engine) = &self.engine else { return "no engine on PATH".to_owned() };
         let name = engine.name.parse::<EngineName>().ok();
         format!("{} {}", name.map_or(engine.name.as_str(), |name| name.title()), engine.version)

@@ -2,7 +2,7 @@
 //!
 //! Source: Spacelift `concepts/run/{tracked,proposed,task,test-case}.md`, `concepts/stack/stack-settings.md`,
 //! `vendors/terraform/workflow-tool.md`. Inferred: that a destructor initializes first, and that the JSON of the plan
-//! lies in the project root when the hooks after the plan run, as Spacelift's own plugins expect.
+//! is in the project root when the hooks after the plan run, as Spacelift's own plugins expect.
 
 use std::collections::BTreeMap;
 
@@ -87,7 +87,7 @@ impl RunType {
 
 impl Phase {
     /// As `TF_VAR_spacelift_run_state` has it.
-    pub const fn run_state(self) -> &'static str {
+    pub(crate) const fn run_state(self) -> &'static str {
         match self {
             Self::Preparing => "PREPARING",
             Self::Initializing => "INITIALIZING",

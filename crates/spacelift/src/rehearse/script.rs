@@ -45,7 +45,7 @@ pub enum HookSource<'a> {
 
 /// The hooks of a point in the order in which they run. `stack` are the stack's own, with the runtime configuration's
 /// already in their place ([`crate::runtime_configuration::RuntimeConfiguration::for_stack`]).
-pub fn hooks_at<'a>(point: HookPoint, contexts: &'a [Context], stack: &'a Hooks) -> Vec<Hook<'a>> {
+pub(crate) fn hooks_at<'a>(point: HookPoint, contexts: &'a [Context], stack: &'a Hooks) -> Vec<Hook<'a>> {
     let of = |hooks: &'a Hooks, from: HookSource<'a>| {
         hooks.get(&point).into_iter().flatten().map(move |text| Hook { text, from })
     };

@@ -1,13 +1,12 @@
-//! What phases need although it lies where a container has something of its own, such as a mirror below `/tmp`.
+//! Files that phases need in places where a container has files of its own, such as a mirror below `/tmp`.
 
 use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use airtight_engine::cli_config::{self, MethodKind};
+use airtight_engine::cli_config;
 use airtight_gate::engine::FoundEngine;
 use airtight_gate::settings::Effective;
-use airtight_provider::Engine;
 
 /// The paths, with what links in them lead to.
 pub(super) fn paths(
@@ -26,9 +25,9 @@ pub(super) fn paths(
     }
     if let Some(engine) = engine {
         for name in ["TF_CLI_CONFIG_FILE", "TERRAFORM_CONFIG"] {
-            paths.extend(
-                environment.get(name).map(|path| of_cli_configuration(path, &engine.engine)).unwrap_or_default(),
-            );
+            let Some(path) = environment.get(name) else { continue };
+            let (config, _) = cli_config::read_file(Utf8Path::new(path), &engine.engine);
+            paths.extend(config.directories().map(Utf8PathBuf::from));
         }
     }
     let mut targets = Vec::new();
@@ -38,19 +37,6 @@ pub(super) fn paths(
         targets.extend(entries.filter(|entry| entry.path().is_symlink()).map(|entry| real(entry.path())));
     }
     paths.extend(targets);
-    paths
-}
-
-/// The directories that a CLI configuration names.
-fn of_cli_configuration(path: &str, engine: &Engine) -> Vec<Utf8PathBuf> {
-    let (configuration, _) = cli_config::read_file(Utf8Path::new(path), engine);
-    let mut paths: Vec<Utf8PathBuf> = configuration.plugin_cache_dir.into_iter().map(Utf8PathBuf::from).collect();
-    let Some(installation) = configuration.installation else { return paths };
-    paths.extend(installation.dev_overrides.into_iter().map(|(_, path)| path));
-    paths.extend(installation.methods.into_iter().filter_map(|method| match method.kind {
-        MethodKind::FilesystemMirror { path } => Some(Utf8PathBuf::from(path)),
-        _ => None,
-    }));
     paths
 }
 

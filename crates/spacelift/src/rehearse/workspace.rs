@@ -1,6 +1,6 @@
 //! The workspace as the worker lays it out: the source, then the mounted files over it.
 //!
-//! It lies in a temporary directory, which is locked as long as its rehearsal runs. The next rehearsal removes those that
+//! It is in a temporary directory, which is locked as long as its rehearsal runs. The next rehearsal removes those that
 //! nobody holds any more; [`super::janitor`] does so at once.
 //!
 //! Source: Spacelift `concepts/configuration/environment.md`.
@@ -61,8 +61,8 @@ impl Workspace {
         &self.directory
     }
 
-    /// Whether nothing that lies in it can be started.
-    pub fn forbids_execution(&self) -> bool {
+    /// Whether no file in it can be started.
+    pub(crate) fn forbids_execution(&self) -> bool {
         rustix::fs::statvfs(self.directory.as_std_path())
             .is_ok_and(|system| system.f_flag.contains(rustix::fs::StatVfsMountFlags::NOEXEC))
     }
@@ -79,7 +79,7 @@ impl Workspace {
     ///
     /// # Errors
     /// Fails at the first file that cannot be read.
-    pub fn copy_source(&self, repository: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
+    pub(crate) fn copy_source(&self, repository: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
         let mut left_out = Vec::new();
         let mut waiting = vec![Utf8PathBuf::new()];
         while let Some(directory) = waiting.pop() {
@@ -120,7 +120,7 @@ impl Workspace {
         let is_inside = relative.components().all(|part| matches!(part, camino::Utf8Component::Normal(_)));
         if !is_inside || relative.as_str().is_empty() {
             return Err(io::Error::other(format!(
-                "the mounted file `{}` lies outside {WORKSPACE_ROOT}, where a rehearsal writes nothing",
+                "the mounted file `{}` is outside {WORKSPACE_ROOT}, where a rehearsal writes nothing",
                 file.path
             )));
         }

@@ -81,7 +81,7 @@ pub enum Outcome {
     Refused(String),
 }
 
-/// What vouches for an archive.
+/// What proves an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
     /// The lock file holds its `zh:` hash.
@@ -93,7 +93,7 @@ pub enum Proof {
 /// Completes a lock file in memory.
 ///
 /// # Errors
-/// Fails where there is no sound lock file, or where one of its entries cannot be added to.
+/// Fails if there is no sound lock file, or where one of its entries cannot be added to.
 pub fn complete(request: &Request<'_>) -> anyhow::Result<Completion> {
     // Before it is read: no line of a file outside the repository belongs into an error.
     let place = Place::find(request.root_module)?;

@@ -74,7 +74,7 @@ fn into_list(text: &str, array: &Array, hashes: &[&str]) -> Option<Vec<Insertion
             continue;
         };
         let at = elements[place].1.start;
-        // Comment lines belong to the element that they stand above.
+        // Comment lines belong to the element below them.
         let earliest = if place == 0 { array.span()?.start + 1 } else { elements[place - 1].1.end };
         insertions.push(match own_line(text, at) {
             Some(line) => {
@@ -128,7 +128,7 @@ fn new_list(text: &str, block: &Block, hashes: &[&str]) -> Option<Vec<Insertion>
     Some(vec![(line, list)])
 }
 
-/// Where the line starts, if only blanks stand on it before the offset.
+/// Where the line starts, if only blanks are before the offset.
 fn own_line(text: &str, offset: usize) -> Option<usize> {
     let line = text[..offset].rfind('\n').map_or(0, |newline| newline + 1);
     text[line..offset].bytes().all(|byte| matches!(byte, b' ' | b'\t')).then_some(line)

@@ -1,5 +1,5 @@
 //! Completion of lock files: `h1:` hashes for more platforms, added only where something that the lock file or a
-//! trusted key already vouches for proves them.
+//! trusted key already proves can prove them.
 //!
 //! The engines' own `providers lock -fs-mirror` takes whatever the mirror holds, a tampered package included.
 

@@ -3,17 +3,17 @@
 //! - `archives/HOST/NAMESPACE/TYPE/terraform-provider-TYPE_VERSION_OS_ARCH.zip`: release archives of packages that lie
 //!   unpacked in the mirror;
 //! - `evidence/HOST/NAMESPACE/TYPE/VERSION/SHA256SUMS`: the release's own list of archives and their SHA-256;
-//! - beside it `SHA256SUMS.sig`, its detached OpenPGP signature, and `keys.asc`, the keys as the registry gave them;
+//! - next to it `SHA256SUMS.sig`, its detached OpenPGP signature, and `keys.asc`, the keys as the registry gave them;
 //! - the same three files in `evidence/HOST/NAMESPACE/TYPE/VERSION/OS_ARCH/`, if a registry has a list of its own for that
 //!   platform;
-//! - beside these `evidence.json`: who signed, and of each package its hashes, where it came from and when;
+//! - next to these `evidence.json`: who signed, and of each package its hashes, where it came from and when;
 //! - `seal.json` and `seal.sig`: see [`airtight_provider::seal`];
 //! - `hold.lock`, `scratch/`, `partial/`: only while a command changes the mirror.
 //!
 //! Nothing here is reached through a link, neither for reading nor for writing.
 //!
-//! Keys in the mirror prove nothing by themselves: whoever can replace a package there can replace a key beside it. Those
-//! that count come from whoever runs the command.
+//! Keys in the mirror prove nothing by themselves: whoever can replace a package there can replace a key next to it. Keys
+//! that prove something come from the user of the command.
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -102,7 +102,7 @@ pub(super) struct Record {
     /// `host/namespace/type`.
     pub(super) address: String,
     pub(super) version: String,
-    /// Null where nobody signed, or no registry was asked.
+    /// Null if nobody signed, or no registry was asked.
     pub(super) signed_by: Option<Signer>,
     /// By platform.
     pub(super) packages: BTreeMap<String, RecordedPackage>,
@@ -135,7 +135,7 @@ impl Record {
     /// Reads a release's record: nothing if there is none.
     ///
     /// # Errors
-    /// Fails if it is there and cannot be read.
+    /// Fails if it exists and cannot be read.
     pub(super) fn read(
         mirror: &Utf8Path,
         address: &ProviderAddress,
@@ -150,7 +150,7 @@ impl Record {
     }
 }
 
-/// A release's list of archives, with its signature where there is one.
+/// A release's list of archives, with its signature if there is one.
 #[derive(Clone, Debug)]
 pub struct Sums {
     mirror: Utf8PathBuf,
@@ -164,7 +164,7 @@ impl Sums {
     /// Reads the list that is for a package: nothing if there is none.
     ///
     /// # Errors
-    /// Fails where a file is there and cannot be read, or is no such list.
+    /// Fails if a file is there and cannot be read, or is no such list.
     pub fn read(mirror: &Utf8Path, id: &PackageId) -> anyhow::Result<Option<Self>> {
         let [sums, signature] = signed_sums(&Directory::open(mirror)?, id)?;
         let Some(text) = read_small(mirror, &sums)? else { return Ok(None) };
@@ -190,7 +190,8 @@ impl Sums {
     /// # Errors
     /// Says why the list proves nothing.
     pub fn verify(&self, keys: &Keys, now: Timestamp) -> Result<Signed, String> {
-        let signature = self.signature.as_ref().ok_or_else(|| format!("`{}` has no signature beside it", self.path))?;
+        let signature =
+            self.signature.as_ref().ok_or_else(|| format!("`{}` has no signature next to it", self.path))?;
         if keys.is_empty() {
             return Err(format!("no trusted key is given to verify the signature of `{}` with", self.path));
         }
@@ -198,10 +199,10 @@ impl Sums {
             .map_err(|error| format!("the signature of `{}`: {error}", self.path))
     }
 
-    /// The keys that are kept beside it, which only show that list and signature belong together.
+    /// The keys that are kept next to it, which only show that list and signature belong together.
     ///
     /// # Errors
-    /// Fails where they are there and cannot be read.
+    /// Fails if they are there and cannot be read.
     pub(super) fn kept_keys(&self) -> anyhow::Result<Option<Keys>> {
         let path = self.path.with_file_name(KEYS);
         let relative = path.strip_prefix(&self.mirror)?;

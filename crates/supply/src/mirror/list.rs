@@ -29,7 +29,7 @@ pub struct Listed {
 /// Lists a mirror in the order of addresses, versions and platforms.
 ///
 /// # Errors
-/// Fails where the mirror cannot be read.
+/// Fails if the mirror cannot be read.
 pub fn list(path: &Utf8Path) -> anyhow::Result<Vec<Listed>> {
     let walked = mirror::walk(path, EngineName::Tofu);
     if let Some(error) = walked.error {

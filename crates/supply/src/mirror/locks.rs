@@ -9,7 +9,7 @@ use airtight_provider::lock_file::FILE_NAME;
 /// neither `.git` nor data directories of engines are looked into.
 ///
 /// # Errors
-/// Fails where a directory cannot be read, or a given path is neither a lock file nor a directory.
+/// Fails if a directory cannot be read, or a given path is neither a lock file nor a directory.
 pub fn find(paths: &[Utf8PathBuf]) -> anyhow::Result<Vec<Utf8PathBuf>> {
     let mut found = Vec::new();
     for path in paths {

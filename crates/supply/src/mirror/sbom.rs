@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use airtight_provider::Engine;
 use airtight_provider::seal::SealedPackage;
 
-/// An engine beside the mirror.
+/// An engine next to the mirror.
 #[derive(Clone, Debug)]
 pub struct EngineComponent {
     pub engine: Engine,

@@ -1,7 +1,7 @@
 //! From packed to unpacked: the same contents, nine times faster at `init`.
 //!
 //! A package changes its layout at once or not at all: it is extracted beside, hashed again from the disk, and renamed.
-//! The engines take the unpacked one where both stand side by side, so an interruption between the two renames does no
+//! The engines take the unpacked one if both exist, so an interruption between the two renames does no
 //! harm, and the next call ends what was begun.
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -19,7 +19,7 @@ use airtight_provider::mirror;
 use airtight_provider::mirror::MirrorPackage;
 use airtight_provider::{EngineName, Hash, Layout, PackageId};
 
-/// What becomes of an archive once its contents stand in the mirror.
+/// What to do with an archive after it was unpacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Archives {
     /// Moved to `.airtight/archives`, as evidence.
@@ -40,7 +40,7 @@ pub struct Unpacked {
 /// Unpacks every archive of a mirror that is fit for it; one that is not stays, and says why.
 ///
 /// # Errors
-/// Fails where the mirror cannot be read or written; packages are never left half done.
+/// Fails if the mirror cannot be read or written; packages are never left half done.
 pub fn unpack(
     path: &Utf8Path,
     archives: Archives,

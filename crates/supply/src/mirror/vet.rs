@@ -53,7 +53,7 @@ pub(super) fn vet(archive: &Archive, limits: Limits) -> Result<Vec<&str>, String
     let is_below_a_file =
         |name: &&&str| name.match_indices('/').any(|(end, _)| name.get(..end).is_some_and(|up| files.contains(up)));
     match names.iter().find(is_below_a_file) {
-        Some(name) => Err(format!("the archive's entry {name:?} lies below another one that is a file")),
+        Some(name) => Err(format!("the archive's entry {name:?} is below another one that is a file")),
         None => Ok(names),
     }
 }
@@ -166,7 +166,7 @@ mod tests {
             |writer| file(writer, "a", 0o755),
             |bytes| {
                 let entry = bytes.windows(4).position(|four| four == b"PK\x01\x02").unwrap();
-                // The mode stands in the upper half of the external attributes, at 38.
+                // The mode is in the upper half of the external attributes, at 38.
                 bytes[entry + 41] |= 0o4000_u16.to_be_bytes()[0];
             },
         );

@@ -73,7 +73,7 @@ enum Reading {
     Truncated,
 }
 
-/// Null where it answers something else.
+/// Null if it answers something else.
 fn read(bytes: &[u8], id: u16, name: &str) -> io::Result<Option<Reading>> {
     let Ok(packet) = Packet::parse(bytes) else { return Ok(None) };
     let asked = packet.questions.first().is_some_and(|question| question.qname.to_string().eq_ignore_ascii_case(name));

@@ -1,4 +1,4 @@
-//! One endpoint, step by step; and what each failure means for whoever must open something.
+//! Tests one endpoint, step by step, and says for each failure what somebody must open.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -96,7 +96,7 @@ pub(super) fn attempt(endpoint: &Endpoint, options: &Options, trust: &Trust) -> 
             Err(trouble) => Outcome::Closed { trouble, via: Some(proxy.authority()) },
         },
         Err(reason) => {
-            let help = format!("correct {name}, such as http://proxy.example:3128, or except the host by NO_PROXY");
+            let help = format!("correct {name}, such as http://proxy.example:3128, or exclude the host with NO_PROXY");
             Outcome::Closed { trouble: Trouble::new(Step::Proxy, format!("{name}: {reason}"), help), via: None }
         }
     }
@@ -269,7 +269,7 @@ fn insecure(error: &TlsTrouble, authority: &str, timeout: Duration) -> Trouble {
                 Some(issuer) => format!("its certificate is signed by an authority that is not trusted here: {issuer}"),
                 None => "its certificate is signed by an authority that is not trusted here".to_owned(),
             },
-            "add that authority to the image's certificates, or name them by SSL_CERT_FILE; a proxy or firewall that opens \
+            "add that authority to the image's certificates, or name them with SSL_CERT_FILE; a proxy or firewall that opens \
              TLS signs with its own"
                 .to_owned(),
         ),
@@ -278,7 +278,7 @@ fn insecure(error: &TlsTrouble, authority: &str, timeout: Duration) -> Trouble {
             format!("have it renewed; here it is {now}"),
         ),
         TlsTrouble::NotYetValid { from } => (
-            format!("its certificate is not valid yet{}", from.map_or(String::new(), |from| format!(", but from {from}"))),
+            format!("its certificate is not valid {}", from.map_or("yet".to_owned(), |from| format!("before {from}"))),
             format!("set this machine's clock: here it is {now}"),
         ),
         TlsTrouble::WrongName { names } => (

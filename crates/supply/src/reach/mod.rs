@@ -1,6 +1,6 @@
-//! Whether hosts can be reached from here, as the engines and providers would reach them; and what stands in the way.
+//! Whether hosts can be reached from here, as the engines and providers would reach them; and if not, why.
 //!
-//! Each endpoint is tried on its own: its name, a TCP connection, the proxy where there is one, TLS with this machine's
+//! Each endpoint is tried on its own: its name, a TCP connection, the proxy if there is one, TLS with this machine's
 //! authorities. The first step that fails is what somebody must open. Nothing is sent but what these steps need.
 
 mod attempt;
@@ -46,7 +46,7 @@ impl Attempt {
 /// At a time: waiting costs nothing, and a firewall that counts new connections shall not mistake this for a scan.
 const AT_A_TIME: usize = 16;
 
-/// Tries every endpoint, several at a time; the answers stand in the order of the endpoints.
+/// Tests every endpoint, several at a time; the answers are in the order of the endpoints.
 pub fn reach(endpoints: &[Endpoint], options: &Options) -> Vec<Attempt> {
     let trust = tls::Trust::of_this_machine();
     let next = AtomicUsize::new(0);

@@ -93,15 +93,15 @@ pub struct JsonEndpoint {
     pub port: u16,
     /// `open` or `closed`.
     pub state: &'static str,
-    /// `name`, `tcp`, `proxy` or `tls`; null where it is open.
+    /// `name`, `tcp`, `proxy` or `tls`; null if it is open.
     pub step: Option<&'static str>,
     pub reason: Option<String>,
     pub help: Option<String>,
-    /// The proxy, `HOST:PORT`; null where there is none.
+    /// The proxy, `HOST:PORT`; null if there is none.
     pub via: Option<String>,
-    /// What was connected to; null where nothing was.
+    /// What was connected to; null if nothing was.
     pub address: Option<String>,
-    /// Null where TLS was not tried.
+    /// Null if TLS was not tried.
     pub tls: Option<bool>,
     /// Who signed the certificate that was accepted.
     pub issuer: Option<String>,

@@ -7,7 +7,7 @@ use std::fmt;
 
 use camino::Utf8Path;
 
-use airtight_engine::cli_config::{credentials, read_inherited};
+use airtight_engine::cli_config::{read_inherited, tokens as tokens_of};
 use airtight_engine::environment::Environment;
 use airtight_provider::{Engine, EngineName, ProviderAddress};
 
@@ -30,7 +30,7 @@ impl Credentials {
         let mut tokens = BTreeMap::new();
         for file in read_inherited(environment, engine, directory).files {
             let text = fs_err::read_to_string(&file.path).unwrap_or_default();
-            for (host, token) in credentials::tokens(&text, engine) {
+            for (host, token) in tokens_of(&text, engine) {
                 if let Some(host) = normal_host(&host) {
                     tokens.entry(host).or_insert(token);
                 }

@@ -74,7 +74,7 @@ const fn explained(status: u16, role: Role) -> &'static str {
              TF_TOKEN_*)"
         }
         (401 | 403, Role::Service { has_token: false }) => {
-            ": no credentials are known for it; give them by `credentials` in the CLI configuration or by TF_TOKEN_*"
+            ": no credentials are known for it; set `credentials` in the CLI configuration or TF_TOKEN_*"
         }
         (401 | 403, Role::File) => {
             ": it refuses this file. Credentials of the registry are not sent there: the link may have expired, or the \

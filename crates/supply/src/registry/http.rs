@@ -175,7 +175,7 @@ impl Client {
                     return Ok(());
                 }
                 file.set_len(0).map_err(unwritable)?;
-                return Err(HttpError::Failed { host: host(&url), reason: "the download began anew".to_owned() });
+                return Err(HttpError::Failed { host: host(&url), reason: "the download started again".to_owned() });
             }
             StatusCode::PARTIAL_CONTENT => {
                 file.set_len(0).map_err(unwritable)?;

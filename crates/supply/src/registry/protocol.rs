@@ -39,7 +39,7 @@ pub struct Announcement {
     pub zh: Hash,
     pub checksums: Url,
     pub signature: Url,
-    /// Armoured, as the registry gave them; empty where it has none for this publisher.
+    /// Armoured, as the registry gave them; empty if it has none for this publisher.
     pub keys: Vec<String>,
 }
 
@@ -119,7 +119,7 @@ impl<'a> Registry<'a> {
         Self { client, services: Mutex::default() }
     }
 
-    /// Every version of a provider. Texts that are no version do not count, as for the engines.
+    /// Every version of a provider. Texts that are not versions are ignored, as by the engines.
     pub fn versions(&self, address: &ProviderAddress) -> Result<Vec<ListedVersion>, RegistryError> {
         let host = address.host();
         let path = format!("{}/{}/versions", address.namespace(), address.provider_type());

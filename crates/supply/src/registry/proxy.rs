@@ -44,7 +44,7 @@ impl ClientOptions {
         &self.proxies
     }
 
-    /// The proxy for a URL; null where there is none, or it is excepted.
+    /// The proxy for a URL; null if there is none, or it is excepted.
     pub(super) fn proxy_for(&self, url: &Url) -> Option<Proxy> {
         let proxy = self.proxies.for_https(url.host_str()?, url.port_or_known_default()?)?;
         Proxy::new(proxy).ok()

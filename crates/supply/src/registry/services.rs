@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use camino::Utf8Path;
 
 use super::credentials::normal_host;
-use airtight_engine::cli_config::host_services::host_services;
+use airtight_engine::cli_config::host_services;
 use airtight_engine::cli_config::read_inherited;
 use airtight_engine::environment::Environment;
 use airtight_provider::Engine;

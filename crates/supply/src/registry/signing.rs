@@ -15,11 +15,11 @@ pub struct Evidence {
     pub authenticity: Authenticity,
 }
 
-/// Who vouches for the checksums.
+/// What proves the checksums.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Authenticity {
     Signed(Signed),
-    /// The registry gives no key for this publisher, which OpenTofu's allows: TLS alone vouches for them.
+    /// The registry gives no key for this publisher, which OpenTofu's allows: only TLS proves them.
     Unsigned,
 }
 

@@ -1,4 +1,4 @@
-//! Why a signature does not count.
+//! Why a signature is not valid.
 
 use airtight_provider::Timestamp;
 

@@ -9,7 +9,7 @@ use super::SignatureError;
 
 const ARMOR_BEGIN: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
 
-/// The keys whose signatures may count.
+/// The keys whose signatures may be accepted.
 #[derive(Clone, Debug, Default)]
 pub struct Keys {
     pub(super) keys: Vec<SignedPublicKey>,
@@ -46,7 +46,7 @@ impl Keys {
     }
 
     /// Of the primary keys.
-    pub fn fingerprints(&self) -> Vec<Fingerprint> {
+    pub(crate) fn fingerprints(&self) -> Vec<Fingerprint> {
         self.keys.iter().map(Fingerprint::of).collect()
     }
 }

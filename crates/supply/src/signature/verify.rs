@@ -1,7 +1,7 @@
-//! Whether a detached signature counts, and whose it is.
+//! Whether a detached signature is valid, and whose it is.
 //!
-//! `pgp` checks the mathematics only; what makes a signature count is here. A key must have been valid when it signed:
-//! one that has expired since still vouches for what it signed before, as releases outlive the keys that signed them.
+//! `pgp` checks the mathematics only; what makes a signature acceptable is here. A key must have been valid when it signed:
+//! one that has expired since still proves what it signed before, as releases outlive the keys that signed them.
 //!
 //! Source: RFC 9580, sections 5.2.3 (subpackets) and 10.1 (what belongs to a key); GnuPG's and OpenTofu's practice.
 
@@ -18,7 +18,7 @@ use airtight_provider::Timestamp;
 /// How far a signer's clock may be ahead of ours.
 const CLOCK_DIFFERENCE_SECONDS: u64 = 24 * 60 * 60;
 
-/// A signature that counts.
+/// A valid signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed {
     /// Of the primary key.
@@ -30,7 +30,7 @@ pub struct Signed {
     pub key_expired: Option<Timestamp>,
 }
 
-/// Verifies a file of detached signatures, armoured or binary; one that counts is enough.
+/// Verifies a file of detached signatures, armoured or binary; one valid signature is enough.
 ///
 /// `data` is read from its start, once for each key that the signatures may be of.
 pub fn verify(
@@ -144,7 +144,7 @@ impl<R: Read> Read for Remembering<'_, R> {
     }
 }
 
-/// Whether a signature that matches counts.
+/// Whether a matching signature is valid.
 fn judge(candidate: &Signer<'_>, signature: &Signature, now: Timestamp) -> Result<Signed, SignatureError> {
     let owner = candidate.owner();
     let fingerprint = Fingerprint::of(owner);
@@ -248,7 +248,7 @@ fn life_of_subkey(
     }
 }
 
-/// A key that was only replaced or retired still vouches for what it signed before.
+/// A key that was only replaced or retired still proves what it signed before.
 fn revokes(revocation: &Signature, signed: Timestamp) -> bool {
     let is_soft =
         matches!(revocation.revocation_reason_code(), Some(RevocationCode::KeySuperseded | RevocationCode::KeyRetired));

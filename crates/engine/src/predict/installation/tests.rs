@@ -343,8 +343,12 @@ mod through_a_plugin_cache {
             case.digest(&path, Layout::Unpacked, DigestKind::H1, Ok(h1));
             entries.entries.push(InstalledEntry { id, path, kind: InstalledKind::Directory });
         }
-        case.facts.plugin_cache =
-            Some(PluginCache { path: "/cache".into(), entries, directories: [("".into(), true)].into() });
+        case.facts.plugin_cache = Some(PluginCache {
+            path: "/cache".into(),
+            setting: None,
+            entries,
+            directories: [("".into(), true)].into(),
+        });
     }
 
     #[test]

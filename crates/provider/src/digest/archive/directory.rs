@@ -99,7 +99,7 @@ impl Archive {
         }
         let to_signed = |value: u64| i64::try_from(value).map_err(|_| ArchiveError::Format);
         let (directory_bytes, directory_offset) = (to_signed(directory_bytes)?, to_signed(directory_offset)?);
-        // An archive may stand behind something else, such as a script; its offsets then count from its own start.
+        // An archive may follow something else, such as a script; its offsets then count from its own start.
         let mut base = offset.wrapping_sub(directory_bytes).wrapping_sub(directory_offset);
         if !(0..size).contains(&base.wrapping_add(directory_offset)) {
             return Err(ArchiveError::Format);
@@ -129,7 +129,7 @@ struct DirectoryEnd {
     records: u64,
     /// From `base`.
     directory_offset: i64,
-    /// What offsets count from; negative where they are too large.
+    /// What offsets count from; negative if they are too large.
     base: i64,
 }
 

@@ -32,7 +32,7 @@ pub struct EntryReader<'a> {
 }
 
 impl Archive {
-    /// Opens an entry's contents. `progress` is told of compressed bytes.
+    /// Opens an entry's contents. `progress` gets the number of compressed bytes.
     pub fn read<'a>(&'a self, entry: &'a Entry, progress: Progress<'a>) -> Result<EntryReader<'a>, ArchiveError> {
         let mut header = [0; LOCAL_BYTES as usize];
         self.read_exact(&mut header, entry.header_offset)?;

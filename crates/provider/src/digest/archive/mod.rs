@@ -94,7 +94,7 @@ impl Entry {
     }
 
     /// Whether its header says that it is encrypted, which no engine looks at.
-    pub const fn is_encrypted(&self) -> bool {
+    pub(crate) const fn is_encrypted(&self) -> bool {
         self.flags & 1 != 0
     }
 

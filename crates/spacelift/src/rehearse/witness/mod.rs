@@ -156,7 +156,7 @@ impl Witness {
 
     /// Waits until everything that was sent up to now has been looked at: packets are seen in their order, so one of
     /// our own is the last.
-    pub fn settle(&self) {
+    pub(crate) fn settle(&self) {
         if !self.is_started.load(Ordering::Relaxed) {
             return;
         }
@@ -172,7 +172,7 @@ impl Witness {
     }
 
     /// Whether anything was asked for that a phase may wait for.
-    pub fn has_seen(&self) -> bool {
+    pub(crate) fn has_seen(&self) -> bool {
         let seen = self.lock();
         let mut names = seen.pending.keys().chain(seen.asked.keys().map(|(name, ..)| name));
         names.any(|name| name != CHECKPOINT)

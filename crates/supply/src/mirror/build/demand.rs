@@ -21,7 +21,7 @@ pub struct Demand {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Need {
     pub root_module: Utf8PathBuf,
-    /// False where the version was chosen for want of a lock file.
+    /// False if the version was chosen because there is no lock file.
     pub is_locked: bool,
     /// Those that engines use; never of unknown schemes.
     pub hashes: Vec<Hash>,
@@ -41,7 +41,7 @@ impl Demand {
     /// Searches directories for root modules with lock files, and reads these. Symbolic links are not followed.
     ///
     /// The second part names those of the directories that a lock file is missing in: with neither a lock file below,
-    /// nor one of their own beside their configuration.
+    /// nor one of their own next to their configuration.
     ///
     /// # Errors
     /// A lock file that an engine refuses, or that we cannot read whole: a mirror

@@ -14,10 +14,10 @@ use crate::registry::{Authenticity, Evidence};
 use crate::signature::{Keys, checksums as sums};
 use airtight_provider::{PackageId, Timestamp};
 
-/// What the evidence in a mirror says for a package there, where only these keys count; null where it speaks against it:
+/// What the evidence in a mirror says for a package there, where only these keys count; null if it speaks against it:
 /// others signed, or the signed list does not have the package.
 ///
-/// Of an unpacked package without its archive, only the record knows the archive's `zh:`, which vouches for nothing.
+/// Of an unpacked package without its archive, only the record knows the archive's `zh:`, which proves nothing.
 pub(super) fn voucher(
     mirror: &Utf8Path,
     id: &PackageId,
@@ -40,10 +40,10 @@ pub(super) fn voucher(
     is_listed.then_some(Voucher::Nobody)
 }
 
-/// Keeps the evidence of one package, beside that of the release's others. Not for several threads at once.
+/// Keeps the evidence of one package, next to that of the release's others. Not for several threads at once.
 ///
 /// # Errors
-/// Fails where it cannot be written.
+/// Fails if it cannot be written.
 pub(super) fn keep(
     hold: &Hold,
     id: &PackageId,
@@ -55,7 +55,7 @@ pub(super) fn keep(
     let directory = directory(&id.address, &id.version);
     hold.mirror.make(&directory)?;
     let mirror = hold.mirror.path_of(Utf8Path::new(""));
-    // One that cannot be read is made anew.
+    // One that cannot be read is made again.
     let mut record = Record::read(&mirror, &id.address, &id.version).ok().flatten().unwrap_or_else(|| Record {
         schema: SCHEMA.to_owned(),
         address: id.address.to_string(),

@@ -78,16 +78,16 @@ pub(super) struct Fetched {
     pub(super) evidence: Option<Evidence>,
     /// The mirror that it is from, whose evidence is taken over.
     pub(super) from_mirror: Option<Utf8PathBuf>,
-    /// It is what stands in its place already.
+    /// It equals the package that is already in its place.
     pub(super) is_in_place: bool,
 }
 
 /// What a source says it has.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Offer {
-    /// Null where it does not tell.
+    /// Null if it does not tell.
     pub(super) size_bytes: Option<u64>,
-    /// It is what stands in its place already.
+    /// It equals the package that is already in its place.
     pub(super) is_in_place: bool,
 }
 
@@ -96,7 +96,7 @@ pub(super) struct Offer {
 pub(super) enum NotFetched {
     /// It has none.
     Absent(String),
-    /// It has one that does not count, or cannot be asked.
+    /// Its package is not acceptable, or it cannot be asked.
     Failed(String),
     /// Our own disk: no other source helps.
     Disk(String),
@@ -144,7 +144,7 @@ pub(super) struct Fetch<'a> {
     pub(super) partial: Utf8PathBuf,
     /// Null for a dry run.
     pub(super) hold: Option<&'a Hold>,
-    /// What stands in its place already, without proof.
+    /// The package that is already in its place, without proof.
     pub(super) in_place: Option<&'a Hashes>,
 }
 

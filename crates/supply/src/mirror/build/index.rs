@@ -33,10 +33,10 @@ struct Archive {
     url: String,
 }
 
-/// Writes the files anew for every archive that is in the mirror.
+/// Writes the files again for every archive in the mirror.
 ///
 /// # Errors
-/// Fails where the mirror cannot be walked, or an archive not be read.
+/// Fails if the mirror cannot be walked, or an archive not be read.
 pub(super) fn write(hold: &Hold, progress: Progress<'_>) -> anyhow::Result<()> {
     let walked = walk(&hold.mirror.path_of(Utf8Path::new("")), EngineName::Tofu);
     if let Some(error) = walked.error {

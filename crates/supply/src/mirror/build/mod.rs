@@ -1,10 +1,10 @@
 //! `mirror build`: the packages that many repositories need, each once, each checked, from wherever they are.
 //!
-//! A package counts only as what the lock files that need it say it is: it must match a hash of every one of them. What
+//! A package is accepted only as what the lock files that need it say it is: it must match a hash of every one of them. What
 //! comes from a registry must also be listed in the release's signed checksums. Sources are asked in the order given; the
-//! first that has a package that counts is used, and what the others had is told.
+//! first one with an acceptable package wins, and packages rejected from the others are reported.
 //!
-//! Killed at any moment it leaves a mirror whose packages are whole: everything is written beside, synced, and renamed.
+//! Killed at any moment it leaves a mirror whose packages are whole: everything is written next to it, synced, and renamed.
 //! The next call continues downloads and takes what is there and matches.
 
 pub mod demand;
@@ -34,9 +34,9 @@ pub struct Options<'a> {
     /// Keep the release archives of all unpacked packages, not only of those that a lock file has no `h1:` hash of.
     pub keep_archives: bool,
     pub sources: &'a [Source],
-    /// Null where no source needs the network.
+    /// Null if no source needs the network.
     pub client: Option<&'a Client>,
-    /// Only signatures of these keys count.
+    /// Only signatures of these keys are accepted.
     pub allowed: Option<&'a Keys>,
     /// Say what would be fetched, and change nothing.
     pub dry_run: bool,
@@ -61,7 +61,7 @@ pub struct PackageResult {
     pub outcome: Outcome,
     /// Lock files that have no `h1:` hash of this package, and so fail or pass unverified over an unpacked mirror.
     pub without_h1: Vec<Utf8PathBuf>,
-    /// What sources had that did not count, although another one then did.
+    /// Packages rejected from earlier sources, although a later one had an acceptable one.
     pub passed_over: Vec<String>,
 }
 
@@ -75,7 +75,7 @@ pub enum Outcome {
         /// Another package was in its place, which did not match.
         replaced: bool,
     },
-    /// With its size, where the source tells it.
+    /// With its size, if the source knows it.
     WouldFetch { source: String, size_bytes: Option<u64> },
     /// One reason for each source.
     Failed(Vec<String>),

@@ -13,7 +13,7 @@ use airtight_provider::{Hash, HashScheme, Layout};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Hashes {
     pub(super) h1: Hash,
-    /// Of the archive; null where there is none.
+    /// Of the archive; null if there is none.
     pub(super) zh: Option<Hash>,
 }
 
@@ -41,7 +41,7 @@ impl Hashes {
     }
 }
 
-/// What vouches for a package beside lock files.
+/// What proves a package, apart from lock files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Voucher {
     Nobody,

@@ -63,7 +63,7 @@ pub fn requirements(
 }
 
 fn install_modules(engine: &Engine) -> String {
-    format!("install its modules by `{} get` in that directory, where there is network", engine.name)
+    format!("install its modules with `{} get` in that directory, on a machine with network access", engine.name)
 }
 
 /// Chooses a version and adds it to the demand.
@@ -107,7 +107,7 @@ pub fn resolve(
     anyhow::bail!("no source has {address}, which `{root_module}` needs")
 }
 
-/// Empty where the source does not know the provider.
+/// Empty if the source does not know the provider.
 fn versions(source: &Source, client: Option<&Client>, address: &ProviderAddress) -> anyhow::Result<Vec<ListedVersion>> {
     let found = match (source, client) {
         (Source::Directory(mirror), _) => {
@@ -126,7 +126,7 @@ fn versions(source: &Source, client: Option<&Client>, address: &ProviderAddress)
     }
 }
 
-/// Such sources do not name platforms beside versions.
+/// Such sources name versions without platforms.
 const fn unlisted(version: Version) -> ListedVersion {
     ListedVersion { version, platforms: Vec::new() }
 }

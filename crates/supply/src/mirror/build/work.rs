@@ -23,7 +23,7 @@ use crate::registry::{Authenticity, Registry};
 use airtight_provider::directory::Directory;
 use airtight_provider::{Layout, PackageId};
 
-/// Builds the mirror. Results stand in the order of address, version, platform.
+/// Builds the mirror. Results are in the order of address, version, platform.
 ///
 /// # Errors
 /// A mirror that cannot be written at all. What happened to single packages is in the results.
@@ -125,10 +125,10 @@ impl Work<'_> {
         ))
     }
 
-    /// The hashes of what stands in the package's place already; null where that cannot be kept.
+    /// The hashes of the files that are already in the package's place; null if they cannot be kept.
     ///
     /// What was recorded when it was put there proves nothing. An unpacked package that lock files do not know by `h1:`
-    /// is proven by its archive beside it.
+    /// is proven by its archive next to it.
     fn in_place(&self, id: &PackageId, needs: &[Need]) -> Option<Hashes> {
         let Options { mirror, layout, .. } = *self.options;
         let path = self.place(id);
@@ -147,7 +147,7 @@ impl Work<'_> {
         Some(hashes)
     }
 
-    /// Whether what stands there is proven without asking any source.
+    /// Whether the package that is already there is proven without asking a source.
     fn counts(&self, id: &PackageId, needs: &[Need], hashes: &Hashes) -> bool {
         let voucher = match self.options.allowed {
             None => Some(Voucher::Nobody),

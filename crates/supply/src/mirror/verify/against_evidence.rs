@@ -103,12 +103,12 @@ fn check_archive(request: &Request<'_>, mirror: &Mirror, verified: &VerifiedPack
 /// What is kept of one version of a provider.
 struct Release {
     sums: Option<Sums>,
-    /// Of a key that counts.
+    /// Of an accepted key.
     signer: Option<String>,
     record: Option<Record>,
     /// Who signed the list of sums when it was fetched.
     recorded_signer: Option<evidence::Signer>,
-    /// The signature is not one that counts.
+    /// The signature is not acceptable.
     is_refused: bool,
 }
 
@@ -209,6 +209,6 @@ impl Release {
 
 fn invalid(path: &Utf8Path, reason: &str, severity: Severity) -> Finding {
     Finding::new(Code::EvidenceInvalid, severity, Owner::Image, format!("this evidence proves nothing: {reason}"))
-        .help("Fetch it again where there is network, or remove it with the package that it was for.")
+        .help("Download it again on a machine with network access, or remove it with the package that it was for.")
         .at(Place::file(path), "")
 }

@@ -69,7 +69,7 @@ pub(super) fn check(mirror: &Mirror, verification: &mut Verification) {
             };
             verification.findings.extend(problems.into_iter().map(|problem| {
                 Finding::new(Code::MirrorIndexDiffers, problem.severity, Owner::Image, problem.text)
-                    .help("Run `providers mirror` again where there is network, or remove the mirror's JSON files.")
+                    .help("Run `providers mirror` again on a machine with network access, or remove the mirror's JSON files.")
                     .at(Place::file(path), "")
             }));
         }

@@ -70,7 +70,7 @@ fn check_one(request: &Request<'_>, mirror: &Mirror, verification: &mut Verifica
                 Code::PackageMismatch,
                 Owner::Image,
                 format!("{} matches none of the hashes that are locked for it", verified.id),
-                "Find out which of the two is the publisher's package; fetch it again where there is network.",
+                "Find out which of the two is the publisher's package; download it again on a machine with network access.",
             )
         } else {
             (

@@ -1,5 +1,5 @@
 //! A mirror against everything that speaks of it: its evidence, its seal, its index files, lock files. Both ways: what
-//! is missing, what is there and nobody names, what lies where no engine looks.
+//! is missing, which packages no lock file needs, which files the engines ignore.
 
 mod against_evidence;
 mod against_index;
@@ -26,13 +26,13 @@ pub struct Request<'a> {
     pub mirror: &'a Utf8Path,
     /// Lock files, or directories to look for them in.
     pub locks: &'a [Utf8PathBuf],
-    /// Those of lock files that count: packages of other platforms may be missing.
+    /// The platforms that the lock files need: packages of others may be missing.
     pub platform: &'a Platform,
     /// Keys that lists of sums have to be signed with; without any, signatures only have to fit the keys that are kept
-    /// beside them.
+    /// next to them.
     pub keys: &'a Keys,
     pub now: Timestamp,
-    /// What has to vouch for the seal; without it, a seal is only compared.
+    /// What must prove the seal; without it, a seal is only compared.
     pub seal: Option<&'a Seal>,
     pub progress: Progress<'a>,
 }
@@ -42,7 +42,7 @@ pub struct Verification {
     pub findings: Vec<Finding>,
     pub sources: Sources,
     pub packages: Vec<VerifiedPackage>,
-    /// The digest of the seal, where there is one and the mirror is as it says.
+    /// The digest of the seal, if there is one and the mirror is as it says.
     pub seal: Option<String>,
 }
 
@@ -59,7 +59,7 @@ pub struct VerifiedPackage {
 /// Verifies a mirror.
 ///
 /// # Errors
-/// Fails where lock files cannot be looked for.
+/// Fails if lock files cannot be looked for.
 pub fn verify(request: &Request<'_>) -> anyhow::Result<Verification> {
     let walked = mirror::walk(request.mirror, EngineName::Tofu);
     let mut verification = Verification::default();
@@ -83,7 +83,7 @@ pub fn verify(request: &Request<'_>) -> anyhow::Result<Verification> {
         if let Err(reason) = machine::check(&path, package.layout(), &id) {
             verification.findings.push(
                 Finding::new(Code::PackageWrongMachine, Severity::Error, Owner::Image, reason)
-                    .help("Replace the package by that of the right platform.")
+                    .help("Replace the package with the one for the right platform.")
                     .at(Place::file(&path), ""),
             );
         }
@@ -100,7 +100,7 @@ pub fn verify(request: &Request<'_>) -> anyhow::Result<Verification> {
             let summary = format!("{} is not verified: there is nothing to compare it with", verified.id);
             verification.findings.push(
                 Finding::new(Code::PackageUnverified, Severity::Warning, Owner::Image, summary)
-                    .help("Name a lock file that has it by --lock, the keys that sign releases by --allow-key, or what vouches for the seal.")
+                    .help("Name a lock file that has it (--lock), the publisher's keys (--allow-key), or the seal (--seal-digest, --seal-key).")
                     .at(Place::file(walked.base.join(&verified.package.path)), ""),
             );
         }
@@ -111,6 +111,6 @@ pub fn verify(request: &Request<'_>) -> anyhow::Result<Verification> {
 /// A package that differs from what somebody says of it.
 fn mismatch(mirror: &Mirror, package: &SealedPackage, summary: String) -> Finding {
     Finding::new(Code::PackageMismatch, Severity::Error, Owner::Image, summary)
-        .help("Where there is network, fetch the package from its origin registry again, and find out what changed it.")
+        .help("On a machine with network access, download the package from its origin registry again, and find out what changed it.")
         .at(Place::file(mirror.base.join(&package.path)), "")
 }
