@@ -96,9 +96,9 @@ fn contents(directory: &Utf8Path) -> BTreeMap<Utf8PathBuf, Vec<u8>> {
     while let Some(place) = waiting.pop() {
         for entry in place.read_dir_utf8().unwrap().map(Result::unwrap) {
             if entry.file_type().unwrap().is_dir() {
-                waiting.push(entry.into_path())
+                waiting.push(entry.into_path());
             } else {
-                drop(found.insert(entry.path().to_owned(), fs::read(entry.path()).unwrap_or_default()))
+                drop(found.insert(entry.path().to_owned(), fs::read(entry.path()).unwrap_or_default()));
             }
         }
     }

@@ -114,7 +114,7 @@ pub(super) fn read_test(file: &ParsedFile, engine: &Engine) -> Declarations {
             "run" => {
                 let (modules, _) = block.body.blocks(&[("module", 0)], &[]);
                 if let Some(module) = modules.first() {
-                    reader.module(block.labels[0], module)
+                    reader.module(block.labels[0], module);
                 }
             }
             "provider" => reader.provider(&block),
