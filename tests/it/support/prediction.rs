@@ -134,13 +134,19 @@ impl Prediction {
                 faults.push(format!("{what}: engine {engine:?}, predicted {predicted:?}"));
             }
         };
-        let loads = matches!(configuration, Configuration::Loads(_));
-        let loading = match (ask, loads) {
-            (Ask::Never, _) => Loading::NotAsked,
-            (Ask::Auto, true) => Loading::Loads,
-            (Ask::Auto, false) => Loading::Refused,
+        // A module that has to be fetched is not asked for.
+        let is_asked = ask == Ask::Auto && !self.assumptions.iter().any(|code| code == "configuration-not-asked");
+        let ask = if is_asked { Ask::Auto } else { Ask::Never };
+        // The engine is asked in the workspace, where a lock file or a state may stop it before it comes to providers.
+        let is_stopped = outcome.init == Init::Failure && !outcome.fails_at_providers();
+        let is_right = match (ask, configuration) {
+            (Ask::Never, _) => self.configuration == Loading::NotAsked,
+            (Ask::Auto, Configuration::Refused(_)) => self.configuration == Loading::Refused,
+            (Ask::Auto, Configuration::Loads(_)) => {
+                self.configuration == Loading::Loads || (self.configuration == Loading::Refused && is_stopped)
+            }
         };
-        expect("configuration", self.configuration == loading, &loading, &self.configuration);
+        expect("configuration", is_right, configuration, &self.configuration);
         let is_hedged = !self.assumptions.is_empty();
         match (configuration, outcome.init) {
             (Configuration::Refused(diagnostics), _) => {
@@ -153,7 +159,7 @@ impl Prediction {
                 expect("init of a configuration that is refused", is_right, diagnostics, &self);
                 return faults;
             }
-            (Configuration::Loads(_), Init::Failure) if !outcome.fails_at_providers() => {
+            (Configuration::Loads(_), Init::Failure) if is_stopped => {
                 // Arguments, backends and states are the engine's own; what is predicted is what follows if it takes them.
                 let is_right = self.init != Init::Success || is_hedged;
                 expect("init that fails before providers", is_right, &outcome.errors, &self);
