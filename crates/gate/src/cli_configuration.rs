@@ -119,13 +119,13 @@ fn in_repository(path: &Utf8Path, named_by: NamedBy) -> Finding {
              mount a file whose name ends in `.terraformrc` outside the repository.",
         ),
         NamedBy::Variable => (
-            "TF_CLI_CONFIG_FILE names a file of the repository: it is not used",
+            "TF_CLI_CONFIG_FILE points into the repository; airtight ignores that file",
             "Remove TF_CLI_CONFIG_FILE from the stack; for credentials or `host` blocks, mount a file whose name ends in \
              `.terraformrc` outside the repository.",
         ),
     };
     Finding::new(Code::CliConfigInRepository, Severity::Warning, Owner::Administrator, summary)
-        .detail("Anyone who can open a pull request can change that file, so none of its blocks is carried over.")
+        .detail("Anyone who can open a pull request can change that file, so none of its blocks is copied.")
         .help(help)
         .at(Place::file(path), "")
 }

@@ -8,6 +8,7 @@ use super::cli_sources::{self, CliConfigChoice, NamedFileError, SourceFacts};
 use super::context::Context;
 use super::seal::Seals;
 use crate::check;
+use crate::git;
 use airtight_engine::ask::Loaded;
 use airtight_engine::environment::Environment;
 use airtight_engine::init_arguments::{ArgumentOrigin, Given, InitArguments, Remark};
@@ -73,7 +74,8 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
     }
     let data_dir = data_dir(environment, &root_module);
     let mut sources = Sources::of_repository(context.repository);
-    let configuration = configuration::read(&root_module, &data_dir, &init.test_directory, engine, &mut sources);
+    let mut configuration = configuration::read(&root_module, &data_dir, &init.test_directory, engine, &mut sources);
+    git::mark_rewritten(&mut configuration);
     tracing::debug!(
         root_module = %root_module,
         files = configuration.root.files.len(),

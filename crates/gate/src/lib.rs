@@ -21,6 +21,7 @@ pub mod doctor;
 pub mod engine;
 pub mod exec;
 pub mod gather;
+mod git;
 pub mod handover;
 pub mod init;
 pub mod later;

@@ -1,6 +1,6 @@
 //! Predictions as the report's values.
 
-use airtight_engine::ask::Answer;
+use airtight_engine::ask::{Answer, EngineDiagnostic};
 use airtight_engine::predict::{Origin, Outcome, ProviderPrediction};
 use airtight_finding::report::{
     ReportAssumption, ReportConstraint, ReportPackage, ReportPrediction, ReportProvider, ReportReason,
@@ -21,15 +21,28 @@ pub(crate) fn prediction(gathered: &Gathered, configuration: Loading, answer: Op
         (Loading::Refused, Some(Answer::Refused(refused))) => {
             report.init = Outcome::Failure;
             report.lock_after = None;
-            report.reasons = refused
-                .errors
-                .iter()
-                .map(|error| {
-                    let path = error.place.as_ref().map(|place| gathered.facts.root_module.join(&place.file));
-                    let (summary, detail) = shown(gathered, path.as_deref(), &error.summary, &error.detail);
-                    ReportReason { code: Code::ConfigurationInvalid, summary, detail, providers: Vec::new() }
-                })
-                .collect();
+            report.reasons = refused.errors.iter().map(|error| reason(gathered, error)).collect();
+        }
+        (Loading::Loads, Some(Answer::Loads(loaded))) => {
+            for error in &loaded.other_errors {
+                report.init = Outcome::Failure;
+                report.lock_after = None;
+                report.reasons.push(reason(gathered, error));
+            }
+            if report.init == Outcome::Success && !loaded.unreadable.is_empty() {
+                report.init = Outcome::Unknown;
+                report.lock_after = None;
+                let names = loaded.unreadable.join("`, `");
+                let text = format!("the engine needs `{names}`, and airtight does not know what address that is");
+                let text = without_credentials(text);
+                report.assumptions.push(ReportAssumption { code: Code::ConfigurationNotUnderstood, text });
+            }
+            let facts = &gathered.facts;
+            let is_local = facts.configuration.root.backend.as_ref().is_some_and(|backend| backend.kind == "local");
+            if report.init == Outcome::Success && is_local && facts.init.backend {
+                let text = "the engine was asked without the `local` backend, whose arguments only `init` checks";
+                report.assumptions.push(ReportAssumption { code: Code::ConfigurationNotAsked, text: text.to_owned() });
+            }
         }
         (Loading::NotAsked, _) if prediction.init != Outcome::Failure && !gathered.is_empty() => {
             let text = answer
@@ -42,6 +55,13 @@ pub(crate) fn prediction(gathered: &Gathered, configuration: Loading, answer: Op
         _ => {}
     }
     report
+}
+
+/// An error in the engine's words.
+fn reason(gathered: &Gathered, error: &EngineDiagnostic) -> ReportReason {
+    let path = error.place.as_ref().map(|place| gathered.facts.root_module.join(&place.file));
+    let (summary, detail) = shown(gathered, path.as_deref(), &error.summary, &error.detail);
+    ReportReason { code: Code::ConfigurationInvalid, summary, detail, providers: Vec::new() }
 }
 
 fn read(gathered: &Gathered) -> ReportPrediction {

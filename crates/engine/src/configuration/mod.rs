@@ -91,6 +91,8 @@ pub enum MissingModule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NetworkNeed {
     NotInstalled,
+    /// git's own configuration rewrites the address, perhaps to a repository on the disk.
+    RewrittenByGit,
     /// What kind of repository a bitbucket.org address means is asked for on every reading.
     AskedOnEveryReading,
 }

@@ -155,6 +155,14 @@ impl Before {
             Some(MissingModule::NeedsNetwork { host, why }) => {
                 let why = match why {
                     NetworkNeed::NotInstalled => not_installed(child.record),
+                    NetworkNeed::RewrittenByGit => {
+                        let source = child.call.source.as_deref().unwrap_or_default();
+                        let text = format!(
+                            "{}: git's configuration rewrites `{source}`, so that only the engine's fetch shows what it brings",
+                            at(place)
+                        );
+                        return self.assume(Code::ModuleNeedsNetwork, text);
+                    }
                     NetworkNeed::AskedOnEveryReading => {
                         "what kind of repository a bitbucket.org address means is asked for on every reading"
                     }

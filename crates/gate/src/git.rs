@@ -1,0 +1,58 @@
+//! What git's own configuration makes of a module's address: `url.BASE.insteadOf` may lead to a repository on the disk.
+
+use std::process::{Command, Stdio};
+
+use airtight_engine::configuration::{Configuration, MissingModule, ModuleSource, NetworkNeed};
+
+/// Marks called modules whose address git rewrites: only the engine's fetch shows what they bring, and it may need no
+/// network. git itself is asked, which reads the system's, the user's and the environment's configuration.
+pub(crate) fn mark_rewritten(configuration: &mut Configuration) {
+    for child in configuration.children.values_mut() {
+        if let Some(MissingModule::NeedsNetwork { why, .. }) = &mut child.missing
+            && let ModuleSource::Remote { normalized, .. } = &child.source
+            && repository(normalized).is_some_and(is_rewritten)
+        {
+            *why = NetworkNeed::RewrittenByGit;
+        }
+    }
+}
+
+/// The repository's address, without the subdirectory and the query.
+fn repository(source: &str) -> Option<&str> {
+    let address = source.strip_prefix("git::")?;
+    let address = address.split('?').next().unwrap_or(address);
+    let path = address.find("://").map_or(0, |scheme| scheme + "://".len());
+    let end = address[path..].find("//").map_or(address.len(), |subdirectory| path + subdirectory);
+    // git takes what starts with a dash for an option.
+    Some(&address[..end]).filter(|address| !address.starts_with('-'))
+}
+
+/// Asks git, which opens no connection for this.
+fn is_rewritten(address: &str) -> bool {
+    let output = Command::new("git")
+        .args(["ls-remote", "--get-url", address])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output();
+    let Ok(output) = output else { return false };
+    let rewritten = String::from_utf8_lossy(&output.stdout);
+    tracing::debug!(is_rewritten = rewritten.trim() != address, "git asked for the address of a module");
+    output.status.success() && rewritten.trim() != address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::repository;
+
+    #[test]
+    fn the_repository_is_what_git_is_asked_for() {
+        for (source, expected) in [
+            ("git::https://example.com/a/b.git?ref=tags/1", Some("https://example.com/a/b.git")),
+            ("git::ssh://git@example.com/a/b//modules/x?ref=v1", Some("ssh://git@example.com/a/b")),
+            ("git::--upload-pack=x", None),
+            ("https://example.com/a.zip", None),
+        ] {
+            assert_eq!(repository(source), expected, "{source}");
+        }
+    }
+}
