@@ -355,7 +355,9 @@ mod tests {
         #[test]
         fn any_text_is_read_without_panic_and_what_is_read_is_printed_and_read_again(text in any::<String>()) {
             if let Ok(constraints) = VersionConstraints::parse_locked(&text) {
-                prop_assert_eq!(VersionConstraints::parse_locked(&constraints.to_string()), Ok(constraints));
+                let printed = constraints.to_string();
+                let again = VersionConstraints::parse_locked(&printed).map(|constraints| constraints.to_string());
+                prop_assert_eq!(again, Ok(printed));
             }
         }
 
@@ -368,8 +370,10 @@ mod tests {
         ) {
             let text: Vec<&str> = terms.iter().map(|term| term.trim()).collect();
             let text = text.join(", ");
-            let constraints = VersionConstraints::parse_locked(&text).unwrap();
-            prop_assert_eq!(VersionConstraints::parse_locked(&constraints.to_string()), Ok(constraints));
+            let printed = VersionConstraints::parse_locked(&text).unwrap().to_string();
+            // A term that is written twice is printed once.
+            let again = VersionConstraints::parse_locked(&printed).map(|constraints| constraints.to_string());
+            prop_assert_eq!(again, Ok(printed));
         }
     }
 }
