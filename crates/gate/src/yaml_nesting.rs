@@ -9,9 +9,7 @@ pub(crate) const MAXIMUM_DEPTH: usize = 64;
 /// the rules of plain text are unclear a bracket is counted.
 pub(crate) fn too_deep(text: &str) -> Option<usize> {
     // Most files have too few brackets to be looked at.
-    if text.bytes().filter(|byte| matches!(byte, b'{' | b'[')).nth(MAXIMUM_DEPTH).is_none() {
-        return None;
-    }
+    text.bytes().filter(|byte| matches!(byte, b'{' | b'[')).nth(MAXIMUM_DEPTH)?;
     let mut scan = Scan { depth: 0, quote: None };
     // The column that the lines of a block scalar are behind.
     let mut scalar: Option<usize> = None;

@@ -56,7 +56,8 @@ fn each_fixture_has_the_outcome_that_it_states() {
                 let expected = line(key).or_else(|| line("both")).unwrap_or_else(|| panic!("{name}: no `{key}:`"));
                 let (problems, methods) = outcome(&input, &engine);
                 let methods = methods.map_or_else(|| "none".to_owned(), |methods| format!("[{}]", methods.join(", ")));
-                let found = problems.iter().map(|problem| format!("{problem}; ")).collect::<String>() + &methods;
+                let problems = problems.iter().map(ToString::to_string);
+                let found = problems.chain([methods]).collect::<Vec<_>>().join("; ");
                 if found != expected {
                     wrong.push(format!("{name} {key}:\n  expected {expected}\n  found    {found}"));
                 }

@@ -19,7 +19,7 @@ fn laid_out() -> (tempfile::TempDir, Directory, Utf8PathBuf) {
 }
 
 fn is_link_error(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<LinkInTheWay>())
+    error.get_ref().and_then(|inner| inner.downcast_ref::<LinkInTheWay>()).is_some()
 }
 
 #[test]

@@ -63,7 +63,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Node>, TemplateError> {
     let mut parser = Parser { lexer: Lexer::new(text), depth: 0 };
     match parser.list()? {
         (nodes, End::Text) => Ok(nodes),
-        (_, End::End(line)) => Err(TemplateError::new(Stage::Parse, line, "unexpected {{end}}")),
+        (_, End::Closed(line)) => Err(TemplateError::new(Stage::Parse, line, "unexpected {{end}}")),
         (_, End::Else(line, _)) => Err(TemplateError::new(Stage::Parse, line, "unexpected {{else}}")),
     }
 }
@@ -76,7 +76,7 @@ struct Parser<'a> {
 /// What ended a list of nodes.
 enum End {
     Text,
-    End(usize),
+    Closed(usize),
     /// The pipeline of an `else if`.
     Else(usize, Option<Pipeline>),
 }
@@ -93,7 +93,7 @@ impl Parser<'_> {
                 Piece::Action { tokens, line } => (tokens, line),
             };
             match tokens.as_slice() {
-                [Token::Word("end")] => return Ok((nodes, End::End(line))),
+                [Token::Word("end")] => return Ok((nodes, End::Closed(line))),
                 [Token::Word("else")] => return Ok((nodes, End::Else(line, None))),
                 [Token::Word("else"), Token::Word("if"), rest @ ..] => {
                     return Ok((nodes, End::Else(line, Some(pipeline(rest, line)?))));
@@ -120,11 +120,11 @@ impl Parser<'_> {
         }
         let (body, end) = self.list()?;
         let otherwise = match end {
-            End::End(_) => Vec::new(),
+            End::Closed(_) => Vec::new(),
             End::Else(_, Some(inner)) if is_if => vec![Node::If(self.control(inner, true)?)],
             End::Else(line, Some(_)) => return unsupported(line, "`else if` of a `range`"),
             End::Else(_, None) => match self.list()? {
-                (nodes, End::End(_)) => nodes,
+                (nodes, End::Closed(_)) => nodes,
                 (_, End::Else(line, _)) => {
                     return Err(TemplateError::new(Stage::Parse, line, "expected {{end}}, found {{else}}"));
                 }

@@ -367,7 +367,7 @@ mod through_a_plugin_cache {
             case.unpacked(NULL, "3.2.1", Ok(A));
             cache(&mut case, Some(B));
             if let Some(hash) = expected {
-                assert_case("locked as in the cache", &case, Ok((Some(hash), None)))
+                assert_case("locked as in the cache", &case, Ok((Some(hash), None)));
             } else {
                 let prediction = case.predict();
                 assert_eq!((prediction.init, prediction.failures), (Outcome::Unknown, vec![]), "{locked:?}");
