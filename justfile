@@ -18,4 +18,4 @@ ci:
 # The release binary, and the gate alone
 build:
     cargo build --release --locked
-    cargo build --release --locked --no-default-features
+    cargo build --release --locked --package airtight --no-default-features
