@@ -287,6 +287,7 @@ impl Pass<'_> {
     fn decide(&self, findings: &mut Vec<Finding>) -> Verdict {
         findings.extend(self.settings_findings.iter().cloned());
         check::rules::apply(self.context.settings, findings, self.today);
+        *findings = airtight_finding::merged(std::mem::take(findings));
         let verdict = verdict::judge(findings, self.context.settings.policy);
         tracing::debug!(
             verdict = if matches!(verdict, Verdict::Cleared(_)) { "cleared" } else { "refused" },
