@@ -3,10 +3,13 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::io;
 
+use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
-use super::tree::Contents;
+use super::tree::{self, Contents, TreeProblem};
+use crate::directory::{Directory, Durability};
 use crate::{CoreConstraints, json_error};
 
 const SCHEMA: &str = "airtight/modules/1";
@@ -114,9 +117,21 @@ pub enum ManifestError {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
-    schema: String,
+    #[serde(rename = "schema")]
+    _schema: String,
     sources: Vec<StoredSource>,
     trees: Vec<StoredTree>,
+}
+
+impl StoredTree {
+    /// Describes a tree that is in a store already, with its contents as they are now.
+    ///
+    /// # Errors
+    /// What cannot be read, and what no module has, such as a pipe.
+    pub fn measure(store: &Utf8Path, path: &str, kind: TreeKind, origin: &str) -> Result<Self, TreeProblem> {
+        let contents = Contents::of(&tree::entries(&store.join(path))?);
+        Ok(Self { contents, id: None, kind, origin: origin.to_owned(), path: path.to_owned(), time: None })
+    }
 }
 
 impl StoredSource {
@@ -156,6 +171,18 @@ impl Manifest {
         Ok(text)
     }
 
+    /// Writes the manifest of a store, in order, whole or not at all.
+    ///
+    /// # Errors
+    /// Fails if the store cannot be written.
+    pub fn write(&mut self, store: &Utf8Path) -> io::Result<()> {
+        self.sort();
+        let text = self.print().map_err(io::Error::other)?;
+        let directory = Directory::open_or_make(store)?;
+        directory.make(Utf8Path::new(".airtight"))?;
+        directory.replace(Utf8Path::new(super::MANIFEST), text.as_bytes(), 0o644, Durability::Synced)
+    }
+
     /// Reads what [`Self::print`] wrote.
     ///
     /// # Errors
@@ -171,7 +198,7 @@ impl Manifest {
         if schema != SCHEMA {
             return Err(ManifestError::Schema(schema));
         }
-        let Raw { schema: _, sources, trees } = serde_json::from_str(text).map_err(syntax)?;
+        let Raw { sources, trees, .. }: Raw = serde_json::from_str(text).map_err(syntax)?;
         let manifest = Self { sources, trees };
         manifest.check()?;
         Ok(manifest)

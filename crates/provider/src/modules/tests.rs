@@ -124,9 +124,9 @@ fn a_tree_is_checked_whole() {
     let expected = Sha256::digest(line("a", "main.tf") + &line("b", "sub/run.sh"));
     assert_eq!(contents.h1, crate::Hash::h1(expected.into()).as_str());
     assert_eq!((contents.files, contents.bytes), (2, 2));
-    let manifest = Manifest { trees: vec![StoredTree { contents, ..tree("git/a") }], sources: Vec::new() };
-    fs::create_dir(root.join(".airtight")).unwrap();
-    fs::write(root.join(MANIFEST), manifest.print().unwrap()).unwrap();
+    let measured = StoredTree::measure(root, "git/a", TreeKind::Git, "https://h.example/a").unwrap();
+    assert_eq!(measured.contents, contents);
+    Manifest { trees: vec![measured], sources: Vec::new() }.write(root).unwrap();
     let store = ModuleStore::read(root).unwrap().unwrap();
     let stored = store.tree("git/a").unwrap();
     store.check_tree(stored).unwrap();

@@ -84,7 +84,7 @@ pub struct Contents {
 /// What cannot be read, and what is neither file, directory nor link.
 pub fn entries(directory: &Utf8Path) -> Result<Vec<Entry>, TreeProblem> {
     let mut found = Vec::new();
-    list(directory, String::new(), 0, &mut found)?;
+    list(directory, "", 0, &mut found)?;
     found.sort();
     found.into_par_iter().map(|(path, listed)| read(directory, path, listed)).collect()
 }
@@ -97,11 +97,11 @@ enum Listed {
 
 fn list(
     directory: &Utf8Path,
-    prefix: String,
+    prefix: &str,
     depth: usize,
     found: &mut Vec<(String, Listed)>,
 ) -> Result<(), TreeProblem> {
-    let here = if prefix.is_empty() { directory.to_owned() } else { directory.join(&prefix) };
+    let here = if prefix.is_empty() { directory.to_owned() } else { directory.join(prefix) };
     if depth > MAXIMUM_DEPTH {
         return Err(TreeProblem::Deep(directory.to_owned()));
     }
@@ -117,7 +117,7 @@ fn list(
         // Of the entry itself, not of what a link leads to.
         let metadata = entry.metadata().map_err(unreadable(&directory.join(&path)))?;
         if metadata.is_dir() {
-            list(directory, path, depth + 1, found)?;
+            list(directory, &path, depth + 1, found)?;
         } else if metadata.is_symlink() {
             found.push((path, Listed::Link));
         } else if metadata.is_file() {
@@ -181,8 +181,8 @@ impl Contents {
                 EntryKind::Link { target } => drop(contents.links.insert(entry.path.clone(), target.clone())),
             }
         }
-        contents.h1 = Hash::h1(hasher.finalize().into()).as_str().to_owned();
-        contents
+        let h1 = Hash::h1(hasher.finalize().into()).as_str().to_owned();
+        Self { h1, ..contents }
     }
 
     fn empty() -> Self {
