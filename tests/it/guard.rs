@@ -19,6 +19,8 @@ use crate::support::workflow_file::Values;
 crate::tests! {
     a_whole_run_works_within_the_kernels_limit(engine with providers),
     a_provider_that_is_swapped_after_the_check_does_not_run(engine with providers),
+    a_question_to_the_engine_starts_the_images_programs_only(engine with providers),
+    an_engine_of_the_workspace_is_not_started_to_ask_for_its_version(engine with providers),
     without_the_kernels_limit_nothing_starts_unless_a_rule_allows_it(engine with providers),
     no_provisioner_plugin_runs_from_any_place(engine with providers),
     directories_of_plugin_path_are_places_too(engine with providers),
@@ -94,17 +96,13 @@ fn with_swapping_engine(engine: &'static Engine, layout: Layout) -> Stack {
     };
     let name = victim.provider.executable.file_name().unwrap();
     executable(&stack.path("planted").join(name), TELLTALE);
-    let real = stack.path("mirror/engine");
-    fs::copy(&engine.path, &real).unwrap();
-    let script = format!(
-        "#!/bin/sh\nif [ \"$1\" = plan ]; then\n  p=.terraform/providers/{}\n  rm -rf $p && cp -r {} $p\n  \
-         sed -i 's#\"zh:#\"{}\",\\n    \"zh:#' .terraform.lock.hcl\nfi\nexec {real} \"$@\"\n",
+    stack.wrap_engine(&format!(
+        "if [ \"$1\" = plan ]; then\n  p=.terraform/providers/{}\n  rm -rf $p && cp -r {} $p\n  \
+         sed -i 's#\"zh:#\"{}\",\\n    \"zh:#' .terraform.lock.hcl\nfi",
         victim.path(engine, Layout::Unpacked),
         stack.path("planted"),
         planted.h1(),
-    );
-    fs::remove_file(stack.path("bin").join(engine.name)).unwrap();
-    executable(&stack.path("bin").join(engine.name), &script);
+    ));
     stack
 }
 
@@ -122,6 +120,43 @@ fn a_provider_that_is_swapped_after_the_check_does_not_run(engine: &'static Engi
             assert_eq!(stack.path("home/planted-ran").exists(), runs, "{execute}: {said}");
             assert_eq!(said.contains("permission denied"), !runs, "{execute}: {said}");
         }
+    }
+}
+
+/// What asking an engine would start: the script in its place starts a program of the repository when it is asked.
+fn a_question_to_the_engine_starts_the_images_programs_only(engine: &'static Engine) {
+    if !is_enforced() {
+        return ignored(NOT_ENFORCED);
+    }
+    for (execute, runs) in [("anything", true), ("image", false)] {
+        let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
+        // A provider is missing, so the engine is asked before the refusal.
+        fs::remove_dir_all(stack.path("mirror").join(package(VICTIM).address(engine))).unwrap();
+        executable(&stack.path("stack/planted"), TELLTALE);
+        stack.wrap_engine("case \"$*\" in *-backend=false*) echo asked >> asked; ./planted ;; esac");
+        stack.give("stack");
+        let text = refused(&phase(&stack, execute, "init"));
+        assert!(text.contains("provider-missing") && stack.path("stack/asked").exists(), "{text}");
+        assert_eq!(stack.path("home/planted-ran").exists(), runs, "{execute}: {text}");
+    }
+}
+
+/// An engine that the run's user can write is none of the image's: not even its version is asked for.
+fn an_engine_of_the_workspace_is_not_started_to_ask_for_its_version(engine: &'static Engine) {
+    if !is_enforced() {
+        return ignored(NOT_ENFORCED);
+    }
+    for (execute, runs) in [("anything", true), ("image", false)] {
+        let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
+        executable(&stack.path("stack").join(engine.name), "#!/bin/sh\necho >> \"${0%/*}/asked\"\nexit 1\n");
+        stack.give("stack");
+        stack.write("settings.yml", &format!("execute: {execute}\n"));
+        let path = format!("{}:{}:/usr/bin:/bin", stack.path("stack"), stack.path("bin"));
+        let init = stack.airtight(["run", "init"]).environment("PATH", path);
+        let output = init.environment("AIRTIGHT_SETTINGS", stack.path("settings.yml").as_str()).run();
+        assert_eq!(stack.path("stack/asked").exists(), runs, "{}", stderr(&output));
+        assert_eq!(output.status.code(), Some(if runs { 126 } else { 100 }), "{}", stderr(&output));
+        assert_eq!(stderr(&output).contains("execution-not-enforced"), !runs, "{}", stderr(&output));
     }
 }
 

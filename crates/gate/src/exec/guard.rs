@@ -122,6 +122,15 @@ impl Guard {
         Ok(guard)
     }
 
+    /// The same domain, for a further thread.
+    ///
+    /// # Errors
+    /// Fails if this process may not open any more files.
+    pub fn try_clone(&self) -> Result<Self, NotEnforceable> {
+        let ruleset = self.ruleset.try_clone().map_err(|error| NotEnforceable::Failed(error.to_string()))?;
+        Ok(Self { ruleset })
+    }
+
     /// Lets the very files of verified copies start, and no other file in their places.
     ///
     /// # Errors
@@ -188,6 +197,19 @@ fn unsupported(error: RulesetError) -> NotEnforceable {
 /// Says what is missing.
 pub fn check_kernel() -> Result<(), NotEnforceable> {
     empty_ruleset().map(drop)
+}
+
+/// Whether a program is the image's, before it is started for the first time; the rest is checked by [`Guard::prepare`].
+///
+/// # Errors
+/// Says which place the run's user could change. What is not there is no error.
+pub fn check_program(path: &Utf8Path) -> Result<(), NotEnforceable> {
+    match path.canonicalize_utf8() {
+        // For root everything is writable, and that is an error of its own.
+        Ok(real) if rustix::process::geteuid().is_root() => Ok(protection::check_by_mode(&real)?),
+        Ok(real) => Ok(protection::check(&real)?),
+        Err(_) => Ok(()),
+    }
 }
 
 fn empty_ruleset() -> Result<RulesetCreated, NotEnforceable> {
