@@ -24,7 +24,7 @@ crate::tests! {
 }
 
 const EXCEPTION: &str = "provider-not-locked: {level: LEVEL, until: 2099-12-01, reason: INC-4711}";
-const SAID: &str = "0 of 2 proven, allowed until 2099-12-01: INC-4711";
+const SAID: &str = "0 of 2 providers proven, allowed until 2099-12-01: INC-4711";
 
 /// The lock file proves nothing of an unpacked mirror.
 fn unproven(engine: &'static Engine) -> Stack {
@@ -50,7 +50,7 @@ fn with(stack: &Stack, settings: &str, command: Isolated) -> Isolated {
 fn excepted(output: &Output) {
     succeeded(output);
     let text = stderr(output);
-    assert!(text.contains(SAID) && !text.contains("providers proven"), "{text}");
+    assert!(text.contains(SAID) && !text.contains("cleared: 2 providers proven"), "{text}");
 }
 
 fn an_exception_at_init_is_said_at_every_later_phase(engine: &'static Engine) {
@@ -82,7 +82,7 @@ fn observing_at_init_is_said_at_every_later_phase(engine: &'static Engine) {
         let output = stack.run(name);
         succeeded(&output);
         let text = stderr(&output);
-        assert!(text.contains("policy: observe") && text.contains("0 of 2 proven"), "{name}: {text}");
+        assert!(text.contains("policy: observe") && text.contains("0 of 2 providers proven"), "{name}: {text}");
     }
     stack.renew_container();
     settings("policy: enforce\n");
@@ -130,7 +130,8 @@ fn partial(engine: &'static Engine) -> (Stack, Registry, String) {
     registry.file(&format!("/p/{address}/package.zip"), archive);
     stack.write("authority.pem", &registry.authority);
     let settings = format!(
-        "also:\n  - network_mirror: {{url: '{}', include: ['{}/hashicorp/random']}}\n",
+        "reachable: ['{}']\nalso:\n  - network_mirror: {{url: '{}', include: ['{}/hashicorp/random']}}\n",
+        registry.host(),
         registry.url("/p/"),
         engine.default_host()
     );

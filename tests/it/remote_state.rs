@@ -13,7 +13,6 @@ crate::tests! {
     a_missing_provider_of_a_remote_state_is_explained_by_its_resources(engine with providers),
     a_provider_that_only_a_remote_state_brought_is_refused_after_init(engine with providers),
     reading_the_state_starts_the_images_programs_only(engine with providers),
-    a_state_is_read_although_a_locked_provider_is_not_installed(engine with providers),
 }
 
 const RANDOM_ONLY: &str = "resource \"random_pet\" \"name\" {}\n";
@@ -93,19 +92,4 @@ fn a_provider_that_only_a_remote_state_brought_is_refused_after_init(engine: &'s
     let planned =
         serving(stack.airtight(["run", "plan", "--lock=true", "--refresh=true", "--out=p"]), &stack.path("server"));
     refused(&planned.run());
-}
-
-/// Engines compare every lock entry with what is installed before they print a state.
-fn a_state_is_read_although_a_locked_provider_is_not_installed(engine: &'static Engine) {
-    if !can_serve() {
-        return ignored("no loopback can be started in a namespace here");
-    }
-    let stack = stack(engine);
-    // `init` fails before it installs `random`, too.
-    let output = serving(stack.airtight(["run", "init"]), &stack.path("server")).run();
-    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-    assert!(!stack.path("stack/.terraform/providers").exists(), "the control: something is installed");
-    let alone = serving(stack.engine_alone(["state", "pull"]), &stack.path("server")).run();
-    assert_eq!(alone.status.code(), Some(1), "the control: {}", stdout(&alone));
-    assert!(stderr(&output).contains("module.old.null_resource.kept"), "{}", stderr(&output));
 }
