@@ -37,7 +37,7 @@ use landlock::{
 };
 
 use airtight_provider::digest::Stamp;
-use airtight_provider::protection::{self, Unprotected};
+use airtight_provider::protection::{self, Protection, Unprotected};
 
 /// Where images have their programs and libraries. A program elsewhere does not start; `airtight rehearse` shows which.
 const SYSTEM: [&str; 10] = ["/bin", "/gnu", "/lib", "/lib32", "/lib64", "/libx32", "/nix", "/opt", "/sbin", "/usr"];
@@ -225,16 +225,17 @@ fn empty_ruleset() -> Result<RulesetCreated, NotEnforceable> {
 fn granted(programs: &Programs<'_>) -> Result<Vec<Utf8PathBuf>, NotEnforceable> {
     let real =
         |path: &Utf8Path| path.canonicalize_utf8().map_err(|error| Unprotected::Unreadable(path.to_owned(), error));
-    let mut granted = system_directories(protection::check);
+    let mut protection = Protection::here();
+    let mut granted = system_directories(&mut protection);
     for path in programs.mirrors.iter().map(Utf8PathBuf::as_path).chain([programs.engine, programs.airtight]) {
         let real = real(path)?;
-        protection::check(&real)?;
+        protection.check(&real)?;
         granted.insert(real);
     }
     // Without it nothing would work, and the reason would be hard to find.
     let shell = real(SHELL.into())?;
     if !granted.iter().any(|directory| shell.starts_with(directory)) {
-        protection::check(&shell)?;
+        protection.check(&shell)?;
         granted.insert(shell);
     }
     let mut outermost: Vec<Utf8PathBuf> = Vec::new();
@@ -248,14 +249,14 @@ fn granted(programs: &Programs<'_>) -> Result<Vec<Utf8PathBuf>, NotEnforceable> 
 }
 
 /// The image's directories (and files) with programs: protected, and without what is mounted there and is not.
-pub(crate) fn system_directories(protected: fn(&Utf8Path) -> Result<(), Unprotected>) -> BTreeSet<Utf8PathBuf> {
+pub(crate) fn system_directories(protection: &mut Protection) -> BTreeSet<Utf8PathBuf> {
     let mut found = BTreeSet::new();
     let mounts: Vec<Utf8PathBuf> =
-        mount_points().into_iter().filter(|mount| is_of_system(mount) && protected(mount).is_err()).collect();
+        mount_points().into_iter().filter(|mount| is_of_system(mount) && protection.check(mount).is_err()).collect();
     let mut waiting: Vec<Utf8PathBuf> = SYSTEM.iter().map(Utf8PathBuf::from).collect();
     while let Some(path) = waiting.pop() {
         let is_protected =
-            path.symlink_metadata().is_ok_and(|metadata| !metadata.is_symlink()) && protected(&path).is_ok();
+            path.symlink_metadata().is_ok_and(|metadata| !metadata.is_symlink()) && protection.check(&path).is_ok();
         if !is_protected {
             continue;
         }
@@ -322,7 +323,7 @@ mod tests {
 
     #[test]
     fn only_protected_directories_of_the_system_are_granted() {
-        let found = system_directories(protection::check_by_mode);
+        let found = system_directories(&mut Protection::by_mode());
         assert!(found.iter().any(|path| path.starts_with("/usr")), "{found:?}");
         for path in found {
             assert!(is_of_system(&path), "{path}");
