@@ -355,14 +355,14 @@ fn a_run_that_spacelift_would_refuse_is_refused_while_it_is_prepared() {
 fn wrong_options_are_told_with_the_right_ones() {
     let stack = bare_stack();
     for (options, expected) in [
-        (vec!["--type", "apply"], "expected one of tracked, proposed, drift, task, test, destroy"),
-        (vec!["--type", "proposed", "--until", "applying"], "expected one of preparing, initializing, planning"),
+        (vec!["--type", "apply"], "possible values: tracked, proposed, drift, task, test, destroy"),
+        (vec!["--type", "proposed", "--until", "applying"], "a proposed run has the phases preparing, initializing, planning"),
         (vec!["--type", "task"], "--task COMMAND and --type task belong together"),
         (vec!["--type", "destroy", "--pause"], "only a tracked run waits"),
         (vec!["--hook", "before=x"], "`before` is no hook point (known: before_init, "),
         (vec!["--env", "x"], "expected NAME=VALUE"),
         (vec!["--plugin", "/nonexistent"], "`/nonexistent` cannot be read: the file does not exist"),
-        (vec!["--hooks", "none"], "expected one of braced, bare"),
+        (vec!["--hooks", "none"], "possible values: braced, bare"),
         (vec!["--grace", "-1"], "expected"),
     ] {
         let output = stack.rehearse(options.iter().copied()).run();

@@ -12,7 +12,7 @@ use super::judge::{self, Ended, Known};
 use super::leg::{Event, Leg, ServedState, Status, Step};
 use super::namespaces::{self, RUN_USER};
 use super::preparing::{self, Prepared, Request};
-use super::report::{Isolation, Report, ReportPhase, Subject};
+use super::report::{Isolation, IsolationKind, Report, ReportPhase, Subject};
 use super::run::Run;
 use super::workspace::{WORKSPACE_ROOT, Workspace};
 use super::{commit, served_state, visible};
@@ -123,7 +123,7 @@ impl<'a> Rehearsal<'a> {
             legs: if is_refused { Vec::new() } else { run.legs() },
             state,
             isolation: Isolation {
-                kind: "none",
+                kind: IsolationKind::None,
                 proven: true,
                 witnessed: false,
                 reason: "no phase was run".to_owned(),
@@ -148,7 +148,7 @@ impl<'a> Rehearsal<'a> {
         for (index, steps) in legs.iter().filter(|steps| !steps.is_empty()).enumerate() {
             if index == 0 {
                 self.isolation = Isolation {
-                    kind: "namespaces",
+                    kind: IsolationKind::Namespaces,
                     proven: true,
                     witnessed: true,
                     reason:
@@ -197,7 +197,7 @@ impl<'a> Rehearsal<'a> {
         // Before anything runs.
         let _ = writeln!(io::stderr(), "airtight: no namespaces can be made here, so the {unprotected}");
         self.isolation = Isolation {
-            kind: "surroundings",
+            kind: IsolationKind::Surroundings,
             proven: true,
             witnessed: false,
             reason: format!(

@@ -27,6 +27,17 @@ pub enum Joining {
     Bare,
 }
 
+impl Joining {
+    pub const ALL: &'static [Self] = &[Self::Braced, Self::Bare];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Braced => "braced",
+            Self::Bare => "bare",
+        }
+    }
+}
+
 /// One hook, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hook<'a> {
