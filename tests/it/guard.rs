@@ -19,6 +19,7 @@ use crate::support::workflow_file::Values;
 crate::tests! {
     a_whole_run_works_within_the_kernels_limit(engine with providers),
     a_provider_that_is_swapped_after_the_check_does_not_run(engine with providers),
+    a_plugin_cache_works_within_the_kernels_limit(engine with providers),
     a_provisioner_plugin_that_a_rule_lets_pass_does_not_start(engine with providers),
     a_question_to_the_engine_starts_the_images_programs_only(engine with providers),
     an_engine_of_the_workspace_is_not_started_to_ask_for_its_version(engine with providers),
@@ -94,6 +95,24 @@ fn a_whole_run_works_within_the_kernels_limit(engine: &'static Engine) {
         }
         assert_eq!(stack.read("stack/ran"), "local-exec ran as 1983\n");
     }
+}
+
+/// The engine links to the cache, which is the run's user's: the very files start whose packages were hashed.
+fn a_plugin_cache_works_within_the_kernels_limit(engine: &'static Engine) {
+    if !is_enforced() {
+        return ignored(NOT_ENFORCED);
+    }
+    let stack = Stack::new(engine, Layout::Packed, CONFIGURATION);
+    fs::create_dir(stack.path("home/cache")).unwrap();
+    stack.give("home");
+    stack.write("settings.yml", "execute: image\n");
+    for name in ["init", "plan"] {
+        let command = stack.phase(&stack.workflow(&[]), name, &Values::default());
+        let command = command.environment("TF_PLUGIN_CACHE_DIR", stack.path("home/cache").as_str());
+        succeeded(&command.environment("AIRTIGHT_SETTINGS", stack.path("settings.yml").as_str()).run());
+    }
+    let installed = stack.path("stack/.terraform/providers").join(package(VICTIM).path(engine, Layout::Unpacked));
+    assert!(installed.is_symlink() && installed.canonicalize_utf8().unwrap().starts_with(stack.path("home")));
 }
 
 /// Both layouts, sealed and not, shared by the engines.

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use camino::Utf8Path;
+
 use super::context::Context;
 use super::handover::{self, Found, Handover, HandoverEngine, HandoverProvider};
 use super::init;
@@ -19,7 +21,7 @@ use airtight_hcl::{Place, Sources};
 use airtight_provider::Digests;
 use airtight_provider::executable;
 use airtight_provider::hashing::Hasher;
-use airtight_provider::installed::{Installed, InstalledKind};
+use airtight_provider::installed::{Installed, InstalledEntry, InstalledKind};
 use airtight_provider::lock_file;
 use airtight_provider::lock_file::LockFile;
 use airtight_provider::mirror;
@@ -186,7 +188,10 @@ fn see(context: &Context<'_>, before: Option<&LockFile>, sources: &mut Sources) 
     }
     let seal = if findings.is_empty() { seals.digest() } else { None };
     let borrowed = mirrors.iter().collect::<Vec<_>>();
-    let copies = if context.settings.execute == Execute::Image { copies(&installed) } else { Vec::new() };
+    let copies = match context.settings.execute {
+        Execute::Image => copies(&installed, &mirrors),
+        Execute::Anything => Vec::new(),
+    };
     let mut wanted = installed::wanted_digests(&installed, &borrowed);
     for lock in &now.locks {
         let id = PackageId {
@@ -210,13 +215,19 @@ fn see(context: &Context<'_>, before: Option<&LockFile>, sources: &mut Sources) 
     Ok(Seen { now, before, installed, mirrors, digests, copies, seal, findings })
 }
 
-/// Looks at the executable of each copy.
-fn copies(installed: &Installed) -> Vec<(usize, VerifiedCopy)> {
-    let entries = installed.entries.iter().enumerate();
-    let copies = entries.filter(|(_, entry)| entry.kind == InstalledKind::Directory);
+/// Looks at the executable of each copy, also of one that a link leads to, such as into a plugin cache.
+fn copies(installed: &Installed, mirrors: &[Mirror]) -> Vec<(usize, VerifiedCopy)> {
+    let is_in_mirror = |path: &Utf8Path| mirrors.iter().any(|mirror| path.starts_with(&mirror.base));
+    let place = |entry: &InstalledEntry| match &entry.kind {
+        InstalledKind::Directory => Some(entry.path.clone()),
+        InstalledKind::Link { resolved: Some(resolved), .. } if !is_in_mirror(resolved) => Some(resolved.clone()),
+        _ => None,
+    };
+    let copies =
+        installed.entries.iter().enumerate().filter_map(|(number, entry)| Some((number, entry, place(entry)?)));
     copies
-        .filter_map(|(number, entry)| {
-            let found = executable::find(&entry.path, Layout::Unpacked, entry.id.address.provider_type()).ok()??;
+        .filter_map(|(number, entry, place)| {
+            let found = executable::find(&place, Layout::Unpacked, entry.id.address.provider_type()).ok()??;
             Some((number, VerifiedCopy::before_hashing(&found.path).ok()?))
         })
         .collect()
