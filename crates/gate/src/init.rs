@@ -115,17 +115,24 @@ pub(crate) fn keep_lock_file(
     Ok(atomic_file::write(&file, judged.text.as_bytes(), 0o600)?)
 }
 
-/// The lock file as it was before `init` in this container; null if no `init` was gated here.
-pub(crate) fn kept_lock_file(context: &Context<'_>) -> Option<LockFile> {
+/// The lock file as it was before `init` in this container; null if no `init` was gated here. `now` is the present one, which
+/// is mostly the same.
+pub(crate) fn kept_lock_file(context: &Context<'_>, now: &LockFile) -> Option<LockFile> {
+    if kept_lock_text(context)? == *now.text {
+        return Some(now.clone());
+    }
     let runtime = context.runtime.as_ref().ok()?;
-    let directory = kept_directory(context, runtime);
-    directory.join(lock_file::FILE_NAME).exists().then(|| {
-        let mut sources = airtight_hcl::Sources::default();
-        lock_file::read(&directory, context.engine.name, &mut sources)
-    })
+    let mut sources = airtight_hcl::Sources::default();
+    Some(lock_file::read(&kept_directory(context, runtime), context.engine.name, &mut sources))
 }
 
-/// Its text; null if no `init` was gated here.
+/// Whether an `init` was gated in this container.
+pub(crate) fn has_kept_lock_file(context: &Context<'_>) -> bool {
+    let runtime = context.runtime.as_ref();
+    runtime.is_ok_and(|runtime| kept_directory(context, runtime).join(lock_file::FILE_NAME).exists())
+}
+
+/// The text of the lock file as it was; null if no `init` was gated here.
 pub(crate) fn kept_lock_text(context: &Context<'_>) -> Option<String> {
     let runtime = context.runtime.as_ref().ok()?;
     fs::read_to_string(kept_directory(context, runtime).join(lock_file::FILE_NAME)).ok()

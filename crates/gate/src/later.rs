@@ -144,7 +144,7 @@ pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: 
                 }
             }
         }
-        Found::Missing if after_init.is_some() || init::kept_lock_file(context).is_some() => {}
+        Found::Missing if after_init.is_some() || init::has_kept_lock_file(context) => {}
         Found::Missing => findings.push(check::handover::missing(place, "there is no handover")),
         Found::Unreadable(why) => findings.push(check::handover::missing(place, why)),
     }
@@ -163,7 +163,7 @@ pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: 
 fn see(context: &Context<'_>, before: Option<&LockFile>, sources: &mut Sources) -> anyhow::Result<Seen> {
     let name = context.engine.name;
     let now = lock_file::read(context.launch_directory, name, sources);
-    let before = before.cloned().or_else(|| init::kept_lock_file(context)).unwrap_or_else(|| now.clone());
+    let before = before.cloned().or_else(|| init::kept_lock_file(context, &now)).unwrap_or_else(|| now.clone());
     let installed = airtight_provider::installed::read(&context.data_dir(), name)?;
     let locked = now.locks.iter().map(|lock| PackageId {
         address: lock.address.clone(),
@@ -307,7 +307,7 @@ impl Later {
 
     /// Whether this leg is the first to know what was proven: after an `init` that was gated in this container.
     pub(crate) fn should_hand_over(&self, context: &Context<'_>) -> bool {
-        self.found == Found::Missing && init::kept_lock_file(context).is_some()
+        self.found == Found::Missing && init::has_kept_lock_file(context)
     }
 
     /// Hands over what was proven here.
