@@ -13,7 +13,7 @@ use crate::check;
 use crate::check::handover::{Leg, LegProvider};
 use crate::check::installed;
 use crate::check::installed::{Locked, Proof};
-use crate::exec::guard::VerifiedCopy;
+use crate::exec::guard::{NotEnforceable, VerifiedCopy};
 use crate::settings::Execute;
 use airtight_finding::report::{ReportPackage, ReportProvider};
 use airtight_finding::{Code, Finding, Need, Owner, Severity, Status};
@@ -26,6 +26,7 @@ use airtight_provider::lock_file;
 use airtight_provider::lock_file::LockFile;
 use airtight_provider::mirror;
 use airtight_provider::mirror::Mirror;
+use airtight_provider::protection::Protection;
 use airtight_provider::{Layout, PackageId, ProviderAddress};
 
 /// Whether the phase has to find everything installed.
@@ -85,6 +86,9 @@ pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: 
     let mirrors = seen.mirrors.iter().collect::<Vec<_>>();
     let is_installed_otherwise = |address: &ProviderAddress| context.has_further_method(address);
     findings.extend(installed::check(&seen.installed, &mirrors, &seen.digests, &is_installed_otherwise));
+    if context.guard.is_some() {
+        findings.extend(unprotected(&seen.installed, &mirrors));
+    }
     let plugins = context.planted_plugins(context.launch_directory, &context.data_dir());
     findings.extend(check::planted_plugins::check(&plugins));
     findings.extend(check::reattached::check(context.environment.reattach_providers.as_deref(), context.engine.name));
@@ -231,6 +235,22 @@ fn copies(installed: &Installed, mirrors: &[Mirror]) -> Vec<(usize, VerifiedCopy
             Some((number, VerifiedCopy::before_hashing(&found.path).ok()?))
         })
         .collect()
+}
+
+/// Packages that the engine would start from a mirror although the run's user can change them: the kernel's limit lets whole
+/// mirrors start.
+fn unprotected(installed: &Installed, mirrors: &[&Mirror]) -> Vec<Finding> {
+    let mut protection = Protection::here();
+    let packages = installed.entries.iter().filter_map(|entry| installed::package_for(mirrors, &entry.id));
+    let reasons = packages.filter(|package| package.layout == Layout::Unpacked).filter_map(|package| {
+        let executable = executable::find(&package.path, package.layout, package.id.address.provider_type()).ok()?;
+        let path = executable.map_or_else(|| package.path.clone(), |executable| executable.path);
+        // A platform directory may be a link.
+        let real = path.canonicalize_utf8().ok()?;
+        protection.check(&real).err()
+    });
+    let findings = reasons.map(|reason| check::execution::not_enforced(&NotEnforceable::Unprotected(reason)));
+    findings.collect()
 }
 
 /// What this leg uses, and the same for the report.
