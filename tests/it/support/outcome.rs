@@ -122,7 +122,7 @@ pub(crate) fn ask(engine: &Engine, command: Isolated, alone: &Workspace, argumen
     }
     let kept = arguments.iter().filter(|argument| KEPT.iter().any(|kept| argument.starts_with(kept))).cloned();
     let kept: Vec<String> = ["-backend=false".to_owned()].into_iter().chain(kept).collect();
-    let output = init(command, arguments.iter().filter(|argument| is_global(argument)), &kept);
+    let output = init(command, arguments.iter().filter(|argument| argument.starts_with("-chdir=")), &kept);
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let is_empty = stdout.contains(" initialized in an empty directory!");
     if output.status.success() || is_empty || stdout.contains("Initializing provider plugins...") {

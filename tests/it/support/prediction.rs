@@ -61,7 +61,7 @@ pub(crate) struct Prediction {
     pub failed: BTreeSet<String>,
     pub installed: BTreeMap<String, Installed>,
     pub lock_after: Option<String>,
-    /// Why the engine was not asked, if it was not: the code of an assumption or of a reason.
+    /// Why the engine was not asked, if it was not: the code of an assumption, a reason or a finding.
     pub not_asked_for: Option<String>,
     pub verdict: String,
 }
@@ -116,6 +116,7 @@ impl Prediction {
         });
         let assumptions = prediction["assumptions"].as_array().unwrap().iter();
         let all = assumptions.clone().chain(prediction["reasons"].as_array().unwrap());
+        let all = all.chain(report["findings"].as_array().unwrap());
         let mut all = all.map(|item| text(&item["code"]));
         Self {
             init: serde_json::from_value(prediction["init"].clone()).unwrap(),

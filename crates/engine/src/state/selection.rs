@@ -195,6 +195,13 @@ fn saved_workspace(question: &StateQuestion<'_>, has_block: bool) -> Result<Stri
     }
 }
 
+/// The workspace that the data directory's file names, if it holds a name and can be read.
+pub(super) fn saved_workspace_name(path: &Utf8Path, repository: &Utf8Path) -> Option<String> {
+    let saved = text_file::read_inside(path, repository, SMALL_BYTES).ok()?;
+    let name = str::from_utf8(saved.trim_ascii()).ok()?;
+    is_valid_workspace(name).then(|| name.to_owned())
+}
+
 /// What escaping for a path of a URL leaves alone.
 ///
 /// Source: Go `net/url` `PathEscape`.
