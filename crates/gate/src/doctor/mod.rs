@@ -84,6 +84,9 @@ pub fn examine(image: &Image<'_>) -> Vec<Check> {
     checks.extend(mirror::check(image, &user));
     checks.extend(seal::check(image));
     checks.extend(kernel::check(&user));
+    for check in &checks {
+        tracing::debug!(check = check.name, outcome = ?check.outcome, "checked");
+    }
     checks
 }
 

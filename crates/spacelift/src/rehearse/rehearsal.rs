@@ -26,7 +26,7 @@ use airtight_provider::Engine;
 /// Of the loopback of a namespace, where no other port is taken.
 const STATE_PORT: u16 = 61_983;
 
-/// Shorter ones are words that stand everywhere.
+/// Shorter ones occur in ordinary text.
 const SHORTEST_SECRET: usize = 4;
 
 /// What is wanted.
@@ -48,7 +48,7 @@ pub struct Around<'a> {
     pub settings: &'a Effective,
     /// What the settings themselves give rise to.
     pub findings: &'a [Finding],
-    /// Variables that stand for options, as the phases are to see them.
+    /// Options as variables, as the phases see them.
     pub given: Vec<(&'static str, String)>,
     pub today: String,
     /// None where the commands do not need one.
@@ -115,6 +115,7 @@ impl<'a> Rehearsal<'a> {
         let mut findings = prepared.findings.clone();
         findings.extend(around.findings.iter().cloned());
         let is_refused = ruled(around, &mut findings);
+        tracing::debug!(is_refused, findings = findings.len(), "run prepared");
         let phase = ReportPhase::preparing(&findings, milliseconds(around.started));
         Ok(Self {
             around,
@@ -228,12 +229,16 @@ impl<'a> Rehearsal<'a> {
                 }
             }
             Event::Started { index } => {
+                tracing::debug!(leg = number, phase = steps[*index].name, "phase started");
                 begun = milliseconds(started);
                 phases.extend((next..*index).map(|index| ReportPhase::skipped(number, &steps[index], begun)));
                 next = index + 1;
             }
             Event::Ended { index, result } => {
                 let is_expected = result.is_expected_failure(steps.get(index + 1));
+                let (hosts, elapsed_ms) = (result.hosts.len(), result.elapsed_milliseconds);
+                let phase = &steps[*index].name;
+                tracing::debug!(phase, status = %result.status, code = result.exit_code, hosts, elapsed_ms, "phase ended");
                 phases.push(ReportPhase::of_step(number, &steps[*index], result, begun, is_expected, reachable));
                 let step = Ended { step: steps[*index].clone(), result: (**result).clone(), is_expected };
                 ended.push((phases.len() - 1, step));

@@ -108,6 +108,8 @@ pub fn verify(request: &Request<'_>) -> anyhow::Result<Verification> {
             );
         }
     }
+    let proven = verification.packages.iter().filter(|verified| !verified.proven_by.is_empty()).count();
+    tracing::debug!(packages = verification.packages.len(), proven, findings = verification.findings.len(), "verified");
     verification.findings = merged(std::mem::take(&mut verification.findings));
     Ok(verification)
 }
