@@ -356,7 +356,10 @@ fn wrong_options_are_told_with_the_right_ones() {
     let stack = bare_stack();
     for (options, expected) in [
         (vec!["--type", "apply"], "possible values: tracked, proposed, drift, task, test, destroy"),
-        (vec!["--type", "proposed", "--until", "applying"], "a proposed run has the phases preparing, initializing, planning"),
+        (
+            vec!["--type", "proposed", "--until", "applying"],
+            "a proposed run has the phases preparing, initializing, planning",
+        ),
         (vec!["--type", "task"], "--task COMMAND and --type task belong together"),
         (vec!["--type", "destroy", "--pause"], "only a tracked run waits"),
         (vec!["--hook", "before=x"], "`before` is no hook point (known: before_init, "),

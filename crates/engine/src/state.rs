@@ -127,7 +127,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(path: &Utf8Path, engine: &'a Engine) -> Self {
         let state = State { path: Some(path.to_owned()), ..State::default() };
-        // A given file stands for one that the engine opened with whatever the configuration says.
+        // A given file replaces the one that the engine would open, whatever the configuration says.
         Self { engine, has_encryption: true, passes_over_encrypted: false, state }
     }
 

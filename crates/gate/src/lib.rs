@@ -8,7 +8,7 @@
 //! - [`cli_configuration`], [`render`]: what the engine is given
 //! - [`exec`]: becoming the engine, or running and explaining its `init`
 //! - [`doctor`]: whether an image is fit, as a checklist
-//! - [`context`], [`cli_sources`], [`engine`], [`runtime_directory`], [`seal`]: what a pass stands on
+//! - [`context`], [`cli_sources`], [`engine`], [`runtime_directory`], [`seal`]: what a pass needs
 //! - [`yaml_document`]: YAML with places and limits
 
 pub mod before_init;

@@ -178,7 +178,7 @@ pub fn name_in_archive(archive: &Archive, provider_type: &str) -> Option<String>
     entry_in_archive(archive, &prefix).map(|(name, _)| String::from_utf8_lossy(name).into_owned())
 }
 
-/// A file of an executable's name that lies in a directory of the archive, where no engine finds it.
+/// An executable in a directory of the archive, where no engine finds it.
 pub fn below_in_archive(archive: &Archive, provider_type: &str) -> Option<String> {
     let prefix = format!("terraform-provider-{provider_type}");
     let mut entries = archive.entries.iter().filter(|entry| !entry.is_directory());

@@ -370,7 +370,7 @@ fn backend(block: &Block<'_>) -> Backend {
     backend
 }
 
-/// The local name that a resource type implies: what stands before its first underscore, normalised.
+/// The local name that a resource type implies: the part before its first underscore, normalised.
 pub(super) fn implied_local_name(resource_type: &str, engine: &Engine) -> Option<String> {
     let prefix = resource_type.split_once('_').map_or(resource_type, |(prefix, _)| prefix);
     ProviderAddress::implied(engine.name, prefix).ok().map(|address| address.provider_type().to_owned())

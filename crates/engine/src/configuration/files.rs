@@ -118,7 +118,7 @@ fn is_override(name: &str) -> bool {
     stem == "override" || stem.ends_with("_override")
 }
 
-/// Drops `.tf` files beside which an alternative of the same stem stands for OpenTofu.
+/// Drops `.tf` files that OpenTofu replaces with a `.tofu` file of the same stem.
 fn hide_alternatives(paths: &mut Vec<Utf8PathBuf>) {
     let all = paths.clone();
     paths.retain(|path| {

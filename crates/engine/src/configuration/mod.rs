@@ -45,7 +45,7 @@ pub struct Configuration {
 pub struct ChildModule {
     pub call: ModuleCall,
     pub source: ModuleSource,
-    /// Null where it is not on disk, or was not read: an archive or a repository on this machine.
+    /// Null if it is not on disk, or was not read: an archive or a repository on this machine.
     pub module: Option<Module>,
     /// Why the engine could not load it, or would have to fetch it.
     pub missing: Option<MissingModule>,
@@ -54,7 +54,7 @@ pub struct ChildModule {
     pub record: InstallationRecord,
 }
 
-/// How a module call stands to the manifest of installed modules.
+/// What the manifest of installed modules says of a module call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InstallationRecord {
     /// There is none, or the installer drops it together with the calling module's.
@@ -92,7 +92,7 @@ pub enum MissingModule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NetworkNeed {
     NotInstalled,
-    /// git's own configuration rewrites the address, perhaps to a repository on the disk.
+    /// git's own configuration rewrites the address, maybe to a repository on the disk.
     RewrittenByGit,
     /// What kind of repository a bitbucket.org address means is asked for on every reading.
     AskedOnEveryReading,
@@ -139,7 +139,7 @@ pub struct Module {
     pub calls: Vec<ModuleCall>,
     pub backend: Option<Backend>,
     pub core_versions: Vec<CoreVersion>,
-    /// What airtight cannot read, and the engine perhaps can.
+    /// What airtight cannot read, but the engine may be able to.
     pub not_understood: Vec<Problem>,
     /// OpenTofu's `encryption` block is there.
     pub has_encryption: bool,

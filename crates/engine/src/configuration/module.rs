@@ -21,7 +21,7 @@ pub(super) struct LoadedModule {
     pub module: Module,
     pub calls: Vec<CallDeclaration>,
     pub tests: ModuleFiles,
-    /// False where the directory itself could not be read.
+    /// False if the directory itself could not be read.
     pub is_readable: bool,
 }
 
@@ -98,7 +98,7 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// What a primary file declares. What stands there for the second time is refused by the engines.
+    /// What a primary file declares. The engines refuse what is declared a second time.
     fn append(&mut self, mut declared: Declarations) {
         for provider in std::mem::take(&mut declared.providers) {
             if self.is_new(Key::of_provider(&provider), self.providers.len()) {

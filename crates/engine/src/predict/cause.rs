@@ -13,7 +13,7 @@ pub enum Cause {
     /// An address without namespace that only the state has.
     LegacyInState(ProviderAddress),
     Package(PackageProblem),
-    /// A file of the executable's name lies in a directory of the archive, where no engine finds it.
+    /// The executable is in a directory of the archive, where no engine finds it.
     ExecutableBelow(String),
     /// The package is what the lock file wants, but for these files of archivers.
     Leftovers(Vec<String>),

@@ -54,7 +54,7 @@ const fn is_of_providers(code: Code) -> bool {
 
 /// `has_others_alike`: other providers fail alike, and the engine's text, which names one, would keep them apart.
 fn finding(facts: &Facts, prediction: &Prediction, failure: &Failure, has_others_alike: bool) -> Finding {
-    let (owner, help) = mend(facts, prediction, failure);
+    let (owner, help) = fix(facts, prediction, failure);
     let program = facts.engine.name;
     let claim = claim(failure);
     let (said, detail) = (failure.summary.trim_end(), failure.detail.trim_end());
@@ -163,7 +163,7 @@ fn summary(facts: &Facts, failure: &Failure) -> String {
 }
 
 /// Who can fix a failure, and how.
-fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, String) {
+fn fix(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, String) {
     let program = facts.engine.name;
     let platform = &facts.platform;
     let names = failure.providers.iter().map(|address| address.for_display(program)).collect::<Vec<_>>().join(" ");

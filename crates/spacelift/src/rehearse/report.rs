@@ -23,7 +23,7 @@ pub struct Report {
     /// The commands are those of a workflow file; else the engine's own.
     pub has_workflow_file: bool,
     pub isolation: Isolation,
-    /// Null where none is here.
+    /// Null if none is here.
     pub engine: Option<ReportEngine>,
     pub phases: Vec<ReportPhase>,
     /// Every host of every phase.
@@ -113,13 +113,13 @@ pub struct ReportPhase {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReportHost {
     pub host: String,
-    /// Null where only its name was looked up.
+    /// Null if only its name was looked up.
     pub port: Option<u16>,
     /// `tcp`, `udp`, `icmp`, `dns`, or `text` where only the phase's own words name it.
     pub protocol: &'static str,
     /// The name of its phase.
     pub phase: String,
-    /// Null where it is not known.
+    /// Null if it is not known.
     pub process: Option<String>,
     /// The settings' `reachable` has it.
     pub declared: bool,
@@ -292,7 +292,9 @@ impl Report {
             RehearsalVerdict::Incomplete => {
                 "it stopped for hosts that the settings declare reachable; what follows was not rehearsed".to_owned()
             }
-            RehearsalVerdict::Refused if undeclared > 0 => format!("{} asked for that the settings do not declare", plural(undeclared, "host")),
+            RehearsalVerdict::Refused if undeclared > 0 => {
+                format!("{} asked for that the settings do not declare", plural(undeclared, "host"))
+            }
             RehearsalVerdict::Refused => "the run would fail".to_owned(),
         }
     }
@@ -398,7 +400,12 @@ pub(super) fn sample() -> Report {
         },
         RunType::Tracked,
         true,
-        Isolation { kind: IsolationKind::Namespaces, proven: true, witnessed: true, reason: "own namespaces".to_owned() },
+        Isolation {
+            kind: IsolationKind::Namespaces,
+            proven: true,
+            witnessed: true,
+            reason: "own namespaces".to_owned(),
+        },
         Some(&Engine::new(EngineName::Tofu, "1.12.6".parse().unwrap())),
         vec![
             ReportPhase::preparing(&[warning.detail("Expected at a desk.")], 12),
