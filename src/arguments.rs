@@ -49,6 +49,14 @@ pub(crate) enum Command {
     #[command(after_help = CHECK_HELP)]
     Check(CheckArguments),
     #[cfg(feature = "full")]
+    /// Check many repositories against one image
+    ///
+    /// Finds the root modules below the directories and predicts `init` for each with one mirror, or with a seal's file alone. Says
+    /// which stacks would fail and why, what of the image nobody uses, which removal would break whom, and where fewer versions
+    /// would do. Asks no engine, needs no network and changes nothing.
+    #[command(after_help = super::audit::HELP)]
+    Audit(Box<super::audit::AuditArguments>),
+    #[cfg(feature = "full")]
     /// Run here, without network, what Spacelift's worker would run
     ///
     /// Prepares the workspace as the worker does, then runs every phase with its hooks, in namespaces without network. Reports

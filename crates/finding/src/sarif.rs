@@ -1,5 +1,6 @@
 //! SARIF 2.1.0, for code scanning.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
@@ -9,11 +10,22 @@ use super::{Code, catalogue, escape};
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
+/// The findings of a report, and its prediction as properties of the run. Ended by a line break.
+pub fn render(report: &Report) -> serde_json::Result<String> {
+    let properties = json!({
+        "engine": &report.engine,
+        "platform": &report.platform,
+        "prediction": report.prediction.init,
+        "verdict": report.verdict,
+    });
+    log(&report.findings.iter().collect::<Vec<_>>(), &properties)
+}
+
 /// One log with one run: each code that was found as a rule with its page, each finding as a result. Ended by a line
 /// break.
-pub fn render(report: &Report) -> serde_json::Result<String> {
-    let rules: Vec<Code> =
-        Code::ALL.iter().copied().filter(|code| report.findings.iter().any(|finding| finding.code == *code)).collect();
+pub fn log(findings: &[&ReportFinding], properties: &Value) -> serde_json::Result<String> {
+    let found: BTreeSet<Code> = findings.iter().map(|finding| finding.code).collect();
+    let rules: Vec<Code> = Code::ALL.iter().copied().filter(|code| found.contains(code)).collect();
     let log = json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -24,13 +36,8 @@ pub fn render(report: &Report) -> serde_json::Result<String> {
                 "rules": rules.iter().copied().map(rule).collect::<Vec<_>>(),
             } },
             "columnKind": "unicodeCodePoints",
-            "results": report.findings.iter().map(|finding| result(finding, &rules)).collect::<Vec<_>>(),
-            "properties": {
-                "engine": &report.engine,
-                "platform": &report.platform,
-                "prediction": report.prediction.init,
-                "verdict": report.verdict,
-            },
+            "results": findings.iter().map(|finding| result(finding, &rules)).collect::<Vec<_>>(),
+            "properties": properties,
         }],
     });
     serde_json::to_string_pretty(&log).map(|text| escape::json(&text) + "\n")
