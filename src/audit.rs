@@ -9,6 +9,7 @@ use airtight_audit::image::Image;
 use airtight_audit::report::{self, AuditReport, Material};
 use airtight_audit::stack::Question;
 use airtight_audit::{csv, demand, html, human, markdown, usage};
+use airtight_finding::report::ReportSubject;
 use airtight_finding::{escape, sarif};
 use airtight_provider::{Timestamp, atomic_file};
 use camino::Utf8PathBuf;
@@ -171,15 +172,21 @@ fn json(report: &AuditReport) -> Result<String, Stop> {
     Ok(escape::json(&text) + "\n")
 }
 
+/// Paths are relative to the working directory, as the directories were given.
 fn sarif(report: &AuditReport) -> Result<String, Stop> {
-    let findings: Vec<_> = report.findings.iter().map(|found| &found.finding).collect();
+    let subject = |stack: &Option<String>| ReportSubject {
+        root_module: stack.clone().unwrap_or_else(|| ".".to_owned()),
+        ..ReportSubject::default()
+    };
+    let subjects: Vec<ReportSubject> = report.findings.iter().map(|found| subject(&found.stack)).collect();
+    let findings: Vec<_> = report.findings.iter().map(|found| &found.finding).zip(&subjects).collect();
     let properties = json!({
         "engine": &report.engine,
         "platform": &report.platform,
         "verdict": report.verdict,
         "states": report.states,
     });
-    Ok(sarif::log(&findings, &properties).map_err(anyhow::Error::new)?)
+    Ok(sarif::log(&findings, "audit", &properties).map_err(anyhow::Error::new)?)
 }
 
 fn write(path: &Utf8PathBuf, text: &str) -> Result<(), Stop> {
