@@ -113,13 +113,14 @@ pub(super) fn run(arguments: &AuditArguments) -> Result<ExitCode, Stop> {
         engine: &engine,
         platform,
         reachable: &settings.reachable,
+        provider_policies: &settings.provider_policies,
         image: &image,
         baseline: baseline.as_ref(),
     };
     let mut fleet = fleet::audit(&question, &arguments.directories)?;
     let usage = usage::usage(image.packages(), &fleet.stacks, &engine, platform);
     fleet.findings.extend(resolved.findings.iter().cloned());
-    fleet.findings.extend(image.findings());
+    fleet.findings.extend(image.findings(&settings.provider_policies, &engine));
     report::add_findings(&mut fleet, &usage, &engine, platform);
     fleet.apply_rules(settings, &resolved.today);
     let demand = demand::demand(&fleet.stacks);

@@ -21,6 +21,7 @@
 //! - [`mirror_unpack`]: `airtight mirror unpack`, and archives that mean harm
 //! - [`mirror_upkeep`]: `airtight mirror verify`, `prune`, `list` and `sbom`
 //! - [`native_hooks`]: stacks that call the engine by themselves, behind the hook scripts, with real engines in every shell
+//! - [`plan_policy`]: the plan policy, by a Rego engine, on real and forged reports
 //! - [`planted`]: what the engines let pass and airtight refuses, with the engine alone as the control
 //! - [`plugin`]: the plugin manifest against Spacelift's schema
 //! - [`reach`]: open and closed endpoints of every kind
@@ -70,6 +71,7 @@ mod mirror_seal;
 mod mirror_unpack;
 mod mirror_upkeep;
 mod native_hooks;
+mod plan_policy;
 mod planted;
 mod plugin;
 mod reach;
@@ -116,6 +118,7 @@ fn main() -> std::process::ExitCode {
         mirror_unpack::tests(),
         mirror_upkeep::tests(),
         native_hooks::tests(),
+        plan_policy::tests(),
         planted::tests(),
         plugin::tests(),
         reach::tests(),

@@ -217,7 +217,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_from_outside_stays_text(outside in "(<|>|&|\"|'|`|</script>|\\PC|\n){0,20}") {
+        fn text_from_outside_stays_text(outside in "(<|>|&|\"|'|`|</script>|\\PC|\n){1,20}") {
             let markup = |text: &str| render(&sample(text), "2026-01-31").unwrap().matches(['<', '>', '"']).count();
             prop_assert_eq!(markup(&outside), markup("a"));
         }

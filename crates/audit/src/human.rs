@@ -24,7 +24,7 @@ pub fn render(report: &AuditReport) -> String {
     left_out(&mut text, report);
     text.push_str("\nNot seen\n");
     for assumption in &report.assumptions {
-        let _ = writeln!(text, "  {}", escape::line(&assumption.text));
+        let _ = writeln!(text, "{}", guarded(&format!("  {}", escape::line(&assumption.text))));
     }
     let _ = writeln!(text, "\n{}", closing(report));
     text

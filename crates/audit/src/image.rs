@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use airtight_engine::cli_config::{Method, MethodKind};
 use airtight_engine::predict::{ProviderSource, ProviderSources};
-use airtight_finding::Finding;
+use airtight_finding::{Finding, Owner};
+use airtight_gate::check::provider_policy::NamedPolicy;
 use airtight_gate::settings::AlsoMethod;
 use airtight_gate::{check, cli_sources};
+use airtight_hcl::Place;
 use airtight_provider::hashing::{self, Hasher};
 use airtight_provider::mirror::{self, Mirror, MirrorPackage};
 use airtight_provider::seal::{self, Manifest, SealedPackage};
@@ -127,9 +129,20 @@ impl Image {
         }
     }
 
-    /// What engines would pass over in the mirrors, and mirrors that cannot be searched.
-    pub fn findings(&self) -> Vec<Finding> {
-        self.shelves.iter().flat_map(|shelf| check::mirror_entries::check(&shelf.mirror)).collect()
+    /// What engines would pass over in the mirrors, and packages that no policy allows.
+    pub fn findings(&self, policies: &[NamedPolicy], engine: &Engine) -> Vec<Finding> {
+        let mut findings: Vec<Finding> =
+            self.shelves.iter().flat_map(|shelf| check::mirror_entries::check(&shelf.mirror)).collect();
+        if policies.is_empty() {
+            return findings;
+        }
+        for package in self.shelves.iter().flat_map(|shelf| shelf.packages.values().flatten()) {
+            let place = self.is_on_disk.then_some((package.path.as_path(), package.layout));
+            findings.extend(check::provider_policy::judge(policies, &package.id, place, engine).map(|finding| {
+                Finding { owner: Owner::Image, ..finding.at(Place::file(&package.path), "the package") }
+            }));
+        }
+        findings
     }
 
     /// What an engine would find of some providers: a prediction reads nothing else.

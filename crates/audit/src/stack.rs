@@ -9,6 +9,7 @@ use airtight_engine::state::{self, StateQuestion};
 use airtight_finding::secrets::without_credentials;
 use airtight_finding::{Code, Finding, Severity};
 use airtight_gate::check;
+use airtight_gate::check::provider_policy::NamedPolicy;
 use airtight_hcl::{Place, Sources};
 use airtight_provider::{Contents, Digests, Engine, Hash, Platform, ProviderAddress, Version, VersionConstraints};
 use airtight_provider::{installed, lock_file};
@@ -22,6 +23,7 @@ pub struct Question<'a> {
     pub engine: &'a Engine,
     pub platform: &'a Platform,
     pub reachable: &'a [String],
+    pub provider_policies: &'a [NamedPolicy],
     pub image: &'a Image,
     /// An earlier image.
     pub baseline: Option<&'a Image>,
@@ -218,7 +220,14 @@ pub(crate) fn judge(question: &Question<'_>, candidate: &Candidate, read: Read) 
             reasons.push(failure.code);
         }
     }
-    let findings = findings(&facts, &prediction, &contents);
+    let mut findings = findings(&facts, &prediction, &contents);
+    let is_on_disk = question.image.is_on_disk;
+    findings.extend(check::provider_policy::check(
+        question.provider_policies,
+        &prediction,
+        question.engine,
+        is_on_disk,
+    ));
     Stack {
         directory: candidate.directory.clone(),
         repository: candidate.repository.clone(),

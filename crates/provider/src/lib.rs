@@ -2,7 +2,7 @@
 //!
 //! - Values, parsed once at the edge, without files, environment or clock: [`address`], [`version`] and its constraints,
 //!   [`platform`], [`hash`], [`package`], [`engine`]. Each prints its canonical text; `x.to_string().parse() == x`.
-//! - Readers: [`lock_file`], [`manifest`], [`mirror`], [`seal`], [`installed`], [`executable`], [`planted_plugins`]
+//! - Readers: [`license`], [`lock_file`], [`manifest`], [`mirror`], [`seal`], [`installed`], [`executable`], [`planted_plugins`]
 //! - Measuring: [`digest`], [`hashing`], [`sealed_files`]
 //! - Files: [`text_file`], [`atomic_file`]; [`directory`], below which no link is followed; who could have written one: [`owner`], [`protection`], [`outside`]
 //! - More values: [`address_pattern`], [`source_address`], [`version_constraints`], [`core_constraints`], [`phase`], [`quoted`],
@@ -24,6 +24,7 @@ pub mod hash;
 pub mod hashing;
 pub mod installed;
 mod json;
+pub mod license;
 pub mod lock_file;
 pub mod manifest;
 pub mod mirror;
