@@ -2,6 +2,7 @@
 //!
 //! - [`architecture`]: the house: one arrow between its rooms, no file too long to read
 //! - [`ask`]: asking engines what a configuration needs
+//! - [`audit`]: many repositories against one image
 //! - [`bad_input`]: every file that is read, in every bad shape
 //! - [`bad_input_messages`]: what people read when something is wrong
 //! - [`bad_input_secrets`]: secrets and texts from outside, in no output
@@ -51,6 +52,7 @@
 
 mod architecture;
 mod ask;
+mod audit;
 mod bad_input;
 mod bad_input_messages;
 mod bad_input_secrets;
@@ -102,6 +104,7 @@ fn main() -> std::process::ExitCode {
     support::runner::run([
         architecture::tests(),
         ask::tests(),
+        audit::tests(),
         bad_input::tests(),
         bad_input_messages::tests(),
         bad_input_secrets::tests(),

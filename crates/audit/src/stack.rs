@@ -10,6 +10,7 @@ use airtight_finding::secrets::without_credentials;
 use airtight_finding::{Code, Finding, Severity};
 use airtight_gate::check;
 use airtight_gate::check::provider_policy::NamedPolicy;
+use airtight_gate::settings;
 use airtight_hcl::{Place, Sources};
 use airtight_provider::{Contents, Digests, Engine, Hash, Platform, ProviderAddress, Version, VersionConstraints};
 use airtight_provider::{installed, lock_file};
@@ -222,12 +223,12 @@ pub(crate) fn judge(question: &Question<'_>, candidate: &Candidate, read: Read) 
     }
     let mut findings = findings(&facts, &prediction, &contents);
     let is_on_disk = question.image.is_on_disk;
-    findings.extend(check::provider_policy::check(
-        question.provider_policies,
-        &prediction,
-        question.engine,
-        is_on_disk,
-    ));
+    let mut policies = question.provider_policies.to_vec();
+    // Settings that cannot be read are a finding of the fleet.
+    if let Ok(Some(settings)) = settings::read_of_repository(&candidate.repository) {
+        policies.extend(settings.providers.map(|policy| (policy, settings::REPOSITORY_PATH.to_owned())));
+    }
+    findings.extend(check::provider_policy::check(&policies, &prediction, question.engine, is_on_disk));
     Stack {
         directory: candidate.directory.clone(),
         repository: candidate.repository.clone(),
