@@ -1,13 +1,14 @@
 //! The report as one page, for a wall or a mail: it fetches nothing. One script of ours, named by its hash, sorts and filters; without
 //! it the page holds the same.
 
-use airtight_finding::{Outcome, escape, heading};
+use airtight_finding::{Outcome, catalogue, escape, heading};
+use airtight_provider::EngineName;
 use base64::Engine as _;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tera::{Context, Tera, TeraResult};
 
-use crate::human::{because, few, title};
+use crate::human::{because, causes, few, title};
 use crate::report::{AuditReport, ReportChange, ReportStack, ReportStackProvider, megabytes};
 
 const STYLE: &str = include_str!("html.css");
@@ -41,6 +42,9 @@ pub fn render(report: &AuditReport, date: &str) -> TeraResult<String> {
             tile("unknown", states.unknown, "what was not seen decides"),
             tile("works", states.works, "init would work"),
         ],
+        "causes": causes(report).into_iter().map(|(code, count)| {
+            json!({ "code": code, "count": count, "means": catalogue::sentence(code) })
+        }).collect::<Vec<_>>(),
         "columns": columns.iter().map(|address| column(address)).collect::<Vec<_>>(),
         "stacks": sorted(report).into_iter().map(|stack| row(report, stack, &columns)).collect::<Vec<_>>(),
         "lacking": report.lacking.iter().map(|lacking| json!({
@@ -104,10 +108,12 @@ fn columns(report: &AuditReport) -> Vec<String> {
     counts.into_iter().take(COLUMNS).map(|(address, _)| address.to_owned()).collect()
 }
 
+/// The type, and under it whose it is: the host too if it is neither engine's own.
 fn column(address: &str) -> Value {
-    let mut parts = address.rsplitn(2, '/');
-    let name = parts.next().unwrap_or_default();
-    json!({ "name": text(name), "of": text(parts.next().unwrap_or_default()) })
+    let (of, name) = address.rsplit_once('/').unwrap_or(("", address));
+    let hosts = [EngineName::Tofu, EngineName::Terraform].map(EngineName::default_registry_host);
+    let namespace = of.split_once('/').filter(|(host, _)| hosts.contains(host)).map_or(of, |(_, namespace)| namespace);
+    json!({ "name": text(name), "of": text(namespace), "address": text(address) })
 }
 
 fn row(report: &AuditReport, stack: &ReportStack, columns: &[String]) -> Value {

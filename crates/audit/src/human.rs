@@ -1,9 +1,9 @@
 //! Tables for a terminal: what fails first, then what the image could lose, and one line at the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use airtight_finding::{Severity, escape, heading, plural};
+use airtight_finding::{Code, Severity, catalogue, escape, heading, plural};
 use airtight_provider::EngineName;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -72,6 +72,10 @@ fn closing(report: &AuditReport) -> String {
 }
 
 fn stacks(text: &mut String, report: &AuditReport) {
+    let rows = causes(report).into_iter();
+    let rows =
+        rows.map(|(code, count)| vec![code.to_string(), count.to_string(), catalogue::sentence(code).to_owned()]);
+    table(text, "Why stacks would not run", &["code", "stacks", "means"], rows.collect());
     let rows: Vec<Vec<String>> = ["fails", "refused", "unknown"]
         .iter()
         .flat_map(|state| report.stacks.iter().filter(move |stack| stack.state == *state))
@@ -80,23 +84,45 @@ fn stacks(text: &mut String, report: &AuditReport) {
     table(text, "Stacks that would not run, or may not", &["state", "stack", "because"], rows);
 }
 
-/// The first errors of a stack, in their own words.
+/// The errors of a stack: each code once, with the first of its findings in their own words.
 pub(crate) fn because(report: &AuditReport, stack: &ReportStack) -> String {
-    const SHOWN: usize = 2;
-    let mut errors: Vec<String> = report.findings[stack.findings.clone()]
-        .iter()
-        .filter(|found| found.finding.severity == Severity::Error)
-        .map(|found| format!("{}: {}", found.finding.code, found.finding.summary))
-        .collect();
-    if errors.is_empty() {
+    const SHOWN: usize = 3;
+    let mut codes: Vec<(Code, &str, usize)> = Vec::new();
+    let found = report.findings[stack.findings.clone()].iter();
+    for found in found.filter(|found| found.finding.severity == Severity::Error) {
+        match codes.iter_mut().find(|(code, _, _)| *code == found.finding.code) {
+            Some((_, _, count)) => *count += 1,
+            None => codes.push((found.finding.code, &found.finding.summary, 1)),
+        }
+    }
+    if codes.is_empty() {
         return stack.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     }
-    let more = errors.len().saturating_sub(SHOWN);
-    errors.truncate(SHOWN);
+    let more = codes.len().saturating_sub(SHOWN);
+    let one = |(code, summary, count): &(Code, &str, usize)| {
+        let others = if *count > 1 { format!(", and {} more", count - 1) } else { String::new() };
+        format!("{code}: {summary}{others}")
+    };
+    let mut errors: Vec<String> = codes.iter().take(SHOWN).map(one).collect();
     if more > 0 {
         errors.push(format!("{more} more"));
     }
     errors.join("; ")
+}
+
+/// How many stacks have errors with each code, the most frequent first.
+pub(crate) fn causes(report: &AuditReport) -> Vec<(Code, usize)> {
+    let mut causes: BTreeMap<Code, usize> = BTreeMap::new();
+    for stack in &report.stacks {
+        let errors = report.findings[stack.findings.clone()].iter();
+        let errors = errors.filter(|found| found.finding.severity == Severity::Error);
+        for code in errors.map(|found| found.finding.code).collect::<BTreeSet<_>>() {
+            *causes.entry(code).or_default() += 1;
+        }
+    }
+    let mut causes: Vec<_> = causes.into_iter().collect();
+    causes.sort_by_key(|(code, count)| (std::cmp::Reverse(*count), *code));
+    causes
 }
 
 fn lacking(text: &mut String, report: &AuditReport) {
@@ -147,16 +173,22 @@ fn upgrades(text: &mut String, report: &AuditReport) {
 }
 
 fn unused(text: &mut String, report: &AuditReport) {
-    let versions =
-        report.providers.iter().flat_map(|provider| provider.versions.iter().map(move |version| (provider, version)));
-    let mut unused: Vec<_> = versions.filter(|(_, version)| version.used_by.is_empty()).collect();
-    unused.sort_by_key(|(_, version)| std::cmp::Reverse(version.size_bytes));
-    let bytes = unused.iter().map(|(_, version)| version.size_bytes).sum();
-    let title = format!("What no stack uses: {}, {}", plural(unused.len(), "version"), megabytes(bytes));
-    let rows = unused.iter().map(|(provider, version)| {
-        vec![provider.address.clone(), version.version.clone(), megabytes(version.size_bytes)]
-    });
-    table(text, &title, &["provider", "version", "size"], rows.collect());
+    let mut providers: Vec<(&str, Vec<&str>, u64)> = Vec::new();
+    for provider in &report.providers {
+        let unused: Vec<_> = provider.versions.iter().filter(|version| version.used_by.is_empty()).collect();
+        if !unused.is_empty() {
+            let bytes = unused.iter().map(|version| version.size_bytes).sum();
+            providers.push((&provider.address, unused.iter().map(|version| version.version.as_str()).collect(), bytes));
+        }
+    }
+    providers.sort_by_key(|(address, _, bytes)| (std::cmp::Reverse(*bytes), *address));
+    let count = providers.iter().map(|(_, versions, _)| versions.len()).sum();
+    let bytes = providers.iter().map(|(_, _, bytes)| bytes).sum();
+    let title = format!("What no stack uses: {}, {}", plural(count, "version"), megabytes(bytes));
+    let rows = providers
+        .into_iter()
+        .map(|(address, versions, bytes)| vec![address.to_owned(), megabytes(bytes), versions.join(", ")]);
+    table(text, &title, &["provider", "size", "versions"], rows.collect());
 }
 
 /// Warnings and errors that no table above shows.

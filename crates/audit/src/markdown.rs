@@ -5,9 +5,9 @@
 use std::fmt::Write as _;
 
 use airtight_finding::markdown::{code, prose};
-use airtight_finding::plural;
+use airtight_finding::{catalogue, plural};
 
-use crate::human::{because, few, states, title};
+use crate::human::{because, causes, few, states, title};
 use crate::report::{AuditReport, megabytes};
 
 /// Longer tables are cut: forges limit the length of a text.
@@ -20,6 +20,10 @@ pub fn render(report: &AuditReport) -> String {
         let _ = write!(text, "\n- not seen: {}", prose(&assumption.text));
     }
     text.push('\n');
+    let rows = causes(report).into_iter();
+    let rows =
+        rows.map(|(cause, count)| vec![code(cause.as_str()), count.to_string(), prose(catalogue::sentence(cause))]);
+    table(&mut text, "Why stacks would not run", &["code", "stacks", "means"], rows.collect());
     let broken = report.stacks.iter().filter(|stack| stack.state != "works");
     let rows = broken.map(|stack| vec![stack.state.to_owned(), code(&stack.path), prose(&because(report, stack))]);
     table(&mut text, "Stacks that would not run, or may not", &["state", "stack", "because"], rows.collect());
