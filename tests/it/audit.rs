@@ -94,7 +94,7 @@ fn fleet() -> Workspace {
     }
     tree.file("repositories/mono/.git/HEAD", b"ref\n".to_vec());
     let workspace = Workspace::new();
-    tree.write(workspace.root());
+    tree.write_to(workspace.root(), false);
     workspace
 }
 
@@ -206,7 +206,7 @@ fn the_manifest_builds_the_mirror_that_is_missing() {
     let workspace = fleet();
     let mut tree = Tree::default();
     unpacked(&mut tree, "upstream", &[package(DOG, "1.5.0")]);
-    tree.write(workspace.root());
+    tree.write_to(workspace.root(), false);
     report(&workspace, &["--mirror", "mirror", "--emit-manifest", "next.json"]);
     let manifest: Value = serde_json::from_str(&fs::read_to_string(workspace.path("next.json")).unwrap()).unwrap();
     assert_eq!(manifest["schema"], "airtight/manifest/1");
@@ -268,7 +268,7 @@ fn every_format_prints_names_that_mean_harm_as_text() {
     unpacked(&mut tree, "mirror", &[package(NULL, "3.2.0")]);
     let name = "=cmd|x<script>alert(1)<\u{1b}[31m>";
     tree.file(format!("repositories/{name}/main.tf"), requires(&[(DOG, "1.0")]).into_bytes());
-    tree.write(workspace.root());
+    tree.write_to(workspace.root(), false);
     for format in ["human", "json", "csv", "markdown", "sarif"] {
         let page = format!("{format}.html");
         let output =
