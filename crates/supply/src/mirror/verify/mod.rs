@@ -102,7 +102,7 @@ pub fn verify(request: &Request<'_>) -> anyhow::Result<Verification> {
             let place = Some((path.as_path(), verified.package.layout()));
             let finding = provider_policy::judge(request.policies, &verified.id, place, &engine);
             verification.findings.extend(
-                finding.map(|finding| Finding { owner: Owner::Image, ..finding.at(Place::file(&path), "the package") }),
+                finding.map(|finding| finding.at(Place::file(&path), "the package").owner(Owner::Image)),
             );
         }
     }
