@@ -138,9 +138,10 @@ impl Image {
         }
         for package in self.shelves.iter().flat_map(|shelf| shelf.packages.values().flatten()) {
             let place = self.is_on_disk.then_some((package.path.as_path(), package.layout));
-            findings.extend(check::provider_policy::judge(policies, &package.id, place, engine).map(|finding| {
-                finding.at(Place::file(&package.path), "the package").owner(Owner::Image)
-            }));
+            findings.extend(
+                check::provider_policy::judge(policies, &package.id, place, engine)
+                    .map(|finding| finding.at(Place::file(&package.path), "the package").owner(Owner::Image)),
+            );
         }
         findings
     }

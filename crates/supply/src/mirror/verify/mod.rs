@@ -101,9 +101,9 @@ pub fn verify(request: &Request<'_>) -> anyhow::Result<Verification> {
             let path = walked.base.join(&verified.package.path);
             let place = Some((path.as_path(), verified.package.layout()));
             let finding = provider_policy::judge(request.policies, &verified.id, place, &engine);
-            verification.findings.extend(
-                finding.map(|finding| finding.at(Place::file(&path), "the package").owner(Owner::Image)),
-            );
+            verification
+                .findings
+                .extend(finding.map(|finding| finding.at(Place::file(&path), "the package").owner(Owner::Image)));
         }
     }
     for verified in &mut verification.packages {
