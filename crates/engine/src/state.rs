@@ -1,4 +1,4 @@
-//! State: which providers its resources name, what an engine would refuse in it, and what of it cannot be seen.
+//! State: which providers its resources name, what an engine would refuse in it, and which parts cannot be seen.
 //!
 //! `init` reads the state of the selected workspace and installs every provider that a resource in it names. Only a state
 //! in a file can be read here. Everything else (a remote backend, another backend recorded by an earlier `init`, a state

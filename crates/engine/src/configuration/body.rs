@@ -26,7 +26,7 @@ enum Syntax {
 }
 
 impl ParsedFile {
-    /// Parses by the file's name, as the engines do. Gives back the text as well, and what cannot be read.
+    /// Parses by the file's name, as the engines do. Also returns the text, and the problems of parts that cannot be read.
     pub(super) fn parse(path: &Utf8Path, bytes: &[u8]) -> (Self, Arc<str>, Option<Problem>) {
         let file = |syntax| Self { path: path.to_owned(), syntax };
         if path.as_str().strip_suffix(".json").is_none() {

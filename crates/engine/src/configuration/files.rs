@@ -50,7 +50,7 @@ const SUFFIXES: &[(&str, Kind)] = &[
 
 const TOFU_SUFFIXES_FROM: usize = 4;
 
-/// Lists a module's directory and, where one is named, its directory of tests. Symbolic links count as files.
+/// Lists a module's directory and, if one is named, its directory of tests. Symbolic links are listed as files.
 pub(super) fn list(
     directory: &Utf8Path,
     test_directory: Option<&str>,

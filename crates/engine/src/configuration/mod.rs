@@ -1,11 +1,11 @@
-//! The configuration: what of a module's files in native and JSON syntax says which providers are needed, which modules
-//! are called and where the state is; and the tree of modules below it.
+//! The configuration, in native and JSON syntax: which providers a module's files need, which modules they call and where
+//! the state is; and the tree of modules below it.
 //!
-//! This is an extractor, no judge. A configuration is assumed to load: for one that does, what is read here is exactly
-//! what the engine reads. Whether it does, only the engine says. What cannot be read here is in `not_understood`.
+//! This extracts and does not judge. Only the engine (`tofu` or `terraform`) says whether a configuration loads. If it does,
+//! the result here is exactly what the engine reads. Parts that cannot be read here are in `not_understood`.
 //!
-//! [`files`] lists what counts, [`body`] shows both syntaxes as one, [`declarations`] reads a file, [`module`] puts files
-//! together, [`tree`] follows module calls by what [`source`] makes of their addresses.
+//! [`files`] lists the files that engines read, [`body`] shows both syntaxes as one, [`declarations`] reads a file,
+//! [`module`] puts files together, [`tree`] follows module calls, whose addresses [`source`] interprets.
 
 mod body;
 pub mod calls;
@@ -73,7 +73,7 @@ pub enum InstallationRecord {
 /// Why a called module is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MissingModule {
-    /// Only the network has it; the host, where the source names one.
+    /// Only the network has it; the host, if the source names one.
     NeedsNetwork { host: Option<String>, why: NetworkNeed },
     /// The module's directory cannot be read.
     Unreadable(Utf8PathBuf),
@@ -132,7 +132,7 @@ pub struct Module {
     /// Files that count, in the engine's order: primaries, then overrides.
     pub files: Vec<Utf8PathBuf>,
     pub required_providers: BTreeMap<String, RequiredProvider>,
-    /// `provider "L" {}` blocks; the version argument where there is one.
+    /// `provider "L" {}` blocks; the version argument, if there is one.
     pub provider_blocks: Vec<ProviderBlock>,
     /// Resources, data sources, ephemeral resources, imports, `data` in `check` blocks.
     pub uses: Vec<ProviderUse>,
@@ -184,7 +184,7 @@ pub struct Backend {
     pub place: Place,
 }
 
-/// A `required_version`, or what OpenTofu's `language` block says instead.
+/// A `required_version`, or the same in OpenTofu's `language` block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CoreVersion {
     pub text: String,
@@ -202,7 +202,7 @@ pub struct TestFiles {
 }
 
 impl Configuration {
-    /// Whether the root module has no file that counts; `init` does nothing there.
+    /// Whether the root module has no file that this engine reads; `init` does nothing there.
     ///
     /// Source: OpenTofu and Terraform `internal/configs/parser_config_dir.go` `IsEmptyDir`.
     pub fn is_empty_to(&self, engine: &Engine) -> bool {

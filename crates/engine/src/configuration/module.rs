@@ -15,7 +15,7 @@ use super::{Module, ProviderUse};
 use airtight_hcl::{Place, Problem, ProblemKind, Sources};
 use airtight_provider::Engine;
 
-/// A module with what the tree and the test files still need to know of it.
+/// A module, with the facts about it that the tree and the test files need.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LoadedModule {
     pub module: Module,
@@ -200,7 +200,7 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// An `import` block needs its own provider only where it brings a resource that is not declared; to later versions
+    /// An `import` block needs its own provider only if it brings a resource that is not declared; to later versions
     /// of OpenTofu it always does.
     ///
     /// Source: OpenTofu and Terraform `internal/configs/config.go` `addProviderRequirements`.

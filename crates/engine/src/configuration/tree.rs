@@ -231,7 +231,7 @@ impl Tree<'_> {
         }
     }
 
-    /// A path below the calling module's directory, which is the real one where a link led there.
+    /// A path below the calling module's directory: the real one, if a link led there.
     fn local(&self, parent: &Parent, path: &str) -> Location {
         let joined = clean_path(&format!(
             "{}/{path}",

@@ -6,7 +6,7 @@ use super::modules::at;
 use super::{Facts, Install, Origin, Prediction, ProviderPrediction, Status};
 use airtight_provider::{ProviderAddress, Version};
 
-/// Says where a provider is required, what is locked, what the sources hold and what `init` makes of it. Full sentences,
+/// Explains where a provider is required, what is locked, what the sources hold and how `init` ends with it. Full sentences,
 /// on one line, always the same for the same facts.
 pub fn derivation(facts: &Facts, prediction: &Prediction, provider: &ProviderPrediction) -> String {
     let address = &provider.requirement.address;

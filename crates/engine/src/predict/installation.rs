@@ -286,7 +286,7 @@ impl Installation<'_> {
         self.digests.get(&request).cloned().ok_or(Stop::Needs(request))
     }
 
-    /// None of the locked hashes; what archivers leave in a package may be the only reason.
+    /// None of the locked hashes matches; files that an archiver left in the package may be the only reason.
     fn mismatch(&self, package: &SelectedPackage, which: &str, remark: &str) -> Stop {
         let leftovers = self.contents_of(&package.path).map(|contents| contents.leftovers.clone()).unwrap_or_default();
         let stop = self.mismatch_of(which, remark);

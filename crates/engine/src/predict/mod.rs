@@ -69,7 +69,7 @@ pub struct Facts {
 /// Where the engine will look for packages.
 #[derive(Clone, Debug, Default)]
 pub struct ProviderSources {
-    /// In the order in which they are asked. Filesystem mirrors have their walk beside them.
+    /// In the order in which they are asked. A filesystem mirror comes with its contents.
     pub methods: Vec<ProviderSource>,
     /// From the CLI configuration; `dev_overrides` change what later commands check, not what `init` installs.
     pub dev_overrides: Vec<ProviderAddress>,
@@ -260,7 +260,7 @@ impl Selection {
     }
 
     /// The hashes that are still to be computed, given those that are: the engine's own order, so that an archive is
-    /// not hashed as a whole where its contents prove it. To be asked again with the answers until it is empty.
+    /// not hashed as a whole if its contents prove it. Ask again with the answers until it is empty.
     pub fn wanted_digests(&self, facts: &Facts, contents: &Contents, digests: &Digests) -> Vec<DigestRequest> {
         installation::wanted_digests(facts, self, contents, digests)
     }

@@ -16,7 +16,7 @@ pub(super) struct Before {
     pub(super) assumptions: Vec<Assumption>,
 }
 
-/// Whether the root module has a file that counts; without one `init` does nothing at all.
+/// Whether the root module has a file that this engine reads; without one `init` does nothing.
 pub(super) fn has_configuration(facts: &Facts) -> bool {
     !facts.configuration.is_empty_to(&facts.engine)
 }
