@@ -99,7 +99,8 @@ impl Registry {
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared::default());
         let registry = Self { name, port, authority: authority.pem(), shared: shared.clone() };
-        registry.file("/.well-known/terraform.json", r#"{"providers.v1":"/v1/providers/"}"#);
+        registry
+            .file("/.well-known/terraform.json", r#"{"providers.v1":"/v1/providers/","modules.v1":"/v1/modules/"}"#);
         let config = Arc::new(config);
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -168,6 +169,17 @@ impl Registry {
         let versions =
             serde_json::json!({"versions": [{"version": version, "protocols": ["5.0"], "platforms": platforms}]});
         self.file(&format!("/v1/providers/{provider}/versions"), versions.to_string());
+    }
+
+    /// Publishes the versions of a module, `NAMESPACE/NAME/SYSTEM`, each with where its package is.
+    pub(crate) fn publish_module(&self, module: &str, versions: &[(&str, &str)]) {
+        let listed: Vec<_> = versions.iter().map(|(version, _)| serde_json::json!({"version": version})).collect();
+        let answer = serde_json::json!({"modules": [{"versions": listed}]});
+        self.file(&format!("/v1/modules/{module}/versions"), answer.to_string());
+        for (version, place) in versions {
+            let answer = serde_json::json!({ "location": place });
+            self.file(&format!("/v1/modules/{module}/{version}/download"), answer.to_string());
+        }
     }
 
     /// Serves what another one serves.
