@@ -44,11 +44,10 @@ pub(crate) struct Git {
 }
 
 /// Settings that hold for every call.
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 7] = [
     ("core.hooksPath", "/dev/null"),
     ("core.fsmonitor", "false"),
     ("protocol.ext.allow", "never"),
-    ("protocol.allow", "user"),
     ("gc.auto", "0"),
     ("maintenance.auto", "false"),
     ("advice.detachedHead", "false"),
@@ -75,11 +74,7 @@ impl Git {
             SETTINGS.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         settings.push(("http.lowSpeedLimit".to_owned(), "1".to_owned()));
         settings.push(("http.lowSpeedTime".to_owned(), wait.as_secs().max(1).to_string()));
-        let variables = BTreeMap::from([
-            ("GIT_TERMINAL_PROMPT".into(), "0".into()),
-            ("GIT_LFS_SKIP_SMUDGE".into(), std::env::var_os("GIT_LFS_SKIP_SMUDGE").unwrap_or_else(|| "0".into())),
-            ("LC_ALL".into(), "C".into()),
-        ]);
+        let variables = BTreeMap::from([("GIT_TERMINAL_PROMPT".into(), "0".into()), ("LC_ALL".into(), "C".into())]);
         Self { variables, settings, limit }
     }
 
