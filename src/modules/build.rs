@@ -118,6 +118,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
         limits: TreeLimits { bytes: arguments.limit_mb.saturating_mul(1_000_000), ..TreeLimits::default() },
         git_wait: Duration::from_secs(arguments.timeout.max(1)),
         git_limit: limit_time,
+        git_tries: arguments.tries.min(GIT_TRIES),
         scratch: scratch.0.clone(),
         event: &|event| progress.event(event),
     };
@@ -182,6 +183,9 @@ impl Default for Progress {
         }
     }
 }
+
+/// git does not say whether a failure is temporary, so it is not tried for long.
+const GIT_TRIES: u32 = 3;
 
 const INTERVAL: Duration = Duration::from_secs(5);
 

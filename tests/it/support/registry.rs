@@ -279,8 +279,16 @@ fn own_answer(request: &Request, shared: &Shared) -> Answer {
             headers: vec![("Content-Range".to_owned(), format!("bytes */{}", body.len()))],
             ..Answer::status(416)
         },
-        None => Answer::ok(body.clone()),
+        None => Answer { headers: package_header(&request.path, body), ..Answer::ok(body.clone()) },
     }
+}
+
+/// Where a module's package is, as older engines read it.
+fn package_header(path: &str, body: &[u8]) -> Vec<(String, String)> {
+    let is_module = path.starts_with("/v1/modules/") && path.ends_with("/download");
+    let answer = serde_json::from_slice::<serde_json::Value>(body).ok().filter(|_| is_module);
+    let place = answer.and_then(|answer| Some(answer.get("location")?.as_str()?.to_owned()));
+    place.map(|place| ("X-Terraform-Get".to_owned(), place)).into_iter().collect()
 }
 
 /// A proxy on loopback that connects to loopback, whatever is asked for; its address, and what was asked for.

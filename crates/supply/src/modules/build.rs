@@ -53,6 +53,8 @@ pub struct Options<'a> {
     pub git_wait: Duration,
     /// For one call of git.
     pub git_limit: Duration,
+    /// Of git against a server.
+    pub git_tries: u32,
     /// For a dry run: a directory that is not there, and that the caller removes.
     pub scratch: Utf8PathBuf,
     /// Told what happens.
@@ -215,7 +217,7 @@ pub fn build(wanted: Vec<Wanted>, repositories: &BTreeSet<String>, options: &Opt
         versions: Mutex::default(),
     };
     let mut waiting = work.first(wanted);
-    let registry = options.client.map(ModuleRegistry::new);
+    let registry = options.client.map(|client| ModuleRegistry::new(client, options.engine.name));
     for round in 0.. {
         if waiting.is_empty() {
             break;

@@ -201,7 +201,7 @@ impl Fetcher<'_> {
         scratch: &Utf8Path,
         asked: &[(GitAddress, Request)],
     ) -> Result<Vec<Result<Arrived, FetchError>>, FetchError> {
-        let mut repository = Repository::open(&self.git, url, scratch)?;
+        let mut repository = Repository::open(&self.git, url, scratch, self.options.git_tries)?;
         let resolved: Vec<_> = asked
             .iter()
             .map(|(address, request)| {

@@ -7,12 +7,15 @@ use url::Url;
 
 use super::http::Client;
 use super::protocol::{Discovery, RegistryError, parse};
+use airtight_provider::EngineName;
 
 /// Registries of modules, found by the hosts of addresses.
 #[derive(Debug)]
 pub(crate) struct ModuleRegistry<'a> {
     client: &'a Client,
     services: Discovery,
+    /// Terraform reads the header alone, OpenTofu the body before the header.
+    header_first: bool,
 }
 
 /// Where a package is.
@@ -53,8 +56,8 @@ struct Location {
 const SERVICE: &str = "modules.v1";
 
 impl<'a> ModuleRegistry<'a> {
-    pub(crate) fn new(client: &'a Client) -> Self {
-        Self { client, services: Discovery::default() }
+    pub(crate) fn new(client: &'a Client, engine: EngineName) -> Self {
+        Self { client, services: Discovery::default(), header_first: engine == EngineName::Terraform }
     }
 
     /// Every version that the registry lists, as it writes them. `path`: `NAMESPACE/NAME/SYSTEM`.
@@ -80,12 +83,14 @@ impl<'a> ModuleRegistry<'a> {
         // A body that is no JSON counts for nothing: the header is the older way.
         let said: Location = serde_json::from_slice(&answer.body).unwrap_or_default();
         let location = said.location.filter(|location| !location.is_empty());
-        if let Some(with_token) = said.use_registry_credentials {
+        if let Some(with_token) =
+            said.use_registry_credentials.filter(|_| !self.header_first || answer.package.is_none())
+        {
             let location = location.ok_or_else(|| nonsense("it does not say where the package is"))?;
             let url = answer.url.join(&location).map_err(|_| nonsense("`location` is no URL"))?;
             return Ok(ModulePackage::Direct { url, with_token });
         }
-        let text = location.or(answer.package);
+        let text = if self.header_first { answer.package.or(location) } else { location.or(answer.package) };
         let text = text.ok_or_else(|| nonsense("it does not say where the package is (`X-Terraform-Get`)"))?;
         let is_relative = ["/", "./", "../"].iter().any(|start| text.starts_with(start));
         if !is_relative {

@@ -5,6 +5,7 @@ mod references;
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
@@ -23,7 +24,11 @@ pub(super) struct Repository {
     /// All branches and tags are here.
     is_whole: bool,
     here: BTreeSet<String>,
+    tries: u32,
 }
+
+/// Before the second try; doubled before each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// What a reference means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,13 +52,27 @@ pub enum RepositoryError {
     NoCommit(String),
 }
 
+/// Tries again what a server refused: git does not say whether it may be better the next time.
+fn again<T>(tries: u32, run: impl Fn() -> Result<T, GitError>) -> Result<T, GitError> {
+    let mut attempt = 1;
+    loop {
+        match run() {
+            Err(GitError::Failed(_)) if attempt < tries => {
+                std::thread::sleep(FIRST_PAUSE * 2_u32.saturating_pow(attempt - 1));
+                attempt += 1;
+            }
+            result => return result,
+        }
+    }
+}
+
 fn disk(error: &std::io::Error) -> RepositoryError {
     RepositoryError::Disk(error.to_string())
 }
 
 impl Repository {
     /// Makes an empty one in `directory`, which is not there yet, and asks the server for its references.
-    pub(super) fn open(git: &Git, url: &str, directory: &Utf8Path) -> Result<Self, RepositoryError> {
+    pub(super) fn open(git: &Git, url: &str, directory: &Utf8Path, tries: u32) -> Result<Self, RepositoryError> {
         fs::create_dir_all(directory).map_err(|error| disk(&error))?;
         git.run(directory, &["init", "--quiet", "--template="])?;
         // By the file, as an argument could be seen by everybody. Relative addresses of submodules begin here.
@@ -65,13 +84,16 @@ impl Repository {
             .map_err(|error| disk(&error))?;
         std::io::Write::write_all(&mut file, format!("[remote \"origin\"]\n\turl = \"{quoted}\"\n").as_bytes())
             .map_err(|error| disk(&error))?;
-        let listed = git.run(directory, &["ls-remote", "--quiet", "--symref", "origin"])?;
+        // A disk is no better the next time.
+        let tries = if url.starts_with("file:") { 1 } else { tries };
+        let listed = again(tries, || git.run(directory, &["ls-remote", "--quiet", "--symref", "origin"]))?;
         Ok(Self {
             git: git.clone(),
             directory: directory.to_owned(),
             advertised: Advertised::parse(&String::from_utf8_lossy(&listed)),
             is_whole: false,
             here: BTreeSet::new(),
+            tries,
         })
     }
 
@@ -130,7 +152,7 @@ impl Repository {
             arguments.push("--unshallow");
         }
         arguments.extend(["--", "origin", branches]);
-        self.git.run(&self.directory, &arguments)?;
+        again(self.tries, || self.git.run(&self.directory, &arguments))?;
         // As a clone has it: one local branch, which names such as `main~1` begin at.
         if let Some(name) = self.advertised.default_branch.as_deref()
             && let Some(commit) = self.advertised.references.get(name)
@@ -152,7 +174,8 @@ impl Repository {
         }
         self.git.run(&directory, &["reset", "--quiet", "--hard", commit])?;
         if directory.join(".gitmodules").exists() {
-            self.git.run(&directory, &["submodule", "--quiet", "update", "--init", "--recursive"])?;
+            let update = ["submodule", "--quiet", "update", "--init", "--recursive"];
+            again(self.tries, || self.git.run(&directory, &update))?;
         }
         let time = self.git.run(&directory, &["show", "--no-patch", "--format=%ct", commit])?;
         let time = String::from_utf8_lossy(&time).trim().parse().unwrap_or_default();
