@@ -1,6 +1,6 @@
 //! `airtight modules build`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -14,6 +14,7 @@ use crate::mirror::size;
 use crate::{ExitCode, Stop, output};
 use airtight_engine::environment::Environment;
 use airtight_finding::{escape, plural};
+use airtight_provider::manifest::Manifest;
 use airtight_provider::modules::ModuleStore;
 use airtight_provider::modules::manifest::StoredTree;
 use airtight_supply::modules::TreeLimits;
@@ -25,6 +26,7 @@ pub(super) const HELP: &str = "\
   airtight modules build --from repositories modules
   airtight modules build --from stack-a --from stack-b --engine terraform modules
   airtight modules build --from repositories --dry-run modules
+  airtight modules build --manifest next.json modules
 
 In the Dockerfile: COPY modules /modules. Then `check`, `run` and `hook` find the store without an option.
 
@@ -46,8 +48,11 @@ Exit codes: 0 everything is in the store; 100 a module could not be fetched; 96 
 #[derive(Args, Debug)]
 pub(super) struct BuildArguments {
     /// Directory to search for configurations (repeatable)
-    #[arg(long, value_name = "DIR", required = true)]
+    #[arg(long, value_name = "DIR", required_unless_present = "manifest")]
     from: Vec<Utf8PathBuf>,
+    /// What the store must hold, as `airtight audit --emit-manifest` writes it (repeatable)
+    #[arg(long, value_name = "FILE")]
+    manifest: Vec<Utf8PathBuf>,
     /// Of a registry's module, keep the newest NUMBER versions that each call allows
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     all_matching: usize,
@@ -94,7 +99,13 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
     if arguments.store.exists() && !arguments.store.is_dir() {
         return Err(Stop::Usage(format!("the store to build, `{}`, is there and is no directory", arguments.store)));
     }
-    let found = wanted::of_directories(&arguments.from, &engine)?;
+    let mut found = wanted::of_directories(&arguments.from, &engine)?;
+    for path in &arguments.manifest {
+        for module in Manifest::read(path).map_err(Stop::Usage)?.modules {
+            let needed_by: BTreeSet<String> = module.needed_by.into_iter().collect();
+            found.wanted(&module.source, module.version, needed_by, path, &engine);
+        }
+    }
     let environment = Environment::from_process().map_err(|error| Stop::Usage(error.to_string()))?;
     let mut options = ClientOptions::new(&environment).map_err(|error| Stop::Usage(error.to_string()))?;
     let limit_time = Duration::from_secs(arguments.limit_minutes.clamp(1, 7 * 24 * 60) * 60);

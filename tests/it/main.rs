@@ -2,6 +2,7 @@
 //!
 //! - [`architecture`]: the house: one arrow between its rooms, no file too long to read
 //! - [`ask`]: asking engines what a configuration needs
+//! - [`audit`]: many repositories against one image
 //! - [`bad_input`]: every file that is read, in every bad shape
 //! - [`bad_input_messages`]: what people read when something is wrong
 //! - [`bad_input_secrets`]: secrets and texts from outside, in no output
@@ -25,6 +26,7 @@
 //! - [`modules_hostile`]: repositories and archives that mean harm
 //! - [`modules_upkeep`]: `airtight modules verify`, `list` and `prune`
 //! - [`native_hooks`]: stacks that call the engine by themselves, behind the hook scripts, with real engines in every shell
+//! - [`plan_policy`]: the plan policy, by a Rego engine, on real and forged reports
 //! - [`planted`]: what the engines let pass and airtight refuses, with the engine alone as the control
 //! - [`plugin`]: the plugin manifest against Spacelift's schema
 //! - [`reach`]: open and closed endpoints of every kind
@@ -53,6 +55,7 @@
 
 mod architecture;
 mod ask;
+mod audit;
 mod bad_input;
 mod bad_input_messages;
 mod bad_input_secrets;
@@ -78,6 +81,7 @@ mod modules_build;
 mod modules_hostile;
 mod modules_upkeep;
 mod native_hooks;
+mod plan_policy;
 mod planted;
 mod plugin;
 mod reach;
@@ -106,10 +110,12 @@ fn main() -> std::process::ExitCode {
     support::runner::run([
         architecture::tests(),
         ask::tests(),
+        audit::tests(),
         bad_input::tests(),
         bad_input_messages::tests(),
         bad_input_secrets::tests(),
         differential::tests(),
+        differential::repositories::tests(),
         differential::scenario::tests(),
         doctor::tests(),
         engines::tests(),
@@ -132,6 +138,7 @@ fn main() -> std::process::ExitCode {
         modules_hostile::tests(),
         modules_upkeep::tests(),
         native_hooks::tests(),
+        plan_policy::tests(),
         planted::tests(),
         plugin::tests(),
         reach::tests(),

@@ -266,7 +266,7 @@ struct Work<'a> {
 impl Work<'_> {
     fn first(&mut self, wanted: Vec<Wanted>) -> Vec<Want> {
         let mut wants = BTreeMap::new();
-        for Wanted { source, version, needed_by, at: _ } in wanted {
+        for Wanted { source, version, needed_by } in wanted {
             for repository in needed_by {
                 self.want(&Caller::Repository(repository), &source, version.clone(), &mut wants);
             }

@@ -23,16 +23,6 @@ pub struct Wanted {
     pub version: Option<String>,
     /// Repositories, by name.
     pub needed_by: BTreeSet<String>,
-    /// Where it is called, for people.
-    pub at: String,
-}
-
-impl Wanted {
-    /// A module that a list names as a call would.
-    pub fn new(text: &str, version: Option<String>, needed_by: BTreeSet<String>, engine: &Engine) -> Self {
-        let source = calls::module_source(text, version.is_some(), engine);
-        Self { source, version, needed_by, at: "the list".to_owned() }
-    }
 }
 
 /// What of the repositories' calls is no package to fetch, and why.
@@ -85,6 +75,27 @@ pub fn of_directories(directories: &[Utf8PathBuf], engine: &Engine) -> anyhow::R
 }
 
 impl Found {
+    /// Adds a module that a list names as a call would.
+    pub fn wanted(
+        &mut self,
+        text: &str,
+        version: Option<String>,
+        needed_by: BTreeSet<String>,
+        list: &Utf8Path,
+        engine: &Engine,
+    ) {
+        let source = calls::module_source(text, version.is_some(), engine);
+        if normalized(&source).is_some() {
+            // Somebody needs it, or it would not be in the list.
+            let needed_by = if needed_by.is_empty() { BTreeSet::from([list.to_string()]) } else { needed_by };
+            self.repositories.extend(needed_by.iter().cloned());
+            self.wanted.push(Wanted { source, version, needed_by });
+        } else {
+            let why = UnreadWhy::Unknown { call: "?".to_owned(), source: source_name(text) };
+            self.unread.insert(Unread { at: list.to_string(), why });
+        }
+    }
+
     fn directory(
         &mut self,
         directory: &Utf8Path,
@@ -117,7 +128,7 @@ impl Found {
                     let key = (normalized.to_owned(), call.version.clone());
                     let place = *by_call.entry(key).or_insert_with(|| {
                         let (source, version) = (call.source.clone(), call.version.clone());
-                        self.wanted.push(Wanted { source, version, needed_by: BTreeSet::new(), at });
+                        self.wanted.push(Wanted { source, version, needed_by: BTreeSet::new() });
                         self.wanted.len() - 1
                     });
                     self.wanted[place].needed_by.insert(repository.to_owned());
