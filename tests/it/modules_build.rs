@@ -30,6 +30,7 @@ crate::tests! {
     a_token_goes_to_its_registry_and_into_no_text,
     a_repository_behind_tls_is_fetched_with_the_system_s_git,
     what_cannot_be_fetched_is_named_with_who_needs_it,
+    a_list_of_modules_is_built_as_calls_are,
 }
 
 /// Directories `from` with the calling configurations, and beside it whatever they call.
@@ -655,4 +656,21 @@ fn what_cannot_be_fetched_is_named_with_who_needs_it() {
     ] {
         assert!(text.contains(&expected), "{expected}: {text}");
     }
+}
+
+fn a_list_of_modules_is_built_as_calls_are() {
+    let case = Case::new();
+    let repository = case.repository("r");
+    repository.write("main.tf", "").commit();
+    let source = format!("{}//sub", repository.source());
+    let list = serde_json::json!({"schema": "airtight/manifest/1", "modules": [
+        {"source": source, "needed_by": ["stack"]}, {"source": "x/y"},
+    ]});
+    fs::write(case.path("list.json"), list.to_string()).unwrap();
+    repository.write("sub/main.tf", "").commit();
+    let (code, text) = ended(case.command(&["build", "--manifest", "list.json", "store"]));
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("the source `x/y`"), "{text}");
+    assert_eq!(case.stored(), BTreeMap::from([(repository.source(), repository.head())]));
+    assert_eq!(case.manifest()["sources"][0]["needed_by"].to_string(), r#"["stack"]"#);
 }
