@@ -77,6 +77,9 @@ pub(crate) enum Command {
     /// Build and maintain the image's filesystem mirror
     Mirror(super::mirror::MirrorArguments),
     #[cfg(feature = "full")]
+    /// Build and maintain the image's store of module sources
+    Modules(super::modules::ModulesArguments),
+    #[cfg(feature = "full")]
     /// Complete a dependency lock file
     Lock(super::lock::LockArguments),
     #[cfg(feature = "full")]
