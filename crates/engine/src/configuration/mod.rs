@@ -11,6 +11,7 @@ mod body;
 mod declarations;
 mod files;
 mod json;
+mod links;
 mod module;
 mod source;
 mod test_files;
@@ -23,6 +24,8 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::module_stores::{ModuleStores, StoredTree};
+use crate::modules_manifest::ModuleRecord;
 use airtight_hcl::{Place, Problem, Sources};
 use airtight_provider::Engine;
 
@@ -38,6 +41,40 @@ pub struct Configuration {
     pub tests: TestFiles,
     /// A record of installed modules that cannot be read: the engine loads nothing at all.
     pub manifest_errors: Vec<Problem>,
+    /// What the stores of modules bring.
+    pub placement: Placement,
+}
+
+/// The stores of modules, and where what comes from them will be.
+#[derive(Clone, Copy, Debug)]
+pub struct Stores<'a> {
+    pub modules: &'a ModuleStores,
+    /// As the engine names it: `.terraform`, or what `TF_DATA_DIR` says.
+    pub data_dir: &'a Utf8Path,
+}
+
+/// What has to be in the data directory before the engine starts, so that it finds installed what a store has. Empty if no
+/// called module comes from a store.
+///
+/// Directories are as the engine records them: relative to the root module, or absolute.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Placement {
+    /// All of `modules.json`, in the order of the keys: also of local modules, because an engine drops what is below a
+    /// module that it has no record of.
+    pub records: Vec<ModuleRecord>,
+    pub copies: Vec<ModuleCopy>,
+}
+
+/// A tree of a store that one call gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModuleCopy {
+    /// The called module's path, such as `a.b`.
+    pub key: String,
+    /// Of a registry's module.
+    pub version: Option<String>,
+    /// Where the copy belongs: `.terraform/modules/a.b`.
+    pub directory: Utf8PathBuf,
+    pub tree: StoredTree,
 }
 
 #[derive(Clone, Debug)]
@@ -51,6 +88,8 @@ pub struct ChildModule {
     /// What `modules.json` says about it, for `-get=false` and `-upgrade`: without a current record the former fails
     /// on local modules too.
     pub record: InstallationRecord,
+    /// It was read in a store of modules, and is copied from there before the engine starts.
+    pub is_served: bool,
 }
 
 /// How a module call stands to the manifest of installed modules.
@@ -218,5 +257,18 @@ pub fn read(
     engine: &Engine,
     sources: &mut Sources,
 ) -> Configuration {
-    tree::read(root_module, data_dir, test_directory, engine, sources)
+    let stores = Stores { modules: &ModuleStores::default(), data_dir: Utf8Path::new(".terraform") };
+    tree::read(root_module, data_dir, test_directory, engine, &stores, sources)
+}
+
+/// The same, with modules that are not installed read in stores.
+pub fn read_with_stores(
+    root_module: &Utf8Path,
+    data_dir: &Utf8Path,
+    test_directory: &str,
+    engine: &Engine,
+    stores: &Stores<'_>,
+    sources: &mut Sources,
+) -> Configuration {
+    tree::read(root_module, data_dir, test_directory, engine, stores, sources)
 }
