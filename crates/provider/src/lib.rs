@@ -3,6 +3,7 @@
 //! - Values, parsed once at the edge, without files, environment or clock: [`address`], [`version`] and its constraints,
 //!   [`platform`], [`hash`], [`package`], [`engine`]. Each prints its canonical text; `x.to_string().parse() == x`.
 //! - Readers: [`lock_file`], [`mirror`], [`seal`], [`installed`], [`executable`], [`planted_plugins`]
+//! - [`modules`]: the store of module sources
 //! - Measuring: [`digest`], [`hashing`], [`sealed_files`]
 //! - Files: [`text_file`], [`atomic_file`]; [`directory`], below which no link is followed; who could have written one: [`owner`], [`protection`], [`outside`]
 //! - More values: [`address_pattern`], [`source_address`], [`version_constraints`], [`core_constraints`], [`phase`], [`quoted`],
@@ -26,6 +27,7 @@ pub mod installed;
 mod json;
 pub mod lock_file;
 pub mod mirror;
+pub mod modules;
 pub mod outside;
 pub mod owner;
 pub mod package;
