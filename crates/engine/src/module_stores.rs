@@ -3,47 +3,32 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::configuration::ModuleSource;
-use airtight_provider::core_constraints::{CoreConstraints, newest_allowed};
+use airtight_provider::CoreConstraints;
+use airtight_provider::modules::manifest::{StoredSource, StoredTree};
+use airtight_provider::modules::{ModuleStore, Stored};
 
-/// One source that a store has a tree for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredSource {
-    /// As an engine records it, without the directory in it: `registry.terraform.io/a/b/aws`,
-    /// `git::https://example.com/x.git?ref=v1`.
-    pub package: String,
-    /// Of a registry's module.
-    pub version: Option<String>,
-    /// Where the package begins in the tree, if the registry's answer names a directory; else empty.
-    pub subdirectory: String,
-    pub tree: StoredTree,
-}
-
-/// A directory of a store with its hash.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredTree {
-    /// Absolute.
-    pub path: Utf8PathBuf,
-    /// Of its contents, as the store's manifest has it.
-    pub h1: String,
-    /// The commit that the reference meant, of a git repository.
-    pub commit: Option<String>,
-}
-
-/// Every source of every store, the first store's first.
+/// The image's stores, in the order in which they are asked.
 #[derive(Clone, Debug, Default)]
 pub struct ModuleStores {
-    pub sources: Vec<StoredSource>,
+    pub stores: Vec<ModuleStore>,
 }
 
 /// What a call gets.
 #[derive(Clone, Copy, Debug)]
 pub struct Found<'a> {
+    pub store: &'a ModuleStore,
     pub source: &'a StoredSource,
+    pub tree: &'a StoredTree,
     /// The directory in the package that the call names; empty for all of it.
     pub subdirectory: &'a str,
 }
 
 impl Found<'_> {
+    /// Where the tree is on this machine.
+    pub fn path(&self) -> Utf8PathBuf {
+        self.store.path_of(self.tree)
+    }
+
     /// The called module's directory below the tree, without `.` and `..`; null if it leads out of the tree.
     pub fn directory(&self) -> Option<Utf8PathBuf> {
         let mut directory = Utf8PathBuf::new();
@@ -62,80 +47,116 @@ impl Found<'_> {
 
 impl ModuleStores {
     pub fn is_empty(&self) -> bool {
-        self.sources.is_empty()
+        self.stores.is_empty()
     }
 
-    /// What a source means here. A registry's module is the newest version that the constraints allow, as the engine
-    /// would select; null if there is none. Patterns in the directory are left to the engine.
-    pub fn find<'a>(&'a self, source: &'a ModuleSource, constraints: Option<&CoreConstraints>) -> Option<Found<'a>> {
-        let (normalized, is_registry) = match source {
-            ModuleSource::Registry { normalized, .. } => (normalized, true),
-            ModuleSource::Remote { normalized, .. } | ModuleSource::LocalCopy(normalized) => (normalized, false),
-            ModuleSource::Local(_) | ModuleSource::Unknown => return None,
-        };
-        let (package, subdirectory) = split(normalized);
+    /// What a source means here. A registry's module is the newest version that the constraint allows, as the engine would
+    /// select; of two stores with the same version the first has it. Patterns in the directory are left to the engine.
+    pub fn find<'a>(&'a self, source: &'a ModuleSource, constraint: Option<&CoreConstraints>) -> Option<Found<'a>> {
+        let Address { package, subdirectory } = Address::of(source)?;
         if subdirectory.contains(['*', '?', '[', '\\']) {
             return None;
         }
-        let mut sources = self.sources.iter().filter(|source| is_package(&source.package, normalized, package));
-        let source = if is_registry {
-            let sources: Vec<_> = sources.collect();
-            let version = newest_allowed(sources.iter().filter_map(|source| source.version.as_deref()), constraints)?;
-            sources.into_iter().find(|source| source.version.as_deref() == Some(version))?
-        } else {
-            sources.find(|source| source.version.is_none())?
-        };
-        Some(Found { source, subdirectory })
+        let mut best: Option<(&ModuleStore, &StoredSource)> = None;
+        for store in &self.stores {
+            let Stored::Found(found) = store.find(&package, constraint) else { continue };
+            if best.is_none_or(|(_, best)| found.cmp_version(best).is_gt()) {
+                best = Some((store, found));
+            }
+        }
+        let (store, source) = best?;
+        Some(Found { store, source, tree: store.tree(&source.tree)?, subdirectory })
+    }
+
+    /// The versions of a registry's module that are here.
+    pub fn versions(&self, source: &ModuleSource) -> Vec<&str> {
+        let Some(Address { package, .. }) = Address::of(source) else { return Vec::new() };
+        let sources = self.stores.iter().flat_map(|store| store.versions(&package));
+        sources.filter_map(|source| source.version.as_deref()).collect()
     }
 
     /// What an installed module claims to be, by what the engine recorded of it.
     pub fn recorded<'a>(&'a self, normalized: &'a str, version: Option<&str>) -> Option<Found<'a>> {
-        let (package, subdirectory) = split(normalized);
-        let is_it = |source: &&StoredSource| {
-            is_package(&source.package, normalized, package) && source.version.as_deref() == version
+        let Address { package, subdirectory } = Address::split(normalized);
+        self.stores.iter().find_map(|store| {
+            let source = store.versions(&package).iter().find(|source| source.version.as_deref() == version)?;
+            Some(Found { store, source, tree: store.tree(&source.tree)?, subdirectory })
+        })
+    }
+}
+
+/// A source's address in its two parts.
+struct Address<'a> {
+    /// As stores name it: with the query, without a directory.
+    package: String,
+    subdirectory: &'a str,
+}
+
+impl<'a> Address<'a> {
+    fn of(source: &'a ModuleSource) -> Option<Self> {
+        match source {
+            ModuleSource::Registry { normalized, .. }
+            | ModuleSource::Remote { normalized, .. }
+            | ModuleSource::LocalCopy(normalized) => Some(Self::split(normalized)),
+            ModuleSource::Local(_) | ModuleSource::Unknown => None,
+        }
+    }
+
+    /// The directory is before the query: `git::https://h/x.git//dir?ref=v1`.
+    fn split(normalized: &'a str) -> Self {
+        let address = normalized.split_once('?').map_or(normalized, |(address, _)| address);
+        let query = &normalized[address.len()..];
+        let start = address.find("://").map_or(0, |scheme| scheme + "://".len());
+        let (package, subdirectory) = match address[start..].split_once("//") {
+            Some((package, directory)) => (&address[..start + package.len()], directory),
+            None => (address, ""),
         };
-        Some(Found { source: self.sources.iter().find(is_it)?, subdirectory })
-    }
-
-    /// The tree that holds a real path, if it is in one.
-    pub fn tree_of(&self, path: &Utf8Path) -> Option<&StoredTree> {
-        let trees = self.sources.iter().map(|source| &source.tree);
-        trees.filter(|tree| path.starts_with(&tree.path)).max_by_key(|tree| tree.path.as_str().len())
+        Self { package: format!("{package}{query}"), subdirectory }
     }
 }
 
-/// Packages are compared without the directory, which is before the query: `git::https://h/x.git//dir?ref=v1`.
-fn is_package(stored: &str, normalized: &str, package: &str) -> bool {
-    let address = stored.split_once('?').map_or(stored, |(address, _)| address);
-    let query = stored.strip_prefix(address).unwrap_or_default();
-    package == address && normalized.split_once('?').map_or("", |(before, _)| &normalized[before.len()..]) == query
-}
+/// Stores for tests.
+#[cfg(test)]
+pub(crate) mod testing {
+    use airtight_provider::modules::manifest::{Manifest, TreeKind};
 
-/// The address before the directory and the query, and the directory.
-fn split(normalized: &str) -> (&str, &str) {
-    let address = normalized.split_once('?').map_or(normalized, |(address, _)| address);
-    let start = address.find("://").map_or(0, |scheme| scheme + "://".len());
-    match address[start..].split_once("//") {
-        Some((package, directory)) => (&address[..start + package.len()], directory),
-        None => (address, ""),
+    use super::*;
+
+    /// Source, version, directory in the tree, tree.
+    pub(crate) type Row<'a> = (&'a str, Option<&'a str>, &'a str, &'a str);
+
+    /// Makes a store of directories that are there.
+    pub(crate) fn store(directory: &Utf8Path, rows: &[Row<'_>]) -> ModuleStores {
+        let mut manifest = Manifest::default();
+        for (source, version, subdirectory, tree) in rows {
+            manifest.sources.push(StoredSource {
+                needed_by: Vec::new(),
+                reference: None,
+                source: (*source).to_owned(),
+                subdirectory: (*subdirectory).to_owned(),
+                tree: (*tree).to_owned(),
+                version: version.map(str::to_owned),
+            });
+            if manifest.trees.iter().all(|known| known.path != *tree) {
+                manifest.trees.push(StoredTree::measure(directory, tree, TreeKind::Git, "https://h.example").unwrap());
+            }
+        }
+        manifest.write(directory).unwrap();
+        ModuleStores { stores: vec![ModuleStore::read(directory).unwrap().unwrap()] }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::testing::{Row, store};
     use super::*;
 
-    fn stored(package: &str, version: Option<&str>, subdirectory: &str) -> StoredSource {
-        StoredSource {
-            package: package.to_owned(),
-            version: version.map(str::to_owned),
-            subdirectory: subdirectory.to_owned(),
-            tree: StoredTree {
-                path: format!("/modules/{}", version.unwrap_or("x")).into(),
-                h1: String::new(),
-                commit: None,
-            },
-        }
+    fn of(rows: &[Row<'_>]) -> (tempfile::TempDir, ModuleStores) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = Utf8Path::from_path(directory.path()).unwrap();
+        fs_err::create_dir(path.join("tree")).unwrap();
+        let stores = store(path, rows);
+        (directory, stores)
     }
 
     fn registry(normalized: &str) -> ModuleSource {
@@ -148,11 +169,9 @@ mod tests {
 
     #[test]
     fn the_newest_allowed_version_is_served() {
-        let stores = ModuleStores {
-            sources: ["1.0.0", "1.2.0", "1.10.0", "2.0.0-beta1"]
-                .map(|version| stored("h.example/a/b/c", Some(version), ""))
-                .into(),
-        };
+        let rows =
+            ["1.0.0", "1.2.0", "1.10.0", "2.0.0-beta1"].map(|version| ("h.example/a/b/c", Some(version), "", "tree"));
+        let (_directory, stores) = of(&rows);
         for (constraint, expected) in [
             (None, Some("1.10.0")),
             (Some("~> 1.0.0"), Some("1.0.0")),
@@ -161,22 +180,21 @@ mod tests {
             (Some("2.0.0-beta1"), Some("2.0.0-beta1")),
             (Some("3.0.0"), None),
         ] {
-            let constraints = constraint.map(|text| CoreConstraints::parse(text).unwrap());
+            let constraint = constraint.map(|text| CoreConstraints::parse(text).unwrap());
             let source = registry("h.example/a/b/c//d");
-            let found = stores.find(&source, constraints.as_ref());
+            let found = stores.find(&source, constraint.as_ref());
             assert_eq!(found.and_then(|found| found.source.version.as_deref()), expected, "{constraint:?}");
         }
         assert!(stores.find(&registry("h.example/a/b/d"), None).is_none());
+        assert_eq!(stores.versions(&registry("h.example/a/b/c//d")).len(), 4);
     }
 
     #[test]
     fn the_query_belongs_to_the_package_and_the_directory_does_not() {
-        let stores = ModuleStores {
-            sources: vec![
-                stored("git::https://h.example/x.git?ref=v1", None, ""),
-                stored("git::https://h.example/x.git", None, "deep"),
-            ],
-        };
+        let (_directory, stores) = of(&[
+            ("git::https://h.example/x.git?ref=v1", None, "", "tree"),
+            ("git::https://h.example/x.git", None, "deep", "tree"),
+        ]);
         let directory = |text: &str| {
             let source = git(text);
             let found = stores.find(&source, None)?;

@@ -130,29 +130,6 @@ impl CoreConstraints {
     }
 }
 
-/// The version of a registry's module that an engine selects: the newest that the constraints allow. A pre-release is only
-/// selected by a constraint that is exactly it. Texts that are no versions are passed over.
-///
-/// Source: OpenTofu and Terraform `internal/initwd/module_install.go` `installRegistryModule`.
-pub fn newest_allowed<'a>(
-    versions: impl IntoIterator<Item = &'a str>,
-    constraints: Option<&CoreConstraints>,
-) -> Option<&'a str> {
-    let is_allowed = |version: &CoreVersion| {
-        let Some(constraints) = constraints else { return version.prerelease.is_empty() };
-        let is_exact = matches!(constraints.terms.as_slice(), [term] if term.operator == CoreOperator::Equal);
-        (version.prerelease.is_empty() || is_exact) && constraints.terms.iter().all(|term| term.allows(version))
-    };
-    let versions = versions.into_iter().filter_map(|text| Some((text, CoreVersion::parse(text)?)));
-    let mut newest: Option<(&str, CoreVersion)> = None;
-    for (text, version) in versions.filter(|(_, version)| is_allowed(version)) {
-        if newest.as_ref().is_none_or(|(_, other)| version.cmp(other).is_gt()) {
-            newest = Some((text, version));
-        }
-    }
-    newest.map(|(text, _)| text)
-}
-
 /// White space as Go's regular expressions know it.
 const fn is_space(character: char) -> bool {
     matches!(character, ' ' | '\t' | '\n' | '\u{c}' | '\r')

@@ -24,10 +24,11 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::module_stores::{ModuleStores, StoredTree};
+use crate::module_stores::ModuleStores;
 use crate::modules_manifest::ModuleRecord;
 use airtight_hcl::{Place, Problem, Sources};
 use airtight_provider::Engine;
+use airtight_provider::modules::tree::Contents;
 
 /// The root module and every module that it calls and that is on disk.
 #[derive(Clone, Debug)]
@@ -74,7 +75,10 @@ pub struct ModuleCopy {
     pub version: Option<String>,
     /// Where the copy belongs: `.terraform/modules/a.b`.
     pub directory: Utf8PathBuf,
-    pub tree: StoredTree,
+    /// The tree in the store, without links on the way.
+    pub tree: Utf8PathBuf,
+    /// What the store's manifest says of it.
+    pub contents: Contents,
 }
 
 #[derive(Clone, Debug)]

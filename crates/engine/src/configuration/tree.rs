@@ -331,13 +331,14 @@ impl Tree<'_> {
     fn served(&self, key: &str, call: &ModuleCall, source: &ModuleSource) -> Option<Location> {
         let constraints = call.version.as_deref().and_then(|version| CoreConstraints::parse(version).ok());
         let found = self.stores.find(source, constraints.as_ref())?;
-        let tree = &found.source.tree;
-        let real = canonical(&tree.path)?;
+        let real = canonical(&found.path())?;
         let below = found.directory()?;
         let directory = if below.as_str().is_empty() { real.clone() } else { real.join(below) };
         let placed = self.placed.join(key);
         let version = found.source.version.clone();
-        let copy = ModuleCopy { key: key.to_owned(), version, directory: placed.clone(), tree: tree.clone() };
+        let contents = found.tree.contents.clone();
+        let tree = real.clone();
+        let copy = ModuleCopy { key: key.to_owned(), version, directory: placed.clone(), tree, contents };
         Some(Location::Served(Box::new(copy), directory, ServedTree { real, placed }))
     }
 }

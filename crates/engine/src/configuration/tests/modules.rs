@@ -1,7 +1,8 @@
 //! The tree of modules: what is followed, what is recorded, what only the network has.
 
 use super::*;
-use crate::module_stores::{ModuleStores, StoredSource, StoredTree};
+use crate::module_stores::ModuleStores;
+use crate::module_stores::testing;
 use crate::modules_manifest;
 
 #[test]
@@ -223,15 +224,8 @@ fn what_a_run_calls_may_call_the_root_module() {
     assert_eq!(local_names(configuration.children["test.main.a.main"].module.as_ref().unwrap()), ["dog"]);
 }
 
-/// A store with one tree, and what it is for.
-fn store(layout: &Layout, rows: &[(&str, Option<&str>, &str)]) -> ModuleStores {
-    let rows = rows.iter().map(|(package, version, tree)| StoredSource {
-        package: (*package).to_owned(),
-        version: version.map(str::to_owned),
-        subdirectory: String::new(),
-        tree: StoredTree { path: layout.path().join("store").join(tree), h1: format!("h1:{tree}"), commit: None },
-    });
-    ModuleStores { sources: rows.collect() }
+fn store(layout: &Layout, rows: &[testing::Row<'_>]) -> ModuleStores {
+    testing::store(&layout.path().join("store"), rows)
 }
 
 fn read_with(layout: &Layout, stores: &ModuleStores, data_dir: &str) -> Configuration {
@@ -256,10 +250,10 @@ fn called() -> Layout {
     .link("own", "store/net/link")
 }
 
-const ROWS: &[(&str, Option<&str>, &str)] = &[
-    ("h.example/a/net/aws", Some("1.2.0"), "net"),
-    ("h.example/a/net/aws", Some("2.0.0"), "none"),
-    ("git::https://h.example/g.git?ref=v1&depth=1", None, "g"),
+const ROWS: &[testing::Row<'_>] = &[
+    ("h.example/a/net/aws", Some("1.2.0"), "", "net"),
+    ("h.example/a/net/aws", Some("2.0.0"), "", "g"),
+    ("git::https://h.example/g.git?ref=v1&depth=1", None, "", "g"),
 ];
 
 #[test]
@@ -274,11 +268,8 @@ fn what_a_store_has_is_recorded_as_the_engine_would_have_installed_it() {
     );
     let copies = configuration.placement.copies.iter();
     let copies: Vec<_> =
-        copies.map(|copy| (copy.key.as_str(), copy.directory.as_str(), copy.tree.h1.as_str())).collect();
-    assert_eq!(
-        copies,
-        [("net", ".terraform/modules/net", "h1:net"), ("local.g", ".terraform/modules/local.g", "h1:g")]
-    );
+        copies.map(|copy| (copy.key.as_str(), copy.directory.as_str(), copy.tree.file_name().unwrap())).collect();
+    assert_eq!(copies, [("net", ".terraform/modules/net", "net"), ("local.g", ".terraform/modules/local.g", "g")]);
 }
 
 #[test]
