@@ -1,6 +1,6 @@
 //! What the stores of modules hold, and which of it a module call gets.
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 
 use crate::configuration::ModuleSource;
 use airtight_provider::CoreConstraints;
@@ -119,6 +119,7 @@ impl<'a> Address<'a> {
 #[cfg(test)]
 pub(crate) mod testing {
     use airtight_provider::modules::manifest::{Manifest, TreeKind};
+    use camino::Utf8Path;
 
     use super::*;
 
@@ -148,6 +149,8 @@ pub(crate) mod testing {
 
 #[cfg(test)]
 mod tests {
+    use camino::Utf8Path;
+
     use super::testing::{Row, store};
     use super::*;
 

@@ -64,8 +64,12 @@ impl ModulesManifest {
     }
 }
 
-/// Below the data directory.
-pub const PATH: &str = "modules/modules.json";
+/// In the directory of installed modules.
+pub const FILE_NAME: &str = "modules.json";
+
+pub fn path(data_dir: &Utf8Path) -> Utf8PathBuf {
+    data_dir.join("modules").join(FILE_NAME)
+}
 
 /// The file's text as an engine writes it, byte for byte.
 ///
@@ -96,7 +100,7 @@ pub fn text(records: &[ModuleRecord]) -> String {
 
 /// Reads `modules/modules.json` below the data directory; a missing or empty file holds no records.
 pub fn read(data_dir: &Utf8Path) -> ModulesManifest {
-    let path = data_dir.join(PATH);
+    let path = path(data_dir);
     let bytes = match text_file::read_bytes(&path, LIMIT_BYTES) {
         Ok(bytes) => bytes,
         Err(TextFileError::Missing) => return ModulesManifest::default(),

@@ -9,6 +9,7 @@ use fs_err as fs;
 
 use super::answer::Failure;
 use super::question::Question;
+use crate::modules_manifest;
 use airtight_provider::text_file;
 
 /// Larger files of the data directory are not copied; the engine then sees no modules, and says so.
@@ -39,6 +40,9 @@ impl Scratch {
         // be part of a module's source.
         for name in ["modules/modules.json", "environment"] {
             self.copy(question.data_dir, name)?;
+        }
+        if let Some(records) = question.module_records {
+            write(&modules_manifest::path(&self.data_dir()), records.as_bytes())?;
         }
         Ok(())
     }

@@ -131,9 +131,11 @@ pub enum MissingModule {
     Unevaluated,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NetworkNeed {
     NotInstalled,
+    /// A store has the module, and none of these versions is allowed.
+    OtherVersions(Vec<String>),
     /// git's own configuration rewrites the address, perhaps to a repository on the disk.
     RewrittenByGit,
     /// What kind of repository a bitbucket.org address means is asked for on every reading.
@@ -157,6 +159,32 @@ pub enum ModuleSource {
     LocalCopy(String),
     /// It means nothing that is known here, or only the engine can evaluate it.
     Unknown,
+}
+
+impl ModuleSource {
+    /// What a text that an engine recorded means to it.
+    pub fn parse(text: &str, engine: &Engine) -> Self {
+        source::parse(text, false, engine)
+    }
+}
+
+impl Placement {
+    /// The records with the trees of the stores in place of their copies.
+    pub fn records_in_stores(&self) -> Vec<ModuleRecord> {
+        let in_store = |record: &ModuleRecord| {
+            let mut copies = self.copies.iter();
+            let found = copies.find_map(|copy| Some((copy, record.directory.strip_prefix(&copy.directory).ok()?)));
+            let (copy, below) = found?;
+            Some(if below.as_str().is_empty() { copy.tree.clone() } else { copy.tree.join(below) })
+        };
+        let records = self.records.iter();
+        records
+            .map(|record| ModuleRecord {
+                directory: in_store(record).unwrap_or_else(|| record.directory.clone()),
+                ..record.clone()
+            })
+            .collect()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

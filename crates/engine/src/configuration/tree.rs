@@ -303,8 +303,10 @@ impl Tree<'_> {
         if record == InstallationRecord::VersionUnrecorded {
             return Location::Missing(MissingModule::VersionUnrecorded);
         }
+        let versions = self.stores.versions(source).into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let why = if versions.is_empty() { NetworkNeed::NotInstalled } else { NetworkNeed::OtherVersions(versions) };
         let fetched = |host: Option<&String>| {
-            Location::Missing(MissingModule::NeedsNetwork { host: host.cloned(), why: NetworkNeed::NotInstalled })
+            Location::Missing(MissingModule::NeedsNetwork { host: host.cloned(), why: why.clone() })
         };
         match source {
             ModuleSource::Local(path) => self.local(parent, path),
