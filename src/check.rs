@@ -45,7 +45,8 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Stop> {
     let report = &judged.report;
     let text = match resolved.format.unwrap_or(Format::Human) {
         Format::Human => {
-            let options = HumanOptions { color: resolved.colors(&std::io::stdout()), width: 100 };
+            let options =
+                HumanOptions { color: resolved.colors(&std::io::stdout()), width: output::width(&std::io::stdout()) };
             human::render(&judged.findings, report, &judged.sources, options)
         }
         Format::Concise => concise::render(report),

@@ -29,6 +29,7 @@ mod session;
 mod typed;
 #[cfg(feature = "full")]
 mod verify_archive;
+mod welcome;
 mod workflow_arguments;
 
 use clap::Parser as _;
@@ -67,6 +68,9 @@ fn main() -> std::process::ExitCode {
     }
     report_bugs();
     start_tracing();
+    if std::env::args_os().len() == 1 {
+        return welcome::run().into();
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -6,6 +6,17 @@ use super::Stop;
 use airtight_finding::escape;
 use airtight_finding::secrets::without_credentials;
 
+/// Columns to wrap texts at: the terminal's, from 40 to 120; 100 if the stream is no terminal.
+pub(super) fn width(stream: &(impl io::IsTerminal + std::os::fd::AsFd)) -> usize {
+    if !stream.is_terminal() {
+        return 100;
+    }
+    match rustix::termios::tcgetwinsize(stream) {
+        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col).clamp(40, 120),
+        _ => 100,
+    }
+}
+
 /// Writes data to stdout. A reader that has gone away is no error.
 pub(super) fn data(text: &str) -> Result<(), Stop> {
     let mut stdout = io::stdout().lock();

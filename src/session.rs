@@ -72,7 +72,12 @@ pub(super) fn print_findings(resolved: &Resolved, report: &Report, findings: &[F
     let text = if resolved.format == Some(Format::Concise) {
         concise::render(report)
     } else {
-        human::render(&shown, report, sources, HumanOptions { color: resolved.colors_stderr(), width: 100 })
+        human::render(
+            &shown,
+            report,
+            sources,
+            HumanOptions { color: resolved.colors_stderr(), width: output::width(&std::io::stderr()) },
+        )
     };
     output::people(&text);
     if is_refused && resolved.settings.policy == Policy::Observe {

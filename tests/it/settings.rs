@@ -15,6 +15,7 @@ crate::tests! {
     observing_reports_and_leaves_with_the_engines_code,
     a_repository_only_raises_rules,
     a_rule_has_a_reason_and_an_end,
+    the_page_on_exceptions_works_as_it_says,
     empty_variables_count_as_unset,
     a_variable_names_several_mirrors,
     what_may_be_fetched_is_unknown_and_no_failure,
@@ -196,6 +197,8 @@ fn a_rule_has_a_reason_and_an_end() {
     let done = with("{level: warn, reason: the lock files are being completed, until: \"2999-12-31\"}");
     assert_eq!(done.code, Some(0), "{done:?}");
     let report = done.report();
+    let exception = &report["exceptions"][0];
+    assert_eq!((&exception["code"], &exception["until"]), (&"provider-not-locked".into(), &"2999-12-31".into()));
     let lowered = finding(&report, "provider-not-locked");
     assert_eq!(lowered["severity"], "warning");
     assert!(lowered["detail"].as_str().unwrap().contains("the lock files are being completed"), "{lowered}");
@@ -205,6 +208,31 @@ fn a_rule_has_a_reason_and_an_end() {
     let done = with("warn");
     assert_eq!(done.code, Some(96), "{done:?}");
     assert!(done.stderr.contains("it needs a reason"), "{done:?}");
+}
+
+/// Three in the morning: what a refusal leads to is a file that lets the run through.
+fn the_page_on_exceptions_works_as_it_says() {
+    let scene = Scene::new();
+    fs::remove_file(scene.path("stack/.terraform.lock.hcl")).unwrap();
+    let engine = fake_engine(&scene, "OpenTofu v1.12.6", 3);
+    let hook = scene.airtight(["hook", "before_init"]).environment("AIRTIGHT_ENGINE", &*engine);
+    let refused = run(&hook);
+    assert_eq!(refused.code, Some(100), "{refused:?}");
+    let way_out = refused.stderr.lines().last().unwrap();
+    assert!(way_out.ends_with("airtight explain exceptions"), "{way_out}");
+    let page = run(&scene.airtight(["explain", "exceptions"])).stdout;
+    let yaml = page.lines().skip_while(|line| !line.contains("# airtight-exception.yml"));
+    let yaml = yaml.take_while(|line| line.starts_with("    ")).map(|line| format!("{}\n", &line[4..]));
+    let settings = scene.write("airtight-exception.yml", yaml.collect::<String>());
+    let done = run(&hook.clone().environment("AIRTIGHT_SETTINGS", settings.as_str()));
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.stderr.contains("exception in force: `provider-not-locked` is only a warning"), "{done:?}");
+    for format in ["human", "concise", "json", "sarif", "junit", "markdown"] {
+        let check = ["check", "--engine", "tofu", "--engine-version", "1.12.6", "--format", format];
+        let done = run(&scene.airtight(check).arguments(["--settings", settings.as_str()]));
+        assert_eq!(done.code, Some(0), "{done:?}");
+        assert!(done.stdout.contains("INC-4711") && done.stdout.contains("2030-01-31"), "{format}: {}", done.stdout);
+    }
 }
 
 fn empty_variables_count_as_unset() {

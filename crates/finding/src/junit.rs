@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::report::{Report, ReportFinding};
-use super::{Severity, Status, concise, escape};
+use super::{Severity, Status, concise, escape, heading};
 
 /// One suite. Each proven provider is a test that passes, so that a cleared report is not an empty one; warnings and
 /// notes pass and say what they have to say in `system-out`.
@@ -16,10 +16,21 @@ pub fn render(report: &Report) -> String {
         report.elapsed_ms / 1000,
         report.elapsed_ms % 1000
     );
+    let subject = report.subject.name();
+    let name = if subject.is_empty() { "airtight".to_owned() } else { format!("airtight {}", attribute(&subject)) };
     let mut xml = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"airtight\" {totals}>\n  <testsuite \
-         name=\"airtight\" {totals}>\n"
+         name=\"{name}\" {totals}>\n"
     );
+    if !report.exceptions.is_empty() {
+        xml.push_str("    <properties>\n");
+        for exception in &report.exceptions {
+            let said = attribute(&heading::exception(exception));
+            writeln!(xml, "      <property name=\"exception\" value=\"{said}\"/>")
+                .expect("writing to a String does not fail");
+        }
+        xml.push_str("    </properties>\n");
+    }
     if report.is_cleared() {
         passed(&mut xml, "verdict", report.verdict.as_str());
     }

@@ -235,7 +235,8 @@ impl Pass<'_> {
     /// With what lets it through although not everything is proven, and what the kernel adds.
     fn completed(&self, report: Report, findings: &[Finding]) -> Report {
         let exceptions = check::rules::exceptions(self.context.settings, findings, self.today);
-        Report { exceptions, is_confined: self.is_confined, ..report }
+        let subject = report::subject(&self.context);
+        Report { exceptions, subject, is_confined: self.is_confined, ..report }
     }
 
     /// Puts the lock file back as it was before `init`, and removes what was installed, if `judged` refuses what an `init` of
