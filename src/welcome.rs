@@ -191,7 +191,7 @@ mod tests {
         ];
         for place in places {
             let text = text(&place);
-            let commands: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("airtight ")).collect();
+            let commands: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("  airtight ")).collect();
             assert!(!commands.is_empty() && text.lines().all(|line| line.chars().count() <= 120), "{text}");
             for command in commands {
                 let command =

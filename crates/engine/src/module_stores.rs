@@ -5,7 +5,7 @@ use camino::Utf8PathBuf;
 use crate::configuration::ModuleSource;
 use airtight_provider::CoreConstraints;
 use airtight_provider::modules::manifest::{StoredSource, StoredTree};
-use airtight_provider::modules::{ModuleStore, Stored};
+use airtight_provider::modules::{ModuleStore, Stored, source_name, split_subdirectory};
 
 /// The image's stores, in the order in which they are asked.
 #[derive(Clone, Debug, Default)]
@@ -14,13 +14,13 @@ pub struct ModuleStores {
 }
 
 /// What a call gets.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Found<'a> {
     pub store: &'a ModuleStore,
     pub source: &'a StoredSource,
     pub tree: &'a StoredTree,
     /// The directory in the package that the call names; empty for all of it.
-    pub subdirectory: &'a str,
+    pub subdirectory: String,
 }
 
 impl Found<'_> {
@@ -32,7 +32,7 @@ impl Found<'_> {
     /// The called module's directory below the tree, without `.` and `..`; null if it leads out of the tree.
     pub fn directory(&self) -> Option<Utf8PathBuf> {
         let mut directory = Utf8PathBuf::new();
-        let parts = [self.source.subdirectory.as_str(), self.subdirectory];
+        let parts = [self.source.subdirectory.as_str(), &self.subdirectory];
         for part in parts.iter().flat_map(|part| part.split('/')) {
             match part {
                 "" | "." => {}
@@ -52,8 +52,8 @@ impl ModuleStores {
 
     /// What a source means here. A registry's module is the newest version that the constraint allows, as the engine would
     /// select; of two stores with the same version the first has it. Patterns in the directory are left to the engine.
-    pub fn find<'a>(&'a self, source: &'a ModuleSource, constraint: Option<&CoreConstraints>) -> Option<Found<'a>> {
-        let Address { package, subdirectory } = Address::of(source)?;
+    pub fn find(&self, source: &ModuleSource, constraint: Option<&CoreConstraints>) -> Option<Found<'_>> {
+        let (package, subdirectory) = address(source)?;
         if subdirectory.contains(['*', '?', '[', '\\']) {
             return None;
         }
@@ -70,49 +70,36 @@ impl ModuleStores {
 
     /// The versions of a registry's module that are here.
     pub fn versions(&self, source: &ModuleSource) -> Vec<&str> {
-        let Some(Address { package, .. }) = Address::of(source) else { return Vec::new() };
+        let Some((package, _)) = address(source) else { return Vec::new() };
         let sources = self.stores.iter().flat_map(|store| store.versions(&package));
         sources.filter_map(|source| source.version.as_deref()).collect()
     }
 
     /// What an installed module claims to be, by what the engine recorded of it.
-    pub fn recorded<'a>(&'a self, normalized: &'a str, version: Option<&str>) -> Option<Found<'a>> {
-        let Address { package, subdirectory } = Address::split(normalized);
-        self.stores.iter().find_map(|store| {
-            let source = store.versions(&package).iter().find(|source| source.version.as_deref() == version)?;
-            Some(Found { store, source, tree: store.tree(&source.tree)?, subdirectory })
-        })
+    pub fn recorded(&self, normalized: &str, version: Option<&str>) -> Option<Found<'_>> {
+        let (package, subdirectory) = split(normalized);
+        let (store, source) = self.stores.iter().find_map(|store| {
+            let versions = store.versions(&package).iter();
+            let mut found = versions.filter(|source| source.version.as_deref() == version);
+            Some((store, found.next()?))
+        })?;
+        Some(Found { store, source, tree: store.tree(&source.tree)?, subdirectory })
     }
 }
 
-/// A source's address in its two parts.
-struct Address<'a> {
-    /// As stores name it: with the query, without a directory.
-    package: String,
-    subdirectory: &'a str,
+/// The package as stores name it, and the directory in it.
+fn address(source: &ModuleSource) -> Option<(String, String)> {
+    match source {
+        ModuleSource::Registry { normalized, .. }
+        | ModuleSource::Remote { normalized, .. }
+        | ModuleSource::LocalCopy(normalized) => Some(split(normalized)),
+        ModuleSource::Local(_) | ModuleSource::Unknown => None,
+    }
 }
 
-impl<'a> Address<'a> {
-    fn of(source: &'a ModuleSource) -> Option<Self> {
-        match source {
-            ModuleSource::Registry { normalized, .. }
-            | ModuleSource::Remote { normalized, .. }
-            | ModuleSource::LocalCopy(normalized) => Some(Self::split(normalized)),
-            ModuleSource::Local(_) | ModuleSource::Unknown => None,
-        }
-    }
-
-    /// The directory is before the query: `git::https://h/x.git//dir?ref=v1`.
-    fn split(normalized: &'a str) -> Self {
-        let address = normalized.split_once('?').map_or(normalized, |(address, _)| address);
-        let query = &normalized[address.len()..];
-        let start = address.find("://").map_or(0, |scheme| scheme + "://".len());
-        let (package, subdirectory) = match address[start..].split_once("//") {
-            Some((package, directory)) => (&address[..start + package.len()], directory),
-            None => (address, ""),
-        };
-        Self { package: format!("{package}{query}"), subdirectory }
-    }
+fn split(normalized: &str) -> (String, String) {
+    let (package, subdirectory) = split_subdirectory(normalized);
+    (source_name(&package), subdirectory)
 }
 
 /// Stores for tests.

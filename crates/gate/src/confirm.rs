@@ -7,6 +7,7 @@ use airtight_engine::ask::{
 };
 use airtight_engine::modules_manifest;
 use airtight_engine::predict;
+use airtight_engine::state::State;
 use airtight_finding::{Code, Finding, Loading, Owner, Severity};
 use airtight_hcl::{Place, Position};
 use camino::Utf8PathBuf;
@@ -14,6 +15,7 @@ use camino::Utf8PathBuf;
 use crate::check::Judgement;
 use crate::cli_configuration;
 use crate::context::{Context, real};
+use crate::exec::confined::Confined;
 use crate::gather::Gathered;
 
 /// Asks the engine whether the configuration loads, and which providers it needs. None without an engine.
@@ -40,6 +42,20 @@ pub(crate) fn ask_state(context: &Context<'_>, gathered: &mut Gathered) -> Optio
         PulledState::NotPulled => {}
     }
     Some((answer, findings))
+}
+
+/// The state behind the backend, after an `init` in this same workspace.
+pub(crate) fn state_after_init(context: &Context<'_>, gathered: &Gathered) -> Option<State> {
+    let Context { environment, engine, launch_directory, repository, .. } = *context;
+    let carried = cli_configuration::carried(environment, engine, launch_directory, repository);
+    let ask = |question: &ask::Question<'_>| {
+        // What `init` needed from the network it has installed by now.
+        ask::ask_state(&ask::Question { modules: Modules::AtHand, ..question.clone() })
+    };
+    match with_question(context, gathered, &carried.texts().join("\n"), ask::STATE_LIMIT, ask)?.state {
+        PulledState::Read(state) => Some(state),
+        PulledState::Refused(_) | PulledState::NotPulled | PulledState::Failed(_) => None,
+    }
 }
 
 fn unread_state(context: &Context<'_>, error: &EngineDiagnostic) -> Finding {
@@ -84,6 +100,7 @@ fn with_question<T>(
         local_state,
         cli_blocks,
         temporary: &temporary(context),
+        confine: Some(&Confined { guard: context.guard }),
         limit,
     }))
 }

@@ -94,7 +94,7 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
     };
     let mut configuration =
         configuration::read_with_stores(&root_module, &data_dir, &init.test_directory, engine, &stores, &mut sources);
-    git::mark_rewritten(&mut configuration);
+    git::mark_rewritten(&mut configuration, context.guard);
     tracing::debug!(
         root_module = %root_module,
         files = configuration.root.files.len(),

@@ -13,8 +13,11 @@
 //! The manifest is the seal: it holds the hash, the links and the executable files of each package ([`tree`]), no clock
 //! time and no path of the machine that built it. `sha256sum .airtight/modules.json` is the digest of the store.
 
+mod address;
 pub mod manifest;
 pub mod tree;
+
+pub use address::{source_name, split_subdirectory};
 
 use std::collections::BTreeMap;
 
