@@ -93,6 +93,7 @@ fn with_question<T>(
         engine: context.engine,
         root_module: &real(&gathered.facts.root_module),
         data_dir: &gathered.data_dir,
+        repository: context.repository,
         init: &gathered.facts.init,
         environment: std::env::vars_os().collect(),
         modules,

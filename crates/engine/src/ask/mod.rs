@@ -14,6 +14,7 @@
 //!     engine: &engine,
 //!     root_module: "/repository/stack".into(),
 //!     data_dir: "/repository/stack/.terraform".into(),
+//!     repository: "/repository".into(),
 //!     init: &InitArguments::default(),
 //!     environment: std::env::vars_os().collect(),
 //!     modules: ask::Modules::AtHand,

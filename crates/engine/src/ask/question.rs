@@ -30,6 +30,8 @@ pub struct Question<'a> {
     pub root_module: &'a Utf8Path,
     /// The real data directory, whose `modules.json` and selected workspace count. It is only read.
     pub data_dir: &'a Utf8Path,
+    /// No file of the data directory is read through a link that leads out of it.
+    pub repository: &'a Utf8Path,
     /// The arguments of the `init` that the answer is for.
     pub init: &'a InitArguments,
     /// What the engine would get. Variables that would change the question are left out.

@@ -20,6 +20,8 @@ pub enum ModuleCause {
 pub enum Cause {
     State(StateProblemKind),
     Module(ModuleCause),
+    /// The file that names the workspace, which is judged by itself.
+    WorkspaceFile,
     /// An address without namespace that only the state has.
     LegacyInState(ProviderAddress),
     Package(PackageProblem),
