@@ -53,7 +53,7 @@ pub fn open(context: &Context<'_>) -> (ModuleStores, Vec<Finding>) {
 }
 
 /// Whether the settings accept the store's manifest, as they accept a mirror's seal.
-fn vouched(store: &ModuleStore, setting: &Seal) -> Result<(), String> {
+pub(crate) fn vouched(store: &ModuleStore, setting: &Seal) -> Result<(), String> {
     match setting {
         Seal::Digests(pinned) if pinned.contains(&store.digest) => Ok(()),
         Seal::Digests(_) => Err(format!("its digest {} is not one of the image's settings", store.digest)),
