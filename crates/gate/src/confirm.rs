@@ -80,7 +80,10 @@ fn with_question<T>(
     let program = context.program?;
     let modules = match predict::module_from_network(&gathered.facts) {
         Some(module) => Modules::NeedNetwork { module },
-        None => Modules::AtHand,
+        None => match predict::module_without_end(&gathered.facts) {
+            Some(module) => Modules::NoEnd { module },
+            None => Modules::AtHand,
+        },
     };
     let placement = &gathered.facts.configuration.placement;
     let records = (!placement.copies.is_empty()).then(|| modules_manifest::text(&placement.records_in_stores()));

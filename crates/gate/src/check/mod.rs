@@ -17,6 +17,7 @@ pub(crate) mod modules;
 pub mod packages;
 pub mod planted_plugins;
 pub mod proof;
+pub mod provider_policy;
 pub mod readonly;
 pub mod reattached;
 pub mod requirements;

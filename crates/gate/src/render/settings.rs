@@ -45,6 +45,7 @@ mod tests {
                 "state",
                 "seal",
                 "rules",
+                "providers",
                 "reachable",
                 "also"
             ]
