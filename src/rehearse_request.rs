@@ -179,6 +179,9 @@ pub(super) fn given(resolved: &Resolved) -> Vec<(&'static str, String)> {
             resolved.settings.mirror.iter().map(|path| path.as_str()).collect::<Vec<_>>().join(":"),
         ));
     }
+    if let (false, Some(stores)) = (options.modules.is_empty(), &resolved.settings.modules) {
+        given.push(("AIRTIGHT_MODULES", stores.iter().map(|path| path.as_str()).collect::<Vec<_>>().join(":")));
+    }
     if let (Some(_), Some(engine)) = (&options.engine, &resolved.settings.engine) {
         given.push(("AIRTIGHT_ENGINE", engine.clone()));
     }

@@ -23,6 +23,9 @@
 //! - [`mirror_seal`]: `airtight mirror seal`, and the gate behind a seal
 //! - [`mirror_unpack`]: `airtight mirror unpack`, and archives that mean harm
 //! - [`mirror_upkeep`]: `airtight mirror verify`, `prune`, `list` and `sbom`
+//! - [`modules_build`]: `airtight modules build`, from repositories, archives and a registry
+//! - [`modules_hostile`]: repositories and archives that mean harm
+//! - [`modules_upkeep`]: `airtight modules verify`, `list` and `prune`
 //! - [`native_hooks`]: stacks that call the engine by themselves, behind the hook scripts, with real engines in every shell
 //! - [`plan_policy`]: the plan policy, by a Rego engine, on real and forged reports
 //! - [`planted`]: what the engines let pass and airtight refuses, with the engine alone as the control
@@ -76,6 +79,9 @@ mod mirror_links;
 mod mirror_seal;
 mod mirror_unpack;
 mod mirror_upkeep;
+mod modules_build;
+mod modules_hostile;
+mod modules_upkeep;
 mod native_hooks;
 mod plan_policy;
 mod planted;
@@ -131,6 +137,9 @@ fn main() -> std::process::ExitCode {
         mirror_seal::tests(),
         mirror_unpack::tests(),
         mirror_upkeep::tests(),
+        modules_build::tests(),
+        modules_hostile::tests(),
+        modules_upkeep::tests(),
         native_hooks::tests(),
         plan_policy::tests(),
         planted::tests(),

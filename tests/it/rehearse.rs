@@ -122,7 +122,7 @@ fn the_guides_plain_stack_shows_what_it_would_do(engine: &'static Engine) {
 
     // A tampered provider behind a lock file that does not prove it: the engine alone lets it pass, unseen.
     fs::remove_file(stack.path("stack/.terraform.lock.hcl")).unwrap();
-    stack.tamper(package("null"));
+    stack.tamper(package("random"));
     assert_cleared(&Rehearsed::of(&with_guides_variable(rehearse(&stack, ["--until", "initializing"]))));
     stack.write("workflow.yml", &succeeded(&stack.airtight(["render", "workflow"]).run()));
     let workflow = stack.path("workflow.yml");
@@ -149,7 +149,7 @@ fn the_plugin_gates_a_stack_without_a_workflow_file(engine: &'static Engine) {
         // Each phase's hook is heard: before init, plan and apply.
         assert_eq!(rehearsed.stderr.matches("airtight: cleared").count(), 3, "{}", rehearsed.stderr);
     }
-    stack.tamper(package("null"));
+    stack.tamper(package("random"));
     let rehearsed = Rehearsed::of(&rehearse(&stack, ["--plugin", plugin.as_str(), "--parameter", &mirror]));
     assert_eq!((rehearsed.code, rehearsed.errors()), (100, vec!["phase-failed"]));
     assert!(rehearsed.phase("init")["findings"][0]["help"].as_str().unwrap().contains("package-mismatch"));

@@ -147,7 +147,7 @@ impl Image {
     }
 
     /// What an engine would find of some providers: a prediction reads nothing else.
-    pub fn sources_for(&self, addresses: &BTreeSet<ProviderAddress>) -> ProviderSources {
+    pub(crate) fn sources_for(&self, addresses: &BTreeSet<ProviderAddress>) -> ProviderSources {
         let registries = [EngineName::Tofu, EngineName::Terraform].map(EngineName::default_registry_host);
         let mut wanted = addresses.clone();
         // A finding says where else the provider is.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use airtight_engine::ask::{
     self, Answer, EngineDiagnostic, EnginePlace, LocalState, Modules, PulledState, StateAnswer,
 };
+use airtight_engine::modules_manifest;
 use airtight_engine::predict;
 use airtight_engine::state::State;
 use airtight_finding::{Code, Finding, Loading, Owner, Severity, shell_word};
@@ -87,6 +88,8 @@ fn with_question<T>(
             None => Modules::AtHand,
         },
     };
+    let placement = &gathered.facts.configuration.placement;
+    let records = (!placement.copies.is_empty()).then(|| modules_manifest::text(&placement.records_in_stores()));
     let local_state = match gathered.facts.configuration.root.backend {
         None => LocalState::Counts,
         Some(_) => LocalState::Ignored,
@@ -100,6 +103,7 @@ fn with_question<T>(
         init: &gathered.facts.init,
         environment: std::env::vars_os().collect(),
         modules,
+        module_records: records.as_deref(),
         local_state,
         cli_blocks,
         temporary: &temporary(context),

@@ -12,6 +12,7 @@ pub mod calls;
 mod declarations;
 mod files;
 mod json;
+mod links;
 mod module;
 mod source;
 mod test_files;
@@ -24,8 +25,11 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::module_stores::ModuleStores;
+use crate::modules_manifest::ModuleRecord;
 use airtight_hcl::{Place, Problem, Sources};
 use airtight_provider::Engine;
+use airtight_provider::modules::tree::Contents;
 
 /// The root module and every module that it calls and that is on disk.
 #[derive(Clone, Debug)]
@@ -39,6 +43,43 @@ pub struct Configuration {
     pub tests: TestFiles,
     /// A record of installed modules that cannot be read: the engine loads nothing at all.
     pub manifest_errors: Vec<Problem>,
+    /// What the stores of modules bring.
+    pub placement: Placement,
+}
+
+/// The stores of modules, and where what comes from them will be.
+#[derive(Clone, Copy, Debug)]
+pub struct Stores<'a> {
+    pub modules: &'a ModuleStores,
+    /// As the engine names it: `.terraform`, or what `TF_DATA_DIR` says.
+    pub data_dir: &'a Utf8Path,
+}
+
+/// What has to be in the data directory before the engine starts, so that it finds installed what a store has. Empty if no
+/// called module comes from a store.
+///
+/// Directories are as the engine records them: relative to the root module, or absolute.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Placement {
+    /// All of `modules.json`, in the order of the keys: also of local modules, because an engine drops what is below a
+    /// module that it has no record of.
+    pub records: Vec<ModuleRecord>,
+    pub copies: Vec<ModuleCopy>,
+}
+
+/// A tree of a store that one call gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModuleCopy {
+    /// The called module's path, such as `a.b`.
+    pub key: String,
+    /// Of a registry's module.
+    pub version: Option<String>,
+    /// Where the copy belongs: `.terraform/modules/a.b`.
+    pub directory: Utf8PathBuf,
+    /// The tree in the store, without links on the way.
+    pub tree: Utf8PathBuf,
+    /// What the store's manifest says of it.
+    pub contents: Contents,
 }
 
 #[derive(Clone, Debug)]
@@ -52,6 +93,8 @@ pub struct ChildModule {
     /// What `modules.json` says about it, for `-get=false` and `-upgrade`: without a current record the former fails
     /// on local modules too.
     pub record: InstallationRecord,
+    /// It was read in a store of modules, and is copied from there before the engine starts.
+    pub is_served: bool,
 }
 
 /// What the manifest of installed modules says of a module call.
@@ -89,9 +132,11 @@ pub enum MissingModule {
     Unevaluated,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NetworkNeed {
     NotInstalled,
+    /// A store has the module, and none of these versions is allowed.
+    OtherVersions(Vec<String>),
     /// git's own configuration rewrites the address, maybe to a repository on the disk.
     RewrittenByGit,
     /// What kind of repository a bitbucket.org address means is asked for on every reading.
@@ -115,6 +160,32 @@ pub enum ModuleSource {
     LocalCopy(String),
     /// It means nothing that is known here, or only the engine can evaluate it.
     Unknown,
+}
+
+impl ModuleSource {
+    /// What a text that an engine recorded means to it.
+    pub fn parse(text: &str, engine: &Engine) -> Self {
+        source::parse(text, false, engine)
+    }
+}
+
+impl Placement {
+    /// The records with the trees of the stores in place of their copies.
+    pub fn records_in_stores(&self) -> Vec<ModuleRecord> {
+        let in_store = |record: &ModuleRecord| {
+            let mut copies = self.copies.iter();
+            let found = copies.find_map(|copy| Some((copy, record.directory.strip_prefix(&copy.directory).ok()?)));
+            let (copy, below) = found?;
+            Some(if below.as_str().is_empty() { copy.tree.clone() } else { copy.tree.join(below) })
+        };
+        let records = self.records.iter();
+        records
+            .map(|record| ModuleRecord {
+                directory: in_store(record).unwrap_or_else(|| record.directory.clone()),
+                ..record.clone()
+            })
+            .collect()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -219,5 +290,18 @@ pub fn read(
     engine: &Engine,
     sources: &mut Sources,
 ) -> Configuration {
-    tree::read(root_module, data_dir, test_directory, engine, sources)
+    let stores = Stores { modules: &ModuleStores::default(), data_dir: Utf8Path::new(".terraform") };
+    tree::read(root_module, data_dir, test_directory, engine, &stores, sources)
+}
+
+/// The same, with modules that are not installed read in stores.
+pub fn read_with_stores(
+    root_module: &Utf8Path,
+    data_dir: &Utf8Path,
+    test_directory: &str,
+    engine: &Engine,
+    stores: &Stores<'_>,
+    sources: &mut Sources,
+) -> Configuration {
+    tree::read(root_module, data_dir, test_directory, engine, stores, sources)
 }

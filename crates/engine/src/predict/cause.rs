@@ -4,10 +4,22 @@ use crate::state::StateProblemKind;
 use airtight_provider::unlikely_text::UnlikelyText;
 use airtight_provider::{PackageProblem, ProviderAddress};
 
+/// Why a called module needs the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModuleCause {
+    /// Neither the workspace nor a store has it.
+    NotHere,
+    /// `-upgrade` fetches it although it is here.
+    Upgraded,
+    /// OpenTofu asks bitbucket.org's API whenever it reads the source.
+    AskedOnEveryReading,
+}
+
 /// The cause of a failure, if its code alone does not decide the fix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
     State(StateProblemKind),
+    Module(ModuleCause),
     /// The file that names the workspace, which is judged by itself.
     WorkspaceFile,
     /// An address without namespace that only the state has.

@@ -19,7 +19,7 @@ mod testing;
 
 pub use airtight_finding::{Install, Outcome, Status};
 pub use asked::{Difference, differences};
-pub use cause::Cause;
+pub use cause::{Cause, ModuleCause};
 pub use derivation::derivation;
 pub use failure::{Failure, Stage};
 

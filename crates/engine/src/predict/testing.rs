@@ -65,6 +65,7 @@ impl Case {
                 children: BTreeMap::new(),
                 tests: TestFiles::default(),
                 manifest_errors: Vec::new(),
+                placement: crate::configuration::Placement::default(),
             },
             lock: LockFile {
                 path: "/conf/.terraform.lock.hcl".into(),

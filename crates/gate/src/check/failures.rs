@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 
 use super::state;
 use airtight_engine::init_arguments::{ArgumentOrigin, Flag};
-use airtight_engine::predict::{Cause, Facts, Failure, Origin, Prediction, ProviderPrediction};
+use airtight_engine::predict::{Cause, Facts, Failure, ModuleCause, Origin, Prediction, ProviderPrediction};
 use airtight_finding::shell_word as quoted;
 use airtight_finding::{Claim, Code, Finding, Owner, Severity, plural};
 use airtight_provider::{EngineName, ProviderAddress};
@@ -168,6 +168,7 @@ fn fix(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, Str
     let platform = &facts.platform;
     let names = failure.providers.iter().map(|address| address.for_display(program)).collect::<Vec<_>>().join(" ");
     match &failure.cause {
+        Some(Cause::Module(cause)) => return module(facts, *cause),
         Some(Cause::State(kind)) => return state::fix(facts, kind),
         Some(Cause::LegacyInState(address)) => return state::fix_legacy(facts, address),
         Some(Cause::LockFile(unlikely)) => {
@@ -237,12 +238,8 @@ fn fix(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, Str
                 unsearchable(facts).first().map_or("/providers", |path| path.as_str())
             ),
         ),
-        Code::ModuleNeedsNetwork => (
-            Owner::Repository,
-            "Put the module into the repository and call it with a local path such as `./modules/NAME`. If this air gap \
-             lets its host through, list the host under `reachable` in the image's settings."
-                .to_owned(),
-        ),
+        // Not installed, with `-get=false`.
+        Code::ModuleNeedsNetwork => module(facts, ModuleCause::NotHere),
         Code::CliConfigReachesOut => (
             Owner::Administrator,
             "Remove `direct` and network methods from `provider_installation`. Or list the hosts under `reachable` and the \
@@ -296,6 +293,35 @@ fn fix(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, Str
             format!("Correct the configuration; `{program} validate` says the same without a run."),
         ),
         code => (Owner::Repository, format!("Read how to fix it: `airtight explain {code}`")),
+    }
+}
+
+fn module(facts: &Facts, cause: ModuleCause) -> (Owner, String) {
+    let program = facts.engine.name;
+    match cause {
+        ModuleCause::NotHere => (
+            Owner::Image,
+            format!(
+                "On a machine with network access, in this root module, run `airtight modules build --engine {program} --from \
+                 . DIR`, where DIR is the image's store of modules. Or put the module into the repository and call it with a \
+                 local path such as `./modules/NAME`. If this air gap lets its host through, list the host under `reachable` \
+                 in the image's settings."
+            ),
+        ),
+        ModuleCause::Upgraded => {
+            let flag = facts.init.origin(Flag::Upgrade).and_then(ArgumentOrigin::variable);
+            let from = flag.map(|variable| format!(" It comes from {variable}.")).unwrap_or_default();
+            (
+                Owner::Administrator,
+                format!("Run `{program} init` without `-upgrade`. New versions come with a new store of modules.{from}"),
+            )
+        }
+        ModuleCause::AskedOnEveryReading => (
+            Owner::Repository,
+            "Write the address as git has it, `git::https://bitbucket.org/OWNER/REPOSITORY.git?ref=TAG`: it means the same, and \
+             nobody is asked for it."
+                .to_owned(),
+        ),
     }
 }
 
