@@ -3,7 +3,7 @@
 use fs_err as fs;
 
 use crate::bad_input::{ADDRESS, Scene, lock, run};
-use crate::support::engines::engines;
+use crate::support::engines::Engine;
 use crate::support::lock_file::{self, Lock};
 use crate::support::package::Package;
 
@@ -183,19 +183,16 @@ fn fifty_providers_for_one_cause_are_not_fifty_pages() {
 }
 
 /// The engine reports each character of it.
-fn a_file_in_utf_16_is_one_error() {
+fn a_file_in_utf_16_is_one_error(engine: &Engine) {
     let text = requiring(&[ADDRESS]);
     let bytes: Vec<u8> = "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
-    for engine in engines() {
-        let scene = Scene::new();
-        scene.write("stack/main.tf", &bytes);
-        let command =
-            scene.airtight(["check", "--format", "json"]).environment("AIRTIGHT_ENGINE", engine.path.as_str());
-        let report = run(&command).report();
-        let findings = report["findings"].as_array().unwrap().iter();
-        let errors = findings.filter(|finding| finding["code"] == "configuration-invalid").collect::<Vec<_>>();
-        assert_eq!(errors.len(), 1, "{}: {report}", engine.name);
-        assert!(errors[0]["summary"].as_str().unwrap().contains("is UTF-16"), "{report}");
-        assert!(errors[0]["help"].as_str().unwrap().contains("iconv -f UTF-16"), "{report}");
-    }
+    let scene = Scene::new();
+    scene.write("stack/main.tf", &bytes);
+    let command = scene.airtight(["check", "--format", "json"]).environment("AIRTIGHT_ENGINE", engine.path.as_str());
+    let report = run(&command).report();
+    let findings = report["findings"].as_array().unwrap().iter();
+    let errors = findings.filter(|finding| finding["code"] == "configuration-invalid").collect::<Vec<_>>();
+    assert_eq!(errors.len(), 1, "{}: {report}", engine.name);
+    assert!(errors[0]["summary"].as_str().unwrap().contains("is UTF-16"), "{report}");
+    assert!(errors[0]["help"].as_str().unwrap().contains("iconv -f UTF-16"), "{report}");
 }
