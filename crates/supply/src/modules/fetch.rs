@@ -457,7 +457,8 @@ pub(super) fn joined(one: &str, other: &str) -> String {
 fn git_path(address: &GitAddress, commit: &str) -> String {
     let name = address.name();
     let name = name.split('?').next().unwrap_or_default();
-    format!("git/{}/{commit}", place_of(name.strip_suffix(".git").unwrap_or(name)))
+    let short = name.strip_suffix(".git").filter(|short| !short.ends_with('/'));
+    format!("git/{}/{commit}", place_of(short.unwrap_or(name)))
 }
 
 fn archive_path(url: &Url, id: &str) -> String {
@@ -479,8 +480,9 @@ fn encoded(path: &str) -> String {
     let encode = |part: &str| -> String {
         let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_.~+%@=:".contains(character);
         let text: String = part.chars().map(|character| if is_plain(character) { character } else { '_' }).collect();
-        // `.airtight`, `.` and `..` are taken.
-        if text.starts_with('.') { format!("_{text}") } else { text }
+        // These mean something else to file systems and to git.
+        let is_taken = matches!(text.as_str(), "." | "..") || text.eq_ignore_ascii_case(".git");
+        if is_taken { format!("_{text}") } else { text }
     };
     path.split('/').filter(|part| !part.is_empty()).map(encode).collect::<Vec<_>>().join("/")
 }
@@ -588,8 +590,9 @@ mod tests {
         for (address, expected) in [
             ("git::https://t@github.com/o/x.git?ref=v1", "git/github.com/o/x/C"),
             ("git::ssh://git@github.com/o/x.git", "git/github.com/o/x/C"),
-            ("git::https://h.example:8443/a/../.airtight/x", "git/h.example:8443/a/_../_.airtight/x/C"),
+            ("git::https://h.example:8443/a/../.airtight/x", "git/h.example:8443/a/_../.airtight/x/C"),
             ("git::file:///srv/x.git", "git/localhost/srv/x/C"),
+            ("git::file:///srv/x/.git", "git/localhost/srv/x/_.git/C"),
         ] {
             let Ok(Address::Git(address)) = Address::parse(address) else { panic!("{address}") };
             assert_eq!(git_path(&address, "C"), expected);
