@@ -144,7 +144,7 @@ impl Fetcher<'_> {
         if pages >= MAXIMUM_PAGES {
             return Err(FetchError::Page("pages that name pages, more than 10"));
         }
-        let client = self.options.client.ok_or(FetchError::Bug)?;
+        let client = self.options.client.map_err(Clone::clone)?;
         let mut asked = url.clone();
         asked.query_pairs_mut().append_pair("terraform-get", "1");
         let answer = client.answer(&asked, None)?;
@@ -294,7 +294,7 @@ impl Fetcher<'_> {
             let path = url.to_file_path().ok().and_then(|path| Utf8PathBuf::from_path_buf(path).ok());
             path.ok_or(FetchError::Page("no path of this machine"))?
         } else {
-            let client = self.options.client.ok_or(FetchError::Bug)?;
+            let client = self.options.client.map_err(Clone::clone)?;
             let path = scratch.join("archive");
             let file = fs::File::options().create(true).truncate(false).read(true).write(true).open(&path);
             let file = file.map_err(FetchError::disk)?;
