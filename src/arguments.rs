@@ -178,6 +178,10 @@ pub(crate) struct CommonArguments {
     /// `:`; default: /providers)
     #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", hide_env_values = true, value_delimiter = ':')]
     pub mirror: Vec<String>,
+    /// Directory with the sources of modules, made by `airtight modules build` (repeatable, or several separated by `:`;
+    /// default: /modules if it exists)
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES", hide_env_values = true, value_delimiter = ':')]
+    pub modules: Vec<String>,
     /// `tofu`, `terraform`, or the path of one (default: the one on PATH; if both are, `tofu`)
     #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE", hide_env_values = true)]
     pub engine: Option<String>,
@@ -266,6 +270,9 @@ pub(crate) struct DoctorArguments {
     /// Filesystem mirror to check (repeatable; default: the one in the settings, else /providers)
     #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", hide_env_values = true, value_delimiter = ':')]
     pub mirror: Vec<String>,
+    /// Store of modules to check (repeatable; default: the one in the settings, else /modules if it exists)
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES", hide_env_values = true, value_delimiter = ':')]
+    pub modules: Vec<String>,
     /// `tofu`, `terraform`, or the path of one
     #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE", hide_env_values = true)]
     pub engine: Option<String>,
@@ -281,6 +288,7 @@ impl DoctorArguments {
     pub(super) fn common(&self) -> CommonArguments {
         CommonArguments {
             mirror: self.mirror.clone(),
+            modules: self.modules.clone(),
             engine: self.engine.clone(),
             settings: self.settings.clone(),
             ..CommonArguments::default()

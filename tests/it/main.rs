@@ -18,6 +18,7 @@
 //! - [`help`]: the help of every command
 //! - [`hooks`]: the hook scripts and the plugin's hooks, in every shell that a runner image may have as `sh`
 //! - [`lock_complete`]: `airtight lock complete`, and engines with its result
+//! - [`log`]: `AIRTIGHT_LOG=debug` tells what a command read, asked, decided and started
 //! - [`mirror_build`]: `airtight mirror build`, with a registry that misbehaves
 //! - [`mirror_seal`]: `airtight mirror seal`, and the gate behind a seal
 //! - [`mirror_unpack`]: `airtight mirror unpack`, and archives that mean harm
@@ -71,6 +72,7 @@ mod handover;
 mod help;
 mod hooks;
 mod lock_complete;
+mod log;
 mod mirror_build;
 mod mirror_limits;
 mod mirror_links;
@@ -128,6 +130,7 @@ fn main() -> std::process::ExitCode {
         help::tests(),
         hooks::tests(),
         lock_complete::tests(),
+        log::tests(),
         mirror_build::tests(),
         mirror_limits::tests(),
         mirror_links::tests(),
