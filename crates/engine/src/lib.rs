@@ -4,6 +4,7 @@
 //!   [`environment`]
 //! - [`ask`]: the engine's own word about a configuration
 //! - [`predict`]: what `init` installs from it, as pure functions
+//! - [`root_modules`]: which directories are root modules
 //! - [`init_commands`]: blocks that make `init` run a command
 
 pub mod ask;
@@ -14,4 +15,5 @@ pub mod init_arguments;
 pub mod init_commands;
 pub mod modules_manifest;
 pub mod predict;
+pub mod root_modules;
 pub mod state;

@@ -93,7 +93,7 @@ fn next_code(report: &Report) -> Option<Code> {
         .map(|finding| finding.code)
 }
 
-fn elapsed(milliseconds: u64) -> String {
+pub(super) fn elapsed(milliseconds: u64) -> String {
     if milliseconds < 1000 {
         format!("{milliseconds} ms")
     } else {

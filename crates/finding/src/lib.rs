@@ -5,6 +5,7 @@
 //!
 //! - [`code`], [`catalogue`]: the codes and their pages
 //! - [`report`]: the one value that every format prints; [`human`], [`concise`], [`json`], [`sarif`], [`junit`], [`markdown`]
+//! - [`many`]: several reports as one
 //! - [`heading`], [`prose`]: sentences that formats share; [`escape`], [`secrets`]: text from outside
 
 pub mod catalogue;
@@ -15,6 +16,7 @@ mod excerpt;
 pub mod heading;
 pub mod human;
 pub mod json;
+pub mod many;
 pub mod junit;
 pub mod markdown;
 pub mod prose;

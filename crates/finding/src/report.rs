@@ -15,6 +15,9 @@ pub const SCHEMA: &str = "airtight/report/1";
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     pub schema: &'static str,
+    /// The root module, if the report is one of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub root_module: Option<String>,
     pub engine: ReportEngine,
     pub platform: String,
     pub verdict: Ruling,
@@ -134,6 +137,7 @@ impl Report {
         let counts = Counts::of(found);
         Self {
             schema: SCHEMA,
+            root_module: None,
             engine: ReportEngine { name: engine.name.program().to_owned(), version: engine.version.to_string() },
             platform: platform.to_string(),
             verdict: if counts.errors == 0 { Ruling::Cleared } else { Ruling::Refused },

@@ -5,15 +5,25 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::report::{Report, ReportFinding, ReportLocation};
-use super::{Code, catalogue, escape};
+use super::{Code, Ruling, catalogue, escape};
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
 /// One log with one run: each code that was found as a rule with its page, each finding as a result. Ended by a line
 /// break.
 pub fn render(report: &Report) -> serde_json::Result<String> {
-    let rules: Vec<Code> =
-        Code::ALL.iter().copied().filter(|code| report.findings.iter().any(|finding| finding.code == *code)).collect();
+    render_all(&[report], &json!(report.prediction.init), report.is_cleared())
+}
+
+/// The same for several root modules: each result names its own.
+pub(super) fn render_all(reports: &[&Report], prediction: &Value, is_cleared: bool) -> serde_json::Result<String> {
+    let has = |code: Code| reports.iter().any(|report| report.findings.iter().any(|finding| finding.code == code));
+    let rules: Vec<Code> = Code::ALL.iter().copied().filter(|code| has(*code)).collect();
+    let verdict = if is_cleared { Ruling::Cleared } else { Ruling::Refused };
+    let results = reports.iter().flat_map(|report| {
+        report.findings.iter().map(|finding| result(finding, report.root_module.as_deref(), &rules))
+    });
+    let first = reports.first();
     let log = json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -24,12 +34,12 @@ pub fn render(report: &Report) -> serde_json::Result<String> {
                 "rules": rules.iter().copied().map(rule).collect::<Vec<_>>(),
             } },
             "columnKind": "unicodeCodePoints",
-            "results": report.findings.iter().map(|finding| result(finding, &rules)).collect::<Vec<_>>(),
+            "results": results.collect::<Vec<_>>(),
             "properties": {
-                "engine": &report.engine,
-                "platform": &report.platform,
-                "prediction": report.prediction.init,
-                "verdict": report.verdict,
+                "engine": first.map(|report| &report.engine),
+                "platform": first.map(|report| &report.platform),
+                "prediction": prediction,
+                "verdict": verdict,
             },
         }],
     });
@@ -44,8 +54,12 @@ fn rule(code: Code) -> Value {
     })
 }
 
-fn result(finding: &ReportFinding, rules: &[Code]) -> Value {
-    let parts = [&finding.summary, &finding.detail, &finding.help];
+fn result(finding: &ReportFinding, root_module: Option<&str>, rules: &[Code]) -> Value {
+    let summary = match root_module {
+        Some(root_module) => format!("{root_module}: {}", finding.summary),
+        None => finding.summary.clone(),
+    };
+    let parts = [&summary, &finding.detail, &finding.help];
     let text: Vec<&str> = parts.into_iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
     let locations: Vec<Value> = finding.locations.iter().map(location).collect();
     let mut result = json!({
@@ -56,6 +70,9 @@ fn result(finding: &ReportFinding, rules: &[Code]) -> Value {
         "relatedLocations": locations.iter().skip(1).collect::<Vec<_>>(),
         "properties": { "owner": finding.owner },
     });
+    if let Some(root_module) = root_module {
+        result["properties"]["root_module"] = json!(root_module);
+    }
     if let Some(index) = rules.iter().position(|code| *code == finding.code) {
         result["ruleIndex"] = json!(index);
     }

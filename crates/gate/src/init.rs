@@ -9,7 +9,10 @@ use super::runtime_directory::RuntimeDirectory;
 use crate::check::Cleared;
 use crate::check::executables::SelectedExecutable;
 use crate::check::{self, Judgement};
+use airtight_engine::cli_config;
 use airtight_engine::init_commands;
+use airtight_engine::predict::{Failure, Prediction};
+use airtight_finding::Code;
 use airtight_provider::atomic_file;
 use airtight_provider::executable;
 use airtight_provider::lock_file;
@@ -20,7 +23,9 @@ use airtight_provider::{Layout, Platform, ProviderAddress};
 pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
     let Gathered { facts, prediction, digests, .. } = gathered;
     let mirrors = facts.sources.mirrors();
-    let (mut requirements, mut engine) = check::failures::check(facts, prediction);
+    let missing = missing(prediction);
+    let implied = if missing.is_empty() { Vec::new() } else { implied_mirrors(context) };
+    let (mut requirements, mut engine) = check::failures::check(facts, prediction, &implied);
     let unproven = check::proof::check(facts, prediction);
     requirements.extend(check::readonly::check(facts, prediction));
     engine.extend(check::unseen::check(facts, prediction));
@@ -28,9 +33,15 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
     let mut measured = check::lock_file::check(facts, prediction);
     measured.extend(check::state::check(facts));
     measured.extend(check::packages::check(prediction, &gathered.contents));
-    measured.extend(mirrors.iter().flat_map(|mirror| check::mirror_entries::check(mirror)));
+    measured.extend(mirrors.iter().flat_map(|mirror| check::mirror_entries::check(mirror, &missing)));
     let is_installed_otherwise = |address: &ProviderAddress| context.has_further_method(address);
-    measured.extend(check::installed::check(&facts.installed, &mirrors, digests, &is_installed_otherwise));
+    measured.extend(check::installed::check(
+        &facts.installed,
+        &mirrors,
+        digests,
+        &facts.platform,
+        &is_installed_otherwise,
+    ));
     let plugins = context.planted_plugins(&facts.root_module, &gathered.data_dir);
     measured.extend(check::planted_plugins::check(&plugins));
     if facts.init.backend {
@@ -47,10 +58,24 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
     ));
     measured.extend(check::surroundings::check(facts, &context.trusted_mirrors(), &|path: &Utf8Path| real(path)));
     if let Some(config) = &gathered.source_facts.config {
-        measured.extend(check::cli_config::check(facts, prediction, config, &gathered.source_facts.files));
+        let mut found = check::cli_config::check(facts, prediction, config, &gathered.source_facts.files);
+        check::cli_config::explain_missing(config, &mut found, &mut requirements);
+        measured.extend(found);
     }
     measured.extend(gathered.findings.iter().cloned());
     Judgement { measured, unproven, requirements, engine }
+}
+
+/// Providers that no mirror has.
+fn missing(prediction: &Prediction) -> Vec<ProviderAddress> {
+    let is_missing = |failure: &&Failure| matches!(failure.code, Code::ProviderMissing | Code::MirrorMissing);
+    prediction.failures.iter().filter(is_missing).flat_map(|failure| failure.providers.clone()).collect()
+}
+
+/// Where an engine would look by itself, as far as that is there.
+fn implied_mirrors(context: &Context<'_>) -> Vec<Utf8PathBuf> {
+    let implied = cli_config::implied_mirrors(context.environment, context.engine.name, context.launch_directory);
+    implied.into_iter().filter(|implied| implied.exists).map(|implied| implied.path).collect()
 }
 
 /// What the selected packages would run. One that cannot be looked into fails `init`, which is predicted.

@@ -82,7 +82,13 @@ pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: 
     let mut findings = std::mem::take(&mut seen.findings);
     let mirrors = seen.mirrors.iter().collect::<Vec<_>>();
     let is_installed_otherwise = |address: &ProviderAddress| context.has_further_method(address);
-    findings.extend(installed::check(&seen.installed, &mirrors, &seen.digests, &is_installed_otherwise));
+    findings.extend(installed::check(
+        &seen.installed,
+        &mirrors,
+        &seen.digests,
+        context.platform,
+        &is_installed_otherwise,
+    ));
     let plugins = context.planted_plugins(context.launch_directory, &context.data_dir());
     findings.extend(check::planted_plugins::check(&plugins));
     findings.extend(check::reattached::check(context.environment.reattach_providers.as_deref(), context.engine.name));

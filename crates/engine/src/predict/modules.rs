@@ -45,6 +45,7 @@ pub(super) fn before_providers(facts: &Facts) -> Before {
         before.not_understood(&configuration.tests.not_understood);
     }
     before.state(facts);
+    before.backend_host(facts);
     for (path, child) in &configuration.children {
         before.child(facts, path, child);
     }
@@ -81,7 +82,12 @@ impl Before {
     fn arguments(&mut self, facts: &Facts) {
         const CODE: Code = Code::InitArgumentsInvalid;
         for remark in &facts.init.remarks {
-            self.assume(CODE, remark.to_string());
+            if facts.init.fails_by(remark) {
+                let failure = Failure::new(Stage::Before, CODE, remark.to_string(), "");
+                self.failures.push(failure.because(Cause::Argument));
+            } else {
+                self.assume(CODE, remark.to_string());
+            }
         }
         if !has_configuration(facts) {
             return;
@@ -140,6 +146,18 @@ impl Before {
         }
     }
 
+    /// A `cloud` block and the `remote` backend ask their host before they do anything else.
+    fn backend_host(&mut self, facts: &Facts) {
+        let (Some(host), Some(backend)) = (&facts.backend_host, &facts.configuration.root.backend) else { return };
+        if !facts.init.backend || facts.reachable.iter().any(|reachable| reachable == host) {
+            return;
+        }
+        let summary = "Failed to request discovery document";
+        let detail = format!("Get \"https://{host}/.well-known/terraform.json\": no route to it from here.");
+        let failure = Failure::new(Stage::Before, Code::HostUndeclared, summary, detail).at(&backend.place);
+        self.failures.push(failure.because(Cause::BackendHost(host.clone())));
+    }
+
     fn child(&mut self, facts: &Facts, path: &str, child: &ChildModule) {
         let place = &child.call.source_place;
         if !facts.init.get && child.record != InstallationRecord::Installed {
@@ -154,7 +172,7 @@ impl Before {
         match &child.missing {
             Some(MissingModule::NeedsNetwork { host, why }) => {
                 let why = match why {
-                    NetworkNeed::NotInstalled => not_installed(child.record),
+                    NetworkNeed::NotInstalled => &not_installed(child),
                     NetworkNeed::RewrittenByGit => {
                         let source = child.call.source.as_deref().unwrap_or_default();
                         let text = format!(
@@ -169,9 +187,11 @@ impl Before {
                 };
                 self.needs_network(facts, child, host.as_deref(), why);
             }
-            Some(MissingModule::Unreadable(directory)) => {
+            Some(MissingModule::Unreadable { directory, mistake }) => {
                 let detail = format!("The directory {directory} could not be read for module {name}.");
-                self.fail(Code::ModuleInvalid, "Unreadable module directory", detail, Some(place));
+                let failure = Failure::new(Stage::Before, Code::ModuleInvalid, "Unreadable module directory", detail);
+                let cause = mistake.clone().map(Cause::ModulePath);
+                self.failures.push(Failure { cause, ..failure.at(place) });
             }
             Some(MissingModule::PathMissing) => {
                 let detail = format!("The source of module {name} names a path that does not exist on this machine.");
@@ -235,17 +255,33 @@ impl Before {
             _ => "Failed to download module",
         };
         let detail = format!("Module {name} ({}) comes from {}: {why}.", at(place), Quoted(source));
-        self.fail(Code::ModuleNeedsNetwork, summary, detail, Some(place));
+        let failure = Failure::new(Stage::Before, Code::ModuleNeedsNetwork, summary, detail).at(place);
+        let cause = child.misfit.clone().map(|record| Cause::ModuleRecord { record, state: child.record });
+        self.failures.push(Failure { cause, ..failure });
     }
 }
 
-fn not_installed(record: InstallationRecord) -> &'static str {
-    match record {
-        InstallationRecord::SourceChanged => "it is installed from another source",
-        InstallationRecord::VersionChanged => "it is installed in a version that is not allowed",
-        InstallationRecord::DirectoryMissing => "it is recorded as installed, but its directory is missing",
-        InstallationRecord::None | InstallationRecord::Installed | InstallationRecord::VersionUnrecorded => {
-            "it is not installed"
+fn not_installed(child: &ChildModule) -> String {
+    let Some(record) = &child.misfit else { return "it is not installed".to_owned() };
+    match child.record {
+        InstallationRecord::SourceChanged => {
+            format!("`modules.json` records it as installed from {}", Quoted(&record.source))
+        }
+        InstallationRecord::VersionChanged => {
+            let version = record.version.as_ref().map(ToString::to_string).unwrap_or_default();
+            let wanted = child.call.version.as_deref().unwrap_or_default();
+            format!("`modules.json` records version {version}, which {} does not allow", Quoted(wanted))
+        }
+        _ => {
+            let directory = Quoted(record.directory.as_str());
+            let why = if record.directory.as_str().contains('\\') {
+                ", which is not there: it was written on Windows"
+            } else if record.directory.is_absolute() {
+                ", a directory of another machine"
+            } else {
+                ", which is not there"
+            };
+            format!("`modules.json` records it in {directory}{why}")
         }
     }
 }

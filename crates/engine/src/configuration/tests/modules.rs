@@ -42,7 +42,7 @@ fn a_module_that_is_not_there_says_why() {
             assert_eq!(missing(arguments).as_ref(), Some(expected), "{arguments}");
         }
         for source in ["./nowhere", "./main.tf"] {
-            assert!(matches!(missing(&format!("source = \"{source}\"")), Some(M::Unreadable(_))), "{source}");
+            assert!(matches!(missing(&format!("source = \"{source}\"")), Some(M::Unreadable { .. })), "{source}");
         }
     }
 }
@@ -207,7 +207,7 @@ fn a_module_that_could_not_be_installed_is_recorded_nowhere() {
     let layout = Layout::of(&[("main.tf", call), (".terraform/modules/modules.json", record)]);
     let child = &layout.read(&tofu()).children["a"];
     assert_eq!(child.record, InstallationRecord::DirectoryMissing);
-    assert!(matches!(child.missing, Some(MissingModule::Unreadable(_))), "{child:?}");
+    assert!(matches!(child.missing, Some(MissingModule::Unreadable { .. })), "{child:?}");
 }
 
 #[test]

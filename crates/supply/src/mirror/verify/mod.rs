@@ -69,7 +69,7 @@ pub fn verify(request: &Request<'_>) -> anyhow::Result<Verification> {
         findings.push(finding.help("Make the whole mirror readable.").at(Place::file(&walked.path), ""));
     }
     findings.extend(
-        mirror_entries::check(&walked).into_iter().map(|ignored| Finding { severity: Severity::Error, ..ignored }),
+        mirror_entries::check(&walked, &[]).into_iter().map(|ignored| Finding { severity: Severity::Error, ..ignored }),
     );
     let (packages, problems) = seal::measure(&walked, Names::AsEnginesRead, request.progress);
     findings.extend(problems.into_iter().map(|problem| {
