@@ -87,12 +87,13 @@ pub(crate) enum Command {
     Reach(super::reach::ReachArguments),
     /// Print a file made from a template
     ///
-    /// Prints to stdout, for an image's build or a repository: `airtight render workflow > .spacelift/workflow.yml`.
+    /// Prints to stdout, for an image's build or a repository: `airtight render workflow > .spacelift/workflow.yml`. Only `hooks`
+    /// writes files.
     Render(RenderArguments),
     /// Print the page of a finding
     ///
     /// Takes a code (`airtight explain provider-not-locked`) or a part of an engine's error text. Without an argument it
-    /// lists all codes.
+    /// lists all codes. `airtight explain exceptions` says how to let a refused run through.
     Explain(ExplainArguments),
     /// Print a shell's completions
     ///
@@ -320,13 +321,25 @@ pub(crate) enum RenderWhat {
         /// Percent-encode every value, so that the shell cannot change any value
         #[arg(long, conflicts_with = "direct")]
         encoded: bool,
-        /// Call the engine directly, without airtight
+        /// Call the engine directly, without airtight. Without network, such a stack also needs a CLI configuration: see `render
+        /// cli-config`
         #[arg(long)]
         direct: bool,
         /// The engine that `--direct` calls
         #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE", hide_env_values = true)]
         engine: Option<String>,
     },
+    /// The five hook scripts, written into a directory
+    ///
+    /// Run it in the image's build: `RUN airtight render hooks /usr/local/share/airtight/hooks`. Prints the line that each hook of
+    /// the stack needs.
+    Hooks {
+        /// The directory; it is made if it does not exist
+        #[arg(value_name = "DIR")]
+        directory: Utf8PathBuf,
+    },
+    /// The manifest of a Spacelift plugin with the same five hooks
+    Plugin,
     /// The CLI configuration that `run` and `hook` write, without the blocks that they copy from other files
     ///
     /// It holds the settings' `mirror`, and the methods in `also` that the engine knows. `run` and `hook` write it before each
@@ -361,7 +374,7 @@ pub(crate) enum RenderWhat {
 
 #[derive(Args, Debug)]
 pub(crate) struct ExplainArguments {
-    /// A code, or a part of an engine's error text
+    /// A code, a part of an engine's error text, or `exceptions`
     pub code: Vec<String>,
 }
 

@@ -47,8 +47,7 @@ fn all(arguments: &CheckArguments, started: Instant) -> Result<ExitCode, Stop> {
     let mut last = None;
     let mut linted = Vec::new();
     for directory in directories(arguments)? {
-        let (resolved, mut judged) = one(arguments, Some(&directory), &mut linted)?;
-        judged.report.root_module = Some(directory.to_string());
+        let (resolved, judged) = one(arguments, Some(&directory), &mut linted)?;
         if resolved.format.unwrap_or(Format::Human) == Format::Human {
             let options = human_options(&resolved);
             text += &human::findings(&judged.findings, &judged.sources, options);
@@ -81,7 +80,8 @@ fn all(arguments: &CheckArguments, started: Instant) -> Result<ExitCode, Stop> {
 
 /// The root modules that are asked for, each once: what is given, or what is below it.
 fn directories(arguments: &CheckArguments) -> Result<Vec<Utf8PathBuf>, Stop> {
-    let given = if arguments.directories.is_empty() { vec![Utf8PathBuf::from(".")] } else { arguments.directories.clone() };
+    let given =
+        if arguments.directories.is_empty() { vec![Utf8PathBuf::from(".")] } else { arguments.directories.clone() };
     if let Some(missing) = given.iter().find(|directory| !directory.is_dir()) {
         return Err(Stop::Usage(format!("`{missing}` is no directory")));
     }
@@ -121,6 +121,7 @@ fn one(
     let progress = Progress::new();
     let add = |count| progress.add(count);
     let program = resolved.program_of(&engine);
+    let guard = program.as_deref().and_then(|program| session::guard(&resolved, program)?.ok());
     let question = Question { cli_config: &cli_config, init_arguments: &arguments.init_arguments };
     let ask = arguments.ask.and_then(|ask| ask.0).unwrap_or_default();
     let asking = match (ask, arguments.pull_state) {
@@ -134,13 +135,14 @@ fn one(
         (Ask::Auto, false) => Asking::Always,
         (Ask::Never, false) => Asking::Never,
     };
-    let judged = session::pass(&resolved, &engine, program.as_deref(), &add).init(&question, asking)?;
+    let pass = session::pass(&resolved, &engine, program.as_deref(), guard.as_ref(), &add);
+    let judged = pass.init(&question, asking)?;
     progress.finish();
     Ok((resolved, judged))
 }
 
 fn human_options(resolved: &Resolved) -> HumanOptions {
-    HumanOptions { color: resolved.colors(&std::io::stdout()), width: 100 }
+    HumanOptions { color: resolved.colors(&std::io::stdout()), width: output::width(&std::io::stdout()) }
 }
 
 fn is_fine(judged: &Judged) -> bool {

@@ -8,15 +8,24 @@ use airtight_finding::{Code, catalogue};
 
 pub(super) fn run(arguments: &ExplainArguments) -> Result<ExitCode, Stop> {
     let text = arguments.code.join(" ");
-    if text.trim().is_empty() {
-        output::data(&catalogue::list())?;
-        return Ok(ExitCode::Cleared);
+    let width = output::width(&std::io::stdout());
+    let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    match text.trim() {
+        "" => {
+            let more = "exceptions: how to let a refused run through, with a reason and an end\n";
+            output::data(&format!("{}\n{more}", catalogue::list(width)))?;
+            return Ok(ExitCode::Cleared);
+        }
+        "exceptions" | "exception" => {
+            output::data(&catalogue::shown(catalogue::EXCEPTIONS, color, width))?;
+            return Ok(ExitCode::Cleared);
+        }
+        _ => {}
     }
     let found = match text.trim().parse::<Code>() {
         Ok(code) => vec![code],
         Err(_) => catalogue::search(&text),
     };
-    let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     match found.as_slice() {
         [] => {
             let nearest = catalogue::nearest(&text).map(|code| format!(" Did you mean `{code}`?")).unwrap_or_default();
@@ -25,7 +34,7 @@ pub(super) fn run(arguments: &ExplainArguments) -> Result<ExitCode, Stop> {
             )))
         }
         [code] => {
-            output::data(&catalogue::explain(*code, color))?;
+            output::data(&catalogue::explain(*code, color, width))?;
             Ok(ExitCode::Cleared)
         }
         codes => {

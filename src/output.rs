@@ -6,6 +6,17 @@ use super::Stop;
 use airtight_finding::escape;
 use airtight_finding::secrets::without_credentials;
 
+/// Columns to wrap texts at: the terminal's, from 40 to 120; 100 if the stream is no terminal.
+pub(super) fn width(stream: &(impl io::IsTerminal + std::os::fd::AsFd)) -> usize {
+    if !stream.is_terminal() {
+        return 100;
+    }
+    match rustix::termios::tcgetwinsize(stream) {
+        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col).clamp(40, 120),
+        _ => 100,
+    }
+}
+
 /// Writes data to stdout. A reader that has gone away is no error.
 pub(super) fn data(text: &str) -> Result<(), Stop> {
     let mut stdout = io::stdout().lock();
@@ -37,4 +48,21 @@ pub(super) fn usage(text: &str) {
         format!("{mark}{}\n", escape::line(line))
     };
     people(&text.lines().map(line).collect::<String>());
+}
+
+/// A line of the log on stderr. Paths and errors in it may hold text from outside.
+pub(super) struct LogLine;
+
+impl io::Write for LogLine {
+    /// One event at a time.
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let line = without_credentials(text.strip_suffix('\n').unwrap_or(&text).to_owned());
+        writeln!(io::stderr(), "{}", escape::line(&line))?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -1,21 +1,28 @@
 //! `airtight render`.
 
+use std::fmt::Write as _;
+
 use super::arguments::{CommonArguments, RenderArguments, RenderWhat};
 use super::resolve::Resolved;
 use super::{ExitCode, Stop, output};
 use crate::render_dockerfile::{self, DockerfileContext};
-use airtight_finding::Finding;
+use airtight_finding::{Finding, shell_word};
 use airtight_gate::cli_configuration;
 use airtight_gate::render;
 use airtight_gate::render::CliConfigContext;
-use airtight_provider::EngineName;
+use airtight_provider::{EngineName, atomic_file};
+use airtight_spacelift::render_hooks;
 use airtight_spacelift::render_workflow::{self, WorkflowForm};
+use camino::Utf8Path;
+use fs_err as fs;
 
 pub(super) fn run(arguments: &RenderArguments) -> Result<ExitCode, Stop> {
     let text = match &arguments.what {
         RenderWhat::Workflow { encoded, direct, engine } => {
             render_workflow::workflow(workflow_form(*encoded, *direct, engine.as_deref())?)
         }
+        RenderWhat::Hooks { directory } => hooks(directory)?,
+        RenderWhat::Plugin => render_hooks::plugin(),
         RenderWhat::CliConfig(common) => cli_config(common)?,
         RenderWhat::Dockerfile { engine, engine_version, platform, mirror } => {
             dockerfile(engine, engine_version.as_deref(), platform, mirror)?
@@ -24,6 +31,21 @@ pub(super) fn run(arguments: &RenderArguments) -> Result<ExitCode, Stop> {
     };
     output::data(&text)?;
     Ok(ExitCode::Cleared)
+}
+
+/// Writes the scripts, and says how each is used.
+fn hooks(directory: &Utf8Path) -> Result<String, Stop> {
+    fs::create_dir_all(directory).map_err(anyhow::Error::new)?;
+    let absolute = directory.canonicalize_utf8().map_err(anyhow::Error::new)?;
+    let mut lines = String::new();
+    for (name, text) in render_hooks::SCRIPTS {
+        let path = absolute.join(name);
+        atomic_file::write(&path, text.as_bytes(), 0o644)
+            .map_err(|error| anyhow::Error::new(error).context(format!("the hook `{path}` cannot be written")))?;
+        let point = name.trim_end_matches(".sh");
+        let _ = writeln!(lines, "{point}: . {}", shell_word(path.as_str()));
+    }
+    Ok(lines)
 }
 
 fn workflow_form(encoded: bool, direct: bool, engine: Option<&str>) -> Result<WorkflowForm, Stop> {

@@ -14,8 +14,8 @@ use airtight_provider::seal::MANIFEST;
 use airtight_provider::{
     Engine, EngineName, Layout, Platform, ProviderAddress, Timestamp, Version, VersionConstraints,
 };
-use airtight_supply::mirror::build::{Demand, Options, Outcome, PackageResult, Source, Unlocked, resolve};
 use airtight_supply::mirror::build;
+use airtight_supply::mirror::build::{Demand, Options, Outcome, PackageResult, Source, Unlocked, resolve};
 use airtight_supply::registry::{Client, ClientOptions, Credentials, HostServices};
 
 pub(super) const HELP: &str = "\

@@ -4,7 +4,7 @@ use crate::bad_input::{Scene, run};
 
 crate::tests! {
     the_help_of_every_command_teaches,
-    without_arguments_the_help_is_shown_as_a_mistake,
+    without_arguments_the_next_step_is_shown_and_nothing_is_cleared,
     the_version_is_one_line,
     completions_and_the_manual_page_name_every_command,
     every_code_has_a_page_that_is_found_by_name,
@@ -20,6 +20,8 @@ fn the_help_of_every_command_teaches() {
         ("rehearse", &["rehearse", "--help"]),
         ("render", &["render", "--help"]),
         ("render_workflow", &["render", "workflow", "--help"]),
+        ("render_hooks", &["render", "hooks", "--help"]),
+        ("render_plugin", &["render", "plugin", "--help"]),
         ("render_cli_config", &["render", "cli-config", "--help"]),
         ("mirror", &["mirror", "--help"]),
         ("mirror_verify", &["mirror", "verify", "--help"]),
@@ -49,11 +51,14 @@ fn the_help_of_every_command_teaches() {
     }
 }
 
-fn without_arguments_the_help_is_shown_as_a_mistake() {
+fn without_arguments_the_next_step_is_shown_and_nothing_is_cleared() {
     let scene = Scene::new();
     let done = run(&scene.airtight([]));
     assert_eq!((done.code, done.stdout.as_str()), (Some(96), ""));
-    assert!(done.stderr.contains("Usage: airtight <COMMAND>"), "{done:?}");
+    assert!(done.stderr.contains("airtight check --mirror /providers"), "{done:?}");
+    let done = run(&scene.airtight(["mirror"]));
+    assert_eq!((done.code, done.stdout.as_str()), (Some(96), ""));
+    assert!(done.stderr.contains("Usage: airtight mirror <COMMAND>"), "{done:?}");
 }
 
 fn the_version_is_one_line() {
@@ -91,8 +96,12 @@ fn completions_and_the_manual_page_name_every_command() {
 fn every_code_has_a_page_that_is_found_by_name() {
     let scene = Scene::new();
     let list = run(&scene.airtight(["explain"])).stdout;
-    let codes: Vec<_> =
-        list.lines().filter(|line| !line.starts_with(' ')).filter_map(|line| line.split(' ').next()).collect();
+    let codes: Vec<_> = list
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .filter(|line| !line.starts_with(' '))
+        .filter_map(|line| line.split(' ').next())
+        .collect();
     assert_eq!(codes.len(), airtight_finding::Code::ALL.len());
     let done = run(&scene.airtight(["explain", codes[0]]));
     assert_eq!(done.code, Some(0));

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::bad_input::{Scene, run};
 use crate::plugin;
 
 crate::tests! {
@@ -12,6 +13,7 @@ crate::tests! {
     a_refused_phase_does_not_run,
     an_image_without_airtight_is_told_so,
     scripts_hold_one_chain_for_their_point,
+    the_binary_brings_the_scripts_and_the_plugin,
 }
 
 const POINTS: [&str; 5] = ["before_init", "before_plan", "before_apply", "before_destroy", "before_perform"];
@@ -156,4 +158,27 @@ fn scripts_hold_one_chain_for_their_point() {
         assert_eq!(code[1..], [chain.as_str(), "eval \"$airtight_env\" &&", "unset airtight_env"]);
         assert!(!code[0].contains("exit") && code[0].ends_with("&&"), "{}", code[0]);
     }
+}
+
+fn the_binary_brings_the_scripts_and_the_plugin() {
+    let scene = Scene::new();
+    let directory = scene.path("share/my hooks");
+    let done = run(&scene.airtight(["render", "hooks", directory.as_str()]));
+    assert_eq!(done.code, Some(0), "{done:?}");
+    for (point, line) in POINTS.iter().zip(done.stdout.lines()) {
+        let script = directory.join(format!("{point}.sh"));
+        assert_eq!(line, format!("{point}: . '{script}'"));
+        let here = format!("{}/hooks/{point}.sh", env!("CARGO_MANIFEST_DIR"));
+        assert_eq!(fs_err::read_to_string(&script).unwrap(), fs_err::read_to_string(here).unwrap());
+    }
+    // A link in the place of a script is replaced, not followed.
+    let elsewhere = scene.write("elsewhere", "mine");
+    fs_err::remove_file(directory.join("before_init.sh")).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, directory.join("before_init.sh")).unwrap();
+    assert_eq!(run(&scene.airtight(["render", "hooks", directory.as_str()])).code, Some(0));
+    assert_eq!(fs_err::read_to_string(&elsewhere).unwrap(), "mine");
+    let refused = run(&scene.airtight(["render", "hooks", elsewhere.as_str()]));
+    assert_eq!(refused.code, Some(100), "{refused:?}");
+    let done = run(&scene.airtight(["render", "plugin"]));
+    assert_eq!(done.stdout, airtight_spacelift::render_hooks::plugin());
 }

@@ -1,4 +1,4 @@
-//! `plugin.yml`: valid for Spacelift, and in step with the crate.
+//! `airtight render plugin`: valid for Spacelift, and in step with the crate.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ crate::tests! {
 }
 
 pub(crate) fn manifest() -> Value {
-    serde_yaml::from_str(include_str!("../../plugin.yml")).unwrap()
+    serde_yaml::from_str(&airtight_spacelift::render_hooks::plugin()).unwrap()
 }
 
 /// The schema that spaceforge 1.9.0 generates.

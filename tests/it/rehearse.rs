@@ -134,8 +134,7 @@ fn the_guides_plain_stack_shows_what_it_would_do(engine: &'static Engine) {
 /// By the plugin's hooks, with the engine's own commands.
 fn the_plugin_gates_a_stack_without_a_workflow_file(engine: &'static Engine) {
     let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
-    let plugin = concat!(env!("CARGO_MANIFEST_DIR"), "/plugin.yml");
-    stack.write("plugin.yml", &fs::read_to_string(plugin).unwrap());
+    stack.write("plugin.yml", &airtight_spacelift::render_hooks::plugin());
     let plugin = stack.path("plugin.yml");
     let mirror = format!("mirror={}", stack.path("mirror"));
     for hooks in ["braced", "bare"] {

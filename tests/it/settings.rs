@@ -9,12 +9,14 @@ use crate::support::isolation::{Isolated, is_root};
 use crate::support::runner::ignored;
 
 crate::tests! {
+    settings_that_a_pull_request_can_change_are_reported_in_a_run,
     what_the_image_sets_is_fixed_and_the_difference_is_told,
     settings_that_others_can_write_are_not_the_images,
     settings_of_the_image_that_cannot_be_used_stop_everything,
     observing_reports_and_leaves_with_the_engines_code,
     a_repository_only_raises_rules,
     a_rule_has_a_reason_and_an_end,
+    the_page_on_exceptions_works_as_it_says,
     empty_variables_count_as_unset,
     a_variable_names_several_mirrors,
     what_may_be_fetched_is_unknown_and_no_failure,
@@ -196,6 +198,8 @@ fn a_rule_has_a_reason_and_an_end() {
     let done = with("{level: warn, reason: the lock files are being completed, until: \"2999-12-31\"}");
     assert_eq!(done.code, Some(0), "{done:?}");
     let report = done.report();
+    let exception = &report["exceptions"][0];
+    assert_eq!((&exception["code"], &exception["until"]), (&"provider-not-locked".into(), &"2999-12-31".into()));
     let lowered = finding(&report, "provider-not-locked");
     assert_eq!(lowered["severity"], "warning");
     assert!(lowered["detail"].as_str().unwrap().contains("the lock files are being completed"), "{lowered}");
@@ -205,6 +209,31 @@ fn a_rule_has_a_reason_and_an_end() {
     let done = with("warn");
     assert_eq!(done.code, Some(96), "{done:?}");
     assert!(done.stderr.contains("it needs a reason"), "{done:?}");
+}
+
+/// Three in the morning: what a refusal leads to is a file that lets the run through.
+fn the_page_on_exceptions_works_as_it_says() {
+    let scene = Scene::new();
+    fs::remove_file(scene.path("stack/.terraform.lock.hcl")).unwrap();
+    let engine = fake_engine(&scene, "OpenTofu v1.12.6", 3);
+    let hook = scene.airtight(["hook", "before_init"]).environment("AIRTIGHT_ENGINE", &*engine);
+    let refused = run(&hook);
+    assert_eq!(refused.code, Some(100), "{refused:?}");
+    let way_out = refused.stderr.lines().last().unwrap();
+    assert!(way_out.ends_with("airtight explain exceptions"), "{way_out}");
+    let page = run(&scene.airtight(["explain", "exceptions"])).stdout;
+    let yaml = page.lines().skip_while(|line| !line.contains("# airtight-exception.yml"));
+    let yaml = yaml.take_while(|line| line.starts_with("    ")).map(|line| format!("{}\n", &line[4..]));
+    let settings = scene.write("airtight-exception.yml", yaml.collect::<String>());
+    let done = run(&hook.clone().environment("AIRTIGHT_SETTINGS", settings.as_str()));
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.stderr.contains("exception in force: `provider-not-locked` is only a warning"), "{done:?}");
+    for format in ["human", "concise", "json", "sarif", "junit", "markdown"] {
+        let check = ["check", "--engine", "tofu", "--engine-version", "1.12.6", "--format", format];
+        let done = run(&scene.airtight(check).arguments(["--settings", settings.as_str()]));
+        assert_eq!(done.code, Some(0), "{done:?}");
+        assert!(done.stdout.contains("INC-4711") && done.stdout.contains("2030-01-31"), "{format}: {}", done.stdout);
+    }
 }
 
 fn empty_variables_count_as_unset() {
@@ -332,4 +361,18 @@ fn a_template_of_the_settings_that_cannot_be_used_is_said_by_name() {
     }
     fs::File::create(scene.path("templates/commands/init.tera")).unwrap().set_len(100_000_000).unwrap();
     assert!(init().stderr.contains("it is larger than 64 KiB"));
+}
+
+fn settings_that_a_pull_request_can_change_are_reported_in_a_run() {
+    let scene = Scene::new();
+    let engine = fake_engine(&scene, "OpenTofu v1.12.6", 0);
+    let inside = scene.write("stack/ci/settings.yml", "reachable: []\n");
+    let outside = scene.write("settings.yml", "reachable: []\n");
+    for (settings, run_id, expected) in [(&inside, "01JX", true), (&inside, "", false), (&outside, "01JX", false)] {
+        let init = scene.airtight(["run", "init"]).environment("AIRTIGHT_ENGINE", &*engine);
+        let init =
+            init.environment("AIRTIGHT_SETTINGS", settings.as_str()).environment("TF_VAR_spacelift_run_id", run_id);
+        let done = run(&init);
+        assert_eq!(done.stderr.contains("warning[run-replaceable]"), expected, "{settings} {run_id}: {done:?}");
+    }
 }

@@ -6,8 +6,10 @@
 //! - [`predict`]: what `init` installs from it, as pure functions
 //! - [`root_modules`]: which directories are root modules
 //! - [`init_commands`]: blocks that make `init` run a command
+//! - [`bound`]: starting a program that ends with this process
 
 pub mod ask;
+pub mod bound;
 pub mod cli_config;
 pub mod configuration;
 pub mod environment;

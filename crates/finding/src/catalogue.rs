@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use super::Code;
 use super::prose::wrap;
 
-/// Of a page on a terminal, in columns.
-const WIDTH: usize = 100;
-
 /// The headings of each page, in order.
 pub const SECTIONS: [&str; 6] =
     ["What it checks", "Why it matters offline", "The engine says", "Example", "How to fix", "Who fixes it"];
+
+/// The page for whoever has to let a refused run through; found as `exceptions`.
+pub const EXCEPTIONS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/exceptions.md"));
 
 /// The page's first sentence, without its full stop.
 pub fn sentence(code: Code) -> &'static str {
@@ -18,12 +18,12 @@ pub fn sentence(code: Code) -> &'static str {
     page.split("\n\n").nth(1).map_or(page, |paragraph| paragraph.trim().trim_end_matches('.'))
 }
 
-/// All codes with their sentences, in 100 columns.
-pub fn list() -> String {
+/// All codes with their sentences, in so many columns.
+pub fn list(columns: usize) -> String {
     let width = Code::ALL.iter().map(|code| code.as_str().len()).max().unwrap_or(0);
     let mut list = String::new();
     for code in Code::ALL {
-        for (number, line) in wrap(sentence(*code), WIDTH - width - 2).iter().enumerate() {
+        for (number, line) in wrap(sentence(*code), columns.saturating_sub(width + 2)).iter().enumerate() {
             let code = if number == 0 { code.as_str() } else { "" };
             let _ = writeln!(list, "{code:width$}  {line}");
         }
@@ -31,11 +31,16 @@ pub fn list() -> String {
     list
 }
 
-/// A page for a terminal: nearly as it is, in 100 columns; a block of code is indented, so that its lines can be pasted.
-pub fn explain(code: Code, color: bool) -> String {
+/// A page for a terminal: nearly as it is, in so many columns; a block of code is indented, so that its lines can be pasted.
+pub fn explain(code: Code, color: bool, width: usize) -> String {
+    shown(code.page(), color, width)
+}
+
+/// Any page, as [`explain`] shows it.
+pub fn shown(page: &str, color: bool, width: usize) -> String {
     let (bold, plain) = if color { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
-    let mut explained = String::with_capacity(code.page().len() + 64);
-    for (index, part) in code.page().split("```").enumerate() {
+    let mut explained = String::with_capacity(page.len() + 64);
+    for (index, part) in page.split("```").enumerate() {
         if index % 2 == 1 {
             // The first line names the block's language.
             let block = part.split_once('\n').map_or("", |(_, block)| block);
@@ -49,7 +54,7 @@ pub fn explain(code: Code, color: bool) -> String {
             }
             let is_heading = paragraph.starts_with('#');
             explained.push_str(if is_heading { bold } else { "" });
-            explained.push_str(&wrap(paragraph.trim_matches('\n').replace('\n', " ").as_str(), WIDTH).join("\n"));
+            explained.push_str(&wrap(paragraph.trim_matches('\n').replace('\n', " ").as_str(), width).join("\n"));
             explained.push_str(if is_heading { plain } else { "" });
             explained.push('\n');
         }
@@ -162,6 +167,8 @@ mod tests {
 
     use super::*;
 
+    const WIDTH: usize = 100;
+
     #[test]
     fn codes_are_unique_alphabetical_and_kebab_case() {
         assert!(Code::ALL.windows(2).all(|pair| pair[0].as_str() < pair[1].as_str()));
@@ -200,7 +207,7 @@ mod tests {
     #[test]
     fn pages_fit_a_terminal_and_hold_nothing_that_it_obeys() {
         for code in Code::ALL {
-            for line in explain(*code, false).lines() {
+            for line in explain(*code, false, WIDTH).lines() {
                 assert!(line.chars().count() <= 116, "{code}: {line}");
                 assert!(line.starts_with(' ') || line.chars().count() <= WIDTH, "{code}: {line}");
                 assert!(!line.contains(crate::escape::is_escaped), "{code}: {line}");
@@ -302,16 +309,16 @@ mod tests {
 
     #[test]
     fn a_page_is_printed_nearly_as_it_is() {
-        let explained = explain(Code::PackageNotExecutable, false);
+        let explained = explain(Code::PackageNotExecutable, false, WIDTH);
         assert!(!explained.contains("```"));
         assert!(explained.contains("\n\n    find /providers"), "{explained}");
-        let colored = explain(Code::PackageNotExecutable, true);
+        let colored = explain(Code::PackageNotExecutable, true, WIDTH);
         assert!(colored.starts_with("\u{1b}[1m# package-not-executable\u{1b}[0m\n"));
     }
 
     #[test]
     fn the_list_starts_a_line_with_each_code() {
-        let list = list();
+        let list = list(WIDTH);
         let starts: Vec<&str> =
             list.lines().filter(|line| !line.starts_with(' ')).filter_map(|line| line.split(' ').next()).collect();
         assert_eq!(starts, Code::ALL.iter().map(|code| code.as_str()).collect::<Vec<_>>());

@@ -9,8 +9,12 @@ use super::{escape, heading};
 /// finding without a place with `airtight`, so that no line starts with text from outside.
 pub fn render(report: &Report) -> String {
     let mut rendered = findings(&report.findings);
+    for exception in &report.exceptions {
+        let _ = writeln!(rendered, "airtight: {}", escape::line(&heading::exception(exception)));
+    }
     rendered.push_str(&heading::closing(report));
     rendered.push('\n');
+    rendered.extend(heading::way_out(report).map(|line| format!("{line}\n")));
     rendered
 }
 

@@ -2,7 +2,7 @@
 
 use super::escape;
 use super::prose::plural;
-use super::report::{Counts, Report};
+use super::report::{Counts, Report, ReportException};
 use super::{Code, Outcome, Severity, Status};
 use airtight_provider::EngineName;
 
@@ -79,10 +79,48 @@ fn proven(report: &Report) -> String {
         _ if proven == all => format!("{} proven", plural(all, "provider")),
         _ => {
             let mut parts = vec![format!("{proven} of {} proven", plural(all, "provider"))];
-            parts.extend(report.exceptions.iter().map(ToString::to_string));
+            parts.extend(report.exceptions.iter().filter(|exception| is_of_proof(exception)).map(allowed));
             parts.join(", ")
         }
     }
+}
+
+/// Whether it lets an unproven provider through.
+fn is_of_proof(exception: &ReportException) -> bool {
+    let of_proof = [Code::PackageMismatch, Code::PackageUnreadable, Code::ProviderNotLocked];
+    exception.code.is_some_and(|code| of_proof.contains(&code))
+}
+
+/// `allowed until 2026-12-01: INC-4711`.
+fn allowed(exception: &ReportException) -> String {
+    format!("allowed{}", end_and_reason(exception))
+}
+
+/// ` until 2026-12-01: INC-4711`, as far as they are given.
+fn end_and_reason(exception: &ReportException) -> String {
+    let until = exception.until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
+    let reason = exception.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("{until}{reason}")
+}
+
+/// One sentence: ``exception in force: `provider-not-locked` is only a warning (1 finding), by /etc/airtight/settings.yml until
+/// 2026-12-01: INC-4711``.
+pub fn exception(exception: &ReportException) -> String {
+    let what = match exception.code {
+        Some(code) => {
+            let level = if exception.level == "warn" { "only a warning" } else { "allowed" };
+            format!("`{code}` is {level} ({})", plural(exception.findings, "finding"))
+        }
+        None => format!("nothing is refused ({})", plural(exception.findings, "error")),
+    };
+    format!("exception in force: {what}, by {}{}", exception.from, end_and_reason(exception))
+}
+
+/// Where a refused report sends whoever must go on.
+pub fn way_out(report: &Report) -> Option<&'static str> {
+    let is_observed = report.exceptions.iter().any(|exception| exception.code.is_none());
+    (!report.is_cleared() && !is_observed)
+        .then_some("airtight: if this run must go through now: airtight explain exceptions")
 }
 
 /// The code of the first of the worst findings.
@@ -120,7 +158,7 @@ mod tests {
         let mut report = sample::cleared();
         report.providers.truncate(1);
         report.providers[0].status = Status::Unproven;
-        report.exceptions = vec!["allowed until 2026-12-01: INC-4711".to_owned()];
+        report.exceptions = vec![sample::exception()];
         report.is_confined = true;
         report.phase = Some("plan");
         assert_eq!(

@@ -52,9 +52,16 @@ pub fn render(findings: &[Finding], report: &Report, sources: &Sources, options:
         text.push_str(&derivation(report, options.width));
         text.push('\n');
     }
+    for exception in &report.exceptions {
+        let said =
+            wrap(&escape::line(&heading::exception(exception)), options.width.saturating_sub(escape::MARK.len()));
+        text.push_str(&joined(&said));
+        text.push('\n');
+    }
     let closing = escape::line(&heading::closing(report)).into_owned();
     text.push_str(&if options.color { painted(&closing, report) } else { closing });
     text.push('\n');
+    text.extend(heading::way_out(report).map(|line| format!("{line}\n")));
     text
 }
 
@@ -303,6 +310,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::report::ReportException;
     use super::super::sample;
     use super::*;
     use airtight_hcl::Place;
@@ -383,10 +391,11 @@ mod tests {
             let mut report = sample::refused().report;
             report.prediction.reasons[0].summary.clone_from(&text);
             report.providers[0].address.clone_from(&text);
+            report.exceptions = vec![ReportException { reason: Some(text.clone()), ..sample::exception() }];
             let rendered = render(&[finding], &report, &sources, HumanOptions::default());
             for line in rendered.split('\n') {
                 let line = without_start(line);
-                let is_ours = ["  ", "| ", "- ", "= ", "...", FILE, "error[", "init will fail", "airtight: "];
+                let is_ours = ["  ", "| ", "- ", "= ", "...", FILE, "error[", "init will fail", "airtight: ", "exception in force: "];
                 let is_numbered = line.trim_start_matches(|character: char| character.is_ascii_digit()) != line;
                 prop_assert!(line.is_empty() || line == "|" || is_numbered || is_ours.iter().any(|start| line.starts_with(start)), "{line}: {rendered}");
                 prop_assert!(!line.contains(escape::is_escaped), "{rendered:?}");

@@ -24,7 +24,19 @@ mod tests {
         let names = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         assert_eq!(
             names(&value),
-            ["schema", "engine", "platform", "verdict", "counts", "elapsed_ms", "prediction", "providers", "findings"]
+            [
+                "schema",
+                "engine",
+                "platform",
+                "verdict",
+                "counts",
+                "elapsed_ms",
+                "prediction",
+                "providers",
+                "findings",
+                "exceptions",
+                "subject"
+            ]
         );
         assert_eq!(value["schema"], "airtight/report/1");
         assert_eq!(names(&value["prediction"]), ["init", "configuration", "reasons", "assumptions", "lock_after"]);

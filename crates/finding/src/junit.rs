@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::report::{Report, ReportFinding, ReportProvider};
-use super::{Severity, Status, concise, escape};
+use super::{Severity, Status, concise, escape, heading};
 
 /// One suite. Each proven provider is a test that passes, so that a cleared report is not an empty one; warnings and
 /// notes pass and say what they have to say in `system-out`.
@@ -44,9 +44,19 @@ fn failures(report: &Report) -> usize {
 }
 
 fn push_suite(xml: &mut String, report: &Report) {
-    let root_module = report.root_module.as_ref().map(|path| format!(" {}", attribute(path))).unwrap_or_default();
     let totals = totals(tests(report), failures(report), report.elapsed_ms);
-    writeln!(xml, "  <testsuite name=\"airtight{root_module}\" {totals}>").expect("writing to a String does not fail");
+    let subject = report.subject.name();
+    let name = if subject.is_empty() { "airtight".to_owned() } else { format!("airtight {}", attribute(&subject)) };
+    writeln!(xml, "  <testsuite name=\"{name}\" {totals}>").expect("writing to a String does not fail");
+    if !report.exceptions.is_empty() {
+        xml.push_str("    <properties>\n");
+        for exception in &report.exceptions {
+            let said = attribute(&heading::exception(exception));
+            writeln!(xml, "      <property name=\"exception\" value=\"{said}\"/>")
+                .expect("writing to a String does not fail");
+        }
+        xml.push_str("    </properties>\n");
+    }
     if report.is_cleared() {
         passed(xml, "verdict", report.verdict.as_str());
     }

@@ -10,7 +10,7 @@ use super::{Outcome, Ruling, concise, escape, heading, junit, markdown, plural, 
 /// The schema's name.
 pub const SCHEMA: &str = "airtight/reports/1";
 
-/// Several reports, each with its `root_module`.
+/// Several reports, each with its own `subject`.
 #[derive(Debug, Serialize)]
 pub struct Reports {
     pub schema: &'static str,
@@ -71,14 +71,12 @@ impl Reports {
         serde_json::to_string_pretty(self).map(|text| escape::json(&text) + "\n")
     }
 
-    /// One log with one run.
+    /// One log with a run for each root module.
     ///
     /// # Errors
     /// None that is known.
     pub fn sarif(&self) -> serde_json::Result<String> {
-        let predictions = self.reports.iter().map(|report| (name(report), report.prediction.init.as_str().into()));
-        let predictions = serde_json::Value::Object(predictions.collect());
-        sarif::render_all(&self.all(), &predictions, self.failing.is_empty())
+        sarif::render_all(&self.all())
     }
 
     /// A suite for each root module.
@@ -128,5 +126,5 @@ fn is_fine(report: &Report) -> bool {
 }
 
 fn name(report: &Report) -> String {
-    report.root_module.clone().unwrap_or_default()
+    report.subject.name()
 }

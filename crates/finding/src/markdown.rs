@@ -11,6 +11,9 @@ use super::{escape, heading};
 /// GitHub's dialect, which GitLab reads as well.
 pub fn render(report: &Report) -> String {
     let mut markdown = format!("### {}\n\n{}.\n\n", title(report), prose(&prediction(report)));
+    for exception in &report.exceptions {
+        write(&mut markdown, format_args!("- {}\n", prose(&heading::exception(exception))));
+    }
     for reason in &report.prediction.reasons {
         let providers: Vec<String> = reason.providers.iter().map(|address| code(address)).collect();
         let colon = if providers.is_empty() { "" } else { ": " };
@@ -52,13 +55,18 @@ pub fn render(report: &Report) -> String {
         write(&mut markdown, format_args!("Its page: {}\n", code(&format!("airtight explain {}", finding.code))));
     }
     markdown.push_str("\n</details>\n");
+    if heading::way_out(report).is_some() {
+        markdown.push_str("\nIf this run must go through now: `airtight explain exceptions`\n");
+    }
     markdown
 }
 
 fn title(report: &Report) -> String {
     let counts = heading::counts(report.counts);
     let colon = if counts.is_empty() { "" } else { ": " };
-    format!("airtight: {}{colon}{}", report.verdict, counts.join(", "))
+    let subject = report.subject.name();
+    let subject = if subject.is_empty() { subject } else { format!(" {}", code(&subject)) };
+    format!("airtight{subject}: {}{colon}{}", report.verdict, counts.join(", "))
 }
 
 fn prediction(report: &Report) -> String {

@@ -15,9 +15,6 @@ pub const SCHEMA: &str = "airtight/report/1";
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     pub schema: &'static str,
-    /// The root module, if the report is one of several.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub root_module: Option<String>,
     pub engine: ReportEngine,
     pub platform: String,
     pub verdict: Ruling,
@@ -26,12 +23,12 @@ pub struct Report {
     pub prediction: ReportPrediction,
     pub providers: Vec<ReportProvider>,
     pub findings: Vec<ReportFinding>,
+    /// Rules of the settings that lower a finding here, and `policy: observe`.
+    pub exceptions: Vec<ReportException>,
+    pub subject: ReportSubject,
     /// The phase that is checked, where nothing is predicted: `init` is over.
     #[serde(skip)]
     pub phase: Option<&'static str>,
-    /// Why what is not proven is let through, each as a part of a sentence.
-    #[serde(skip)]
-    pub exceptions: Vec<String>,
     /// The kernel will let the engine start the image's programs only.
     #[serde(skip)]
     pub is_confined: bool,
@@ -41,6 +38,50 @@ pub struct Report {
 pub struct ReportEngine {
     pub name: String,
     pub version: String,
+}
+
+/// What the settings let through here.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReportException {
+    /// The finding's code; null for `policy: observe`, which lets all through.
+    pub code: Option<Code>,
+    /// `warn`, `allow`, or `observe`.
+    pub level: &'static str,
+    /// The last day, `YYYY-MM-DD`.
+    pub until: Option<String>,
+    pub reason: Option<String>,
+    /// The file that says so.
+    pub from: String,
+    /// How many findings it lowers.
+    pub findings: usize,
+}
+
+/// What the report is about.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ReportSubject {
+    /// Spacelift's id of the stack, in a run.
+    pub stack: Option<String>,
+    /// The name of the repository's directory.
+    pub repository: String,
+    /// The root module, from the repository's root; `.` for the root itself.
+    pub root_module: String,
+    /// The working directory, from the repository's root with a `/` at its end; empty at the root itself, and outside.
+    #[serde(skip)]
+    pub prefix: String,
+    /// The root of the repository, absolute; empty if it is not known.
+    #[serde(skip)]
+    pub root: String,
+}
+
+impl ReportSubject {
+    /// The stack, else the root module's path, which starts with the repository's name.
+    pub fn name(&self) -> String {
+        match (&self.stack, self.root_module.as_str()) {
+            (Some(stack), _) => stack.clone(),
+            (None, "." | "") => self.repository.clone(),
+            (None, path) => format!("{}/{path}", self.repository),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -137,7 +178,6 @@ impl Report {
         let counts = Counts::of(found);
         Self {
             schema: SCHEMA,
-            root_module: None,
             engine: ReportEngine { name: engine.name.program().to_owned(), version: engine.version.to_string() },
             platform: platform.to_string(),
             verdict: if counts.errors == 0 { Ruling::Cleared } else { Ruling::Refused },
@@ -146,8 +186,9 @@ impl Report {
             prediction,
             providers,
             findings: findings(found),
-            phase: None,
             exceptions: Vec::new(),
+            subject: ReportSubject::default(),
+            phase: None,
             is_confined: false,
         }
     }

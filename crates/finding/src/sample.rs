@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::report::{
-    Report, ReportAssumption, ReportConstraint, ReportPackage, ReportPrediction, ReportProvider, ReportReason,
+    Report, ReportAssumption, ReportConstraint, ReportException, ReportPackage, ReportPrediction, ReportProvider,
+    ReportReason,
 };
 use super::{Code, Finding, Install, Loading, Need, Outcome, Owner, Severity, Status};
 use airtight_hcl::{Place, Sources};
@@ -22,6 +23,18 @@ pub(super) fn cleared() -> Report {
     let mut report = report(&[], Outcome::Success, providers.into());
     report.elapsed_ms = 12;
     report
+}
+
+/// A rule that lets one finding through.
+pub(super) fn exception() -> ReportException {
+    ReportException {
+        code: Some(Code::ProviderNotLocked),
+        level: "warn",
+        until: Some("2026-12-01".to_owned()),
+        reason: Some("INC-4711".to_owned()),
+        from: "/etc/airtight/settings.yml".to_owned(),
+        findings: 1,
+    }
 }
 
 /// Errors with one place, several, none and a whole file; a warning with text that wants to be obeyed; a note.

@@ -6,8 +6,8 @@ use airtight_engine::ask::{
     self, Answer, EngineDiagnostic, EnginePlace, LocalState, Modules, PulledState, StateAnswer,
 };
 use airtight_engine::configuration::Backend;
-use airtight_engine::init_commands;
 use airtight_engine::predict;
+use airtight_engine::state::State;
 use airtight_finding::{Code, Finding, Loading, Owner, Severity};
 use airtight_hcl::{Place, Position};
 use camino::Utf8PathBuf;
@@ -15,8 +15,10 @@ use camino::Utf8PathBuf;
 use crate::check::Judgement;
 use crate::cli_configuration;
 use crate::context::{Context, real};
+use crate::exec::confined::Confined;
 use crate::file_causes;
 use crate::gather::Gathered;
+use crate::init;
 
 /// Asks the engine whether the configuration loads, and which providers it needs. None without an engine.
 pub(crate) fn ask(context: &Context<'_>, gathered: &Gathered) -> Option<Answer> {
@@ -50,7 +52,7 @@ pub(crate) fn ask_backend(context: &Context<'_>, gathered: &Gathered, answer: &m
     let facts = &gathered.facts;
     let root = &facts.configuration.root;
     let has_backend = root.backend.is_some() || root.has_encryption;
-    let runs_commands = || !init_commands::find(&root.files, &facts.root_module, context.repository).is_empty();
+    let runs_commands = || !init::init_commands(context, gathered).is_empty();
     let Answer::Loads(loaded) = answer else { return };
     if loaded.with_backend || !has_backend || !facts.init.backend || runs_commands() || has_open_socket(gathered) {
         return;
@@ -72,6 +74,20 @@ pub(crate) fn needs_the_engine_for_its_state(gathered: &Gathered) -> bool {
     let root = &facts.configuration.root;
     let is_local = root.backend.as_ref().is_some_and(|backend| backend.kind == "local");
     is_local && facts.init.backend && facts.state.unseen.is_some() && !root.has_encryption && !facts.init.migrate_state
+}
+
+/// The state behind the backend, after an `init` in this same workspace.
+pub(crate) fn state_after_init(context: &Context<'_>, gathered: &Gathered) -> Option<State> {
+    let Context { environment, engine, launch_directory, repository, .. } = *context;
+    let carried = cli_configuration::carried(environment, engine, launch_directory, repository);
+    let ask = |question: &ask::Question<'_>| {
+        // What `init` needed from the network it has installed by now.
+        ask::ask_state(&ask::Question { modules: Modules::AtHand, ..question.clone() })
+    };
+    match with_question(context, gathered, &carried.texts().join("\n"), ask::STATE_LIMIT, ask)?.state {
+        PulledState::Read(state) => Some(state),
+        PulledState::Refused(_) | PulledState::NotPulled | PulledState::Failed(_) => None,
+    }
 }
 
 fn unread_state(context: &Context<'_>, error: &EngineDiagnostic) -> Finding {
@@ -107,12 +123,14 @@ fn with_question<T>(
         engine: context.engine,
         root_module: &real(&gathered.facts.root_module),
         data_dir: &gathered.data_dir,
+        repository: context.repository,
         init: &gathered.facts.init,
         environment: std::env::vars_os().collect(),
         modules,
         local_state,
         cli_blocks,
         temporary: &temporary(context),
+        confine: Some(&Confined { guard: context.guard }),
         limit,
     }))
 }
@@ -228,9 +246,8 @@ fn reported(gathered: &Gathered, diagnostic: &EngineDiagnostic) -> Finding {
 /// The same for an argument of the backend, which may come from several places.
 fn reported_of_backend(gathered: &Gathered, diagnostic: &EngineDiagnostic) -> Finding {
     let finding = reported(gathered, diagnostic);
-    let is_in_file_of = |backend: &&Backend| {
-        finding.places.first().is_none_or(|label| label.place.path == backend.place.path)
-    };
+    let is_in_file_of =
+        |backend: &&Backend| finding.places.first().is_none_or(|label| label.place.path == backend.place.path);
     let Some(backend) = gathered.facts.configuration.root.backend.as_ref().filter(is_in_file_of) else {
         return finding.help(
             "Give the variable a value that is known before `init`: a default, TF_VAR_NAME in the stack's environment, or \

@@ -10,13 +10,14 @@ use crate::check::Cleared;
 use crate::check::executables::SelectedExecutable;
 use crate::check::{self, Judgement};
 use airtight_engine::cli_config;
-use airtight_engine::init_commands;
+use airtight_engine::init_commands::{self, InitCommand};
 use airtight_engine::predict::{Failure, Prediction};
 use airtight_finding::Code;
 use airtight_provider::atomic_file;
 use airtight_provider::executable;
 use airtight_provider::lock_file;
 use airtight_provider::lock_file::LockFile;
+use airtight_provider::text_file;
 use airtight_provider::{Layout, Platform, ProviderAddress};
 
 /// Judges what was gathered.
@@ -45,9 +46,7 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
     let plugins = context.planted_plugins(&facts.root_module, &gathered.data_dir);
     measured.extend(check::planted_plugins::check(&plugins));
     if facts.init.backend {
-        let files = &facts.configuration.root.files;
-        let commands = init_commands::find(files, &facts.root_module, context.repository);
-        measured.extend(check::init_commands::check(&commands));
+        measured.extend(check::init_commands::check(&init_commands(context, gathered)));
     }
     let reattached = context.environment.reattach_providers.as_deref();
     measured.extend(check::reattached::check(reattached, context.engine.name));
@@ -64,6 +63,21 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
     }
     measured.extend(gathered.findings.iter().cloned());
     Judgement { measured, unproven, requirements, engine }
+}
+
+/// Commands that `init` would start.
+pub(crate) fn init_commands(context: &Context<'_>, gathered: &Gathered) -> Vec<InitCommand> {
+    let facts = &gathered.facts;
+    init_commands::find(&init_commands::Question {
+        engine: context.engine.name,
+        files: &facts.configuration.root.files,
+        root_module: &facts.root_module,
+        repository: context.repository,
+        data_dir: &gathered.data_dir,
+        backend_config: &facts.init.backend_config,
+        home: context.environment.home.as_deref(),
+        variables: &context.environment.variables,
+    })
 }
 
 /// Providers that no mirror has.
@@ -98,8 +112,17 @@ fn executables(gathered: &Gathered) -> Vec<SelectedExecutable> {
         .collect()
 }
 
+/// The run's id, which the worker sets.
+const SPACELIFT_RUN: &str = "TF_VAR_spacelift_run_id";
+
+/// Of a run's id.
+const LIMIT_BYTES: u64 = 1024;
+
 /// Keeps the lock file as it was judged before `init`, for the later commands of this container: only it can prove what `init`
 /// installs, since `init` adds hashes of whatever it finds.
+///
+/// If the phase's shell starts `init`, the first lock file of a Spacelift run stays: what a second `init` would find in it may
+/// be what the first one has added, and nothing has judged that.
 ///
 /// # Errors
 /// Fails if the runtime directory cannot be written.
@@ -107,24 +130,39 @@ pub(crate) fn keep_lock_file(
     context: &Context<'_>,
     runtime: &RuntimeDirectory,
     judged: &LockFile,
+    judges_own_init: bool,
     _cleared: &Cleared,
 ) -> anyhow::Result<()> {
     let directory = kept_directory(context, runtime);
     fs::create_dir_all(&directory)?;
-    Ok(atomic_file::write(&directory.join(lock_file::FILE_NAME), judged.text.as_bytes(), 0o600)?)
+    let (file, run_file) = (directory.join(lock_file::FILE_NAME), directory.join("run"));
+    let run = context.environment.variables.get(SPACELIFT_RUN).unwrap_or_default();
+    let is_same_run = !run.is_empty() && text_file::read(&run_file, LIMIT_BYTES).is_ok_and(|kept| kept == run);
+    if is_same_run && !judges_own_init && file.exists() {
+        return Ok(());
+    }
+    atomic_file::write(&run_file, run.as_bytes(), 0o600)?;
+    Ok(atomic_file::write(&file, judged.text.as_bytes(), 0o600)?)
 }
 
-/// The lock file as it was before `init` in this container; null if no `init` was gated here.
-pub(crate) fn kept_lock_file(context: &Context<'_>) -> Option<LockFile> {
+/// The lock file as it was before `init` in this container; null if no `init` was gated here. `now` is the present one, which
+/// is mostly the same.
+pub(crate) fn kept_lock_file(context: &Context<'_>, now: &LockFile) -> Option<LockFile> {
+    if kept_lock_text(context)? == *now.text {
+        return Some(now.clone());
+    }
     let runtime = context.runtime.as_ref().ok()?;
-    let directory = kept_directory(context, runtime);
-    directory.join(lock_file::FILE_NAME).exists().then(|| {
-        let mut sources = airtight_hcl::Sources::default();
-        lock_file::read(&directory, context.engine.name, &mut sources)
-    })
+    let mut sources = airtight_hcl::Sources::default();
+    Some(lock_file::read(&kept_directory(context, runtime), context.engine.name, &mut sources))
 }
 
-/// Its text; null if no `init` was gated here.
+/// Whether an `init` was gated in this container.
+pub(crate) fn has_kept_lock_file(context: &Context<'_>) -> bool {
+    let runtime = context.runtime.as_ref();
+    runtime.is_ok_and(|runtime| kept_directory(context, runtime).join(lock_file::FILE_NAME).exists())
+}
+
+/// The text of the lock file as it was; null if no `init` was gated here.
 pub(crate) fn kept_lock_text(context: &Context<'_>) -> Option<String> {
     let runtime = context.runtime.as_ref().ok()?;
     fs::read_to_string(kept_directory(context, runtime).join(lock_file::FILE_NAME)).ok()

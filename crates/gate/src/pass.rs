@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use airtight_engine::ask::Answer;
 use airtight_engine::predict::Outcome;
+use airtight_engine::state::State;
 use airtight_finding::report::{Report, ReportPrediction, ReportProvider};
 use airtight_finding::{Code, Finding, Loading, Severity};
 use airtight_hcl::Sources;
@@ -48,6 +49,9 @@ pub struct Pass<'a> {
     pub today: &'a str,
     /// The kernel will let the engine start the image's programs only.
     pub is_confined: bool,
+    /// This command itself starts `init` and judges what it has installed. If not, the phase's shell starts it, and only a
+    /// later phase judges.
+    pub judges_own_init: bool,
     pub started: Instant,
 }
 
@@ -200,7 +204,8 @@ impl Pass<'_> {
         match &judged.seen {
             Seen::Init(gathered) => {
                 if let Ok(runtime) = self.context.runtime {
-                    init::keep_lock_file(&self.context, runtime, &gathered.facts.lock, cleared)?;
+                    let lock = &gathered.facts.lock;
+                    init::keep_lock_file(&self.context, runtime, lock, self.judges_own_init, cleared)?;
                 }
             }
             Seen::Later(_) => self.hand_over(judged, cleared)?,
@@ -219,6 +224,11 @@ impl Pass<'_> {
             later.hand_over(&self.context, cleared)?;
         }
         Ok(())
+    }
+
+    /// The state behind the backend, which the engine reads, after an `init` of this command. None if it cannot.
+    pub fn state_after_init(&self, gathered: &Gathered) -> Option<State> {
+        confirm::state_after_init(&self.context, gathered)
     }
 
     /// A report on findings that no pass made.
@@ -243,7 +253,8 @@ impl Pass<'_> {
     /// With what lets it through although not everything is proven, and what the kernel adds.
     fn completed(&self, report: Report, findings: &[Finding]) -> Report {
         let exceptions = check::rules::exceptions(self.context.settings, findings, self.today);
-        Report { exceptions, is_confined: self.is_confined, ..report }
+        let subject = report::subject(&self.context);
+        Report { exceptions, subject, is_confined: self.is_confined, ..report }
     }
 
     /// Puts the lock file back as it was before `init`, and removes what was installed, if `judged` refuses what an `init` of

@@ -3,14 +3,31 @@
 use airtight_engine::ask::{Answer, EngineDiagnostic};
 use airtight_engine::predict::{Origin, Outcome, ProviderPrediction};
 use airtight_finding::report::{
-    ReportAssumption, ReportConstraint, ReportPackage, ReportPrediction, ReportProvider, ReportReason,
+    ReportAssumption, ReportConstraint, ReportPackage, ReportPrediction, ReportProvider, ReportReason, ReportSubject,
 };
 use airtight_finding::secrets::without_credentials;
 use airtight_finding::{Code, Loading, Need};
 
 use camino::Utf8Path;
 
+use crate::context::Context;
 use crate::gather::Gathered;
+
+/// What the report is about.
+pub(crate) fn subject(context: &Context<'_>) -> ReportSubject {
+    let real = |path: &Utf8Path| path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
+    let root = real(context.repository);
+    let below = |path: &Utf8Path| real(path).strip_prefix(&root).map(ToString::to_string).ok();
+    let stack = context.environment.variables.get("TF_VAR_spacelift_stack_id").filter(|stack| !stack.is_empty());
+    let prefix = below(Utf8Path::new(".")).filter(|path| !path.is_empty());
+    ReportSubject {
+        stack: stack.map(ToString::to_string),
+        repository: root.file_name().unwrap_or_default().to_owned(),
+        root_module: below(context.launch_directory).filter(|path| !path.is_empty()).unwrap_or_else(|| ".".to_owned()),
+        prefix: prefix.map(|path| format!("{path}/")).unwrap_or_default(),
+        root: root.into_string(),
+    }
+}
 
 /// What `init` will do, with the engine's own word on the configuration.
 pub(crate) fn prediction(gathered: &Gathered, configuration: Loading, answer: Option<&Answer>) -> ReportPrediction {

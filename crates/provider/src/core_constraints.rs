@@ -84,6 +84,40 @@ impl CoreConstraints {
         CoreVersion::parse(version).is_some_and(|version| self.terms.iter().all(|term| term.allows(&version)))
     }
 
+    /// Whether the installer of modules considers a version of a registry, for a call with this constraint or with none: a
+    /// pre-release only if the constraint is that one version.
+    ///
+    /// Source: OpenTofu and Terraform `internal/initwd/module_install.go` `installRegistryModule`.
+    pub fn selects(constraint: Option<&Self>, version: &str) -> bool {
+        let Some(read) = CoreVersion::parse(version) else { return false };
+        let names_it = |constraint: &Self| matches!(constraint.terms.as_slice(), [term] if term.operator == CoreOperator::Equal && term.boundary == read);
+        (read.prerelease.is_empty() || constraint.is_some_and(names_it))
+            && constraint.is_none_or(|constraint| constraint.allows(version))
+    }
+
+    /// The order of two versions, by that library's reading; what is no version is before every version.
+    pub fn cmp_versions(left: &str, right: &str) -> Ordering {
+        match (CoreVersion::parse(left), CoreVersion::parse(right)) {
+            (Some(left), Some(right)) => left.cmp(&right),
+            (left, right) => left.is_some().cmp(&right.is_some()),
+        }
+    }
+
+    /// A version as that library prints it, and so as engines record it: `v1.2` is `1.2.0`.
+    pub fn print_version(text: &str) -> Option<String> {
+        let version = CoreVersion::parse(text)?;
+        let mut printed = version.segments.iter().map(ToString::to_string).collect::<Vec<_>>().join(".");
+        if !version.prerelease.is_empty() {
+            printed.push('-');
+            printed.push_str(&version.prerelease);
+        }
+        if let Some((_, metadata)) = text.split_once('+') {
+            printed.push('+');
+            printed.push_str(metadata);
+        }
+        Some(printed)
+    }
+
     /// As `required_version` is checked: the running version's pre-release part is cut off.
     pub fn check_core(&self, version: &Version) -> CoreCheck {
         if self.names_prerelease() {

@@ -3,6 +3,7 @@
 //! - Values, parsed once at the edge, without files, environment or clock: [`address`], [`version`] and its constraints,
 //!   [`platform`], [`hash`], [`package`], [`engine`]. Each prints its canonical text; `x.to_string().parse() == x`.
 //! - Readers: [`lock_file`], [`mirror`], [`seal`], [`installed`], [`executable`], [`planted_plugins`]
+//! - [`modules`]: the store of module sources
 //! - Measuring: [`digest`], [`hashing`], [`sealed_files`]
 //! - Files: [`text_file`], [`atomic_file`]; [`directory`], below which no link is followed; who could have written one: [`owner`], [`protection`], [`outside`]
 //! - More values: [`address_pattern`], [`source_address`], [`version_constraints`], [`core_constraints`], [`phase`], [`quoted`],
@@ -26,6 +27,7 @@ pub mod installed;
 mod json;
 pub mod lock_file;
 pub mod mirror;
+pub mod modules;
 pub mod outside;
 pub mod owner;
 pub mod package;
@@ -39,6 +41,7 @@ mod removal;
 pub mod seal;
 mod seal_signature;
 pub mod sealed_files;
+mod shell_word;
 pub mod source_address;
 pub mod text_file;
 pub mod timestamp;
@@ -59,6 +62,7 @@ pub use package_problem::PackageProblem;
 pub use phase::{HookPoint, WorkflowCommand};
 pub use platform::Platform;
 pub use quoted::Quoted;
+pub use shell_word::shell_word;
 pub use source_address::SourceAddress;
 pub use timestamp::Timestamp;
 pub use version::Version;

@@ -11,6 +11,7 @@ pub mod hooks;
 pub mod plugin_manifest;
 #[cfg(feature = "rehearsal")]
 pub mod rehearse;
+pub mod render_hooks;
 pub mod render_workflow;
 pub mod runtime_configuration;
 pub mod workflow;

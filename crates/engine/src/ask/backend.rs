@@ -2,9 +2,10 @@
 
 use super::answer::{Answer, EngineDiagnostic};
 use super::environment;
-use super::process::{Network, Run};
+use super::process::Run;
 use super::question::Question;
 use super::{init, session, words};
+use crate::bound::Network;
 
 /// What an engine that opens the backend refuses before it connects to anything: missing or unknown arguments, values that it
 /// cannot evaluate. Empty if there is no such thing, or no answer.

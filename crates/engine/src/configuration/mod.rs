@@ -8,6 +8,7 @@
 //! together, [`tree`] follows module calls by what [`source`] makes of their addresses.
 
 mod body;
+pub mod calls;
 mod declarations;
 mod files;
 mod json;

@@ -4,6 +4,7 @@
 //! hashicorp/go-getter `detect*.go`, `source.go`.
 
 use super::ModuleSource;
+use airtight_provider::modules::split_subdirectory;
 use airtight_provider::{Engine, EngineName, ProviderAddress};
 
 /// The longest name of a namespace or a module in a registry.
@@ -48,17 +49,6 @@ pub(super) fn clean_path(path: &str) -> String {
         (false, true) => ".".to_owned(),
         (false, false) => joined,
     }
-}
-
-/// The package and the directory in it, at the first `//` that is not a URL's.
-fn split_subdirectory(text: &str) -> (String, String) {
-    let stop = text.find('?').unwrap_or(text.len());
-    let offset = text[..stop].find("://").map_or(0, |at| at + 3);
-    let Some(at) = text[offset..stop].find("//").map(|at| at + offset) else {
-        return (text.to_owned(), String::new());
-    };
-    let (subdirectory, query) = text[at + 2..].split_at(stop - at - 2);
-    (format!("{}{query}", &text[..at]), subdirectory.to_owned())
 }
 
 fn join(package: &str, subdirectory: &str) -> String {

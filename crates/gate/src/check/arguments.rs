@@ -9,7 +9,11 @@ pub fn check(facts: &Facts) -> Vec<Finding> {
     let finding = |remark: &Given<Remark>| {
         let severity = if facts.init.fails_by(remark) {
             Severity::Error
-        } else if remark.value.is_certain() { Severity::Warning } else { Severity::Note };
+        } else if remark.value.is_certain() {
+            Severity::Warning
+        } else {
+            Severity::Note
+        };
         Finding::new(Code::InitArgumentsInvalid, severity, Owner::Administrator, remark.to_string())
             .help(help(facts, remark))
     };

@@ -17,8 +17,9 @@ use airtight_provider::{ProviderAddress, Version};
 /// `implied` are the directories where an engine looks without a CLI configuration.
 pub fn check(facts: &Facts, prediction: &Prediction, implied: &[Utf8PathBuf]) -> (Vec<Finding>, Vec<Finding>) {
     let mut failures: Vec<Failure> = Vec::new();
-    // What is wrong with an argument is said by the remark about it.
-    for failure in prediction.failures.iter().filter(|failure| failure.cause != Some(Cause::Argument)) {
+    // Another finding says what is wrong with these.
+    let has_finding = |failure: &&Failure| !matches!(failure.cause, Some(Cause::WorkspaceFile | Cause::Argument));
+    for failure in prediction.failures.iter().filter(has_finding) {
         let is_of_mirror = matches!(failure.code, Code::MirrorMissing | Code::MirrorUnreadable);
         match failures.iter_mut().find(|earlier| is_of_mirror && earlier.code == failure.code) {
             Some(earlier) => earlier.providers.extend(failure.providers.iter().cloned()),
@@ -154,7 +155,7 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
             );
             return (Owner::Image, help);
         }
-        Some(Cause::Argument) | None => {}
+        Some(Cause::Argument | Cause::WorkspaceFile) | None => {}
         Some(Cause::ModuleRecord { record, state }) => return (Owner::Repository, module_record(record, *state)),
         Some(Cause::ModulePath(mistake)) => return (Owner::Repository, module_path(mistake)),
         Some(Cause::BackendHost(host)) => return (Owner::Repository, backend_host(host)),

@@ -4,8 +4,8 @@ use airtight_engine::predict::{Facts, Origin, Prediction, ProviderPrediction, St
 use airtight_finding::shell_word as quoted;
 use airtight_finding::{Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
-use airtight_provider::lock_file::ProviderLock;
 use airtight_provider::hashing::Hasher;
+use airtight_provider::lock_file::ProviderLock;
 use airtight_provider::{DigestKind, DigestRequest, Digests, EngineName, Hash, HashScheme, Layout};
 
 /// One error for each selected provider that nothing proves. A mismatch is a predicted failure, and said there; a lock

@@ -1,6 +1,8 @@
 //! The settings' rules, applied to findings; and what the settings themselves give rise to.
 
-use crate::settings::{Effective, Level, Rule};
+use crate::settings::{Effective, IMAGE_PATH, Level, Policy, Rule};
+use airtight_finding::report::ReportException;
+use airtight_finding::secrets::without_credentials;
 use airtight_finding::{Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
 
@@ -31,22 +33,43 @@ pub fn apply(settings: &Effective, findings: &mut Vec<Finding>, today: &str) {
     findings.append(&mut told);
 }
 
-/// What lets providers through that are not proven, for the line that clears: `allowed until 2026-12-01: INC-4711`.
-pub fn exceptions(settings: &Effective, findings: &[Finding], today: &str) -> Vec<String> {
-    const OF_PROOF: [Code; 3] = [Code::PackageMismatch, Code::PackageUnreadable, Code::ProviderNotLocked];
-    let matched = settings.rules.iter().filter(|(code, _)| {
-        let is_lowered = |finding: &Finding| finding.code == **code && finding.severity != Severity::Error;
-        OF_PROOF.contains(code) && findings.iter().any(is_lowered)
-    });
-    let rules = matched.filter_map(|(_, effective)| effective.rule.as_ref().map(|(rule, _)| rule));
-    let lowering = rules.filter(|rule| rule.level != Level::Deny && !is_expired(rule, today));
-    lowering
-        .map(|rule| {
-            let until = rule.until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
-            let reason = rule.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-            format!("allowed{until}{reason}")
-        })
-        .collect()
+/// What the settings let through: each rule in force that lowers one of the findings, and `policy: observe`.
+pub fn exceptions(settings: &Effective, findings: &[Finding], today: &str) -> Vec<ReportException> {
+    let mut exceptions = Vec::new();
+    for (code, effective) in &settings.rules {
+        let Some((rule, from)) = effective.rule.as_ref().filter(|(rule, _)| !is_expired(rule, today)) else { continue };
+        let lowered = findings.iter().filter(|finding| finding.code == *code && finding.severity != Severity::Error);
+        let lowered = lowered.count();
+        if rule.level != Level::Deny && lowered > 0 {
+            exceptions.push(ReportException {
+                code: Some(*code),
+                level: rule.level.as_str(),
+                until: rule.until.clone(),
+                reason: rule.reason.clone(),
+                from: from.clone(),
+                findings: lowered,
+            });
+        }
+    }
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    if settings.policy == Policy::Observe && errors > 0 {
+        exceptions.push(ReportException {
+            code: None,
+            level: "observe",
+            until: None,
+            reason: None,
+            from: IMAGE_PATH.to_owned(),
+            findings: errors,
+        });
+    }
+    exceptions
+}
+
+/// Whether a rule of the settings lets something pass that is an error by itself.
+pub fn lets_pass(settings: &Effective, code: Code, today: &str) -> bool {
+    let mut findings = vec![Finding::new(code, Severity::Error, Owner::Image, "")];
+    apply(settings, &mut findings, today);
+    findings[0].severity != Severity::Error
 }
 
 fn is_expired(rule: &Rule, today: &str) -> bool {
@@ -90,7 +113,7 @@ pub fn refused(settings: &Effective) -> Vec<Finding> {
                 Owner::Administrator,
                 format!("{} cannot set `{}`", refused.from, refused.key),
             )
-            .detail(format!("Requested: {}. In effect: {}.", refused.offered, refused.kept))
+            .detail(without_credentials(format!("Requested: {}. In effect: {}.", refused.offered, refused.kept)))
             .help(format!("Remove `{}` from {}, or change it in the image.", refused.key, refused.from))
             .at(Place::file(&refused.from), "")
         })
@@ -101,6 +124,7 @@ pub fn refused(settings: &Effective) -> Vec<Finding> {
 mod tests {
     use super::*;
     use crate::settings::EffectiveRule;
+    use airtight_finding::heading;
 
     fn settings(code: Code, rule: Option<Rule>, at_least: Option<Rule>) -> Effective {
         let named = |rule: Option<Rule>| rule.map(|rule| (rule, "settings.yml".to_owned()));
@@ -135,14 +159,28 @@ mod tests {
         let unproven = [Finding::new(Code::ProviderNotLocked, Severity::Warning, Owner::Repository, "x")];
         let named = |level, until| {
             let settings = settings(Code::ProviderNotLocked, Some(rule(level, until)), None);
-            exceptions(&settings, &unproven, "2026-06-15")
+            let exceptions = exceptions(&settings, &unproven, "2026-06-15");
+            exceptions.iter().map(heading::exception).collect::<Vec<_>>()
         };
-        assert_eq!(named(Level::Warn, Some("2026-12-01")), ["allowed until 2026-12-01: agreed"]);
-        assert_eq!(named(Level::Allow, None), ["allowed: agreed"]);
+        assert_eq!(
+            named(Level::Warn, Some("2026-12-01")),
+            [
+                "exception in force: `provider-not-locked` is only a warning (1 finding), by settings.yml until 2026-12-01: agreed"
+            ]
+        );
+        assert_eq!(
+            named(Level::Allow, None),
+            ["exception in force: `provider-not-locked` is allowed (1 finding), by settings.yml: agreed"]
+        );
         assert_eq!(named(Level::Warn, Some("2026-06-14")), [""; 0]);
         assert_eq!(named(Level::Deny, None), [""; 0]);
         let other = settings(Code::LockEntryUnused, Some(rule(Level::Allow, None)), None);
-        assert_eq!(exceptions(&other, &unproven, "2026-06-15"), [""; 0]);
+        assert!(exceptions(&other, &unproven, "2026-06-15").is_empty());
+        let observing = Effective { policy: Policy::Observe, ..Effective::default() };
+        assert!(exceptions(&observing, &unproven, "2026-06-15").is_empty());
+        let refused = [Finding::new(Code::ProviderNotLocked, Severity::Error, Owner::Repository, "x")];
+        let [observed] = exceptions(&observing, &refused, "2026-06-15").try_into().unwrap();
+        assert_eq!((observed.level, observed.code, observed.findings), ("observe", None, 1));
     }
 
     #[test]

@@ -1,0 +1,82 @@
+//! How a store names a package: the engine's normalised address, without what is secret.
+
+/// Parameters of an address that hold a key.
+const SECRET_PARAMETERS: [&str; 4] = ["sshkey", "aws_access_key_id", "aws_access_key_secret", "aws_access_token"];
+
+/// The package and the directory in it, at the first `//` that is not a URL's: `git::https://h/x.git//dir?ref=v1` is
+/// `git::https://h/x.git?ref=v1` and `dir`.
+///
+/// Source: hashicorp/go-getter `source.go` `SourceDirSubdir`.
+pub fn split_subdirectory(text: &str) -> (String, String) {
+    let stop = text.find('?').unwrap_or(text.len());
+    let offset = text[..stop].find("://").map_or(0, |at| at + 3);
+    let Some(at) = text[offset..stop].find("//").map(|at| at + offset) else {
+        return (text.to_owned(), String::new());
+    };
+    let (subdirectory, query) = text[at + 2..].split_at(stop - at - 2);
+    (format!("{}{query}", &text[..at]), subdirectory.to_owned())
+}
+
+/// The name of a package in a store's manifest: the normalised address without a directory, without the user and password
+/// of an HTTP address, and without parameters that hold a key. The user of an SSH address stays.
+pub fn source_name(package: &str) -> String {
+    let (address, query) = package.split_once('?').unwrap_or((package, ""));
+    let parameters: Vec<&str> = query
+        .split('&')
+        .filter(|parameter| !parameter.is_empty())
+        .filter(|parameter| !SECRET_PARAMETERS.contains(&parameter.split('=').next().unwrap_or_default()))
+        .collect();
+    let mut name = without_user(address);
+    if !parameters.is_empty() {
+        name.push('?');
+        name.push_str(&parameters.join("&"));
+    }
+    name
+}
+
+fn without_user(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let Some((user, host)) = authority.rsplit_once('@') else { return address.to_owned() };
+    // With SSH the user is part of the place; a password is not.
+    let user = match scheme.rsplit("::").next() {
+        Some("ssh") => user.split(':').next().unwrap_or_default(),
+        _ => "",
+    };
+    let at = if user.is_empty() { "" } else { "@" };
+    format!("{scheme}://{user}{at}{host}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_holds_no_secret() {
+        for (package, expected) in [
+            ("git::https://TOKEN@h.example/x.git?ref=v1", "git::https://h.example/x.git?ref=v1"),
+            ("git::https://u:p@h.example:8443/x.git", "git::https://h.example:8443/x.git"),
+            ("https://u:p@h.example/x.zip?archive=zip", "https://h.example/x.zip?archive=zip"),
+            ("git::ssh://git@h.example/x.git?sshkey=AAAA&ref=a%2Fb", "git::ssh://git@h.example/x.git?ref=a%2Fb"),
+            ("git::ssh://git:p@h.example/x.git?sshkey=AAAA", "git::ssh://git@h.example/x.git"),
+            ("registry.terraform.io/a/b/aws", "registry.terraform.io/a/b/aws"),
+            ("git::https://h.example/x@y.git", "git::https://h.example/x@y.git"),
+            ("git::file:///x.git", "git::file:///x.git"),
+        ] {
+            assert_eq!(source_name(package), expected);
+            assert_eq!(source_name(expected), expected);
+        }
+    }
+
+    #[test]
+    fn a_directory_is_split_off_before_the_query() {
+        for (text, package, subdirectory) in [
+            ("git::https://h/x.git//a/b?ref=v1", "git::https://h/x.git?ref=v1", "a/b"),
+            ("https://h/x.zip?u=https://other//x", "https://h/x.zip?u=https://other//x", ""),
+            ("a/b/c//d", "a/b/c", "d"),
+            ("file:///x//y", "file:///x", "y"),
+        ] {
+            assert_eq!(split_subdirectory(text), (package.to_owned(), subdirectory.to_owned()), "{text}");
+        }
+    }
+}
