@@ -49,6 +49,14 @@ pub(crate) enum Command {
     #[command(after_help = CHECK_HELP)]
     Check(CheckArguments),
     #[cfg(feature = "full")]
+    /// Check many repositories against one image
+    ///
+    /// Finds the root modules below the directories and predicts `init` for each with one mirror, or with a seal's file alone. Says
+    /// which stacks would fail and why, what of the image nobody uses, which removal would break whom, and where fewer versions
+    /// would do. Asks no engine, needs no network and changes nothing.
+    #[command(after_help = super::audit::HELP)]
+    Audit(Box<super::audit::AuditArguments>),
+    #[cfg(feature = "full")]
     /// Run here, without network, what Spacelift's worker would run
     ///
     /// Prepares the workspace as the worker does, then runs every phase with its hooks, in namespaces without network. Reports
@@ -68,6 +76,9 @@ pub(crate) enum Command {
     #[cfg(feature = "full")]
     /// Build and maintain the image's filesystem mirror
     Mirror(super::mirror::MirrorArguments),
+    #[cfg(feature = "full")]
+    /// Build and maintain the image's store of module sources
+    Modules(super::modules::ModulesArguments),
     #[cfg(feature = "full")]
     /// Complete a dependency lock file
     Lock(super::lock::LockArguments),
@@ -168,6 +179,10 @@ pub(crate) struct CommonArguments {
     /// `:`; default: /providers)
     #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", hide_env_values = true, value_delimiter = ':')]
     pub mirror: Vec<String>,
+    /// Directory with the sources of modules, made by `airtight modules build` (repeatable, or several separated by `:`;
+    /// default: /modules if it exists)
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES", hide_env_values = true, value_delimiter = ':')]
+    pub modules: Vec<String>,
     /// `tofu`, `terraform`, or the path of one (default: the one on PATH; if both are, `tofu`)
     #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE", hide_env_values = true)]
     pub engine: Option<String>,
@@ -259,6 +274,9 @@ pub(crate) struct DoctorArguments {
     /// Filesystem mirror to check (repeatable; default: the one in the settings, else /providers)
     #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", hide_env_values = true, value_delimiter = ':')]
     pub mirror: Vec<String>,
+    /// Store of modules to check (repeatable; default: the one in the settings, else /modules if it exists)
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES", hide_env_values = true, value_delimiter = ':')]
+    pub modules: Vec<String>,
     /// `tofu`, `terraform`, or the path of one
     #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE", hide_env_values = true)]
     pub engine: Option<String>,
@@ -274,6 +292,7 @@ impl DoctorArguments {
     pub(super) fn common(&self) -> CommonArguments {
         CommonArguments {
             mirror: self.mirror.clone(),
+            modules: self.modules.clone(),
             engine: self.engine.clone(),
             settings: self.settings.clone(),
             ..CommonArguments::default()
@@ -366,6 +385,16 @@ pub(crate) enum RenderWhat {
         #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", hide_env_values = true, default_value = "/providers")]
         mirror: String,
     },
+    /// A plan policy for Spacelift, in Rego: no plan passes without airtight's report of this run
+    ///
+    /// It denies a plan if the report that `run plan` and `hook before_plan` write is missing, from another run, or not cleared,
+    /// and warns about weaker things. Code that the run itself starts after airtight can write the report again: the policy proves
+    /// that airtight ran, not that nothing came after it.
+    Policy {
+        /// Version of the language: v1, or v0 for self-hosted installations before 4.1
+        #[arg(long, value_name = "v0|v1", value_enum, default_value = "v1")]
+        rego: Rego,
+    },
     /// A commented /etc/airtight/settings.yml
     ///
     /// Stacks cannot override what an image sets there. `policy: observe` and `seal` are allowed only there.
@@ -376,6 +405,13 @@ pub(crate) enum RenderWhat {
 pub(crate) struct ExplainArguments {
     /// A code, a part of an engine's error text, or `exceptions`
     pub code: Vec<String>,
+}
+
+/// A version of Rego.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Rego {
+    V0,
+    V1,
 }
 
 /// Whether `check` asks the engine.

@@ -1,6 +1,8 @@
 //! The command line: arguments, one file per subcommand, streams and exit codes.
 
 mod arguments;
+#[cfg(feature = "full")]
+mod audit;
 mod check;
 mod completions;
 mod doctor;
@@ -11,6 +13,8 @@ mod hook;
 mod lock;
 #[cfg(feature = "full")]
 mod mirror;
+#[cfg(feature = "full")]
+mod modules;
 mod output;
 mod progress;
 #[cfg(feature = "full")]
@@ -88,12 +92,16 @@ fn main() -> std::process::ExitCode {
         Command::Hook(arguments) => hook::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         #[cfg(feature = "full")]
+        Command::Audit(arguments) => audit::run(&arguments),
+        #[cfg(feature = "full")]
         Command::Rehearse(arguments) => rehearse::run(&arguments),
         #[cfg(feature = "full")]
         Command::RehearseInside { stage } => rehearse::inside(&stage),
         Command::Doctor(arguments) => doctor::run(&arguments),
         #[cfg(feature = "full")]
         Command::Mirror(arguments) => mirror::run(&arguments),
+        #[cfg(feature = "full")]
+        Command::Modules(arguments) => modules::run(&arguments),
         #[cfg(feature = "full")]
         Command::VerifyArchive(arguments) => verify_archive::run(&arguments),
         #[cfg(feature = "full")]

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 
 use airtight_provider::HookPoint;
-use clap::builder::{PossibleValue, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Command, ValueEnum};
 
 /// A value of an option, or nothing: its variable may be empty.
@@ -34,6 +34,15 @@ impl<T: ValueEnum + Clone + Send + Sync + 'static> TypedValueParser for GivenPar
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
         Some(Box::new(T::value_variants().iter().filter_map(ValueEnum::to_possible_value)))
     }
+}
+
+/// Reads a value by its name; completions offer all names.
+pub(crate) fn named<T: Copy + Send + Sync + 'static>(
+    all: &'static [T],
+    name: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    let names = PossibleValuesParser::new(all.iter().map(|value| name(*value)));
+    names.try_map(move |text| all.iter().copied().find(|value| name(*value) == text).ok_or("it has no such name"))
 }
 
 /// A point of Spacelift's hooks, by its own name.

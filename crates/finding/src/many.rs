@@ -71,12 +71,18 @@ impl Reports {
         serde_json::to_string_pretty(self).map(|text| escape::json(&text) + "\n")
     }
 
-    /// One log with a run for each root module.
+    /// One log with one run.
     ///
     /// # Errors
     /// None that is known.
     pub fn sarif(&self) -> serde_json::Result<String> {
-        sarif::render_all(&self.all())
+        let findings = self
+            .reports
+            .iter()
+            .flat_map(|report| report.findings.iter().map(move |finding| (finding, &report.subject)));
+        let findings: Vec<_> = findings.collect();
+        let properties = serde_json::json!({ "verdict": self.verdict, "failing": self.failing });
+        sarif::log(&findings, "many", &properties)
     }
 
     /// A suite for each root module.

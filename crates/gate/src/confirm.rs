@@ -6,6 +6,7 @@ use airtight_engine::ask::{
     self, Answer, EngineDiagnostic, EnginePlace, LocalState, Modules, PulledState, StateAnswer,
 };
 use airtight_engine::configuration::Backend;
+use airtight_engine::modules_manifest;
 use airtight_engine::predict;
 use airtight_engine::state::State;
 use airtight_finding::{Code, Finding, Loading, Owner, Severity};
@@ -112,8 +113,13 @@ fn with_question<T>(
     let program = context.program?;
     let modules = match predict::module_from_network(&gathered.facts) {
         Some(module) => Modules::NeedNetwork { module },
-        None => Modules::AtHand,
+        None => match predict::module_without_end(&gathered.facts) {
+            Some(module) => Modules::NoEnd { module },
+            None => Modules::AtHand,
+        },
     };
+    let placement = &gathered.facts.configuration.placement;
+    let records = (!placement.copies.is_empty()).then(|| modules_manifest::text(&placement.records_in_stores()));
     let local_state = match gathered.facts.configuration.root.backend {
         None => LocalState::Counts,
         Some(_) => LocalState::Ignored,
@@ -127,6 +133,7 @@ fn with_question<T>(
         init: &gathered.facts.init,
         environment: std::env::vars_os().collect(),
         modules,
+        module_records: records.as_deref(),
         local_state,
         cli_blocks,
         temporary: &temporary(context),
@@ -176,7 +183,7 @@ pub(crate) fn weigh(answer: &Answer, is_check: bool, gathered: &Gathered, judgem
             let is_argument =
                 |finding: &Finding| finding.code == Code::InitArgumentsInvalid && finding.severity != Severity::Note;
             for finding in judgement.engine.iter_mut().filter(|finding| is_argument(finding)) {
-                finding.severity = Severity::Error;
+                *finding = finding.clone().severity(Severity::Error);
                 errors.retain(|error| error.place.is_some());
             }
             let has_placeless = errors.iter().any(|error| error.place.is_none());

@@ -11,6 +11,7 @@ use crate::check::executables::SelectedExecutable;
 use crate::check::{self, Judgement};
 use airtight_engine::cli_config;
 use airtight_engine::init_commands::{self, InitCommand};
+use airtight_engine::modules_manifest;
 use airtight_engine::predict::{Failure, Prediction};
 use airtight_finding::Code;
 use airtight_provider::atomic_file;
@@ -27,7 +28,13 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
     let missing = missing(prediction);
     let implied = if missing.is_empty() { Vec::new() } else { implied_mirrors(context) };
     let (mut requirements, mut engine) = check::failures::check(facts, prediction, &implied);
-    let unproven = check::proof::check(facts, prediction);
+    let mut unproven = check::proof::check(facts, prediction);
+    unproven.extend(check::provider_policy::check(
+        &context.settings.provider_policies,
+        prediction,
+        context.engine,
+        true,
+    ));
     requirements.extend(check::readonly::check(facts, prediction));
     engine.extend(check::unseen::check(facts, prediction));
     engine.extend(check::arguments::check(facts));
@@ -55,6 +62,8 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
         context.platform,
         *context.platform == Platform::current(),
     ));
+    let modules = &gathered.installed_modules;
+    measured.extend(check::modules::check(modules, &modules_manifest::path(&gathered.data_dir)));
     measured.extend(check::surroundings::check(facts, &context.trusted_mirrors(), &|path: &Utf8Path| real(path)));
     if let Some(config) = &gathered.source_facts.config {
         let mut found = check::cli_config::check(facts, prediction, config, &gathered.source_facts.files);

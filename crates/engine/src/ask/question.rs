@@ -40,6 +40,8 @@ pub struct Question<'a> {
     /// What the engine would get. Variables that would change the question are left out.
     pub environment: Vec<(OsString, OsString)>,
     pub modules: Modules,
+    /// The text of `modules.json` in place of the real one's, if modules are not installed yet.
+    pub module_records: Option<&'a str>,
     pub local_state: LocalState,
     /// Further blocks of the CLI configuration, such as `credentials` and `host`, as text. Only [`super::ask_state`] uses
     /// them; none may be `provider_installation`.
@@ -68,6 +70,8 @@ pub enum Modules {
     AtHand,
     /// `module`, such as `network.subnets`, would have to be downloaded.
     NeedNetwork { module: String },
+    /// `module` is one of the modules that call it.
+    NoEnd { module: String },
 }
 
 /// Whether the providers of `terraform.tfstate` in the root module count. Only [`super::ask`] looks at it.
@@ -88,6 +92,7 @@ impl Question<'_> {
             Modules::AtHand => None,
             // With `-get=false` nothing is downloaded.
             Modules::NeedNetwork { .. } if !self.init.get => None,
+            Modules::NoEnd { module } => Some(NotAsked::ModuleWithoutEnd { module: module.clone() }),
             Modules::NeedNetwork { module } => Some(NotAsked::ModuleNeedsNetwork { module: module.clone() }),
         }
     }

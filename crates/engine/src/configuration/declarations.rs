@@ -269,7 +269,7 @@ impl Reader<'_> {
             _ => String::new(),
         };
         let local_name = block.labels[0].to_owned();
-        // A provider block of a test file takes no constraint where it is a mock.
+        // A provider block of a test file has no constraint if it is a mock.
         let version = text("version").filter(|_| block.kind == "provider");
         let (version, place) = match version {
             Some((Text::Constant(version), value)) => (Some(version), value.place()),
@@ -373,7 +373,7 @@ fn backend(kind: &str, block: &Block<'_>) -> Backend {
     backend
 }
 
-/// The local name that a resource type implies: what stands before its first underscore, normalised.
+/// The local name that a resource type implies: the part before its first underscore, normalised.
 pub(super) fn implied_local_name(resource_type: &str, engine: &Engine) -> Option<String> {
     let prefix = resource_type.split_once('_').map_or(resource_type, |(prefix, _)| prefix);
     ProviderAddress::implied(engine.name, prefix).ok().map(|address| address.provider_type().to_owned())

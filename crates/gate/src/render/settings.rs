@@ -35,7 +35,20 @@ mod tests {
         let text = uncommented();
         assert_eq!(
             keys(&text),
-            ["mirror", "policy", "execute", "engine", "templates", "state", "seal", "rules", "reachable", "also"]
+            [
+                "mirror",
+                "modules",
+                "policy",
+                "execute",
+                "engine",
+                "templates",
+                "state",
+                "seal",
+                "rules",
+                "providers",
+                "reachable",
+                "also"
+            ]
         );
         let value: Value = serde_yaml::from_str(&text).unwrap();
         assert_eq!(value["mirror"][0], "/providers");

@@ -7,6 +7,7 @@
 
 mod effective;
 mod parse;
+mod provider_policy;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 pub use effective::{Effective, EffectiveRule, RefusedSetting};
 pub use parse::{SettingsError, parse};
+pub use provider_policy::{Licensed, NotAllowed, ProviderPolicy, ProviderRule};
 
 use airtight_finding::{Code, Severity};
 use airtight_provider::outside;
@@ -41,6 +43,8 @@ pub enum Rank {
 pub struct Settings {
     /// Filesystem mirrors, in the order in which they are asked.
     pub mirror: Option<Vec<Utf8PathBuf>>,
+    /// Stores of modules, in the order in which they are asked.
+    pub modules: Option<Vec<Utf8PathBuf>>,
     /// `tofu`, `terraform`, or a path.
     pub engine: Option<String>,
     /// A directory whose files replace single templates.
@@ -51,6 +55,8 @@ pub struct Settings {
     pub reachable: Option<Vec<String>>,
     pub also: Option<Vec<AlsoMethod>>,
     pub execute: Option<Execute>,
+    /// Which providers may be used. A repository's own is a further one.
+    pub providers: Option<ProviderPolicy>,
     /// A state file whose providers are checked too.
     pub state: Option<Utf8PathBuf>,
     /// Only the image may set it.

@@ -29,6 +29,7 @@ fn child(source: ModuleSource, module: Option<Module>) -> ChildModule {
         missing: None,
         misfit: None,
         record: crate::configuration::InstallationRecord::Installed,
+        is_served: false,
     }
 }
 
