@@ -43,9 +43,9 @@ pub(crate) enum Command {
     Hook(HookArguments),
     /// Check whether `init` will work offline and whether every provider is proven
     ///
-    /// For one root module. Predicts what the engine will do, asks the engine whether it accepts the configuration, and refuses
-    /// providers that the dependency lock file does not prove. Needs no network and changes nothing. Arguments after `--` are
-    /// arguments of `init`.
+    /// Predicts what the engine will do, asks the engine whether it accepts the configuration, and refuses providers that the
+    /// dependency lock file does not prove. Also checks Spacelift's files of the repository. Needs no network and changes nothing.
+    /// Several root modules have one report and one exit code. Arguments after `--` are arguments of `init`.
     #[command(after_help = CHECK_HELP)]
     Check(CheckArguments),
     #[cfg(feature = "full")]
@@ -149,6 +149,7 @@ const CHECK_HELP: &str = "\
 Examples:
   airtight check                                  the working directory, with the installed engine
   airtight check infra --engine tofu --engine-version 1.12.6 --mirror ./providers
+  airtight check --recursive                      every root module below the working directory
   airtight check -- -upgrade                      what `init -upgrade` would do
   airtight check --pull-state                     let the engine read the state from its backend
   airtight check --cli-config inherited           what the engine would do without airtight
@@ -257,9 +258,12 @@ pub(crate) struct CheckArguments {
     /// needs
     #[arg(long, env = "AIRTIGHT_PULL_STATE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub pull_state: bool,
-    /// The root module (default: the working directory)
+    /// The root modules (default: the working directory)
     #[arg(value_name = "DIR")]
-    pub directory: Option<Utf8PathBuf>,
+    pub directories: Vec<Utf8PathBuf>,
+    /// Check every root module below DIR: each directory with a configuration that no other one calls as a module
+    #[arg(long, short)]
+    pub recursive: bool,
     /// Arguments of `init`
     #[arg(last = true, value_name = "INIT ARGUMENTS", allow_hyphen_values = true)]
     pub init_arguments: Vec<String>,

@@ -17,8 +17,8 @@ use airtight_provider::seal::MANIFEST;
 use airtight_provider::{
     Engine, EngineName, Layout, Platform, ProviderAddress, Timestamp, Version, VersionConstraints,
 };
+use airtight_supply::mirror::build;
 use airtight_supply::mirror::build::{Demand, Options, Outcome, PackageResult, Source, Unlocked, resolve};
-use airtight_supply::mirror::{build, unlocked};
 use airtight_supply::registry::{Client, ClientOptions, Credentials, HostServices};
 
 pub(super) const HELP: &str = "\
@@ -139,7 +139,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
     for unlocked in &without {
         judge(unlocked, arguments.resolve, engine.name)?;
     }
-    for directory in unlocked::below(&arguments.from)? {
+    for directory in super::without_lock(&arguments.from)? {
         if !without.iter().any(|unlocked| unlocked.directory == directory) {
             output::error_line(&format!(
                 "warning: `{directory}` has a configuration and no lock file, and no other configuration calls it: what only \

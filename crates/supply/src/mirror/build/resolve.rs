@@ -51,6 +51,7 @@ pub fn requirements(
         plugin_cache: None,
         reachable: Vec::new(),
         state_translation_off: false,
+        backend_host: None,
         asked: None,
         root_module: root_module.to_owned(),
         init,
