@@ -6,6 +6,8 @@ use camino::Utf8PathBuf;
 use clap::Args;
 
 use super::arguments::CommonArguments;
+use super::typed::Suggested;
+use airtight_spacelift::rehearse::run::RunType;
 
 pub(super) const REHEARSE_HELP: &str = "\
 Examples:
@@ -29,10 +31,10 @@ pub(crate) struct RehearseArguments {
     #[command(flatten)]
     pub common: CommonArguments,
     /// Kind of run: tracked, proposed, drift, task, test (of a module) or destroy
-    #[arg(long = "type", value_name = "TYPE", default_value = "tracked")]
+    #[arg(long = "type", value_name = "TYPE", default_value = "tracked", hide_possible_values = true, value_parser = Suggested(run_types))]
     pub run_type: String,
     /// Stop after this phase: preparing, initializing, planning, applying, performing or destroying (default: run all)
-    #[arg(long, value_name = "PHASE")]
+    #[arg(long, value_name = "PHASE", hide_possible_values = true, value_parser = Suggested(phases))]
     pub until: Option<String>,
     /// Rehearse a confirmation before apply: the rest runs in a new container, where only the workspace is left
     #[arg(long)]
@@ -53,7 +55,7 @@ pub(crate) struct RehearseArguments {
     #[arg(long, value_name = "POINT=COMMAND")]
     pub hook: Vec<String>,
     /// How hooks are joined: braced (since January 2026) or bare (older installations)
-    #[arg(long, value_name = "braced|bare", default_value = "braced")]
+    #[arg(long, value_name = "braced|bare", default_value = "braced", hide_possible_values = true, value_parser = Suggested(|| vec!["braced", "bare"]))]
     pub hooks: String,
     /// Manifest of a plugin that the stack uses (repeatable)
     #[arg(long, value_name = "FILE")]
@@ -75,7 +77,7 @@ pub(crate) struct RehearseArguments {
     pub ignore_runtime_configuration: bool,
     /// The state's backend: managed (Spacelift's own, here on the loopback interface) or declared (the configuration's; the
     /// default if it has one)
-    #[arg(long, value_name = "managed|declared")]
+    #[arg(long, value_name = "managed|declared", hide_possible_values = true, value_parser = Suggested(|| vec!["managed", "declared"]))]
     pub state_backend: Option<String>,
     /// Workspace to select, if the backend is the configuration's own
     #[arg(long, value_name = "NAME")]
@@ -93,4 +95,16 @@ pub(crate) struct RehearseArguments {
     /// The root module (default: the working directory)
     #[arg(value_name = "DIR")]
     pub directory: Option<Utf8PathBuf>,
+}
+
+fn run_types() -> Vec<&'static str> {
+    RunType::ALL.iter().map(|kind| kind.as_str()).collect()
+}
+
+fn phases() -> Vec<&'static str> {
+    let mut phases: Vec<&str> =
+        RunType::ALL.iter().flat_map(|kind| kind.phases()).map(|phase| phase.as_str()).collect();
+    phases.sort_unstable();
+    phases.dedup();
+    phases
 }
