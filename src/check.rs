@@ -25,7 +25,8 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Stop> {
     let progress = Progress::new();
     let add = |count| progress.add(count);
     let program = resolved.program_of(&engine);
-    let pass = session::pass(&resolved, &engine, program.as_deref(), &add);
+    let guard = program.as_deref().and_then(|program| session::guard(&resolved, program)?.ok());
+    let pass = session::pass(&resolved, &engine, program.as_deref(), guard.as_ref(), &add);
     let question = Question { cli_config: &cli_config, init_arguments: &arguments.init_arguments };
     let ask = arguments.ask.and_then(|ask| ask.0).unwrap_or_default();
     let asking = match (ask, arguments.pull_state) {

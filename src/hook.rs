@@ -26,7 +26,8 @@ pub(super) fn run(arguments: &HookArguments) -> Result<ExitCode, Stop> {
     let found = resolved.engine()?;
     let progress = Progress::new();
     let add = |count| progress.add(count);
-    let mut pass = session::pass(&resolved, &found.engine, Some(&found.program), &add);
+    let guard = session::guard(&resolved, &found.program).and_then(Result::ok);
+    let mut pass = session::pass(&resolved, &found.engine, Some(&found.program), guard.as_ref(), &add);
     let mut settings_findings = resolved.findings.clone();
     if resolved.settings.execute == Execute::Image {
         settings_findings.push(execution::not_enforced_by_hooks());

@@ -59,7 +59,7 @@ impl From<anyhow::Error> for Stop {
 
 /// Runs the process's own arguments.
 fn main() -> std::process::ExitCode {
-    if let Some(code) = airtight_gate::exec::bound::become_program(std::env::args_os()) {
+    if let Some(code) = airtight_engine::bound::become_program(std::env::args_os()) {
         return code;
     }
     #[cfg(feature = "full")]
@@ -157,7 +157,8 @@ fn start_tracing() {
     }
     match filter.parse::<Targets>() {
         Ok(targets) => {
-            let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_span_events(FmtSpan::CLOSE);
+            let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(|| output::LogLine);
+            let lines = lines.with_span_events(FmtSpan::CLOSE);
             tracing_subscriber::registry().with(lines).with(targets).init();
         }
         Err(error) => output::error_line(&format!("AIRTIGHT_LOG is not used: {error}; write a level such as `debug`")),

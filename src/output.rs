@@ -49,3 +49,20 @@ pub(super) fn usage(text: &str) {
     };
     people(&text.lines().map(line).collect::<String>());
 }
+
+/// A line of the log on stderr. Paths and errors in it may hold text from outside.
+pub(super) struct LogLine;
+
+impl io::Write for LogLine {
+    /// One event at a time.
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let line = without_credentials(text.strip_suffix('\n').unwrap_or(&text).to_owned());
+        writeln!(io::stderr(), "{}", escape::line(&line))?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

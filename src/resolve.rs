@@ -8,11 +8,13 @@ use super::Stop;
 use super::arguments::{CommonArguments, Format};
 use airtight_engine::environment::Environment;
 use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_gate::check::{execution, rules};
 use airtight_gate::engine;
 use airtight_gate::engine::{EngineError, FoundEngine};
+use airtight_gate::exec::guard;
 use airtight_gate::runtime_directory::{RuntimeDirectory, RuntimeDirectoryError};
 use airtight_gate::settings;
-use airtight_gate::settings::{Effective, Rank, Settings, Source};
+use airtight_gate::settings::{Effective, Execute, Rank, Settings, Source};
 use airtight_hcl::Place;
 use airtight_provider::{Engine, EngineName, Platform, Timestamp, Version};
 
@@ -103,6 +105,21 @@ impl Resolved {
             found.engine.version = version.clone();
         }
         Ok(found)
+    }
+
+    /// The engine that this process will become. With `execute: image`, an engine that is not the image's is not even asked
+    /// for its version.
+    pub(super) fn engine_to_start(&self) -> Result<FoundEngine, Stop> {
+        let must_be_of_image = self.settings.execute == Execute::Image
+            && !rules::lets_pass(&self.settings, Code::ExecutionNotEnforced, &self.today);
+        if must_be_of_image {
+            let program = engine::locate(self.settings.engine.as_deref(), self.environment.path.as_deref());
+            guard::check_program(&program.map_err(Stop::Engine)?).map_err(|reason| {
+                let finding = execution::not_enforced(&reason);
+                anyhow::anyhow!("{}: {}. {}", finding.code, finding.summary, finding.help)
+            })?;
+        }
+        self.engine()
     }
 
     /// The engine to predict for, which need not be here.

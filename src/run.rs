@@ -6,15 +6,14 @@ use airtight_gate::before_init::BeforeInit;
 use airtight_gate::check::{Cleared, Verdict, execution};
 use airtight_gate::cli_sources::CliConfigChoice;
 use airtight_gate::engine::FoundEngine;
-use airtight_gate::exec::guard::{Guard, NotEnforceable, Programs};
-use airtight_gate::exec::{Invocation, StartError, child, explanation, state_pull};
+use airtight_gate::exec::guard::Guard;
+use airtight_gate::exec::{Invocation, StartError, child, explanation};
 use airtight_gate::gather::{Gathered, Question};
 use airtight_gate::later::{AfterInit, Demand};
 use airtight_gate::pass::{Asking, Judged, Pass};
 use airtight_gate::render;
-use airtight_gate::settings::Execute;
 use airtight_provider::{WorkflowCommand, text_file};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 use super::arguments::RunArguments;
 use super::progress::Progress;
@@ -39,12 +38,11 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, Stop> {
     let overrides = overrides(command, resolved.settings.templates.as_deref())?;
     let engine_arguments =
         render::command_arguments(command, &values, &overrides).map_err(|error| Stop::Usage(error.to_string()))?;
-    let found = resolved.engine()?;
+    let found = resolved.engine_to_start()?;
     let progress = if command.is_read_back() { Progress::silent() } else { Progress::new() };
     let add = |count| progress.add(count);
-    let mut pass = session::pass(&resolved, &found.engine, Some(&found.program), &add);
     let mut settings_findings = resolved.findings.clone();
-    let guard = match guard(&resolved, &found) {
+    let guard = match session::guard(&resolved, &found.program) {
         Some(Err(reason)) => {
             settings_findings.push(execution::not_enforced(&reason));
             None
@@ -52,9 +50,10 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, Stop> {
         Some(Ok(guard)) => Some(guard),
         None => None,
     };
+    let mut pass = session::pass(&resolved, &found.engine, Some(&found.program), guard.as_ref(), &add);
     pass.is_confined = guard.is_some();
     pass.settings_findings = &settings_findings;
-    let run = Run { resolved: &resolved, pass, guard, found: &found, progress: &progress, arguments: engine_arguments };
+    let run = Run { resolved: &resolved, pass, found: &found, progress: &progress, arguments: engine_arguments };
     match command {
         WorkflowCommand::Init => run.init(),
         WorkflowCommand::GetOutputs => run.read_back(),
@@ -65,16 +64,6 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, Stop> {
         | WorkflowCommand::Apply
         | WorkflowCommand::Destroy => run.later(command),
     }
-}
-
-/// The kernel's limit that the settings ask for, not yet in effect.
-fn guard(resolved: &Resolved, found: &FoundEngine) -> Option<Result<Guard, NotEnforceable>> {
-    if resolved.settings.execute == Execute::Anything {
-        return None;
-    }
-    let own = std::env::current_exe().ok().and_then(|path| Utf8PathBuf::from_path_buf(path).ok());
-    let airtight = own.unwrap_or_else(|| "/proc/self/exe".into());
-    Some(Guard::prepare(&Programs { engine: &found.program, airtight: &airtight, mirrors: &resolved.settings.mirror }))
 }
 
 /// The template of the image's settings that replaces the built-in one, if there is one.
@@ -95,8 +84,6 @@ fn overrides(command: WorkflowCommand, directory: Option<&Utf8Path>) -> Result<B
 struct Run<'a> {
     resolved: &'a Resolved,
     pass: Pass<'a>,
-    /// The kernel's limit, ready to be entered.
-    guard: Option<Guard>,
     found: &'a FoundEngine,
     progress: &'a Progress,
     arguments: Vec<String>,
@@ -107,7 +94,13 @@ impl Run<'_> {
         Invocation { program: self.found.program.clone(), arguments: self.arguments.clone(), environment }
     }
 
-    fn init(mut self) -> Result<ExitCode, Stop> {
+    /// The kernel's limit, to be entered.
+    fn guard(&self) -> Result<Option<Guard>, Stop> {
+        let not_guarded = |error| Stop::Start(StartError::NotGuarded(error));
+        self.pass.context.guard.map(Guard::try_clone).transpose().map_err(not_guarded)
+    }
+
+    fn init(self) -> Result<ExitCode, Stop> {
         let question = Question { cli_config: &CliConfigChoice::Generated, init_arguments: &self.arguments[1..] };
         let judged = self.pass.init(&question, Asking::ToConfirm)?;
         self.progress.finish();
@@ -116,23 +109,21 @@ impl Run<'_> {
         let invocation = self.invocation(self.pass.clear(&judged, cleared)?);
         let before = BeforeInit::remember(self.pass.context.launch_directory, &self.pass.context.data_dir())
             .map_err(anyhow::Error::new)?;
-        let ended = child::run(&invocation, cleared, self.guard.take()).map_err(Stop::Start)?;
+        let ended = child::run(&invocation, cleared, self.pass.context.guard).map_err(Stop::Start)?;
         let Some(gathered) = judged.gathered() else { return Ok(ExitCode::Engine(ended.code)) };
         if ended.code != 0 {
-            let findings = explanation::explain(gathered, &invocation, &ended.error_output);
+            let findings = explanation::explain(gathered, &ended.error_output, || self.pass.state_after_init(gathered));
             let report = self.pass.report_on("the next command", &findings);
             session::print_findings(self.resolved, &report, &findings, &judged.sources);
             return Ok(ExitCode::Engine(ended.code));
         }
-        self.after_init(gathered, &invocation, &before)
+        self.after_init(gathered, &before)
     }
 
     /// Judges what `init` installed, with the lock file as it was before; only then it is handed over.
-    fn after_init(&self, gathered: &Gathered, invocation: &Invocation, before: &BeforeInit) -> Result<ExitCode, Stop> {
-        let resources = || {
-            let state = state_pull::pull(invocation, &self.found.engine);
-            state.as_ref().map(explanation::resources).unwrap_or_default()
-        };
+    fn after_init(&self, gathered: &Gathered, before: &BeforeInit) -> Result<ExitCode, Stop> {
+        let resources =
+            || self.pass.state_after_init(gathered).as_ref().map(explanation::resources).unwrap_or_default();
         let after = AfterInit { lock: &gathered.facts.lock, resources: &resources };
         let judged = self.pass.after_init(&after)?;
         if !judged.findings.is_empty() {
@@ -175,13 +166,13 @@ impl Run<'_> {
         self.start(&judged)
     }
 
-    fn start(mut self, judged: &Judged) -> Result<ExitCode, Stop> {
+    fn start(self, judged: &Judged) -> Result<ExitCode, Stop> {
         let Verdict::Cleared(cleared) = &judged.verdict else {
             session::put_back(&self.pass, judged, None)?;
             return Ok(ExitCode::Refused);
         };
         let invocation = self.invocation(self.pass.clear(judged, cleared)?);
-        let mut guard = self.guard.take();
+        let mut guard = self.guard()?;
         if let Some(guard) = &mut guard {
             let copies = self.pass.verified_copies(judged);
             guard.allow_copies(copies).map_err(|error| Stop::Start(StartError::NotGuarded(error)))?;
@@ -190,8 +181,8 @@ impl Run<'_> {
     }
 
     /// Reading back is not gated. Silent: both streams are the engine's.
-    fn read_back(mut self) -> Result<ExitCode, Stop> {
+    fn read_back(self) -> Result<ExitCode, Stop> {
         let invocation = self.invocation(self.pass.read_back()?);
-        Err(Stop::Start(invocation.become_engine(&Cleared::for_reading_back(), self.guard.take())))
+        Err(Stop::Start(invocation.become_engine(&Cleared::for_reading_back(), self.guard()?)))
     }
 }

@@ -5,13 +5,14 @@ use airtight_finding::report::Report;
 use airtight_finding::{Finding, Severity, concise, human, json};
 use airtight_gate::before_init::BeforeInit;
 use airtight_gate::context::Context;
+use airtight_gate::exec::guard::{Guard, NotEnforceable, Programs};
 use airtight_gate::pass::{Judged, Pass};
-use airtight_gate::settings::Policy;
+use airtight_gate::settings::{Execute, Policy};
 use airtight_hcl::Sources;
 use airtight_provider::Engine;
 use airtight_provider::atomic_file;
 use airtight_provider::digest::Progress;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::arguments::Format;
 use super::resolve::Resolved;
@@ -22,6 +23,7 @@ pub(super) fn pass<'a>(
     resolved: &'a Resolved,
     engine: &'a Engine,
     program: Option<&'a Utf8Path>,
+    guard: Option<&'a Guard>,
     progress: Progress<'a>,
 ) -> Pass<'a> {
     Pass {
@@ -33,6 +35,7 @@ pub(super) fn pass<'a>(
             platform: &resolved.platform,
             launch_directory: &resolved.launch_directory,
             repository: &resolved.repository,
+            guard,
             runtime: &resolved.runtime,
             progress,
         },
@@ -41,6 +44,16 @@ pub(super) fn pass<'a>(
         is_confined: false,
         started: resolved.started,
     }
+}
+
+/// The kernel's limit that the settings ask for, not yet in effect.
+pub(super) fn guard(resolved: &Resolved, program: &Utf8Path) -> Option<Result<Guard, NotEnforceable>> {
+    if resolved.settings.execute == Execute::Anything {
+        return None;
+    }
+    let own = std::env::current_exe().ok().and_then(|path| Utf8PathBuf::from_path_buf(path).ok());
+    let airtight = own.unwrap_or_else(|| "/proc/self/exe".into());
+    Some(Guard::prepare(&Programs { engine: program, airtight: &airtight, mirrors: &resolved.settings.mirror }))
 }
 
 /// Saves the report, and prints it on stderr.

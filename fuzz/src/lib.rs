@@ -13,11 +13,12 @@ pub fn engine(data: &[u8]) -> Engine {
     Engine::new(name, version.parse().expect("a version"))
 }
 
-/// A directory of this process that holds the input under a name, made anew by each call.
+/// A directory of this process that holds the input under a name, which each call writes anew.
 pub fn directory_with(name: &str, data: &[u8]) -> Utf8PathBuf {
     let directory = std::env::temp_dir().join(format!("airtight-fuzz-{}", process::id()));
     let directory = Utf8PathBuf::from_path_buf(directory).expect("a temporary directory in UTF-8");
-    fs::create_dir_all(&directory).expect("a temporary directory");
-    fs::write(directory.join(name), data).expect("the input written");
+    let file = directory.join(name);
+    fs::create_dir_all(file.parent().expect("a directory")).expect("a temporary directory");
+    fs::write(file, data).expect("the input written");
     directory
 }

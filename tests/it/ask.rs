@@ -37,6 +37,7 @@ crate::tests! {
     a_leftover_of_a_local_state_counts_only_without_a_backend(engine),
     a_backend_that_cannot_be_opened_is_the_engine_s_own_refusal(engine),
     asks_in_a_process_of_its_own,
+    an_unprivileged_user_asks_without_network,
     another_user_may_ask_about_a_workspace_that_it_cannot_write(engine),
     a_signal_ends_the_engine_and_leaves_nothing,
 }
@@ -106,12 +107,14 @@ impl Asked {
             engine: &self.engine,
             root_module: &root_module,
             data_dir: &root_module.join(".terraform"),
+            repository: &root_module,
             init: &self.init,
             environment: self.environment.clone(),
             modules: self.modules.clone(),
             local_state: self.local_state,
             cli_blocks: "",
             temporary: &self.workspace.path("temporary"),
+            confine: None,
             limit: self.limit,
         })
     }
@@ -488,15 +491,39 @@ fn asks_in_a_process_of_its_own() {
         engine: &engine,
         root_module: &directory.join("root"),
         data_dir: &directory.join("root/.terraform"),
+        repository: &directory,
         init: &init,
         environment: std::env::vars_os().collect(),
         modules: Modules::AtHand,
         local_state: LocalState::Counts,
         cli_blocks: "",
         temporary: &directory.join("temporary"),
+        confine: None,
         limit: ask::LIMIT,
     });
     println!("{answer:?}");
+}
+
+/// A user without privileges gets a network namespace too, in a user namespace, if the kernel permits one.
+fn an_unprivileged_user_asks_without_network() {
+    let can_leave = Isolated::new("/usr/bin/unshare".into(), "/".into()).arguments(["-rn", "true"]);
+    let can_leave = Isolated { unprivileged: true, offline: false, ..can_leave };
+    if !is_root() || !can_leave.run().status.success() {
+        return ignored("no other user may make a user namespace here");
+    }
+    let asked = Asked::shim("id -u >\"$HOME/seen\"; readlink /proc/self/ns/net >>\"$HOME/seen\"; exit 3");
+    fs::create_dir(asked.workspace.path("home")).unwrap();
+    for directory in ["home", "root", "temporary"] {
+        std::os::unix::fs::chown(asked.workspace.path(directory), Some(1983), Some(1983)).unwrap();
+    }
+    let job = asked.job().environment("HOME", asked.workspace.path("home").as_str());
+    let output = Isolated { unprivileged: true, offline: false, ..job }.run();
+    assert!(output.status.success(), "{output:?}");
+    let seen = fs::read_to_string(asked.workspace.path("home/seen")).unwrap();
+    let [user, network] = seen.lines().collect::<Vec<_>>()[..] else { panic!("{seen}") };
+    let ours = fs::read_link("/proc/self/ns/net").unwrap();
+    assert_eq!(user, "1983");
+    assert_ne!(network, ours.to_str().unwrap());
 }
 
 fn another_user_may_ask_about_a_workspace_that_it_cannot_write(engine: &'static engines::Engine) {

@@ -13,12 +13,15 @@ use crate::support::isolation::{UNPRIVILEGED_USER, is_root};
 use crate::support::lock_file::Lock;
 use crate::support::package::Package;
 use crate::support::runner::ignored;
-use crate::support::stack::{LAYOUTS, Stack, layout_for, package, refused, stderr, stdout, succeeded};
+use crate::support::stack::{LAYOUTS, Stack, package, refused, stderr, stdout, succeeded};
 use crate::support::workflow_file::Values;
 
 crate::tests! {
     a_whole_run_works_within_the_kernels_limit(engine with providers),
     a_provider_that_is_swapped_after_the_check_does_not_run(engine with providers),
+    a_provisioner_plugin_that_a_rule_lets_pass_does_not_start(engine with providers),
+    a_question_to_the_engine_starts_the_images_programs_only(engine with providers),
+    an_engine_of_the_workspace_is_not_started_to_ask_for_its_version(engine with providers),
     without_the_kernels_limit_nothing_starts_unless_a_rule_allows_it(engine with providers),
     no_provisioner_plugin_runs_from_any_place(engine with providers),
     directories_of_plugin_path_are_places_too(engine with providers),
@@ -54,8 +57,15 @@ fn executable(path: &Utf8Path, text: &str) {
     fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// A phase with the given `execute` of the administrator's settings.
+/// A phase with the given `execute` of the administrator's settings, or of the image's if these pin a seal.
 fn phase(stack: &Stack, execute: &str, name: &str) -> Output {
+    let image = stack.path("etc/airtight/settings.yml");
+    if image.exists() {
+        let sealed = stack.read("etc/airtight/settings.yml");
+        let kept = sealed.split("\nexecute:").next().unwrap_or_default();
+        fs::write(&image, format!("{}\nexecute: {execute}\n", kept.trim_end())).unwrap();
+        return stack.phase(&stack.workflow(&[]), name, &Values::default()).run();
+    }
     stack.write("settings.yml", &format!("execute: {execute}\n"));
     let command = stack.phase(&stack.workflow(&[]), name, &Values::default());
     command.environment("AIRTIGHT_SETTINGS", stack.path("settings.yml").as_str()).run()
@@ -71,19 +81,33 @@ fn a_whole_run_works_within_the_kernels_limit(engine: &'static Engine) {
     if !is_enforced() {
         return ignored(NOT_ENFORCED);
     }
-    let stack = Stack::new(engine, layout_for(engine), CONFIGURATION);
-    for name in ["init", "plan", "showPlan", "apply", "showState", "getOutputs", "destroy"] {
-        let output = phase(&stack, "image", name);
-        succeeded(&output);
-        let is_said = stderr(&output).contains("only the image's programs can start");
-        assert_eq!(is_said, !name.starts_with("show") && name != "getOutputs", "{name}: {}", stderr(&output));
+    for (layout, is_sealed) in each_mirror(engine) {
+        let stack = Stack::new(engine, layout, CONFIGURATION);
+        if is_sealed {
+            stack.seal();
+        }
+        for name in ["init", "plan", "showPlan", "apply", "showState", "getOutputs", "destroy"] {
+            let output = phase(&stack, "image", name);
+            succeeded(&output);
+            let is_said = stderr(&output).contains("only the image's programs can start");
+            assert_eq!(is_said, !name.starts_with("show") && name != "getOutputs", "{name}: {}", stderr(&output));
+        }
+        assert_eq!(stack.read("stack/ran"), "local-exec ran as 1983\n");
     }
-    assert_eq!(stack.read("stack/ran"), "local-exec ran as 1983\n");
 }
 
-/// The engine's place is taken by a script that swaps a provider and then becomes the engine: a swap between the check and
-/// the start, every time.
-fn with_swapping_engine(engine: &'static Engine, layout: Layout) -> Stack {
+/// Both layouts, sealed and not, shared by the engines.
+fn each_mirror(engine: &Engine) -> [(Layout, bool); 2] {
+    if engine.name == "tofu" {
+        [(Layout::Packed, false), (Layout::Unpacked, true)]
+    } else {
+        [(Layout::Packed, true), (Layout::Unpacked, false)]
+    }
+}
+
+/// The engine's place is taken by a script that swaps a provider in a phase and then becomes the engine: a swap between the
+/// check and the start, every time, as by a process that an earlier phase left behind.
+fn with_swapping_engine(engine: &'static Engine, layout: Layout, phase: &str) -> Stack {
     let stack = Stack::new(engine, layout, CONFIGURATION);
     let victim = package(VICTIM);
     let planted = Package {
@@ -94,17 +118,13 @@ fn with_swapping_engine(engine: &'static Engine, layout: Layout) -> Stack {
     };
     let name = victim.provider.executable.file_name().unwrap();
     executable(&stack.path("planted").join(name), TELLTALE);
-    let real = stack.path("mirror/engine");
-    fs::copy(&engine.path, &real).unwrap();
-    let script = format!(
-        "#!/bin/sh\nif [ \"$1\" = plan ]; then\n  p=.terraform/providers/{}\n  rm -rf $p && cp -r {} $p\n  \
-         sed -i 's#\"zh:#\"{}\",\\n    \"zh:#' .terraform.lock.hcl\nfi\nexec {real} \"$@\"\n",
+    stack.wrap_engine(&format!(
+        "if [ \"$1\" = {phase} ]; then\n  p=.terraform/providers/{}\n  rm -rf $p && cp -r {} $p\n  \
+         sed -i 's#\"zh:#\"{}\",\\n    \"zh:#' .terraform.lock.hcl\nfi",
         victim.path(engine, Layout::Unpacked),
         stack.path("planted"),
         planted.h1(),
-    );
-    fs::remove_file(stack.path("bin").join(engine.name)).unwrap();
-    executable(&stack.path("bin").join(engine.name), &script);
+    ));
     stack
 }
 
@@ -112,16 +132,79 @@ fn a_provider_that_is_swapped_after_the_check_does_not_run(engine: &'static Engi
     if !is_enforced() {
         return ignored(NOT_ENFORCED);
     }
-    for layout in LAYOUTS {
+    // A saved plan knows its lock file, so nothing has to be swapped before an apply.
+    let phases: [(&str, &[&str]); 2] = [("plan", &["init"]), ("destroy", &["init", "plan", "apply"])];
+    for ((layout, is_sealed), (last, before)) in each_mirror(engine).into_iter().zip(phases) {
         for (execute, runs) in [("anything", true), ("image", false)] {
-            let stack = with_swapping_engine(engine, layout);
-            succeeded(&phase(&stack, execute, "init"));
-            let plan = phase(&stack, execute, "plan");
-            let said = format!("{}{}", stdout(&plan), stderr(&plan));
-            assert_eq!(plan.status.code(), Some(1), "{said}");
+            let stack = with_swapping_engine(engine, layout, last);
+            if is_sealed {
+                stack.seal();
+            }
+            for name in before {
+                succeeded(&phase(&stack, execute, name));
+            }
+            let swapped = phase(&stack, execute, last);
+            let said = format!("{}{}", stdout(&swapped), stderr(&swapped));
+            assert_eq!(swapped.status.code(), Some(1), "{said}");
             assert_eq!(stack.path("home/planted-ran").exists(), runs, "{execute}: {said}");
             assert_eq!(said.contains("permission denied"), !runs, "{execute}: {said}");
         }
+    }
+}
+
+/// The kernel is no second reading of our own rules: it stops what a rule lets pass.
+fn a_provisioner_plugin_that_a_rule_lets_pass_does_not_start(engine: &'static Engine) {
+    if !is_enforced() {
+        return ignored(NOT_ENFORCED);
+    }
+    let configuration = "resource \"terraform_data\" \"b\" {\n  provisioner \"part\" {\n  }\n}\n";
+    for (execute, runs) in [("anything", true), ("image", false)] {
+        let stack = Stack::new(engine, Layout::Unpacked, configuration);
+        stack.lock(&[]);
+        executable(&stack.path("stack/terraform-provisioner-part"), TELLTALE);
+        stack.give("stack");
+        let settings = format!("{execute}\nrules:\n  plugin-planted: {{level: warn, reason: a test}}");
+        succeeded(&phase(&stack, &settings, "init"));
+        let plan = phase(&stack, &settings, "plan");
+        assert!(!plan.status.success(), "{}", stdout(&plan));
+        assert_eq!(stack.path("home/planted-ran").exists(), runs, "{execute}: {}{}", stdout(&plan), stderr(&plan));
+    }
+}
+
+/// What asking an engine would start: the script in its place starts a program of the repository when it is asked.
+fn a_question_to_the_engine_starts_the_images_programs_only(engine: &'static Engine) {
+    if !is_enforced() {
+        return ignored(NOT_ENFORCED);
+    }
+    for (execute, runs) in [("anything", true), ("image", false)] {
+        let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
+        // A provider is missing, so the engine is asked before the refusal.
+        fs::remove_dir_all(stack.path("mirror").join(package(VICTIM).address(engine))).unwrap();
+        executable(&stack.path("stack/planted"), TELLTALE);
+        stack.wrap_engine("case \"$*\" in *-backend=false*) echo asked >> asked; ./planted ;; esac");
+        stack.give("stack");
+        let text = refused(&phase(&stack, execute, "init"));
+        assert!(text.contains("provider-missing") && stack.path("stack/asked").exists(), "{text}");
+        assert_eq!(stack.path("home/planted-ran").exists(), runs, "{execute}: {text}");
+    }
+}
+
+/// An engine that the run's user can write is none of the image's: not even its version is asked for.
+fn an_engine_of_the_workspace_is_not_started_to_ask_for_its_version(engine: &'static Engine) {
+    if !is_enforced() {
+        return ignored(NOT_ENFORCED);
+    }
+    for (execute, runs) in [("anything", true), ("image", false)] {
+        let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
+        executable(&stack.path("stack").join(engine.name), "#!/bin/sh\necho >> \"${0%/*}/asked\"\nexit 1\n");
+        stack.give("stack");
+        stack.write("settings.yml", &format!("execute: {execute}\n"));
+        let path = format!("{}:{}:/usr/bin:/bin", stack.path("stack"), stack.path("bin"));
+        let init = stack.airtight(["run", "init"]).environment("PATH", path);
+        let output = init.environment("AIRTIGHT_SETTINGS", stack.path("settings.yml").as_str()).run();
+        assert_eq!(stack.path("stack/asked").exists(), runs, "{}", stderr(&output));
+        assert_eq!(output.status.code(), Some(if runs { 126 } else { 100 }), "{}", stderr(&output));
+        assert_eq!(stderr(&output).contains("execution-not-enforced"), !runs, "{}", stderr(&output));
     }
 }
 

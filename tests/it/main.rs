@@ -8,6 +8,7 @@
 //! - [`differential`]: predictions against engines that are here, on random mirrors, lock files and configurations
 //! - [`doctor`]: `airtight doctor` in images that are fit and in others
 //! - [`engines`]: the real engines and providers that the others use
+//! - [`exceptions`]: what exceptions of the settings let in, and further installation methods
 //! - [`exit_codes`]: the exit codes that scripts rely on
 //! - [`field`]: situations from people's work
 //! - [`gate_alone`]: what the gate alone is linked from
@@ -55,6 +56,7 @@ mod bad_input_secrets;
 mod differential;
 mod doctor;
 mod engines;
+mod exceptions;
 mod exit_codes;
 mod field;
 mod gate_alone;
@@ -91,6 +93,10 @@ mod verify_archive;
 mod workflow;
 
 fn main() -> std::process::ExitCode {
+    // Engines that are asked are started by way of this binary.
+    if let Some(code) = airtight_engine::bound::become_program(std::env::args_os()) {
+        return code;
+    }
     support::runner::run([
         architecture::tests(),
         ask::tests(),
@@ -101,6 +107,7 @@ fn main() -> std::process::ExitCode {
         differential::scenario::tests(),
         doctor::tests(),
         engines::tests(),
+        exceptions::tests(),
         exit_codes::tests(),
         field::tests(),
         gate_alone::tests(),

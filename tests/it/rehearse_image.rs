@@ -18,6 +18,7 @@ use crate::support::tree::Workspace;
 
 crate::tests! {
     a_run_is_rehearsed_inside_its_image,
+    an_execution_that_the_image_would_deny_is_named,
 }
 
 /// A root file system; programs are this machine's own, by `/usr`.
@@ -135,5 +136,34 @@ fn a_run_is_rehearsed_inside_its_image() {
         assert_eq!(host["process"].as_str(), Some(engine.name).filter(|_| protocol == "tcp"));
         let has_note = report["notes"].as_array().unwrap().iter().any(|note| note.as_str().unwrap().contains("/proc"));
         assert_eq!(has_note, protocol == "tcp", "{report}");
+    }
+}
+
+/// `execute: image`: which file, in which phase, and which program wanted it.
+fn an_execution_that_the_image_would_deny_is_named() {
+    if !is_root() || airtight_gate::exec::guard::check_kernel().is_err() {
+        return ignored("only root can enter a root file system, or the kernel has no Landlock");
+    }
+    if !cfg!(target_feature = "crt-static") {
+        return ignored("this build is not static");
+    }
+    let Some(engine) = any_real_engine() else { return };
+    for (command, denied) in [("./tool.sh", true), ("sh tool.sh", false)] {
+        let image = image(engine);
+        fs::write(image.path("etc/airtight/settings.yml"), "mirror: [/providers]\nexecute: image\n").unwrap();
+        let workflow = assert_cmd::Command::new(airtight()).args(["render", "workflow"]).assert().success();
+        fs::write(image.path("opt/workflow.yml"), &workflow.get_output().stdout).unwrap();
+        let tool = "resource \"terraform_data\" \"tool\" {\n  provisioner \"local-exec\" {\n    command = \"COMMAND\"\n  }\n}\n";
+        let configuration = format!("{CONFIGURATION}{}", tool.replace("COMMAND", command));
+        fs::write(image.path("repository/main.tf"), configuration).unwrap();
+        fs::write(image.path("repository/tool.sh"), "#!/bin/sh\ntrue\n").unwrap();
+        fs::set_permissions(image.path("repository/tool.sh"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .unwrap();
+        let (code, report, error) = rehearse(&image, CONTAINER, 0, "--workflow /opt/workflow.yml /repository");
+        assert_eq!(code, Some(if denied { 100 } else { 0 }), "{report}\n{error}");
+        let phases = report["phases"].as_array().unwrap().iter();
+        let named = phases.filter(|phase| phase.to_string().contains("`sh` was not allowed to start `./tool.sh`"));
+        let names: Vec<_> = named.map(|phase| phase["name"].as_str().unwrap()).collect();
+        assert_eq!(names, if denied { vec!["apply"] } else { vec![] }, "{report}");
     }
 }

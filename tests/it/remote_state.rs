@@ -4,6 +4,7 @@ use airtight_provider::Layout;
 use fs_err as fs;
 
 use crate::support::engines::Engine;
+use crate::support::isolation::is_root;
 use crate::support::runner::ignored;
 use crate::support::stack::{Stack, package, refused, stderr, stdout, succeeded};
 use crate::support::state_server::{backend, can_serve, serving};
@@ -11,6 +12,7 @@ use crate::support::state_server::{backend, can_serve, serving};
 crate::tests! {
     a_missing_provider_of_a_remote_state_is_explained_by_its_resources(engine with providers),
     a_provider_that_only_a_remote_state_brought_is_refused_after_init(engine with providers),
+    reading_the_state_starts_the_images_programs_only(engine with providers),
 }
 
 const RANDOM_ONLY: &str = "resource \"random_pet\" \"name\" {}\n";
@@ -48,6 +50,25 @@ fn a_missing_provider_of_a_remote_state_is_explained_by_its_resources(engine: &'
     assert_eq!(output.status.code(), Some(1), "{text}");
     for part in ["provider-missing", "module.old.null_resource.kept", &package("null").address(engine)] {
         assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+/// What reading the state would start: the script in the engine's place starts a program of the repository.
+fn reading_the_state_starts_the_images_programs_only(engine: &'static Engine) {
+    if !can_serve() || !is_root() || airtight_gate::exec::guard::check_kernel().is_err() {
+        return ignored("no loopback can be started in a namespace here, or the kernel has no Landlock");
+    }
+    for (execute, runs) in [("anything", true), ("image", false)] {
+        let stack = stack(engine);
+        package("null").write_to(&stack.path("mirror"), engine, Layout::Unpacked);
+        stack.write("stack/planted", "#!/bin/sh\ntouch ran\n");
+        fs::set_permissions(stack.path("stack/planted"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        stack.wrap_engine("if [ \"$1 $2\" = 'state pull' ]; then ./planted; fi");
+        stack.write("settings.yml", &format!("execute: {execute}\n"));
+        let init = stack.airtight(["run", "--settings", stack.path("settings.yml").as_str(), "init"]);
+        let text = refused(&serving(init, &stack.path("server")).run());
+        assert!(text.contains("module.old.null_resource.kept"), "{text}");
+        assert_eq!(stack.path("stack/ran").exists(), runs, "{execute}: {text}");
     }
 }
 

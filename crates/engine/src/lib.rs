@@ -5,8 +5,10 @@
 //! - [`ask`]: the engine's own word about a configuration
 //! - [`predict`]: what `init` installs from it, as pure functions
 //! - [`init_commands`]: blocks that make `init` run a command
+//! - [`bound`]: starting a program that ends with this process
 
 pub mod ask;
+pub mod bound;
 pub mod cli_config;
 pub mod configuration;
 pub mod environment;

@@ -95,6 +95,12 @@ pub fn read_given(path: &Utf8Path, engine: &Engine) -> Result<State, TextFileErr
     text_file::read_bytes(path, LIMIT_BYTES).map(|bytes| parse(path, &bytes, engine))
 }
 
+/// The workspace that a file of the data directory names: an engine may print it, so nothing else of the file is ever given
+/// to one.
+pub(crate) fn saved_workspace_name(path: &Utf8Path, repository: &Utf8Path) -> Option<String> {
+    selection::saved_workspace_name(path, repository)
+}
+
 /// A missing or empty file is no state.
 fn read_file(path: &Utf8Path, question: &StateQuestion<'_>) -> State {
     let mut reader = Reader::new(path, question.engine);

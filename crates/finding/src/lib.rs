@@ -23,12 +23,11 @@ pub mod report;
 mod sample;
 pub mod sarif;
 pub mod secrets;
-mod shell_word;
 mod terms;
 
+pub use airtight_provider::shell_word;
 pub use code::Code;
 pub use prose::plural;
-pub use shell_word::shell_word;
 pub use terms::{Install, Loading, Need, Outcome, Owner, Ruling, Severity, Status};
 
 use airtight_hcl::{Place, Sources};

@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use airtight_provider::directory::Directory;
 use airtight_provider::{atomic_file, lock_file};
 
 /// Larger lock files are not read by anybody.
@@ -29,8 +30,8 @@ enum Kept {
 pub struct BeforeInit {
     lock_file: Utf8PathBuf,
     kept: Kept,
-    /// `providers` in the data directory.
-    providers: Utf8PathBuf,
+    root_module: Utf8PathBuf,
+    data_dir: Utf8PathBuf,
 }
 
 /// What was put back.
@@ -50,24 +51,26 @@ impl BeforeInit {
     pub fn remember(root_module: &Utf8Path, data_dir: &Utf8Path) -> io::Result<Self> {
         let lock_file = root_module.join(lock_file::FILE_NAME);
         let kept = keep(&lock_file)?;
-        Ok(Self { lock_file, kept, providers: data_dir.join("providers") })
+        Ok(Self { lock_file, kept, root_module: root_module.to_owned(), data_dir: data_dir.to_owned() })
     }
 
     /// The same with a text that was kept elsewhere; an empty one means no file.
     pub(crate) fn of_text(root_module: &Utf8Path, data_dir: &Utf8Path, text: String) -> Self {
         let kept = if text.is_empty() { Kept::Missing } else { Kept::File { bytes: text.into_bytes(), mode: 0o644 } };
-        Self { lock_file: root_module.join(lock_file::FILE_NAME), kept, providers: data_dir.join("providers") }
+        let lock_file = root_module.join(lock_file::FILE_NAME);
+        Self { lock_file, kept, root_module: root_module.to_owned(), data_dir: data_dir.to_owned() }
     }
 
     /// Puts the lock file's bytes back and removes all installed providers, also those that earlier runs installed: the
     /// next `init` installs them again from the mirror.
     ///
-    /// No link is followed: a link in the place of `providers` is removed, and not what it leads to.
+    /// No link of the repository is followed: a link in the place of `providers`, of the data directory, or above it in the
+    /// root module is removed, and not what it leads to.
     ///
     /// # Errors
     /// Fails if a file cannot be written or removed. The providers are removed first, since nothing runs without them.
     pub fn put_back(&self) -> io::Result<PutBack> {
-        let providers = remove(&self.providers)?;
+        let providers = self.remove_providers()?;
         let lock_file = keep(&self.lock_file)? != self.kept;
         if lock_file {
             match &self.kept {
@@ -80,6 +83,26 @@ impl BeforeInit {
             }
         }
         Ok(PutBack { lock_file, providers })
+    }
+}
+
+impl BeforeInit {
+    /// Whether there was something to remove.
+    fn remove_providers(&self) -> io::Result<bool> {
+        let of_repository = self.data_dir.ancestors().take_while(|place| **place != self.root_module);
+        let link = of_repository.filter(|place| place.starts_with(&self.root_module) && place.is_symlink()).last();
+        if let Some(link) = link {
+            fs::remove_file(link)?;
+            return Ok(true);
+        }
+        let data_dir = match Directory::open(&self.data_dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            result => result?,
+        };
+        let providers = Utf8Path::new("providers");
+        let is_there = data_dir.file_type(providers)?.is_some();
+        data_dir.remove(providers)?;
+        Ok(is_there)
     }
 }
 
@@ -97,20 +120,6 @@ fn keep(path: &Utf8Path) -> io::Result<Kept> {
         return Err(io::Error::other(format!("`{path}` is no file that an engine wrote")));
     }
     Ok(Kept::File { bytes: fs::read(path)?, mode: metadata.permissions().mode() & 0o777 })
-}
-
-/// Removes a directory, or a link to one; whether there was something.
-fn remove(path: &Utf8Path) -> io::Result<bool> {
-    let removed = match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(error) => Err(error),
-    };
-    match removed {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
 }
 
 #[cfg(test)]
@@ -184,5 +193,24 @@ mod tests {
         assert_eq!(fs::read_to_string(&scratch.lock).unwrap(), "shared");
         assert!(scratch.root.join("elsewhere/kept").exists());
         assert!(fs::symlink_metadata(scratch.data.join("providers")).is_err());
+    }
+
+    /// A committed `.terraform` that leads out of the repository: what is there stays.
+    #[test]
+    fn a_data_directory_behind_a_link_keeps_its_contents() {
+        let outside = tempfile::tempdir().unwrap();
+        let outside = Utf8Path::from_path(outside.path()).unwrap();
+        fs::create_dir_all(outside.join("data/providers/kept")).unwrap();
+        for (link, target, data_dir) in [(".terraform", "data", ".terraform"), ("a", "", "a/data")] {
+            let scratch = Scratch::new();
+            symlink(outside.join(target), scratch.root.join(link)).unwrap();
+            let before = BeforeInit::remember(&scratch.root, &scratch.root.join(data_dir)).unwrap();
+            assert!(before.put_back().unwrap().providers);
+            assert!(outside.join("data/providers/kept").exists() && !scratch.root.join(link).is_symlink());
+        }
+        // One that the administrator names.
+        let scratch = Scratch::new();
+        BeforeInit::remember(&scratch.root, &outside.join("data")).unwrap().put_back().unwrap();
+        assert!(!outside.join("data/providers").exists());
     }
 }

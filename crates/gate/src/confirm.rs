@@ -6,6 +6,7 @@ use airtight_engine::ask::{
     self, Answer, EngineDiagnostic, EnginePlace, LocalState, Modules, PulledState, StateAnswer,
 };
 use airtight_engine::predict;
+use airtight_engine::state::State;
 use airtight_finding::{Code, Finding, Loading, Owner, Severity};
 use airtight_hcl::{Place, Position};
 use camino::Utf8PathBuf;
@@ -13,6 +14,7 @@ use camino::Utf8PathBuf;
 use crate::check::Judgement;
 use crate::cli_configuration;
 use crate::context::{Context, real};
+use crate::exec::confined::Confined;
 use crate::gather::Gathered;
 
 /// Asks the engine whether the configuration loads, and which providers it needs. None without an engine.
@@ -39,6 +41,20 @@ pub(crate) fn ask_state(context: &Context<'_>, gathered: &mut Gathered) -> Optio
         PulledState::NotPulled => {}
     }
     Some((answer, findings))
+}
+
+/// The state behind the backend, after an `init` in this same workspace.
+pub(crate) fn state_after_init(context: &Context<'_>, gathered: &Gathered) -> Option<State> {
+    let Context { environment, engine, launch_directory, repository, .. } = *context;
+    let carried = cli_configuration::carried(environment, engine, launch_directory, repository);
+    let ask = |question: &ask::Question<'_>| {
+        // What `init` needed from the network it has installed by now.
+        ask::ask_state(&ask::Question { modules: Modules::AtHand, ..question.clone() })
+    };
+    match with_question(context, gathered, &carried.texts().join("\n"), ask::STATE_LIMIT, ask)?.state {
+        PulledState::Read(state) => Some(state),
+        PulledState::Refused(_) | PulledState::NotPulled | PulledState::Failed(_) => None,
+    }
 }
 
 fn unread_state(context: &Context<'_>, error: &EngineDiagnostic) -> Finding {
@@ -74,12 +90,14 @@ fn with_question<T>(
         engine: context.engine,
         root_module: &real(&gathered.facts.root_module),
         data_dir: &gathered.data_dir,
+        repository: context.repository,
         init: &gathered.facts.init,
         environment: std::env::vars_os().collect(),
         modules,
         local_state,
         cli_blocks,
         temporary: &temporary(context),
+        confine: Some(&Confined { guard: context.guard }),
         limit,
     }))
 }

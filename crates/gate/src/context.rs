@@ -2,6 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::exec::guard::Guard;
 use super::runtime_directory::{RuntimeDirectory, RuntimeDirectoryError};
 use crate::settings::Effective;
 use airtight_engine::environment::Environment;
@@ -20,6 +21,8 @@ pub struct Context<'a> {
     pub launch_directory: &'a Utf8Path,
     /// The root of the checked-out source.
     pub repository: &'a Utf8Path,
+    /// The kernel's limit for what the engine may start, if the settings ask for it and the kernel can.
+    pub guard: Option<&'a Guard>,
     pub runtime: &'a Result<RuntimeDirectory, RuntimeDirectoryError>,
     pub progress: Progress<'a>,
 }

@@ -41,14 +41,21 @@ pub fn find(
     path_variable: Option<&str>,
     runtime: Option<&RuntimeDirectory>,
 ) -> Result<FoundEngine, EngineError> {
-    let program = match asked_for {
-        Some(text) if text.contains('/') => Utf8PathBuf::from(text),
-        Some(name) => on_path(name, path_variable)?,
+    identify(&locate(asked_for, path_variable)?, runtime)
+}
+
+/// The executable that [`find`] finds; it is not started.
+///
+/// # Errors
+/// Fails if there is none.
+pub fn locate(asked_for: Option<&str>, path_variable: Option<&str>) -> Result<Utf8PathBuf, EngineError> {
+    match asked_for {
+        Some(text) if text.contains('/') => Ok(Utf8PathBuf::from(text)),
+        Some(name) => on_path(name, path_variable),
         None => on_path("tofu", path_variable).or_else(|_| on_path("terraform", path_variable)).map_err(|_| {
             EngineError::NotFound("neither `tofu` nor `terraform` is on PATH; name one with --engine".to_owned())
-        })?,
-    };
-    identify(&program, runtime)
+        }),
+    }
 }
 
 fn on_path(name: &str, path_variable: Option<&str>) -> Result<Utf8PathBuf, EngineError> {

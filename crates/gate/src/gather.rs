@@ -75,7 +75,7 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
     let data_dir = data_dir(environment, &root_module);
     let mut sources = Sources::of_repository(context.repository);
     let mut configuration = configuration::read(&root_module, &data_dir, &init.test_directory, engine, &mut sources);
-    git::mark_rewritten(&mut configuration);
+    git::mark_rewritten(&mut configuration, context.guard);
     tracing::debug!(
         root_module = %root_module,
         files = configuration.root.files.len(),

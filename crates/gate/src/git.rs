@@ -1,16 +1,22 @@
 //! What git's own configuration makes of a module's address: `url.BASE.insteadOf` may lead to a repository on the disk.
 
 use std::process::{Command, Stdio};
+use std::thread;
 
+use airtight_engine::ask::Confine as _;
+use airtight_engine::bound::Network;
 use airtight_engine::configuration::{Configuration, MissingModule, ModuleSource, NetworkNeed};
+
+use crate::exec::confined::Confined;
+use crate::exec::guard::Guard;
 
 /// Marks called modules whose address git rewrites: only the engine's fetch shows what they bring, and it may need no
 /// network. git itself is asked, which reads the system's, the user's and the environment's configuration.
-pub(crate) fn mark_rewritten(configuration: &mut Configuration) {
+pub(crate) fn mark_rewritten(configuration: &mut Configuration, guard: Option<&Guard>) {
     for child in configuration.children.values_mut() {
         if let Some(MissingModule::NeedsNetwork { why, .. }) = &mut child.missing
             && let ModuleSource::Remote { normalized, .. } = &child.source
-            && repository(normalized).is_some_and(is_rewritten)
+            && repository(normalized).is_some_and(|address| is_rewritten(address, guard))
         {
             *why = NetworkNeed::RewrittenByGit;
         }
@@ -28,13 +34,14 @@ fn repository(source: &str) -> Option<&str> {
 }
 
 /// Asks git, which opens no connection for this.
-fn is_rewritten(address: &str) -> bool {
-    let output = Command::new("git")
-        .args(["ls-remote", "--get-url", address])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output();
-    let Ok(output) = output else { return false };
+fn is_rewritten(address: &str, guard: Option<&Guard>) -> bool {
+    // `PATH` may lead to a program that is not the image's.
+    let ask = || {
+        Confined { guard }.enter(Network::Closed).ok()?;
+        let mut git = Command::new("git");
+        git.args(["ls-remote", "--get-url", address]).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()
+    };
+    let Some(output) = thread::scope(|scope| scope.spawn(ask).join()).unwrap_or(None) else { return false };
     let rewritten = String::from_utf8_lossy(&output.stdout);
     tracing::debug!(is_rewritten = rewritten.trim() != address, "git asked for the address of a module");
     output.status.success() && rewritten.trim() != address

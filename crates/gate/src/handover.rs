@@ -10,8 +10,12 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use airtight_finding::Code;
-use airtight_provider::atomic_file;
+use airtight_provider::directory::{Directory, Durability};
 use airtight_provider::json_error;
+
+/// In the data directory.
+const DIRECTORY: &str = "airtight";
+const FILE: &str = "handover.json";
 
 const SCHEMA: &str = "airtight/handover/1";
 
@@ -58,7 +62,7 @@ pub enum Found {
 }
 
 pub fn path(data_dir: &Utf8Path) -> Utf8PathBuf {
-    data_dir.join("airtight").join("handover.json")
+    data_dir.join(DIRECTORY).join(FILE)
 }
 
 impl Handover {
@@ -80,19 +84,15 @@ impl Handover {
             .filter_map(move |(address, provider)| Some((address.as_str(), known(&provider.unproven)?)))
     }
 
-    /// Writes it below the data directory, whole or not at all.
+    /// Writes it below the data directory, whole or not at all. No link below the data directory is followed.
     ///
     /// # Errors
     /// Fails if the data directory cannot be written.
     pub fn write(&self, data_dir: &Utf8Path) -> anyhow::Result<()> {
-        let path = path(data_dir);
-        if let Some(directory) = path.parent() {
-            fs::create_dir_all(directory)?;
-        }
         let mut text = serde_json::to_vec_pretty(self)?;
         text.push(b'\n');
-        atomic_file::write(&path, &text, 0o644)?;
-        Ok(())
+        let directory = Directory::open_or_make(data_dir)?.make(DIRECTORY.into())?;
+        Ok(directory.replace(FILE.into(), &text, 0o644, Durability::Synced)?)
     }
 }
 
@@ -116,5 +116,33 @@ pub fn read(data_dir: &Utf8Path) -> Found {
         Ok(handover) if handover.schema == SCHEMA => Found::Read(handover),
         Ok(handover) => Found::Unreadable(format!("schema `{}` is not `{SCHEMA}`", handover.schema)),
         Err(error) => Found::Unreadable(json_error(&error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn no_link_in_the_data_directory_is_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap();
+        let engine = HandoverEngine { name: "tofu".to_owned(), version: "1.12.6".to_owned() };
+        let handover = Handover::new(engine, "linux_amd64".to_owned(), BTreeMap::new(), None);
+        fs::create_dir_all(root.join("outside")).unwrap();
+        fs::create_dir_all(root.join("linked")).unwrap();
+        symlink(root.join("outside"), root.join("linked/airtight")).unwrap();
+        let error = handover.write(&root.join("linked")).unwrap_err();
+        assert!(format!("{error:#}").contains("is a symbolic link"), "{error:#}");
+        // A link in the file's place is replaced.
+        fs::write(root.join("outside/kept"), "kept").unwrap();
+        fs::create_dir_all(root.join("data/airtight")).unwrap();
+        symlink(root.join("outside/kept"), path(&root.join("data"))).unwrap();
+        handover.write(&root.join("data")).unwrap();
+        assert_eq!(read(&root.join("data")), Found::Read(handover));
+        assert_eq!(fs::read_to_string(root.join("outside/kept")).unwrap(), "kept");
+        assert_eq!(fs::read_dir(root.join("outside")).unwrap().count(), 1);
     }
 }

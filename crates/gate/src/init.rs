@@ -34,8 +34,16 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
     let plugins = context.planted_plugins(&facts.root_module, &gathered.data_dir);
     measured.extend(check::planted_plugins::check(&plugins));
     if facts.init.backend {
-        let files = &facts.configuration.root.files;
-        let commands = init_commands::find(files, &facts.root_module, context.repository);
+        let commands = init_commands::find(&init_commands::Question {
+            engine: context.engine.name,
+            files: &facts.configuration.root.files,
+            root_module: &facts.root_module,
+            repository: context.repository,
+            data_dir: &gathered.data_dir,
+            backend_config: &facts.init.backend_config,
+            home: context.environment.home.as_deref(),
+            variables: &context.environment.variables,
+        });
         measured.extend(check::init_commands::check(&commands));
     }
     let reattached = context.environment.reattach_providers.as_deref();

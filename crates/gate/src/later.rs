@@ -41,7 +41,7 @@ pub struct Later {
     pub findings: Vec<Finding>,
     pub sources: Sources,
     pub providers: Vec<ReportProvider>,
-    /// Executables in the data directory whose packages have the contents of the mirror's.
+    /// Executables in the data directory whose packages have the contents of the mirror's, or come from a further method.
     pub verified_copies: Vec<VerifiedCopy>,
     /// By address, what kept each provider from being proven.
     unproven: BTreeMap<String, Code>,
@@ -119,7 +119,8 @@ pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: 
     }
     let copies = std::mem::take(&mut seen.copies);
     let verified_copies = copies.into_iter().filter_map(|(entry, copy)| {
-        installed::is_proven_copy(&seen.installed.entries[entry], &mirrors, &seen.digests).then_some(copy)
+        let entry = &seen.installed.entries[entry];
+        installed::is_hashed_copy(entry, &mirrors, &seen.digests, &is_installed_otherwise).then_some(copy)
     });
     let verified_copies = verified_copies.collect();
     let (leg, mut providers) = leg(context, &seen, &mirrors);

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use airtight_engine::ask::Answer;
 use airtight_engine::predict::Outcome;
+use airtight_engine::state::State;
 use airtight_finding::report::{Report, ReportPrediction, ReportProvider};
 use airtight_finding::{Code, Finding, Loading, Severity};
 use airtight_hcl::Sources;
@@ -208,6 +209,11 @@ impl Pass<'_> {
             later.hand_over(&self.context, cleared)?;
         }
         Ok(())
+    }
+
+    /// The state behind the backend, which the engine reads, after an `init` of this command. None if it cannot.
+    pub fn state_after_init(&self, gathered: &Gathered) -> Option<State> {
+        confirm::state_after_init(&self.context, gathered)
     }
 
     /// A report on findings that no pass made.

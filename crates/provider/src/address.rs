@@ -98,6 +98,18 @@ impl ProviderAddress {
         }
     }
 
+    /// From how the engine prints it: the other way around than [`Self::for_display`].
+    ///
+    /// # Errors
+    /// Fails if it has not two or three parts that are normalised.
+    pub fn from_display(engine: EngineName, text: &str) -> Result<Self, AddressError> {
+        if text.matches('/').count() == 1 {
+            format!("{}/{text}", engine.default_registry_host()).parse()
+        } else {
+            text.parse()
+        }
+    }
+
     /// From parts that are normalised.
     pub(super) const fn new(host: String, namespace: String, provider_type: String) -> Self {
         Self { host, namespace, provider_type }

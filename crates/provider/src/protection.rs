@@ -1,6 +1,7 @@
 //! Whether the run's user could have changed what is at a path. What only root can change is the image's; what the run's
 //! user can change proves nothing, because code that an earlier phase ran was this user.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -36,7 +37,7 @@ pub enum Unprotected {
 /// # Errors
 /// The first place from the path upwards that the run's user could change.
 pub fn check(path: &Utf8Path) -> Result<(), Unprotected> {
-    walk(path, check_writable_here)
+    Protection::here().check(path)
 }
 
 /// The same, from owners and modes only, for image builds that run as root: what a user without privileges cannot change.
@@ -44,12 +45,49 @@ pub fn check(path: &Utf8Path) -> Result<(), Unprotected> {
 /// # Errors
 /// The first place from the path upwards that others than root could change.
 pub fn check_by_mode(path: &Utf8Path) -> Result<(), Unprotected> {
-    walk(path, |_| Ok(()))
+    Protection::by_mode().check(path)
 }
 
-fn walk(path: &Utf8Path, check_place: fn(&Utf8Path) -> Result<(), Unprotected>) -> Result<(), Unprotected> {
+/// Checks many paths, and looks at each directory above them once.
+#[derive(Debug)]
+pub struct Protection {
+    check_place: fn(&Utf8Path) -> Result<(), Unprotected>,
+    /// Places that are protected, with all above them.
+    known: BTreeSet<Utf8PathBuf>,
+}
+
+impl Protection {
+    /// As [`check`] does.
+    pub fn here() -> Self {
+        Self { check_place: check_writable_here, known: BTreeSet::new() }
+    }
+
+    /// As [`check_by_mode`] does.
+    pub fn by_mode() -> Self {
+        Self { check_place: |_| Ok(()), known: BTreeSet::new() }
+    }
+
+    /// # Errors
+    /// The first place from the path upwards that is not protected.
+    pub fn check(&mut self, path: &Utf8Path) -> Result<(), Unprotected> {
+        let passed = walk(path, self.check_place, &self.known)?;
+        self.known.extend(passed);
+        Ok(())
+    }
+}
+
+/// The places that passed; of a sticky directory only its contents did.
+fn walk(
+    path: &Utf8Path,
+    check_place: fn(&Utf8Path) -> Result<(), Unprotected>,
+    known: &BTreeSet<Utf8PathBuf>,
+) -> Result<Vec<Utf8PathBuf>, Unprotected> {
     let mut below_is_roots = false;
+    let mut passed = Vec::new();
     for place in path.ancestors() {
+        if known.contains(place) {
+            break;
+        }
         let metadata = fs::symlink_metadata(place).map_err(|error| Unprotected::Unreadable(place.to_owned(), error))?;
         if !is_root_or_outside(metadata.uid()) {
             return Err(Unprotected::NotRoots(place.to_owned()));
@@ -63,9 +101,12 @@ fn walk(path: &Utf8Path, check_place: fn(&Utf8Path) -> Result<(), Unprotected>) 
             }
             check_place(place)?;
         }
+        if !is_sticky {
+            passed.push(place.to_owned());
+        }
         below_is_roots = true;
     }
-    Ok(())
+    Ok(passed)
 }
 
 /// By an access list, or as root.

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use crate::shell_word;
+
 /// Something else than the text that belongs into a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UnlikelyText {
@@ -59,17 +61,18 @@ impl UnlikelyText {
 
     /// What fixes it. `path` is the file's.
     pub fn fix(self, path: &str) -> String {
+        let word = shell_word(path);
         match self {
             Self::GitLfsPointer => {
                 format!(
-                    "On a machine with network access, run `git lfs pull --include={path}`, and check the file out again."
+                    "On a machine with network access, run `git lfs pull --include={word}`, and check the file out again."
                 )
             }
             Self::MergeMarkers { .. } => {
                 format!("Finish the merge: remove the lines with `<<<<<<<`, `=======` and `>>>>>>>` from `{path}`.")
             }
             Self::Utf16 => {
-                format!("Convert it: `iconv -f UTF-16 -t UTF-8 {path} > {path}.new && mv {path}.new {path}`")
+                format!("Convert it: `iconv -f UTF-16 -t UTF-8 {word} > {word}.new && mv {word}.new {word}`")
             }
             Self::LinkAsText => {
                 "Check it out with `git -c core.symlinks=true checkout`, or put the file itself into its place."

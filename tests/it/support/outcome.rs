@@ -122,7 +122,7 @@ pub(crate) fn ask(engine: &Engine, command: Isolated, alone: &Workspace, argumen
     }
     let kept = arguments.iter().filter(|argument| KEPT.iter().any(|kept| argument.starts_with(kept))).cloned();
     let kept: Vec<String> = ["-backend=false".to_owned()].into_iter().chain(kept).collect();
-    let output = init(command, arguments.iter().filter(|argument| is_global(argument)), &kept);
+    let output = init(command, arguments.iter().filter(|argument| argument.starts_with("-chdir=")), &kept);
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let is_empty = stdout.contains(" initialized in an empty directory!");
     if output.status.success() || is_empty || stdout.contains("Initializing provider plugins...") {
@@ -225,16 +225,18 @@ fn init<'a>(command: Isolated, global: impl IntoIterator<Item = &'a String>, arg
 /// The links among installed packages, and which ones they are: an archive that is extracted through a link leaves it,
 /// an unpacked package gets a new one.
 fn links(packages: &Utf8Path) -> BTreeSet<(Utf8PathBuf, u64, i64, i64)> {
+    // HOST/NAMESPACE/TYPE/VERSION/PLATFORM; below there may be names that nothing can read.
+    const DEPTH: usize = 5;
     let mut links = BTreeSet::new();
-    let mut waiting = vec![packages.to_owned()];
-    while let Some(directory) = waiting.pop() {
+    let mut waiting = vec![(packages.to_owned(), DEPTH)];
+    while let Some((directory, depth)) = waiting.pop() {
         let Ok(entries) = directory.read_dir_utf8() else { continue };
-        for path in entries.map(|entry| entry.unwrap().into_path()) {
+        for path in entries.filter_map(|entry| Some(entry.ok()?.into_path())) {
             let metadata = fs_err::symlink_metadata(&path).unwrap();
             if metadata.is_symlink() {
                 links.insert((path, metadata.ino(), metadata.ctime(), metadata.ctime_nsec()));
-            } else if metadata.is_dir() {
-                waiting.push(path);
+            } else if metadata.is_dir() && depth > 1 {
+                waiting.push((path, depth - 1));
             }
         }
     }

@@ -61,6 +61,8 @@ pub(crate) struct Prediction {
     pub failed: BTreeSet<String>,
     pub installed: BTreeMap<String, Installed>,
     pub lock_after: Option<String>,
+    /// Why the engine was not asked, if it was not: the code of an assumption, a reason or a finding.
+    pub not_asked_for: Option<String>,
     pub verdict: String,
 }
 
@@ -90,6 +92,9 @@ pub(crate) fn predict(
     Ok(Prediction::of(&report))
 }
 
+/// What keeps an engine from being asked: a module that would be fetched, or arguments with which it does something else.
+const WHY_NOT_ASKED: [&str; 3] = ["configuration-not-asked", "init-arguments-invalid", "module-needs-network"];
+
 /// Failures that name providers for another reason than that they cannot be installed.
 const NOT_ABOUT_INSTALLING: [&str; 4] =
     ["constraint-invalid", "lock-file-readonly", "provider-address-invalid", "state-invalid"];
@@ -110,6 +115,9 @@ impl Prediction {
             Some((text(&provider["address"]), Installed { version, by: Some(by) }))
         });
         let assumptions = prediction["assumptions"].as_array().unwrap().iter();
+        let all = assumptions.clone().chain(prediction["reasons"].as_array().unwrap());
+        let all = all.chain(report["findings"].as_array().unwrap());
+        let mut all = all.map(|item| text(&item["code"]));
         Self {
             init: serde_json::from_value(prediction["init"].clone()).unwrap(),
             configuration: serde_json::from_value(prediction["configuration"].clone()).unwrap_or(Loading::NotAsked),
@@ -122,6 +130,7 @@ impl Prediction {
             failed: failed.map(text).collect(),
             installed: installed.collect(),
             lock_after: prediction["lock_after"].as_str().map(str::to_owned),
+            not_asked_for: all.find(|code| WHY_NOT_ASKED.contains(&code.as_str())),
             verdict: text(&report["verdict"]),
         }
     }
@@ -134,9 +143,8 @@ impl Prediction {
                 faults.push(format!("{what}: engine {engine:?}, predicted {predicted:?}"));
             }
         };
-        // A module that has to be fetched is not asked for.
-        let is_asked = ask == Ask::Auto && !self.assumptions.iter().any(|code| code == "configuration-not-asked");
-        let ask = if is_asked { Ask::Auto } else { Ask::Never };
+        let is_asked = self.configuration != Loading::NotAsked || self.not_asked_for.is_none();
+        let ask = if is_asked { ask } else { Ask::Never };
         // The engine is asked in the workspace, where a lock file or a state may stop it before it comes to providers.
         let is_stopped = outcome.init == Init::Failure && !outcome.fails_at_providers();
         let is_right = match (ask, configuration) {
@@ -201,6 +209,7 @@ fn example(init: Init, configuration: Loading) -> Prediction {
         failed: BTreeSet::new(),
         installed: BTreeMap::new(),
         lock_after: None,
+        not_asked_for: None,
         verdict: "cleared".to_owned(),
     }
 }

@@ -137,6 +137,16 @@ impl Stack {
         }
     }
 
+    /// Puts a script in the engine's place that does something and then becomes the engine. Both are the image's. A seal passes
+    /// over files whose names start with a dot.
+    pub(crate) fn wrap_engine(&self, before: &str) {
+        let (real, place) = (self.path("mirror/.engine"), self.path("bin").join(self.engine.name));
+        fs::copy(&self.engine.path, &real).unwrap();
+        fs::remove_file(&place).unwrap();
+        fs::write(&place, format!("#!/bin/sh\n{before}\nexec {real} \"$@\"\n")).unwrap();
+        fs::set_permissions(&place, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
     fn program(&self, name: &str, target: &camino::Utf8Path) {
         fs::os::unix::fs::symlink(target, self.path("bin").join(name)).unwrap();
     }

@@ -14,12 +14,14 @@
 //!     engine: &engine,
 //!     root_module: "/repository/stack".into(),
 //!     data_dir: "/repository/stack/.terraform".into(),
+//!     repository: "/repository".into(),
 //!     init: &InitArguments::default(),
 //!     environment: std::env::vars_os().collect(),
 //!     modules: ask::Modules::AtHand,
 //!     local_state: ask::LocalState::Counts,
 //!     cli_blocks: "",
 //!     temporary: "/tmp".into(),
+//!     confine: None,
 //!     limit: ask::LIMIT,
 //! };
 //! match ask::ask(&question) {
@@ -41,6 +43,8 @@
 //!   requirements with [`LocalState::Counts`]. If the state is elsewhere, the file is a leftover: [`LocalState::Ignored`].
 //! - **A broken lock file** is a refusal too: its place is the lock file. The engine then asks for no provider.
 //!
+//! - **`main` starts with [`crate::bound::become_program`]**, since the engine is started by way of this program.
+//!
 //! Only [`words`] knows the engines' texts. Everything else works on its types.
 //!
 //! Source: OpenTofu and Terraform `internal/command/init.go`, `internal/command/views/init.go`,
@@ -61,21 +65,27 @@ mod words;
 pub use answer::{
     Answer, EngineDiagnostic, EnginePlace, EngineRequirement, Failure, Loaded, NotAsked, Refused, Severity,
 };
-pub use question::{LIMIT, LocalState, Modules, Question, STATE_LIMIT};
+pub use question::{Confine, LIMIT, LocalState, Modules, Question, STATE_LIMIT};
 pub use state::{PulledState, StateAnswer, ask_state};
 
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use process::{Network, Run, Stopped};
+use airtight_provider::Engine;
+use process::{Run, Stopped};
 use scratch::Scratch;
 use secrets::Secrets;
+
+use crate::bound::Network;
 
 /// How much `init` may print: a megabyte holds thousands of providers.
 const OUTPUT_LIMIT_BYTES: usize = 16 * 1024 * 1024;
 
 /// Asks the engine whether the configuration loads, and which providers it needs.
 ///
-/// The engine runs without network, if the kernel permits a network namespace. If not, its proxy settings lead nowhere.
+/// The engine runs in a network namespace without any route, if the kernel permits one to this user. If not, its proxy
+/// settings lead nowhere, and `git` gets no protocol but `file`.
 /// SIGHUP, SIGINT and SIGTERM end the engine, remove the scratch directory, and then end this process.
 #[tracing::instrument(skip_all, fields(engine = %question.engine, root_module = %question.root_module))]
 pub fn ask(question: &Question<'_>) -> Answer {
@@ -120,43 +130,39 @@ fn session<T: From<Failure>>(question: &Question<'_>, job: impl FnOnce(&Scratch)
 }
 
 /// Runs `init` and reads its answer.
-fn init(question: &Question<'_>, run: Run) -> Result<Answer, Stopped> {
+fn init(question: &Question<'_>, run: Run<'_>) -> Result<Answer, Stopped> {
     let started = Instant::now();
     let ended = process::run(run)?;
-    let transcript = if question.engine.answers_init_in_json() {
-        json::read(&ended.stdout, &ended.stderr)
-    } else {
-        plain::read(&ended.stdout, &ended.stderr)
-    };
     let secrets = Secrets::of(question);
-    let answer = words::judge(transcript, ended.status, question.engine.name, &secrets);
-    log(&answer, started.elapsed(), ended.is_isolated);
+    let answer = judge(&ended.stdout, &ended.stderr, ended.status, question.engine, &secrets);
+    log(&answer, started.elapsed());
     Ok(answer)
 }
 
-fn log(answer: &Answer, elapsed: Duration, is_isolated: bool) {
+fn judge(stdout: &[u8], stderr: &[u8], status: ExitStatus, engine: &Engine, secrets: &Secrets) -> Answer {
+    let read = if engine.answers_init_in_json() { json::read } else { plain::read };
+    words::judge(read(stdout, stderr), status, engine.name, secrets)
+}
+
+/// What an engine means that ended with exit code 1 and printed this, none of which is secret.
+pub fn read_answer(stdout: &[u8], stderr: &[u8], engine: &Engine) -> Answer {
+    judge(stdout, stderr, ExitStatus::from_raw(1 << 8), engine, &Secrets::from(std::iter::empty()))
+}
+
+fn log(answer: &Answer, elapsed: Duration) {
     let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     match answer {
         Answer::Loads(loaded) => tracing::debug!(
             elapsed_ms,
-            is_isolated,
             requirements = loaded.requirements.len(),
             warnings = loaded.warnings.len(),
             "the engine loads the configuration"
         ),
         Answer::Refused(refused) => {
-            tracing::debug!(
-                elapsed_ms,
-                is_isolated,
-                errors = refused.errors.len(),
-                "the engine refuses the configuration"
-            );
+            tracing::debug!(elapsed_ms, errors = refused.errors.len(), "the engine refuses the configuration");
         }
-        other => tracing::debug!(
-            elapsed_ms,
-            is_isolated,
-            reason = other.why_unknown().unwrap_or_default(),
-            "the engine gives no answer"
-        ),
+        other => {
+            tracing::debug!(elapsed_ms, reason = other.why_unknown().unwrap_or_default(), "the engine gives no answer")
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,27 +14,24 @@ use signal_hook::iterator::{Handle, Signals};
 
 use super::environment;
 use super::interrupt::{self, SIGNALS};
+use super::question::Confine;
+use crate::bound::{self, Network};
 
 /// Between two looks at a process that has closed its output and has not ended yet.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// A process to run. Its standard input is empty, its process group its own.
-pub(super) struct Run {
+/// A process to run. Its standard input is empty, its process group its own, and it ends with this process.
+pub(super) struct Run<'a> {
     pub program: Utf8PathBuf,
     pub arguments: Vec<String>,
     pub directory: Utf8PathBuf,
     /// All of it.
     pub environment: Vec<(OsString, OsString)>,
     pub network: Network,
+    pub confine: Option<&'a dyn Confine>,
     pub limit: Duration,
     /// For each of the two streams.
     pub output_limit_bytes: usize,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Network {
-    Open,
-    Closed,
 }
 
 /// A process that ended by itself.
@@ -42,8 +39,6 @@ pub(super) struct Ended {
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
     pub status: ExitStatus,
-    /// It had a network namespace of its own.
-    pub is_isolated: bool,
 }
 
 /// Why it did not. It and its process group are gone by then.
@@ -67,7 +62,19 @@ enum Event {
     Signal(i32),
 }
 
-pub(super) fn run(mut run: Run) -> Result<Ended, Stopped> {
+pub(super) fn run(run: Run<'_>) -> Result<Ended, Stopped> {
+    // A thread cannot leave what confines it, and what it has started ends with it.
+    let confined = || {
+        if let Some(confine) = run.confine {
+            let fail = |reason| Stopped::NotStarted { program: run.program.clone(), reason };
+            confine.enter(run.network).map_err(fail)?;
+        }
+        run_here(run)
+    };
+    thread::scope(|scope| scope.spawn(confined).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn run_here(mut run: Run<'_>) -> Result<Ended, Stopped> {
     let deadline = Instant::now() + run.limit;
     let (sender, events) = mpsc::channel();
     // Before the engine starts, so that no signal falls between.
@@ -79,10 +86,11 @@ pub(super) fn run(mut run: Run) -> Result<Ended, Stopped> {
         environment::without_network(&mut run.environment);
     }
     tracing::debug!(program = %run.program, command = run.arguments.first(), "asking the engine");
-    let (mut child, is_isolated) = spawn(&run).map_err(|error| Stopped::NotStarted {
+    let fail = |error: io::Error| Stopped::NotStarted {
         program: run.program.clone(),
         reason: airtight_provider::digest::os_error::reason(&error),
-    })?;
+    };
+    let mut child = spawn(&run).map_err(fail)?;
     listen(Stream::Out, child.stdout.take(), run.output_limit_bytes, &sender);
     listen(Stream::Error, child.stderr.take(), run.output_limit_bytes, &sender);
     drop(sender);
@@ -93,16 +101,15 @@ pub(super) fn run(mut run: Run) -> Result<Ended, Stopped> {
         // It may have left its group.
         let _ = child.kill();
     }
-    let status = child.wait();
+    let status = bound::wait(&mut child);
     drop(watch);
     let (stdout, stderr) = outcome?;
-    let status = status.map_err(|error| Stopped::NotStarted { program: run.program, reason: error.to_string() })?;
-    Ok(Ended { stdout, stderr, status, is_isolated })
+    Ok(Ended { stdout, stderr, status: status.map_err(fail)? })
 }
 
 /// Collects both streams until the process has ended.
 fn follow(
-    run: &Run,
+    run: &Run<'_>,
     child: &Child,
     events: &Receiver<Event>,
     deadline: Instant,
@@ -146,29 +153,12 @@ fn pid(child: &Child) -> Option<Pid> {
     i32::try_from(child.id()).ok().and_then(Pid::from_raw)
 }
 
-fn spawn(run: &Run) -> io::Result<(Child, bool)> {
-    let mut command = Command::new(&run.program);
+fn spawn(run: &Run<'_>) -> io::Result<Child> {
+    let mut command = bound::command(&run.program, run.network);
     command.args(&run.arguments).current_dir(&run.directory).env_clear();
     command.envs(run.environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    if run.network == Network::Open {
-        return Ok((command.spawn()?, false));
-    }
-    // A namespace belongs to a thread, and what the thread starts inherits it. The thread ends here.
-    thread::scope(|scope| {
-        let started = scope.spawn(|| {
-            let is_isolated = leave_network();
-            command.spawn().map(|child| (child, is_isolated))
-        });
-        started.join().unwrap_or_else(|_| Err(io::Error::other("the thread that starts it failed")))
-    })
-}
-
-/// Gives the current thread a network namespace without any route. Only a privileged user may.
-fn leave_network() -> bool {
-    #[expect(deprecated, reason = "unsound only for file descriptors that are unshared; the network alone is")]
-    let left = rustix::thread::unshare(rustix::thread::UnshareFlags::NEWNET);
-    left.is_ok()
+    command.spawn()
 }
 
 /// Reads a stream to its end, or to the limit. Not joined: a process that left its group may keep the stream open.

@@ -7,8 +7,9 @@ use camino::Utf8Path;
 
 use super::answer::NotAsked;
 use super::environment;
-use super::process::{Network, Run};
+use super::process::Run;
 use super::scratch::Scratch;
+use crate::bound::Network;
 use crate::init_arguments::InitArguments;
 use airtight_provider::Engine;
 
@@ -29,6 +30,8 @@ pub struct Question<'a> {
     pub root_module: &'a Utf8Path,
     /// The real data directory, whose `modules.json` and selected workspace count. It is only read.
     pub data_dir: &'a Utf8Path,
+    /// No file of the data directory is read through a link that leads out of it.
+    pub repository: &'a Utf8Path,
     /// The arguments of the `init` that the answer is for.
     pub init: &'a InitArguments,
     /// What the engine would get. Variables that would change the question are left out.
@@ -40,8 +43,19 @@ pub struct Question<'a> {
     pub cli_blocks: &'a str,
     /// Where the scratch directory is made, such as `/tmp`.
     pub temporary: &'a Utf8Path,
+    /// What the engine may do, if not everything that this process may.
+    pub confine: Option<&'a dyn Confine>,
     /// How long to wait; [`LIMIT`] or [`STATE_LIMIT`].
     pub limit: Duration,
+}
+
+/// Limits a thread, and what it starts, for good.
+pub trait Confine: std::fmt::Debug + Sync {
+    /// Limits the calling thread. What it starts will have this network.
+    ///
+    /// # Errors
+    /// The reason; then nothing is started.
+    fn enter(&self, network: Network) -> Result<(), String>;
 }
 
 /// Whether the engine can load every called module without network.
@@ -93,13 +107,14 @@ impl Question<'_> {
         arguments
     }
 
-    pub(super) fn run(&self, scratch: &Scratch, arguments: Vec<String>, limit: Duration) -> Run {
+    pub(super) fn run(&self, scratch: &Scratch, arguments: Vec<String>, limit: Duration) -> Run<'_> {
         Run {
             program: self.program.to_owned(),
             arguments,
             directory: self.root_module.to_owned(),
             environment: environment::of_engine(&self.environment, scratch),
             network: Network::Open,
+            confine: self.confine,
             limit,
             output_limit_bytes: super::OUTPUT_LIMIT_BYTES,
         }

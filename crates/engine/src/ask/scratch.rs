@@ -9,10 +9,14 @@ use fs_err as fs;
 
 use super::answer::Failure;
 use super::question::Question;
+use crate::state;
 use airtight_provider::text_file;
 
 /// Larger files of the data directory are not copied; the engine then sees no modules, and says so.
 const COPIED_BYTES: u64 = 8 * 1024 * 1024;
+
+/// The file of the data directory that names the selected workspace.
+const WORKSPACE: &str = "environment";
 
 /// How often another name is tried.
 const ATTEMPTS: u32 = 64;
@@ -37,10 +41,9 @@ impl Scratch {
         self.write_cli_config("", &[])?;
         // The records' directories are relative to the root module, so they need no change. The selected workspace can
         // be part of a module's source.
-        for name in ["modules/modules.json", "environment"] {
-            self.copy(question.data_dir, name)?;
-        }
-        Ok(())
+        self.copy(question, "modules/modules.json")?;
+        let workspace = state::saved_workspace_name(&question.data_dir.join(WORKSPACE), question.repository);
+        workspace.map_or(Ok(()), |name| write(&self.data_dir().join(WORKSPACE), name.as_bytes()))
     }
 
     /// Records a local backend whose state does not exist, so that the engine reads no state file of the root module.
@@ -58,7 +61,7 @@ impl Scratch {
 
     /// Copies the recorded backend, and adds the credentials that a backend may need.
     pub(super) fn allow_backend(&self, question: &Question<'_>) -> Result<(), Failure> {
-        self.copy(question.data_dir, "terraform.tfstate")
+        self.copy(question, "terraform.tfstate")
             .and_then(|()| self.write_cli_config(question.cli_blocks, &[]))
             .map_err(|error| no_scratch(question, &error))
     }
@@ -68,9 +71,10 @@ impl Scratch {
         self.write_cli_config(question.cli_blocks, sources).map_err(|error| no_scratch(question, &error))
     }
 
-    /// Copies a file of the real data directory, if it is there and can be read.
-    fn copy(&self, data_dir: &Utf8Path, name: &str) -> io::Result<()> {
-        match text_file::read_bytes(&data_dir.join(name), COPIED_BYTES) {
+    /// Copies a file of the real data directory, if it is there, can be read, and no link leads out of the repository: the
+    /// engine may print of it.
+    fn copy(&self, question: &Question<'_>, name: &str) -> io::Result<()> {
+        match text_file::read_inside(&question.data_dir.join(name), question.repository, COPIED_BYTES) {
             Ok(bytes) => write(&self.data_dir().join(name), &bytes),
             Err(_) => Ok(()),
         }

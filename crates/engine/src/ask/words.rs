@@ -10,7 +10,7 @@ use std::process::ExitStatus;
 use super::answer::{Answer, EngineDiagnostic, EngineRequirement, Failure, Loaded, Refused, Severity};
 use super::environment::CLOSED_PROXY;
 use super::secrets::Secrets;
-use airtight_provider::{EngineName, SourceAddress};
+use airtight_provider::{EngineName, ProviderAddress};
 
 /// What an engine printed: its diagnostics, and its other messages in their order.
 #[derive(Debug, Default)]
@@ -264,12 +264,11 @@ impl Requirements {
     fn into_loaded(self, other_errors: Vec<EngineDiagnostic>, warnings: Vec<EngineDiagnostic>) -> Loaded {
         let mut loaded = Loaded { other_errors, warnings, ..Loaded::default() };
         for (name, named) in self.by_name {
-            let Ok(source) = SourceAddress::parse(&name, self.engine) else {
+            let Ok(address) = ProviderAddress::from_display(self.engine, &name) else {
                 loaded.unreadable.push(name);
                 continue;
             };
             let Named { constraints, from_lock, refusal } = named;
-            let address = source.resolve(self.engine);
             loaded.requirements.push(EngineRequirement { address, constraints, from_lock, refusal });
         }
         loaded.requirements.sort_by(|one, other| one.address.cmp(&other.address));

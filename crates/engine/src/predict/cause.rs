@@ -8,6 +8,8 @@ use airtight_provider::{PackageProblem, ProviderAddress};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
     State(StateProblemKind),
+    /// The file that names the workspace, which is judged by itself.
+    WorkspaceFile,
     /// An address without namespace that only the state has.
     LegacyInState(ProviderAddress),
     Package(PackageProblem),

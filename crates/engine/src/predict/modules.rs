@@ -4,6 +4,7 @@
 
 use super::{Assumption, Cause, Facts, Failure, Stage};
 use crate::configuration::{ChildModule, InstallationRecord, MissingModule, Module, ModuleSource, NetworkNeed};
+use crate::state::{Unseen, WorkspaceFileProblem};
 use airtight_finding::Code;
 use airtight_hcl::{Place, Problem};
 use airtight_provider::{CoreCheck, CoreConstraints, Quoted};
@@ -131,8 +132,14 @@ impl Before {
                 .because(Cause::State(problem.kind.clone()))
         });
         self.failures.extend(failures);
-        if let Some(unseen) = &facts.state.unseen {
-            self.assume(Code::StateUnseen, unseen.to_string());
+        match &facts.state.unseen {
+            Some(Unseen::WorkspaceFile { path, why: WorkspaceFileProblem::NotADirectoryName }) => {
+                let detail = format!("No directory can have the name that `{path}` holds.");
+                let failure = Failure::new(Stage::Before, Code::StateInvalid, "Error loading state", detail);
+                self.failures.push(failure.at(&Place::file(path)).because(Cause::WorkspaceFile));
+            }
+            Some(unseen) => self.assume(Code::StateUnseen, unseen.to_string()),
+            None => {}
         }
         if facts.configuration.root.has_encryption && facts.init.backend {
             let text = "the `encryption` block's key provider is not evaluated, nor what it encrypts read";

@@ -180,11 +180,11 @@ fn available(facts: &Facts, address: &ProviderAddress) -> Result<BTreeSet<Versio
             }
             MethodKind::NetworkMirror { url } => {
                 let error = format!("failed to query provider mirror {url} for {address}");
-                reach(facts, address, host_of(url), &error, &mut unseen)?;
+                reach(facts, address, authority_of(url), &error, &mut unseen)?;
             }
             MethodKind::OciMirror { repository } => {
                 let error = format!("could not query OCI registry {repository} for {address}");
-                reach(facts, address, host_of(repository), &error, &mut unseen)?;
+                reach(facts, address, authority_of(repository), &error, &mut unseen)?;
             }
         }
     }
@@ -201,24 +201,37 @@ fn available(facts: &Facts, address: &ProviderAddress) -> Result<BTreeSet<Versio
 fn reach(
     facts: &Facts,
     address: &ProviderAddress,
-    host: &str,
+    authority: &str,
     error: &str,
     unseen: &mut Option<Assumption>,
 ) -> Result<(), Refusal> {
-    if !facts.reachable.iter().any(|reachable| reachable == host) {
+    if !is_reachable(&facts.reachable, authority) {
         return Err(Refusal::failed(query_failure(facts, address, Code::CliConfigReachesOut, error)));
     }
-    let text = format!("`{address}`: what `{host}` offers is only known to the engine");
+    let text = format!("`{address}`: what `{authority}` offers is only known to the engine");
     *unseen = Some(Assumption { code: Code::CliConfigReachesOut, text });
     Ok(())
 }
 
-/// The host of a URL, or of a repository address without a scheme; without port and user.
-fn host_of(url: &str) -> &str {
+/// Whether the settings let a host through: by its name alone, or with the port.
+fn is_reachable(reachable: &[String], authority: &str) -> bool {
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_ok() => (host, port),
+        _ => (authority, "443"),
+    };
+    let is_same = |entry: &str| match entry.strip_prefix(host) {
+        Some("") => true,
+        Some(rest) => rest.strip_prefix(':') == Some(port),
+        None => false,
+    };
+    reachable.iter().any(|entry| is_same(entry))
+}
+
+/// Host and port of a URL, or of a repository address without a scheme; without user.
+fn authority_of(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    host.split_once(':').map_or(host, |(host, _)| host)
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
 }
 
 fn not_found(facts: &Facts, address: &ProviderAddress) -> Failure {

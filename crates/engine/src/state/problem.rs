@@ -139,6 +139,8 @@ pub enum WorkspaceFileProblem {
     /// A link leads out of the repository.
     LeadsOut,
     NotAName,
+    /// Not even the name of a directory: the engine cannot make one of it.
+    NotADirectoryName,
     /// Too large, or no regular file.
     NotRead,
 }
@@ -159,7 +161,9 @@ impl fmt::Display for Unseen {
                 WorkspaceFileProblem::LeadsOut => {
                     write!(formatter, "`{path}` is a link that leads out of the repository, so it is not read")
                 }
-                WorkspaceFileProblem::NotAName => write!(formatter, "`{path}` does not hold the name of a workspace"),
+                WorkspaceFileProblem::NotAName | WorkspaceFileProblem::NotADirectoryName => {
+                    write!(formatter, "`{path}` does not hold the name of a workspace")
+                }
                 WorkspaceFileProblem::NotRead => {
                     write!(formatter, "`{path}` is not read: it is too large or no regular file")
                 }

@@ -93,7 +93,7 @@ fn selected(question: &StateQuestion<'_>) -> Result<Selection, Stop> {
     let is_named = workspace.is_some();
     let workspace = match workspace {
         Some(workspace) => workspace,
-        None => saved_workspace(question)?,
+        None => saved_workspace(question, has_block)?,
     };
     let workspaces = local.workspaces(question.root_module);
     let is_default = workspace == DEFAULT_WORKSPACE
@@ -176,7 +176,9 @@ fn settings_of_file(question: &StateQuestion<'_>, name: &str) -> Option<Vec<(Str
 /// The workspace that the data directory names. A file that cannot be read is as good as none.
 ///
 /// Its text is used only if it is a valid name and no link leads out of the repository: an engine would print it.
-fn saved_workspace(question: &StateQuestion<'_>) -> Result<String, Stop> {
+///
+/// Without a `backend` block the engine makes a directory of that name, whatever it is.
+fn saved_workspace(question: &StateQuestion<'_>, has_block: bool) -> Result<String, Stop> {
     let path = question.data_dir.join("environment");
     let unseen = |why| Selection::Unseen(Unseen::WorkspaceFile { path: path.clone(), why });
     let saved = match text_file::read_inside(&path, question.repository, SMALL_BYTES) {
@@ -188,8 +190,16 @@ fn saved_workspace(question: &StateQuestion<'_>) -> Result<String, Stop> {
     match str::from_utf8(saved.trim_ascii()) {
         Ok("") => Ok(DEFAULT_WORKSPACE.to_owned()),
         Ok(name) if is_valid_workspace(name) => Ok(name.to_owned()),
+        _ if saved.contains(&0) && !has_block => Err(unseen(WorkspaceFileProblem::NotADirectoryName)),
         _ => Err(unseen(WorkspaceFileProblem::NotAName)),
     }
+}
+
+/// The workspace that the data directory's file names, if it holds a name and can be read.
+pub(super) fn saved_workspace_name(path: &Utf8Path, repository: &Utf8Path) -> Option<String> {
+    let saved = text_file::read_inside(path, repository, SMALL_BYTES).ok()?;
+    let name = str::from_utf8(saved.trim_ascii()).ok()?;
+    is_valid_workspace(name).then(|| name.to_owned())
 }
 
 /// What escaping for a path of a URL leaves alone.

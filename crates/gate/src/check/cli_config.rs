@@ -5,7 +5,7 @@ use airtight_engine::cli_config::{
     url_mistake,
 };
 use airtight_engine::predict::{Facts, Prediction};
-use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_finding::{Code, Finding, Owner, Severity, shell_word};
 use airtight_hcl::Place;
 
 /// Findings about files that were read instead of generated.
@@ -98,6 +98,7 @@ pub fn finding(problem: &CliConfigProblem, summary: String) -> Finding {
 }
 
 fn fix(kind: &ProblemKind, path: &str) -> String {
+    let path = shell_word(path);
     match kind {
         ProblemKind::ByteOrderMark => format!("Remove it: `sed -i '1s/^\\xef\\xbb\\xbf//' {path}`"),
         ProblemKind::Utf16 => {

@@ -1,7 +1,7 @@
 //! What the settings' `execute` asks for and the kernel cannot do here.
 
 use crate::exec::guard::NotEnforceable;
-use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_finding::{Code, Finding, Owner, Severity, shell_word};
 use airtight_provider::protection::Unprotected;
 
 /// The engine would start without the kernel's protection. An error: to run without it, set the rule
@@ -20,10 +20,13 @@ pub fn not_enforced(reason: &NotEnforceable) -> Finding {
         }
         NotEnforceable::Unprotected(
             Unprotected::NotRoots(path) | Unprotected::WritableByMode(path) | Unprotected::WritableHere(path),
-        ) => format!(
-            "In the image's build, as root: `chown -R root:root {path} && chmod -R go-w {path}`, and install engine and \
+        ) => {
+            let path = shell_word(path.as_str());
+            format!(
+                "In the image's build, as root: `chown -R root:root {path} && chmod -R go-w {path}`, and install engine and \
              mirror below directories of root's."
-        ),
+            )
+        }
         NotEnforceable::Failed(_) => "Read the reason above; `airtight doctor` checks the kernel, too.".to_owned(),
     };
     Finding::new(

@@ -13,7 +13,8 @@ use airtight_provider::{EngineName, ProviderAddress};
 /// only the engine decides. A mirror that cannot be searched fails every provider alike, and is said once.
 pub fn check(facts: &Facts, prediction: &Prediction) -> (Vec<Finding>, Vec<Finding>) {
     let mut failures: Vec<Failure> = Vec::new();
-    for failure in &prediction.failures {
+    let has_finding = |failure: &&Failure| failure.cause != Some(Cause::WorkspaceFile);
+    for failure in prediction.failures.iter().filter(has_finding) {
         let is_of_mirror = matches!(failure.code, Code::MirrorMissing | Code::MirrorUnreadable);
         match failures.iter_mut().find(|earlier| is_of_mirror && earlier.code == failure.code) {
             Some(earlier) => earlier.providers.extend(failure.providers.iter().cloned()),
@@ -140,7 +141,7 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
             return (Owner::Image, help);
         }
         Some(Cause::LockSet { unlocked, unused }) => return (Owner::Repository, lock_set(facts, unlocked, unused)),
-        None => {}
+        Some(Cause::WorkspaceFile) | None => {}
     }
     match failure.code {
         Code::ProviderMissing if only_state(prediction, failure) => {

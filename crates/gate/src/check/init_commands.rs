@@ -15,18 +15,20 @@ fn one(command: &InitCommand) -> Finding {
         InitCommandKind::KubernetesExec => "the `exec` entry of the `kubernetes` backend",
         InitCommandKind::AwsCredentialProcess => "the `credential_process` of the `s3` backend",
     };
-    Finding::new(
-        Code::InitRunsCommand,
-        Severity::Warning,
-        Owner::Repository,
-        format!("`init` will run a command of the repository: {what}"),
-    )
+    let (owner, summary) = match &command.place {
+        Some(_) => (Owner::Repository, format!("`init` will run a command of the repository: {what}")),
+        None => (Owner::Administrator, format!("`init` will run a command that `TF_ENCRYPTION` names: {what}")),
+    };
+    let finding = Finding::new(Code::InitRunsCommand, Severity::Warning, owner, summary)
     .detail(
         "It runs as the run's user, before any provider is installed, with everything that the phase's environment holds. \
          What it changes in the workspace cannot make an unproven provider start.",
     )
-    .help("If this stack must not run commands of pull requests, set `rules: {init-runs-command: deny}` in the image's settings.")
-    .at(command.place.clone(), "")
+    .help("If this stack must not run commands of pull requests, set `rules: {init-runs-command: deny}` in the image's settings.");
+    match &command.place {
+        Some(place) => finding.at(place.clone(), ""),
+        None => finding,
+    }
 }
 
 #[cfg(test)]
@@ -43,7 +45,7 @@ mod tests {
             (InitCommandKind::AwsCredentialProcess, "credential_process"),
         ];
         for (kind, word) in kinds {
-            let findings = check(&[InitCommand { kind, place: Place::file("main.tf") }]);
+            let findings = check(&[InitCommand { kind, place: Some(Place::file("main.tf")) }]);
             assert_eq!((findings[0].code, findings[0].severity), (Code::InitRunsCommand, Severity::Warning));
             assert!(findings[0].summary.contains(word) && findings[0].places[0].place.path == "main.tf");
         }

@@ -92,9 +92,20 @@ pub fn check(
     findings
 }
 
-/// Whether a copy has the contents of the mirror's package.
-pub(crate) fn is_proven_copy(entry: &InstalledEntry, mirrors: &[&Mirror], digests: &Digests) -> bool {
-    entry.kind == InstalledKind::Directory && why_planted(entry, mirrors, digests).is_none()
+/// Whether a copy was hashed and is where it may be: it has the contents of the mirror's package, or a further method of the
+/// settings has installed it. Whether the lock file proves it is for [`check_locked`] to say.
+pub(crate) fn is_hashed_copy(
+    entry: &InstalledEntry,
+    mirrors: &[&Mirror],
+    digests: &Digests,
+    is_installed_otherwise: &dyn Fn(&ProviderAddress) -> bool,
+) -> bool {
+    let is_otherwise = || {
+        package_for(mirrors, &entry.id).is_none()
+            && is_installed_otherwise(&entry.id.address)
+            && digests.get(&contents(&entry.path, Layout::Unpacked)).is_some_and(Result::is_ok)
+    };
+    entry.kind == InstalledKind::Directory && (why_planted(entry, mirrors, digests).is_none() || is_otherwise())
 }
 
 fn why_planted(entry: &InstalledEntry, mirrors: &[&Mirror], digests: &Digests) -> Option<String> {

@@ -1,6 +1,6 @@
 //! No executable runs that an engine finds by itself. [`airtight_provider::planted_plugins`] says where engines look.
 
-use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_finding::{Code, Finding, Owner, Severity, shell_word};
 use airtight_hcl::Place;
 use airtight_provider::planted_plugins::{PLUGIN_PATH, PlantedPlugins, Plugin, PluginDirectory, PluginKind};
 
@@ -12,7 +12,7 @@ pub fn check(found: &PlantedPlugins) -> Vec<Finding> {
             "the engine would look for plugins in the directories of `{PLUGIN_PATH}`, which cannot be read"
         ))
         .detail(format!("{reason}. The engine may read it differently, and start any executable from there."))
-        .help(format!("Remove the file: `rm {path}`. Only `init -plugin-dir` writes it."))
+        .help(format!("Remove the file: `rm {}`. Only `init -plugin-dir` writes it.", shell_word(path.as_str())))
         .at(Place::file(path), "")
     }));
     findings

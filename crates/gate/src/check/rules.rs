@@ -2,6 +2,7 @@
 
 use crate::settings::{Effective, IMAGE_PATH, Level, Policy, Rule};
 use airtight_finding::report::ReportException;
+use airtight_finding::secrets::without_credentials;
 use airtight_finding::{Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
 
@@ -64,6 +65,13 @@ pub fn exceptions(settings: &Effective, findings: &[Finding], today: &str) -> Ve
     exceptions
 }
 
+/// Whether a rule of the settings lets something pass that is an error by itself.
+pub fn lets_pass(settings: &Effective, code: Code, today: &str) -> bool {
+    let mut findings = vec![Finding::new(code, Severity::Error, Owner::Image, "")];
+    apply(settings, &mut findings, today);
+    findings[0].severity != Severity::Error
+}
+
 fn is_expired(rule: &Rule, today: &str) -> bool {
     rule.until.as_deref().is_some_and(|until| until < today)
 }
@@ -105,7 +113,7 @@ pub fn refused(settings: &Effective) -> Vec<Finding> {
                 Owner::Administrator,
                 format!("{} cannot set `{}`", refused.from, refused.key),
             )
-            .detail(format!("Requested: {}. In effect: {}.", refused.offered, refused.kept))
+            .detail(without_credentials(format!("Requested: {}. In effect: {}.", refused.offered, refused.kept)))
             .help(format!("Remove `{}` from {}, or change it in the image.", refused.key, refused.from))
             .at(Place::file(&refused.from), "")
         })

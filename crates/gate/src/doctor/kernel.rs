@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::permission::{WRITE, allows};
 use super::{Check, User};
 use crate::exec::guard;
-use airtight_provider::protection;
+use airtight_provider::protection::Protection;
 
 const NAME: &str = "kernel";
 
@@ -25,7 +25,7 @@ pub(super) fn check(user: &User) -> Vec<Check> {
         )];
     }
     let mut writable = Vec::new();
-    for directory in guard::system_directories(protection::check_by_mode) {
+    for directory in guard::system_directories(&mut Protection::by_mode()) {
         visit(&directory, user, &mut writable);
     }
     if writable.is_empty() {

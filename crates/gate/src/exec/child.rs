@@ -1,5 +1,5 @@
 //! The engine's `init` as a child: its streams pass through untouched and at once, signals are passed on, and it ends
-//! with us ([`bound`]).
+//! with us ([`airtight_engine::bound`]).
 
 use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -8,11 +8,11 @@ use std::thread;
 use std::time::Instant;
 
 use airtight_engine::ask::interrupt::Held;
+use airtight_engine::bound;
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::bound;
 use super::guard::Guard;
 use super::invocation::{Invocation, StartError};
 use crate::check::Cleared;
@@ -38,11 +38,11 @@ pub struct Ended {
 ///
 /// # Errors
 /// Fails if the engine cannot be started or waited for.
-pub fn run(invocation: &Invocation, _cleared: &Cleared, guard: Option<Guard>) -> Result<Ended, StartError> {
+pub fn run(invocation: &Invocation, _cleared: &Cleared, guard: Option<&Guard>) -> Result<Ended, StartError> {
     let Some(guard) = guard else { return run_here(invocation) };
     // A thread cannot leave its domain, and this process goes on after `init`.
     let confined = || {
-        guard.enter().map_err(StartError::NotGuarded)?;
+        guard.try_clone().and_then(Guard::enter).map_err(StartError::NotGuarded)?;
         run_here(invocation)
     };
     thread::scope(|scope| scope.spawn(confined).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Invocation, engine_error, state_pull};
+use super::engine_error;
 use crate::gather::Gathered;
 use airtight_engine::state::State;
 use airtight_finding::{Code, Finding, Owner, Severity, catalogue, plural};
@@ -11,9 +11,9 @@ use airtight_provider::{Engine, ProviderAddress};
 /// Resources are named up to this number.
 const SHOWN: usize = 8;
 
-/// Explains a failed `init`. A provider that neither configuration nor lock file names is looked for in the state, which
-/// the engine itself gives: reading it needs no provider.
-pub fn explain(gathered: &Gathered, invocation: &Invocation, error_output: &str) -> Vec<Finding> {
+/// Explains a failed `init`. A provider that neither configuration nor lock file names is looked for in the state, for which
+/// `state` asks the engine.
+pub fn explain(gathered: &Gathered, error_output: &str, state: impl FnOnce() -> Option<State>) -> Vec<Finding> {
     let engine = &gathered.facts.engine;
     let failed = engine_error::failed_providers(error_output, engine.name);
     let named =
@@ -21,7 +21,7 @@ pub fn explain(gathered: &Gathered, invocation: &Invocation, error_output: &str)
     let unnamed = failed.iter().filter(|address| !named.contains(address)).collect::<Vec<_>>();
     // With a terminal on stderr the text was the engine's alone; then everything that the state needs is looked at.
     let asks_state = !unnamed.is_empty() || error_output.is_empty();
-    let state = if asks_state { state_pull::pull(invocation, engine) } else { None };
+    let state = if asks_state { state() } else { None };
     let resources = state.as_ref().map(resources).unwrap_or_default();
     let mut findings = Vec::new();
     for (address, resources) in &resources {

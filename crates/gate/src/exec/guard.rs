@@ -37,7 +37,7 @@ use landlock::{
 };
 
 use airtight_provider::digest::Stamp;
-use airtight_provider::protection::{self, Unprotected};
+use airtight_provider::protection::{self, Protection, Unprotected};
 
 /// Where images have their programs and libraries. A program elsewhere does not start; `airtight rehearse` shows which.
 const SYSTEM: [&str; 10] = ["/bin", "/gnu", "/lib", "/lib32", "/lib64", "/libx32", "/nix", "/opt", "/sbin", "/usr"];
@@ -122,6 +122,15 @@ impl Guard {
         Ok(guard)
     }
 
+    /// The same domain, for a further thread.
+    ///
+    /// # Errors
+    /// Fails if this process may not open any more files.
+    pub fn try_clone(&self) -> Result<Self, NotEnforceable> {
+        let ruleset = self.ruleset.try_clone().map_err(|error| NotEnforceable::Failed(error.to_string()))?;
+        Ok(Self { ruleset })
+    }
+
     /// Lets the very files of verified copies start, and no other file in their places.
     ///
     /// # Errors
@@ -190,6 +199,19 @@ pub fn check_kernel() -> Result<(), NotEnforceable> {
     empty_ruleset().map(drop)
 }
 
+/// Whether a program is the image's, before it is started for the first time; the rest is checked by [`Guard::prepare`].
+///
+/// # Errors
+/// Says which place the run's user could change. What is not there is no error.
+pub fn check_program(path: &Utf8Path) -> Result<(), NotEnforceable> {
+    match path.canonicalize_utf8() {
+        // For root everything is writable, and that is an error of its own.
+        Ok(real) if rustix::process::geteuid().is_root() => Ok(protection::check_by_mode(&real)?),
+        Ok(real) => Ok(protection::check(&real)?),
+        Err(_) => Ok(()),
+    }
+}
+
 fn empty_ruleset() -> Result<RulesetCreated, NotEnforceable> {
     Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
@@ -203,16 +225,17 @@ fn empty_ruleset() -> Result<RulesetCreated, NotEnforceable> {
 fn granted(programs: &Programs<'_>) -> Result<Vec<Utf8PathBuf>, NotEnforceable> {
     let real =
         |path: &Utf8Path| path.canonicalize_utf8().map_err(|error| Unprotected::Unreadable(path.to_owned(), error));
-    let mut granted = system_directories(protection::check);
+    let mut protection = Protection::here();
+    let mut granted = system_directories(&mut protection);
     for path in programs.mirrors.iter().map(Utf8PathBuf::as_path).chain([programs.engine, programs.airtight]) {
         let real = real(path)?;
-        protection::check(&real)?;
+        protection.check(&real)?;
         granted.insert(real);
     }
     // Without it nothing would work, and the reason would be hard to find.
     let shell = real(SHELL.into())?;
     if !granted.iter().any(|directory| shell.starts_with(directory)) {
-        protection::check(&shell)?;
+        protection.check(&shell)?;
         granted.insert(shell);
     }
     let mut outermost: Vec<Utf8PathBuf> = Vec::new();
@@ -226,14 +249,14 @@ fn granted(programs: &Programs<'_>) -> Result<Vec<Utf8PathBuf>, NotEnforceable> 
 }
 
 /// The image's directories (and files) with programs: protected, and without what is mounted there and is not.
-pub(crate) fn system_directories(protected: fn(&Utf8Path) -> Result<(), Unprotected>) -> BTreeSet<Utf8PathBuf> {
+pub(crate) fn system_directories(protection: &mut Protection) -> BTreeSet<Utf8PathBuf> {
     let mut found = BTreeSet::new();
     let mounts: Vec<Utf8PathBuf> =
-        mount_points().into_iter().filter(|mount| is_of_system(mount) && protected(mount).is_err()).collect();
+        mount_points().into_iter().filter(|mount| is_of_system(mount) && protection.check(mount).is_err()).collect();
     let mut waiting: Vec<Utf8PathBuf> = SYSTEM.iter().map(Utf8PathBuf::from).collect();
     while let Some(path) = waiting.pop() {
         let is_protected =
-            path.symlink_metadata().is_ok_and(|metadata| !metadata.is_symlink()) && protected(&path).is_ok();
+            path.symlink_metadata().is_ok_and(|metadata| !metadata.is_symlink()) && protection.check(&path).is_ok();
         if !is_protected {
             continue;
         }
@@ -300,7 +323,7 @@ mod tests {
 
     #[test]
     fn only_protected_directories_of_the_system_are_granted() {
-        let found = system_directories(protection::check_by_mode);
+        let found = system_directories(&mut Protection::by_mode());
         assert!(found.iter().any(|path| path.starts_with("/usr")), "{found:?}");
         for path in found {
             assert!(is_of_system(&path), "{path}");

@@ -6,9 +6,9 @@ use std::process::Command;
 
 use camino::Utf8PathBuf;
 
-use super::bound;
 use super::guard::{Guard, NotEnforceable};
 use crate::check::Cleared;
+use airtight_engine::bound::{self, Network};
 
 /// A command of the engine: no shell reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl Invocation {
 
     /// As a child that ends with this process. See [`bound`].
     pub(super) fn bound_command(&self) -> Command {
-        self.completed(bound::command(&self.program))
+        self.completed(bound::command(&self.program, Network::Open))
     }
 
     fn completed(&self, mut command: Command) -> Command {

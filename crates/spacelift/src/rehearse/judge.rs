@@ -9,7 +9,7 @@ use super::installation::Installation;
 use super::leg::{Denied, Status, Step, StepResult, is_declared};
 use super::progress::Part;
 use super::witness::{Asked, CHECKPOINT, Protocol};
-use airtight_finding::{Code, Finding, Owner, Severity, catalogue, escape};
+use airtight_finding::{Code, Finding, Owner, Severity, catalogue, escape, shell_word};
 
 /// Of an output without an error that is known by its form.
 const LAST_LINES: usize = 20;
@@ -335,9 +335,10 @@ fn why(Cause { file, kind }: &Cause) -> String {
 }
 
 fn fix(Cause { file, kind }: &Cause) -> String {
+    let word = shell_word(file);
     match kind {
         CauseKind::CarriageReturns { .. } => format!(
-            "Convert it, `sed -i 's/\\r$//' {file}`, and keep it so with the line `*.sh text eol=lf` in `.gitattributes`."
+            "Convert it, `sed -i 's/\\r$//' {word}`, and keep it so with the line `*.sh text eol=lf` in `.gitattributes`."
         ),
         CauseKind::NoInterpreter { interpreter } => format!(
             "Install `{interpreter}` in the image's build, or begin `{file}` with an interpreter that the image has, such as \
@@ -345,7 +346,7 @@ fn fix(Cause { file, kind }: &Cause) -> String {
         ),
         CauseKind::NotExecutable => {
             format!(
-                "Make it executable in the repository: `git update-index --chmod=+x {file}`. Or run it with `sh {file}`."
+                "Make it executable in the repository: `git update-index --chmod=+x {word}`. Or run it with `sh {word}`."
             )
         }
     }

@@ -217,3 +217,18 @@ fn failures_of_all_providers_are_reported_as_one_set() {
     assert_eq!(codes, [Code::ConstraintInvalid, Code::PackageMismatch, Code::ProviderMissing]);
     assert_eq!(prediction.lock_after, None);
 }
+
+#[test]
+fn a_host_is_reachable_by_its_name_or_with_its_port() {
+    for (entry, url, expected) in [
+        ("m.example.com", "https://m.example.com/p/", true),
+        ("m.example.com", "https://m.example.com:8443/p/", true),
+        ("m.example.com:8443", "https://m.example.com:8443/p/", true),
+        ("m.example.com:443", "https://user@m.example.com/p/", true),
+        ("m.example.com:443", "https://m.example.com:8443/p/", false),
+        ("m.example.com", "https://m.example.com.evil.com/p/", false),
+        ("oci.example.com", "oci.example.com/a/b", true),
+    ] {
+        assert_eq!(super::is_reachable(&[entry.to_owned()], super::authority_of(url)), expected, "{entry} {url}");
+    }
+}
