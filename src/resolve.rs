@@ -62,6 +62,10 @@ impl Resolved {
         let repository = repository_of(&launch_directory, &environment);
         let mut findings = Vec::new();
         let sources = sources(common, &current, &repository, &mut findings)?;
+        let is_run = environment.variables.get("TF_VAR_spacelift_run_id").is_some_and(|run| !run.is_empty());
+        if let Some(path) = given(common.settings.as_deref()).map(|path| current.join(path)).filter(|_| is_run) {
+            findings.extend(settings_of_repository(&path, &repository));
+        }
         for source in &sources {
             tracing::debug!(from = source.name, rank = ?source.rank, "settings read");
         }
@@ -217,6 +221,22 @@ fn not_of_image(path: &Utf8Path, why: &str) -> Finding {
     .detail("Its keys are used as the administrator's: options and variables win over them, and `policy: observe` is ignored.")
     .help(format!("In the image's build, as root: `chown root:root {path} && chmod 0644 {path}`, and the same for its directory."))
     .at(Place::file(path), "")
+}
+
+/// The administrator's settings are a file that a pull request can change.
+fn settings_of_repository(path: &Utf8Path, repository: &Utf8Path) -> Option<Finding> {
+    let (real, repository) = (path.canonicalize_utf8().ok()?, repository.canonicalize_utf8().ok()?);
+    real.starts_with(repository).then(|| {
+        Finding::new(
+            Code::RunReplaceable,
+            Severity::Warning,
+            Owner::Administrator,
+            format!("the settings `{path}` are a file of the repository, so a pull request can change them"),
+        )
+        .detail("They can lower rules and name further installation methods, as far as the image's settings leave that open.")
+        .help("Mount the file outside the repository, or move its keys to the image's /etc/airtight/settings.yml.")
+        .at(Place::file(path), "")
+    })
 }
 
 /// The root of the source: what the worker checked out, else the nearest directory with `.git`, else the root module.

@@ -52,6 +52,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, Stop> {
     };
     let mut pass = session::pass(&resolved, &found.engine, Some(&found.program), guard.as_ref(), &add);
     pass.is_confined = guard.is_some();
+    pass.judges_own_init = true;
     pass.settings_findings = &settings_findings;
     let run = Run { resolved: &resolved, pass, found: &found, progress: &progress, arguments: engine_arguments };
     match command {
@@ -112,6 +113,8 @@ impl Run<'_> {
         let ended = child::run(&invocation, cleared, self.pass.context.guard).map_err(Stop::Start)?;
         let Some(gathered) = judged.gathered() else { return Ok(ExitCode::Engine(ended.code)) };
         if ended.code != 0 {
+            // An `init` that fails late, or is killed, has added hashes of what it found by then.
+            before.put_back_if_changed().map_err(anyhow::Error::new)?;
             let findings = explanation::explain(gathered, &ended.error_output, || self.pass.state_after_init(gathered));
             let report = self.pass.report_on("the next command", &findings);
             session::print_findings(self.resolved, &report, &findings, &judged.sources);

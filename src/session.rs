@@ -42,6 +42,7 @@ pub(super) fn pass<'a>(
         settings_findings: &resolved.findings,
         today: &resolved.today,
         is_confined: false,
+        judges_own_init: false,
         started: resolved.started,
     }
 }

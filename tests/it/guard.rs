@@ -19,10 +19,12 @@ use crate::support::workflow_file::Values;
 crate::tests! {
     a_whole_run_works_within_the_kernels_limit(engine with providers),
     a_provider_that_is_swapped_after_the_check_does_not_run(engine with providers),
+    a_plugin_cache_works_within_the_kernels_limit(engine with providers),
     a_provisioner_plugin_that_a_rule_lets_pass_does_not_start(engine with providers),
     a_question_to_the_engine_starts_the_images_programs_only(engine with providers),
     an_engine_of_the_workspace_is_not_started_to_ask_for_its_version(engine with providers),
     without_the_kernels_limit_nothing_starts_unless_a_rule_allows_it(engine with providers),
+    a_package_of_the_mirror_that_the_runs_user_can_change_is_refused(engine with providers),
     no_provisioner_plugin_runs_from_any_place(engine with providers),
     directories_of_plugin_path_are_places_too(engine with providers),
     a_second_init_is_refused_like_the_first(engine with providers),
@@ -94,6 +96,24 @@ fn a_whole_run_works_within_the_kernels_limit(engine: &'static Engine) {
         }
         assert_eq!(stack.read("stack/ran"), "local-exec ran as 1983\n");
     }
+}
+
+/// The engine links to the cache, which is the run's user's: the very files start whose packages were hashed.
+fn a_plugin_cache_works_within_the_kernels_limit(engine: &'static Engine) {
+    if !is_enforced() {
+        return ignored(NOT_ENFORCED);
+    }
+    let stack = Stack::new(engine, Layout::Packed, CONFIGURATION);
+    fs::create_dir(stack.path("home/cache")).unwrap();
+    stack.give("home");
+    stack.write("settings.yml", "execute: image\n");
+    for name in ["init", "plan"] {
+        let command = stack.phase(&stack.workflow(&[]), name, &Values::default());
+        let command = command.environment("TF_PLUGIN_CACHE_DIR", stack.path("home/cache").as_str());
+        succeeded(&command.environment("AIRTIGHT_SETTINGS", stack.path("settings.yml").as_str()).run());
+    }
+    let installed = stack.path("stack/.terraform/providers").join(package(VICTIM).path(engine, Layout::Unpacked));
+    assert!(installed.is_symlink() && installed.canonicalize_utf8().unwrap().starts_with(stack.path("home")));
 }
 
 /// Both layouts, sealed and not, shared by the engines.
@@ -222,6 +242,23 @@ fn without_the_kernels_limit_nothing_starts_unless_a_rule_allows_it(engine: &'st
     let output = phase(&stack, allowed, "init");
     succeeded(&output);
     assert!(!stderr(&output).contains("only the image's programs"), "{}", stderr(&output));
+}
+
+/// Root's mirror with one directory that an image's build gave away: what lies there could be swapped.
+fn a_package_of_the_mirror_that_the_runs_user_can_change_is_refused(engine: &'static Engine) {
+    if !is_enforced() {
+        return ignored(NOT_ENFORCED);
+    }
+    let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
+    let package = stack.path("mirror").join(package(VICTIM).path(engine, Layout::Unpacked));
+    std::os::unix::fs::chown(&package, Some(UNPRIVILEGED_USER), None).unwrap();
+    refused(&phase(&stack, "image", "init"));
+    succeeded(&phase(&stack, "anything", "init"));
+    let text = refused(&phase(&stack, "image", "plan"));
+    assert!(text.contains("execution-not-enforced") && text.contains("chown -R root:root"), "{text}");
+    succeeded(&phase(&stack, "anything", "plan"));
+    std::os::unix::fs::chown(&package, Some(0), None).unwrap();
+    succeeded(&phase(&stack, "image", "plan"));
 }
 
 fn no_provisioner_plugin_runs_from_any_place(engine: &'static Engine) {

@@ -13,6 +13,8 @@ crate::tests! {
     a_missing_provider_of_a_remote_state_is_explained_by_its_resources(engine with providers),
     a_provider_that_only_a_remote_state_brought_is_refused_after_init(engine with providers),
     reading_the_state_starts_the_images_programs_only(engine with providers),
+    a_second_native_init_launders_nothing(engine with providers),
+    an_init_that_is_killed_late_launders_nothing(engine with providers),
 }
 
 const RANDOM_ONLY: &str = "resource \"random_pet\" \"name\" {}\n";
@@ -92,4 +94,42 @@ fn a_provider_that_only_a_remote_state_brought_is_refused_after_init(engine: &'s
     let planned =
         serving(stack.airtight(["run", "plan", "--lock=true", "--refresh=true", "--out=p"]), &stack.path("server"));
     refused(&planned.run());
+}
+
+/// The engine's own `init`, twice in one run, before any phase has judged what the first one added to the lock file.
+fn a_second_native_init_launders_nothing(engine: &'static Engine) {
+    if !can_serve() {
+        return ignored("no loopback can be started in a namespace here");
+    }
+    let stack = stack(engine);
+    let lock = stack.read("stack/.terraform.lock.hcl");
+    package("null").write_to(&stack.path("mirror"), engine, Layout::Unpacked);
+    let script = format!(
+        "for i in 1 2; do v=$(airtight hook before_init) && eval \"$v\" && {} init -input=false || exit 9; done; \
+         grep -q /hashicorp/null .terraform.lock.hcl || exit 8; exec airtight hook before_plan",
+        engine.name
+    );
+    let script = stack.shell(&script).environment("TF_VAR_spacelift_run_id", "01JXRUN");
+    let text = refused(&serving(script, &stack.path("server")).run());
+    assert!(text.contains("provider-not-locked"), "{text}");
+    assert_eq!(stack.read("stack/.terraform.lock.hcl"), lock);
+    assert!(!stack.path("stack/.terraform/providers").exists());
+}
+
+/// The script in the engine's place ends as one that is killed after it has written the lock file.
+fn an_init_that_is_killed_late_launders_nothing(engine: &'static Engine) {
+    if !can_serve() {
+        return ignored("no loopback can be started in a namespace here");
+    }
+    let stack = stack(engine);
+    let lock = stack.read("stack/.terraform.lock.hcl");
+    package("null").write_to(&stack.path("mirror"), engine, Layout::Unpacked);
+    let real = stack.path("mirror/.engine");
+    stack.wrap_engine(&format!("if [ \"$1\" = init ]; then {real} \"$@\"; kill -9 $$; fi"));
+    for _ in 0..2 {
+        let output = serving(stack.airtight(["run", "init"]), &stack.path("server")).run();
+        assert_eq!(output.status.code(), Some(137), "{}", stderr(&output));
+        assert_eq!(stack.read("stack/.terraform.lock.hcl"), lock);
+        assert!(!stack.path("stack/.terraform/providers").exists());
+    }
 }

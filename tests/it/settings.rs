@@ -9,6 +9,7 @@ use crate::support::isolation::{Isolated, is_root};
 use crate::support::runner::ignored;
 
 crate::tests! {
+    settings_that_a_pull_request_can_change_are_reported_in_a_run,
     what_the_image_sets_is_fixed_and_the_difference_is_told,
     settings_that_others_can_write_are_not_the_images,
     settings_of_the_image_that_cannot_be_used_stop_everything,
@@ -360,4 +361,17 @@ fn a_template_of_the_settings_that_cannot_be_used_is_said_by_name() {
     }
     fs::File::create(scene.path("templates/commands/init.tera")).unwrap().set_len(100_000_000).unwrap();
     assert!(init().stderr.contains("it is larger than 64 KiB"));
+}
+
+fn settings_that_a_pull_request_can_change_are_reported_in_a_run() {
+    let scene = Scene::new();
+    let engine = fake_engine(&scene, "OpenTofu v1.12.6", 0);
+    let inside = scene.write("stack/ci/settings.yml", "reachable: []\n");
+    let outside = scene.write("settings.yml", "reachable: []\n");
+    for (settings, run_id, expected) in [(&inside, "01JX", true), (&inside, "", false), (&outside, "01JX", false)] {
+        let init = scene.airtight(["run", "init"]).environment("AIRTIGHT_ENGINE", &*engine);
+        let init = init.environment("AIRTIGHT_SETTINGS", settings.as_str()).environment("TF_VAR_spacelift_run_id", run_id);
+        let done = run(&init);
+        assert_eq!(done.stderr.contains("warning[run-replaceable]"), expected, "{settings} {run_id}: {done:?}");
+    }
 }

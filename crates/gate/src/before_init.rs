@@ -61,6 +61,14 @@ impl BeforeInit {
         Self { lock_file, kept, root_module: root_module.to_owned(), data_dir: data_dir.to_owned() }
     }
 
+    /// Does the same as [`Self::put_back`] if the lock file is not as it was.
+    ///
+    /// # Errors
+    /// Fails if a file cannot be read, written or removed.
+    pub fn put_back_if_changed(&self) -> io::Result<Option<PutBack>> {
+        if keep(&self.lock_file)? == self.kept { Ok(None) } else { self.put_back().map(Some) }
+    }
+
     /// Puts the lock file's bytes back and removes all installed providers, also those that earlier runs installed: the
     /// next `init` installs them again from the mirror.
     ///
@@ -167,6 +175,9 @@ mod tests {
         assert_eq!(fs::metadata(&scratch.lock).unwrap().permissions().mode() & 0o777, 0o640);
         assert!(!scratch.data.join("providers").exists() && scratch.data.exists());
         assert_eq!(before.put_back().unwrap(), PutBack { lock_file: false, providers: false });
+        assert_eq!(before.put_back_if_changed().unwrap(), None);
+        scratch.init();
+        assert!(before.put_back_if_changed().unwrap().is_some());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use airtight_provider::atomic_file;
 use airtight_provider::executable;
 use airtight_provider::lock_file;
 use airtight_provider::lock_file::LockFile;
+use airtight_provider::text_file;
 use airtight_provider::{Layout, Platform, ProviderAddress};
 
 /// Judges what was gathered.
@@ -81,8 +82,17 @@ fn executables(gathered: &Gathered) -> Vec<SelectedExecutable> {
         .collect()
 }
 
+/// The run's id, which the worker sets.
+const SPACELIFT_RUN: &str = "TF_VAR_spacelift_run_id";
+
+/// Of a run's id.
+const LIMIT_BYTES: u64 = 1024;
+
 /// Keeps the lock file as it was judged before `init`, for the later commands of this container: only it can prove what `init`
 /// installs, since `init` adds hashes of whatever it finds.
+///
+/// If the phase's shell starts `init`, the first lock file of a Spacelift run stays: what a second `init` would find in it may
+/// be what the first one has added, and nothing has judged that.
 ///
 /// # Errors
 /// Fails if the runtime directory cannot be written.
@@ -90,24 +100,39 @@ pub(crate) fn keep_lock_file(
     context: &Context<'_>,
     runtime: &RuntimeDirectory,
     judged: &LockFile,
+    judges_own_init: bool,
     _cleared: &Cleared,
 ) -> anyhow::Result<()> {
     let directory = kept_directory(context, runtime);
     fs::create_dir_all(&directory)?;
-    Ok(atomic_file::write(&directory.join(lock_file::FILE_NAME), judged.text.as_bytes(), 0o600)?)
+    let (file, run_file) = (directory.join(lock_file::FILE_NAME), directory.join("run"));
+    let run = context.environment.variables.get(SPACELIFT_RUN).unwrap_or_default();
+    let is_same_run = !run.is_empty() && text_file::read(&run_file, LIMIT_BYTES).is_ok_and(|kept| kept == run);
+    if is_same_run && !judges_own_init && file.exists() {
+        return Ok(());
+    }
+    atomic_file::write(&run_file, run.as_bytes(), 0o600)?;
+    Ok(atomic_file::write(&file, judged.text.as_bytes(), 0o600)?)
 }
 
-/// The lock file as it was before `init` in this container; null if no `init` was gated here.
-pub(crate) fn kept_lock_file(context: &Context<'_>) -> Option<LockFile> {
+/// The lock file as it was before `init` in this container; null if no `init` was gated here. `now` is the present one, which
+/// is mostly the same.
+pub(crate) fn kept_lock_file(context: &Context<'_>, now: &LockFile) -> Option<LockFile> {
+    if kept_lock_text(context)? == *now.text {
+        return Some(now.clone());
+    }
     let runtime = context.runtime.as_ref().ok()?;
-    let directory = kept_directory(context, runtime);
-    directory.join(lock_file::FILE_NAME).exists().then(|| {
-        let mut sources = airtight_hcl::Sources::default();
-        lock_file::read(&directory, context.engine.name, &mut sources)
-    })
+    let mut sources = airtight_hcl::Sources::default();
+    Some(lock_file::read(&kept_directory(context, runtime), context.engine.name, &mut sources))
 }
 
-/// Its text; null if no `init` was gated here.
+/// Whether an `init` was gated in this container.
+pub(crate) fn has_kept_lock_file(context: &Context<'_>) -> bool {
+    let runtime = context.runtime.as_ref();
+    runtime.is_ok_and(|runtime| kept_directory(context, runtime).join(lock_file::FILE_NAME).exists())
+}
+
+/// The text of the lock file as it was; null if no `init` was gated here.
 pub(crate) fn kept_lock_text(context: &Context<'_>) -> Option<String> {
     let runtime = context.runtime.as_ref().ok()?;
     fs::read_to_string(kept_directory(context, runtime).join(lock_file::FILE_NAME)).ok()

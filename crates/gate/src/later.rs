@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use camino::Utf8Path;
+
 use super::context::Context;
 use super::handover::{self, Found, Handover, HandoverEngine, HandoverProvider};
 use super::init;
@@ -11,7 +13,7 @@ use crate::check;
 use crate::check::handover::{Leg, LegProvider};
 use crate::check::installed;
 use crate::check::installed::{Locked, Proof};
-use crate::exec::guard::VerifiedCopy;
+use crate::exec::guard::{NotEnforceable, VerifiedCopy};
 use crate::settings::Execute;
 use airtight_finding::report::{ReportPackage, ReportProvider};
 use airtight_finding::{Code, Finding, Need, Owner, Severity, Status};
@@ -19,11 +21,12 @@ use airtight_hcl::{Place, Sources};
 use airtight_provider::Digests;
 use airtight_provider::executable;
 use airtight_provider::hashing::Hasher;
-use airtight_provider::installed::{Installed, InstalledKind};
+use airtight_provider::installed::{Installed, InstalledEntry, InstalledKind};
 use airtight_provider::lock_file;
 use airtight_provider::lock_file::LockFile;
 use airtight_provider::mirror;
 use airtight_provider::mirror::Mirror;
+use airtight_provider::protection::Protection;
 use airtight_provider::{Layout, PackageId, ProviderAddress};
 
 /// Whether the phase has to find everything installed.
@@ -83,6 +86,9 @@ pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: 
     let mirrors = seen.mirrors.iter().collect::<Vec<_>>();
     let is_installed_otherwise = |address: &ProviderAddress| context.has_further_method(address);
     findings.extend(installed::check(&seen.installed, &mirrors, &seen.digests, &is_installed_otherwise));
+    if context.guard.is_some() {
+        findings.extend(unprotected(&seen.installed, &mirrors));
+    }
     let plugins = context.planted_plugins(context.launch_directory, &context.data_dir());
     findings.extend(check::planted_plugins::check(&plugins));
     findings.extend(check::reattached::check(context.environment.reattach_providers.as_deref(), context.engine.name));
@@ -142,7 +148,7 @@ pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: 
                 }
             }
         }
-        Found::Missing if after_init.is_some() || init::kept_lock_file(context).is_some() => {}
+        Found::Missing if after_init.is_some() || init::has_kept_lock_file(context) => {}
         Found::Missing => findings.push(check::handover::missing(place, "there is no handover")),
         Found::Unreadable(why) => findings.push(check::handover::missing(place, why)),
     }
@@ -161,7 +167,7 @@ pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: 
 fn see(context: &Context<'_>, before: Option<&LockFile>, sources: &mut Sources) -> anyhow::Result<Seen> {
     let name = context.engine.name;
     let now = lock_file::read(context.launch_directory, name, sources);
-    let before = before.cloned().or_else(|| init::kept_lock_file(context)).unwrap_or_else(|| now.clone());
+    let before = before.cloned().or_else(|| init::kept_lock_file(context, &now)).unwrap_or_else(|| now.clone());
     let installed = airtight_provider::installed::read(&context.data_dir(), name)?;
     let locked = now.locks.iter().map(|lock| PackageId {
         address: lock.address.clone(),
@@ -186,7 +192,10 @@ fn see(context: &Context<'_>, before: Option<&LockFile>, sources: &mut Sources) 
     }
     let seal = if findings.is_empty() { seals.digest() } else { None };
     let borrowed = mirrors.iter().collect::<Vec<_>>();
-    let copies = if context.settings.execute == Execute::Image { copies(&installed) } else { Vec::new() };
+    let copies = match context.settings.execute {
+        Execute::Image => copies(&installed, &mirrors),
+        Execute::Anything => Vec::new(),
+    };
     let mut wanted = installed::wanted_digests(&installed, &borrowed);
     for lock in &now.locks {
         let id = PackageId {
@@ -210,16 +219,38 @@ fn see(context: &Context<'_>, before: Option<&LockFile>, sources: &mut Sources) 
     Ok(Seen { now, before, installed, mirrors, digests, copies, seal, findings })
 }
 
-/// Looks at the executable of each copy.
-fn copies(installed: &Installed) -> Vec<(usize, VerifiedCopy)> {
-    let entries = installed.entries.iter().enumerate();
-    let copies = entries.filter(|(_, entry)| entry.kind == InstalledKind::Directory);
+/// Looks at the executable of each copy, also of one that a link leads to, such as into a plugin cache.
+fn copies(installed: &Installed, mirrors: &[Mirror]) -> Vec<(usize, VerifiedCopy)> {
+    let is_in_mirror = |path: &Utf8Path| mirrors.iter().any(|mirror| path.starts_with(&mirror.base));
+    let place = |entry: &InstalledEntry| match &entry.kind {
+        InstalledKind::Directory => Some(entry.path.clone()),
+        InstalledKind::Link { resolved: Some(resolved), .. } if !is_in_mirror(resolved) => Some(resolved.clone()),
+        _ => None,
+    };
+    let copies =
+        installed.entries.iter().enumerate().filter_map(|(number, entry)| Some((number, entry, place(entry)?)));
     copies
-        .filter_map(|(number, entry)| {
-            let found = executable::find(&entry.path, Layout::Unpacked, entry.id.address.provider_type()).ok()??;
+        .filter_map(|(number, entry, place)| {
+            let found = executable::find(&place, Layout::Unpacked, entry.id.address.provider_type()).ok()??;
             Some((number, VerifiedCopy::before_hashing(&found.path).ok()?))
         })
         .collect()
+}
+
+/// Packages that the engine would start from a mirror although the run's user can change them: the kernel's limit lets whole
+/// mirrors start.
+fn unprotected(installed: &Installed, mirrors: &[&Mirror]) -> Vec<Finding> {
+    let mut protection = Protection::here();
+    let packages = installed.entries.iter().filter_map(|entry| installed::package_for(mirrors, &entry.id));
+    let reasons = packages.filter(|package| package.layout == Layout::Unpacked).filter_map(|package| {
+        let executable = executable::find(&package.path, package.layout, package.id.address.provider_type()).ok()?;
+        let path = executable.map_or_else(|| package.path.clone(), |executable| executable.path);
+        // A platform directory may be a link.
+        let real = path.canonicalize_utf8().ok()?;
+        protection.check(&real).err()
+    });
+    let findings = reasons.map(|reason| check::execution::not_enforced(&NotEnforceable::Unprotected(reason)));
+    findings.collect()
 }
 
 /// What this leg uses, and the same for the report.
@@ -296,7 +327,7 @@ impl Later {
 
     /// Whether this leg is the first to know what was proven: after an `init` that was gated in this container.
     pub(crate) fn should_hand_over(&self, context: &Context<'_>) -> bool {
-        self.found == Found::Missing && init::kept_lock_file(context).is_some()
+        self.found == Found::Missing && init::has_kept_lock_file(context)
     }
 
     /// Hands over what was proven here.

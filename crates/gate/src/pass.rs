@@ -49,6 +49,9 @@ pub struct Pass<'a> {
     pub today: &'a str,
     /// The kernel will let the engine start the image's programs only.
     pub is_confined: bool,
+    /// This command itself starts `init` and judges what it has installed. If not, the phase's shell starts it, and only a
+    /// later phase judges.
+    pub judges_own_init: bool,
     pub started: Instant,
 }
 
@@ -190,7 +193,8 @@ impl Pass<'_> {
         match &judged.seen {
             Seen::Init(gathered) => {
                 if let Ok(runtime) = self.context.runtime {
-                    init::keep_lock_file(&self.context, runtime, &gathered.facts.lock, cleared)?;
+                    let lock = &gathered.facts.lock;
+                    init::keep_lock_file(&self.context, runtime, lock, self.judges_own_init, cleared)?;
                 }
             }
             Seen::Later(_) => self.hand_over(judged, cleared)?,

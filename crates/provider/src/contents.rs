@@ -1,5 +1,6 @@
 //! What is asked of packages, and what was seen in them.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
@@ -39,12 +40,25 @@ pub struct PackageContents {
 pub type Contents = BTreeMap<Utf8PathBuf, PackageContents>;
 
 /// A hash to compute.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DigestRequest {
     /// Of the directory or the archive.
     pub path: Utf8PathBuf,
     pub layout: Layout,
     pub kind: DigestKind,
+}
+
+impl Ord for DigestRequest {
+    /// Paths as texts: component by component, as paths compare, costs more than the rest of a look-up.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.path.as_str(), self.layout, &self.kind).cmp(&(other.path.as_str(), other.layout, &other.kind))
+    }
+}
+
+impl PartialOrd for DigestRequest {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

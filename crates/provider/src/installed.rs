@@ -89,7 +89,7 @@ pub fn read_directory(directory: &Utf8Path, engine: EngineName) -> anyhow::Resul
         }
     }
     installed.visit(directory, &mut Vec::new(), &mut Known::default(), engine)?;
-    installed.entries.sort_by(|left, right| left.path.cmp(&right.path));
+    installed.entries.sort_by(|left, right| left.path.as_str().cmp(right.path.as_str()));
     installed.strange.sort();
     Ok(installed)
 }
@@ -181,14 +181,15 @@ fn kind(path: &Utf8Path, file_type: FileType, known: &mut Known) -> anyhow::Resu
     Ok(InstalledKind::Link { target, resolved })
 }
 
-/// Directories without symbolic links in their paths: links into a mirror share most of their way.
+/// Directories without symbolic links in their paths: links into a mirror share most of their way. By their texts, which
+/// compare faster than paths.
 #[derive(Default)]
-struct Known(BTreeMap<Utf8PathBuf, Option<Utf8PathBuf>>);
+struct Known(BTreeMap<String, Option<Utf8PathBuf>>);
 
 impl Known {
     /// As `realpath` does; null if the path leads nowhere.
     fn resolve(&mut self, path: &Utf8Path) -> Option<Utf8PathBuf> {
-        if let Some(known) = self.0.get(path) {
+        if let Some(known) = self.0.get(path.as_str()) {
             return known.clone();
         }
         let resolved = match (path.parent(), path.file_name()) {
@@ -203,7 +204,7 @@ impl Known {
             // The root, or a path that ends with `..`.
             _ => path.canonicalize_utf8().ok(),
         };
-        self.0.insert(path.to_owned(), resolved.clone());
+        self.0.insert(path.as_str().to_owned(), resolved.clone());
         resolved
     }
 }

@@ -8,6 +8,7 @@
 //! | providers of `TF_REATTACH_PROVIDERS`, `dev_overrides`, `-plugin-dir`, the implied mirrors | named by variables or files | judged elsewhere | administrator |
 //! | `tfpolicy-plugin` | `PATH` | Terraform 1.16 and later, with `-policies` | whoever can write a directory of `PATH` |
 //! | the plugins of `terraform cloud` and `terraform stacks` | the data directory, with a signature checked; any path in `TF_CLOUD_PLUGIN_DEV_OVERRIDE`, `TF_STACKS_PLUGIN_DEV_OVERRIDE` | only these commands, which no phase uses | administrator |
+//! | `docker-credential-NAME` | `PATH` | OpenTofu 1.10 and later, when an `oci_mirror` or a module in an OCI registry is asked for, and the CLI configuration or `~/.docker/config.json` names it | whoever can write a directory of `PATH` |
 //! | `git`, `hg`, `ssh` and their own configuration | `PATH` | `init`, for modules | whoever can write a directory of `PATH` |
 //! | commands that a configuration names: `local-exec`, the `external` data source, OpenTofu's `key_provider "external"`, `exec` of a kubeconfig, `credential_process` of AWS, `az` for `azurerm` | as written there | key providers and backends at `init`, the others later | repository |
 //!

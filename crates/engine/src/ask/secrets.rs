@@ -10,7 +10,18 @@ const MASK: &str = "(sensitive value)";
 const SHORTEST: usize = 6;
 
 /// Parts of names of variables whose values are secret.
-const SECRET_NAMES: [&str; 6] = ["TOKEN", "SECRET", "PASSWORD", "PASSPHRASE", "CREDENTIALS", "ACCESS_KEY"];
+const SECRET_NAMES: [&str; 10] = [
+    "ACCESS_KEY",
+    "API_KEY",
+    "CONN_STR",
+    "CREDENTIALS",
+    "PASSPHRASE",
+    "PASSWD",
+    "PASSWORD",
+    "PRIVATE_KEY",
+    "SECRET",
+    "TOKEN",
+];
 
 /// The secret values of a question, longest first.
 pub(super) struct Secrets {

@@ -105,7 +105,7 @@ pub(crate) fn is_hashed_copy(
             && is_installed_otherwise(&entry.id.address)
             && digests.get(&contents(&entry.path, Layout::Unpacked)).is_some_and(Result::is_ok)
     };
-    entry.kind == InstalledKind::Directory && (why_planted(entry, mirrors, digests).is_none() || is_otherwise())
+    why_planted(entry, mirrors, digests).is_none() || (entry.kind == InstalledKind::Directory && is_otherwise())
 }
 
 fn why_planted(entry: &InstalledEntry, mirrors: &[&Mirror], digests: &Digests) -> Option<String> {
