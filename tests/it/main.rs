@@ -106,6 +106,7 @@ fn main() -> std::process::ExitCode {
         bad_input_messages::tests(),
         bad_input_secrets::tests(),
         differential::tests(),
+        differential::repositories::tests(),
         differential::scenario::tests(),
         docs::tests(),
         doctor::tests(),

@@ -370,7 +370,8 @@ fn settings_that_a_pull_request_can_change_are_reported_in_a_run() {
     let outside = scene.write("settings.yml", "reachable: []\n");
     for (settings, run_id, expected) in [(&inside, "01JX", true), (&inside, "", false), (&outside, "01JX", false)] {
         let init = scene.airtight(["run", "init"]).environment("AIRTIGHT_ENGINE", &*engine);
-        let init = init.environment("AIRTIGHT_SETTINGS", settings.as_str()).environment("TF_VAR_spacelift_run_id", run_id);
+        let init =
+            init.environment("AIRTIGHT_SETTINGS", settings.as_str()).environment("TF_VAR_spacelift_run_id", run_id);
         let done = run(&init);
         assert_eq!(done.stderr.contains("warning[run-replaceable]"), expected, "{settings} {run_id}: {done:?}");
     }

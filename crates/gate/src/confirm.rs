@@ -79,7 +79,10 @@ fn with_question<T>(
     let program = context.program?;
     let modules = match predict::module_from_network(&gathered.facts) {
         Some(module) => Modules::NeedNetwork { module },
-        None => Modules::AtHand,
+        None => match predict::module_without_end(&gathered.facts) {
+            Some(module) => Modules::NoEnd { module },
+            None => Modules::AtHand,
+        },
     };
     let local_state = match gathered.facts.configuration.root.backend {
         None => LocalState::Counts,

@@ -8,6 +8,7 @@
 //! `AIRTIGHT_DIFFERENTIAL_SHRINK` how many smaller cases are tried for each one that differs.
 
 mod extras;
+pub(crate) mod repositories;
 pub(crate) mod scenario;
 
 use std::process::Output;

@@ -126,6 +126,11 @@ pub struct EnginePlace {
 pub enum NotAsked {
     #[error("the engine was not asked, because module `{module}` would have to be downloaded")]
     ModuleNeedsNetwork { module: String },
+    #[error(
+        "the engine was not asked, because module `{module}` calls itself, directly or through others, and an engine may \
+             follow such calls until the memory is full"
+    )]
+    ModuleWithoutEnd { module: String },
     #[error("the engine was not asked, because `-from-module` would write into the root module")]
     CopiesModule,
     #[error("the engine was not asked, because `-migrate-state` or `-force-copy` would write a state")]

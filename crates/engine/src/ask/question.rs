@@ -65,6 +65,8 @@ pub enum Modules {
     AtHand,
     /// `module`, such as `network.subnets`, would have to be downloaded.
     NeedNetwork { module: String },
+    /// `module` is one of the modules that call it.
+    NoEnd { module: String },
 }
 
 /// Whether the providers of `terraform.tfstate` in the root module count. Only [`super::ask`] looks at it.
@@ -85,6 +87,7 @@ impl Question<'_> {
             Modules::AtHand => None,
             // With `-get=false` nothing is downloaded.
             Modules::NeedNetwork { .. } if !self.init.get => None,
+            Modules::NoEnd { module } => Some(NotAsked::ModuleWithoutEnd { module: module.clone() }),
             Modules::NeedNetwork { module } => Some(NotAsked::ModuleNeedsNetwork { module: module.clone() }),
         }
     }

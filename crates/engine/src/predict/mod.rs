@@ -243,6 +243,11 @@ pub fn module_from_network(facts: &Facts) -> Option<String> {
     modules::from_network(facts)
 }
 
+/// The first called module, as its path, that is one of the modules that call it.
+pub fn module_without_end(facts: &Facts) -> Option<String> {
+    modules::without_end(facts)
+}
+
 /// Says what would be selected.
 pub fn select(facts: &Facts) -> Selection {
     selection::select(facts)

@@ -29,6 +29,13 @@ pub(super) fn from_network(facts: &Facts) -> Option<String> {
     facts.configuration.children.iter().find(|(_, child)| is_elsewhere(child)).map(|(path, _)| path.clone())
 }
 
+/// The first module that is one of the modules that call it: an engine follows such calls, with several in one module until
+/// the memory is full.
+pub(super) fn without_end(facts: &Facts) -> Option<String> {
+    let is_cycle = |child: &ChildModule| child.missing == Some(MissingModule::Cycle);
+    facts.configuration.children.iter().find(|(_, child)| is_cycle(child)).map(|(path, _)| path.clone())
+}
+
 pub(super) fn before_providers(facts: &Facts) -> Before {
     let mut before = Before::default();
     before.arguments(facts);
