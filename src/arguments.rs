@@ -49,6 +49,14 @@ pub(crate) enum Command {
     #[command(after_help = CHECK_HELP)]
     Check(CheckArguments),
     #[cfg(feature = "full")]
+    /// Check many repositories against one image
+    ///
+    /// Finds the root modules below the directories and predicts `init` for each with one mirror, or with a seal's file alone. Says
+    /// which stacks would fail and why, what of the image nobody uses, which removal would break whom, and where fewer versions
+    /// would do. Asks no engine, needs no network and changes nothing.
+    #[command(after_help = super::audit::HELP)]
+    Audit(Box<super::audit::AuditArguments>),
+    #[cfg(feature = "full")]
     /// Run here, without network, what Spacelift's worker would run
     ///
     /// Prepares the workspace as the worker does, then runs every phase with its hooks, in namespaces without network. Reports
@@ -389,6 +397,16 @@ pub(crate) enum RenderWhat {
     /// The Dockerfile of a runner image: verified engines, mirror, settings, hooks, and `doctor` at the end
     #[command(after_help = super::render_dockerfile::HELP)]
     Dockerfile(Box<super::render_dockerfile::DockerfileArguments>),
+    /// A plan policy for Spacelift, in Rego: no plan passes without airtight's report of this run
+    ///
+    /// It denies a plan if the report that `run plan` and `hook before_plan` write is missing, from another run, or not cleared,
+    /// and warns about weaker things. Code that the run itself starts after airtight can write the report again: the policy proves
+    /// that airtight ran, not that nothing came after it.
+    Policy {
+        /// Version of the language: v1, or v0 for self-hosted installations before 4.1
+        #[arg(long, value_name = "v0|v1", value_enum, default_value = "v1")]
+        rego: Rego,
+    },
     /// A commented /etc/airtight/settings.yml
     ///
     /// Stacks cannot override what an image sets there. `policy: observe` and `seal` are allowed only there.
@@ -400,6 +418,13 @@ pub(crate) struct ExplainArguments {
     /// A code, a part of an engine's error text, or `exceptions`
     #[arg(hide_possible_values = true, value_parser = Suggested(typed::topics))]
     pub code: Vec<String>,
+}
+
+/// A version of Rego.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Rego {
+    V0,
+    V1,
 }
 
 /// Whether `check` asks the engine.

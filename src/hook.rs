@@ -42,6 +42,9 @@ pub(super) fn run(arguments: &HookArguments) -> Result<ExitCode, Stop> {
     };
     progress.finish();
     session::publish(&resolved, &judged)?;
+    if point == HookPoint::BeforePlan {
+        session::inform_policy(&resolved, &judged.report)?;
+    }
     match &judged.verdict {
         Verdict::Cleared(cleared) => export(&pass.clear(&judged, cleared)?),
         Verdict::Refused => {

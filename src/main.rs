@@ -1,6 +1,8 @@
 //! The command line: arguments, one file per subcommand, streams and exit codes.
 
 mod arguments;
+#[cfg(feature = "full")]
+mod audit;
 mod check;
 mod completions;
 mod doctor;
@@ -87,6 +89,8 @@ fn main() -> std::process::ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Hook(arguments) => hook::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        #[cfg(feature = "full")]
+        Command::Audit(arguments) => audit::run(&arguments),
         #[cfg(feature = "full")]
         Command::Rehearse(arguments) => rehearse::run(&arguments),
         #[cfg(feature = "full")]

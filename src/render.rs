@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::arguments::{CommonArguments, RenderArguments, RenderWhat};
+use super::arguments::{CommonArguments, Rego, RenderArguments, RenderWhat};
 use super::resolve::Resolved;
 use super::{ExitCode, Stop, output};
 use crate::render_dockerfile;
@@ -11,6 +11,7 @@ use airtight_gate::cli_configuration;
 use airtight_gate::render;
 use airtight_gate::render::CliConfigContext;
 use airtight_provider::{EngineName, atomic_file};
+use airtight_spacelift::plan_policy;
 use airtight_spacelift::render_hooks;
 use airtight_spacelift::render_workflow::{self, WorkflowForm};
 use camino::Utf8Path;
@@ -25,6 +26,11 @@ pub(super) fn run(arguments: &RenderArguments) -> Result<ExitCode, Stop> {
         RenderWhat::Plugin => render_hooks::plugin(),
         RenderWhat::CliConfig(common) => cli_config(common)?,
         RenderWhat::Dockerfile(arguments) => render_dockerfile::dockerfile(arguments)?,
+        RenderWhat::Policy { rego } => plan_policy::policy(match rego {
+            Rego::V0 => plan_policy::Rego::V0,
+            Rego::V1 => plan_policy::Rego::V1,
+        })
+        .to_owned(),
         RenderWhat::Settings => render::settings().to_owned(),
     };
     output::data(&text)?;

@@ -148,6 +148,9 @@ impl Run<'_> {
         let judged = self.pass.later(command.as_str(), Demand::Installed)?;
         self.progress.finish();
         session::save(self.resolved, &judged.report)?;
+        if command == WorkflowCommand::Plan {
+            session::inform_policy(self.resolved, &judged.report)?;
+        }
         let is_cleared = matches!(judged.verdict, Verdict::Cleared(_));
         // Selecting a workspace is expected to fail before it is made: no words of ours around it.
         let is_about_workspaces = matches!(command, WorkflowCommand::WorkspaceSelect | WorkflowCommand::WorkspaceNew);

@@ -12,6 +12,7 @@ use airtight_hcl::Sources;
 use airtight_provider::Engine;
 use airtight_provider::atomic_file;
 use airtight_provider::digest::Progress;
+use airtight_spacelift::plan_policy;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::arguments::Format;
@@ -70,6 +71,21 @@ pub(super) fn save(resolved: &Resolved, report: &Report) -> Result<(), Stop> {
     let text = json::render(report).map_err(anyhow::Error::new)?;
     atomic_file::write(path, text.as_bytes(), 0o644)
         .map_err(|error| anyhow::Error::new(error).context(format!("the report `{path}` cannot be written")))?;
+    Ok(())
+}
+
+/// Before a plan in Spacelift: puts the report where a plan policy finds it, and whatever else had that name away. If that fails, a
+/// policy denies the plan, so it is only said.
+pub(super) fn inform_policy(resolved: &Resolved, report: &Report) -> Result<(), Stop> {
+    let run_id = resolved.environment.variables.get(plan_policy::RUN_ID).filter(|id| !id.is_empty());
+    let Some(run_id) = run_id else { return Ok(()) };
+    let text = plan_policy::input(report, run_id, resolved.settings.policy).map_err(anyhow::Error::new)?;
+    if let Err(error) = plan_policy::put(&resolved.launch_directory, Some(&text)) {
+        output::error_line(&format!(
+            "`{}` cannot be written, so a plan policy will deny this plan: {error}",
+            plan_policy::FILE_NAME
+        ));
+    }
     Ok(())
 }
 

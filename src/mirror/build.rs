@@ -10,6 +10,7 @@ use super::build_progress::BuildProgress;
 use crate::{ExitCode, Stop, output};
 use airtight_engine::environment::Environment;
 use airtight_finding::{escape, plural, shell_word};
+use airtight_provider::manifest::Manifest;
 use airtight_provider::seal::MANIFEST;
 use airtight_provider::{
     Engine, EngineName, Layout, Platform, ProviderAddress, Timestamp, Version, VersionConstraints,
@@ -26,6 +27,7 @@ Sources are asked in the order given; each is one of
 
   airtight mirror build --from repositories --platform linux_amd64 providers
   airtight mirror build --from stack-a --from stack-b --source /usb --source origin providers
+  airtight mirror build --manifest next.json --platform linux_amd64 providers
 
 Only `origin` and network mirrors use the network. They respect HTTPS_PROXY and NO_PROXY, SSL_CERT_FILE, \
 TF_TOKEN_*, and the `credentials` and `host` blocks of the engine's CLI configuration; credentials helpers \
@@ -45,8 +47,11 @@ Exit codes: 0 everything is in the mirror; 100 a package could not be fetched; 9
 #[derive(Args, Debug)]
 pub(super) struct BuildArguments {
     /// Directory to search for root modules with lock files (repeatable)
-    #[arg(long, value_name = "DIR", required = true)]
+    #[arg(long, value_name = "DIR", required_unless_present = "manifest")]
     from: Vec<Utf8PathBuf>,
+    /// What the mirror must hold, as `airtight audit --emit-manifest` writes it (repeatable)
+    #[arg(long, value_name = "FILE")]
+    manifest: Vec<Utf8PathBuf>,
     /// Platform of the packages (repeatable; default: this machine's)
     #[arg(long, value_name = "OS_ARCH", env = "AIRTIGHT_PLATFORM", hide_env_values = true, value_delimiter = ',')]
     platform: Vec<String>,
@@ -137,6 +142,19 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
             ));
         }
     }
+    let mut unlocked_of_manifests = Vec::new();
+    for path in &arguments.manifest {
+        let manifest = Manifest::read(path).map_err(usage)?;
+        let unlocked = demand.add_manifest(path, &manifest)?;
+        if let (Some((address, constraints, who)), false) = (unlocked.first(), arguments.resolve) {
+            return Err(Stop::Usage(format!(
+                "the manifest `{path}` has no version of {} providers, such as {address} (`{constraints}`) for `{who}`; lock them \
+                 in the repositories, or let --resolve choose versions",
+                unlocked.len()
+            )));
+        }
+        unlocked_of_manifests.extend(unlocked);
+    }
     let mut unlocked_of_states = Vec::new();
     for state in &arguments.state {
         let unlocked = demand.unlocked_of_state(state, &engine)?;
@@ -178,6 +196,9 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
             }
             Err(error) => unmet.push(error),
         }
+    }
+    for (address, constraints, who) in unlocked_of_manifests {
+        unmet.extend(chooser.choose(&mut demand, &(address, constraints), &who).err());
     }
     for (state, address) in unlocked_of_states {
         let requirement = (address, VersionConstraints::default());

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
@@ -14,7 +14,8 @@ use airtight_finding::human::HumanOptions;
 use airtight_finding::report;
 use airtight_finding::report::{Counts, ReportFinding};
 use airtight_finding::{concise, heading, plural};
-use airtight_gate::settings::Seal;
+use airtight_gate::check::provider_policy::NamedPolicy;
+use airtight_gate::settings::{self, Seal};
 use airtight_provider::Platform;
 use airtight_supply::mirror::verify;
 use airtight_supply::mirror::verify::Request;
@@ -39,6 +40,9 @@ pub(super) struct VerifyArguments {
     /// Public key (ECDSA P-256, PEM) that must verify the seal's signature
     #[arg(long, value_name = "FILE")]
     seal_key: Option<Utf8PathBuf>,
+    /// Settings whose provider policy every package must meet (default: /etc/airtight/settings.yml if it is there)
+    #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS", hide_env_values = true)]
+    settings: Option<String>,
     /// Format of the report
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: VerifyFormat,
@@ -74,6 +78,17 @@ struct VerifyPackage {
     proven_by: Vec<String>,
 }
 
+/// The provider policy of a settings file: of the one that is named, else of the image's own.
+fn policies(named: Option<&str>) -> Result<Vec<NamedPolicy>, Stop> {
+    let named = named.filter(|path| !path.is_empty());
+    let path = Utf8Path::new(named.unwrap_or(settings::IMAGE_PATH));
+    let read = settings::read(path).map_err(|error| Stop::Usage(error.to_string()))?;
+    if read.is_none() && named.is_some() {
+        return Err(Stop::Usage(format!("settings `{path}`: the file does not exist")));
+    }
+    Ok(read.and_then(|settings| settings.providers).map(|policy| (policy, path.to_string())).into_iter().collect())
+}
+
 pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Stop> {
     let mirror = arguments.mirror.path()?;
     let platform = match arguments.platform.as_deref().filter(|text| !text.is_empty()) {
@@ -87,6 +102,7 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Stop> {
     }
     let digest = arguments.seal_digest.clone().map(|digest| Seal::Digests(vec![digest]));
     let vouching = digest.or_else(|| arguments.seal_key.clone().map(Seal::PublicKey));
+    let policies = policies(arguments.settings.as_deref())?;
     let progress = Progress::new();
     let request = Request {
         mirror: &mirror,
@@ -95,6 +111,7 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Stop> {
         keys: &keys,
         now: SystemTime::now().into(),
         seal: vouching.as_ref(),
+        policies: &policies,
         progress: &|count| progress.add(count),
     };
     let verification = verify::verify(&request)?;

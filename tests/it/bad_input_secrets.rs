@@ -193,6 +193,17 @@ fn no_line_starts_with_what_a_repository_names() {
                 "{{\"schema\": \"\\n{evil}\", \"engine\": {{\"name\": \"\", \"version\": \"\"}}, \"platform\": \"\", \"providers\": {{}}}}"
             ),
         ),
+        (
+            "stack/.terraform/airtight/handover.json".to_owned(),
+            serde_json::json!({
+                "schema": "airtight/handover/1",
+                "engine": {"name": format!("\n{evil}"), "version": format!("\n{evil}")},
+                "platform": format!("\n{evil}"),
+                "providers": {format!("\n{evil}"): {"version": format!("\n{evil}"), "h1": format!("\n{evil}"), "path": format!("\n{evil}"), "modified": 1}},
+                "mirror": format!("\n{evil}"),
+            })
+            .to_string(),
+        ),
     ];
     for (file, text) in cases {
         let scene = Scene::new();
@@ -205,6 +216,7 @@ fn no_line_starts_with_what_a_repository_names() {
                 .airtight([])
                 .arguments(arguments.iter().copied())
                 .environment("AIRTIGHT_ENGINE", &*engine)
+                .environment("AIRTIGHT_LOG", "trace")
                 .environment("TF_WORKSPACE", if file.ends_with("main.tf") { evil } else { "" }));
             for line in done.stdout.lines().chain(done.stderr.lines()) {
                 assert!(!line.starts_with("::"), "{file:?} {arguments:?}: {text}\n{done:?}");

@@ -85,9 +85,10 @@ fn reference(scene: &Scene) -> String {
 
 /// What engines say, and the page for it.
 fn troubleshooting() -> String {
-    let mut text = "# By the engine's error\n\nSearch this page for a part of the error, or run `airtight explain \"PART OF \
+    let mut text =
+        "# By the engine's error\n\nSearch this page for a part of the error, or run `airtight explain \"PART OF \
                     THE ERROR\"`. Words in capitals stand for anything.\n"
-        .to_owned();
+            .to_owned();
     for code in Code::ALL {
         let says = code.page().split("\n## ").find_map(|section| section.strip_prefix("The engine says\n"));
         let blocks: Vec<&str> = says.unwrap_or_default().split("```").skip(1).step_by(2).collect();

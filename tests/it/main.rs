@@ -2,6 +2,7 @@
 //!
 //! - [`architecture`]: the house: one arrow between its rooms, no file too long to read
 //! - [`ask`]: asking engines what a configuration needs
+//! - [`audit`]: many repositories against one image
 //! - [`bad_input`]: every file that is read, in every bad shape
 //! - [`bad_input_messages`]: what people read when something is wrong
 //! - [`bad_input_secrets`]: secrets and texts from outside, in no output
@@ -23,6 +24,7 @@
 //! - [`mirror_unpack`]: `airtight mirror unpack`, and archives that mean harm
 //! - [`mirror_upkeep`]: `airtight mirror verify`, `prune`, `list` and `sbom`
 //! - [`native_hooks`]: stacks that call the engine by themselves, behind the hook scripts, with real engines in every shell
+//! - [`plan_policy`]: the plan policy, by a Rego engine, on real and forged reports
 //! - [`planted`]: what the engines let pass and airtight refuses, with the engine alone as the control
 //! - [`plugin`]: the plugin manifest against Spacelift's schema
 //! - [`reach`]: open and closed endpoints of every kind
@@ -51,6 +53,7 @@
 
 mod architecture;
 mod ask;
+mod audit;
 mod bad_input;
 mod bad_input_messages;
 mod bad_input_secrets;
@@ -74,6 +77,7 @@ mod mirror_seal;
 mod mirror_unpack;
 mod mirror_upkeep;
 mod native_hooks;
+mod plan_policy;
 mod planted;
 mod plugin;
 mod reach;
@@ -102,6 +106,7 @@ fn main() -> std::process::ExitCode {
     support::runner::run([
         architecture::tests(),
         ask::tests(),
+        audit::tests(),
         bad_input::tests(),
         bad_input_messages::tests(),
         bad_input_secrets::tests(),
@@ -127,6 +132,7 @@ fn main() -> std::process::ExitCode {
         mirror_unpack::tests(),
         mirror_upkeep::tests(),
         native_hooks::tests(),
+        plan_policy::tests(),
         planted::tests(),
         plugin::tests(),
         reach::tests(),

@@ -11,16 +11,38 @@ use super::{Code, Severity, catalogue, escape, heading};
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
+/// The findings of one report.
+pub fn render(report: &Report) -> serde_json::Result<String> {
+    let findings: Vec<_> = report.findings.iter().map(|finding| (finding, &report.subject)).collect();
+    let properties = json!({
+        "exceptions": report.exceptions.iter().map(heading::exception).collect::<Vec<_>>(),
+        "subject": &report.subject,
+        "engine": &report.engine,
+        "platform": &report.platform,
+        "prediction": report.prediction.init,
+        "verdict": report.verdict,
+    });
+    log(&findings, &report.subject.root_module, &properties)
+}
+
 /// One log with one run: each code that was found as a rule with its page, each finding as a result. Ended by a line
-/// break.
+/// break. `analysis` is what the findings are about: a later upload about something else closes none of their alerts.
 ///
 /// Code scanning refuses a whole file over one result without a place, so each has one in the repository: its own, or the root
 /// module's lock file. Paths are relative to the repository's root.
 ///
 /// Source: GitHub, "SARIF support for code scanning".
-pub fn render(report: &Report) -> serde_json::Result<String> {
-    let rules: Vec<Code> =
-        Code::ALL.iter().copied().filter(|code| report.findings.iter().any(|finding| finding.code == *code)).collect();
+pub fn log(
+    findings: &[(&ReportFinding, &ReportSubject)],
+    analysis: &str,
+    properties: &Value,
+) -> serde_json::Result<String> {
+    let mut rules: BTreeMap<Code, Severity> = BTreeMap::new();
+    for (finding, _) in findings {
+        let level = rules.entry(finding.code).or_insert(finding.severity);
+        *level = finding.severity.min(*level);
+    }
+    let codes: Vec<Code> = rules.keys().copied().collect();
     let log = json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -29,29 +51,19 @@ pub fn render(report: &Report) -> serde_json::Result<String> {
                 "name": "airtight",
                 "version": env!("CARGO_PKG_VERSION"),
                 "informationUri": env!("CARGO_PKG_REPOSITORY"),
-                "rules": rules.iter().map(|code| rule(*code, report)).collect::<Vec<_>>(),
+                "rules": rules.iter().map(|(code, level)| rule(*code, *level)).collect::<Vec<_>>(),
             } },
-            // One analysis for each root module: a later upload for one does not close the alerts of another.
-            "automationDetails": { "id": format!("airtight/{}/", report.subject.root_module) },
+            "automationDetails": { "id": format!("airtight/{analysis}/") },
             "columnKind": "unicodeCodePoints",
-            "results": results(report, &rules),
-            "properties": {
-                "exceptions": report.exceptions.iter().map(heading::exception).collect::<Vec<_>>(),
-                "subject": &report.subject,
-                "engine": &report.engine,
-                "platform": &report.platform,
-                "prediction": report.prediction.init,
-                "verdict": report.verdict,
-            },
+            "results": results(findings, &codes),
+            "properties": properties,
         }],
     });
     serde_json::to_string_pretty(&log).map(|text| escape::json(&text) + "\n")
 }
 
 /// A code with its page. Its level is that of its worst finding here, since settings may change it.
-fn rule(code: Code, report: &Report) -> Value {
-    let findings = report.findings.iter().filter(|finding| finding.code == code);
-    let level = findings.map(|finding| finding.severity).min().unwrap_or(Severity::Note);
+fn rule(code: Code, level: Severity) -> Value {
     json!({
         "id": code.as_str(),
         "shortDescription": { "text": catalogue::sentence(code) },
@@ -67,11 +79,11 @@ fn rule(code: Code, report: &Report) -> Value {
     })
 }
 
-fn results(report: &Report, rules: &[Code]) -> Vec<Value> {
+fn results(findings: &[(&ReportFinding, &ReportSubject)], rules: &[Code]) -> Vec<Value> {
     let mut seen = BTreeMap::new();
     let mut results = Vec::new();
-    for finding in &report.findings {
-        let mut value = result(finding, rules, &report.subject);
+    for (finding, subject) in findings {
+        let mut value = result(finding, rules, subject);
         let path = value["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].as_str().unwrap_or_default();
         let hash = fnv([finding.code.as_str(), path, &finding.summary]);
         let count = seen.entry(hash).and_modify(|count| *count += 1).or_insert(1);

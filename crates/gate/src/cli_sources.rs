@@ -125,7 +125,7 @@ fn filesystem_mirror(path: &str) -> Method {
 }
 
 /// The methods of the file that we write: the mirrors, then what the settings allow besides.
-fn generated(mirrors: &[Utf8PathBuf], also: &[AlsoMethod], engine: &Engine) -> Vec<Method> {
+pub fn generated(mirrors: &[Utf8PathBuf], also: &[AlsoMethod], engine: &Engine) -> Vec<Method> {
     let also = also.iter().filter(|also| also.is_known_to(engine)).map(|also| Method {
         kind: match &also.kind {
             AlsoKind::Direct => MethodKind::Direct,

@@ -22,7 +22,13 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
     let Gathered { facts, prediction, digests, .. } = gathered;
     let mirrors = facts.sources.mirrors();
     let (mut requirements, mut engine) = check::failures::check(facts, prediction);
-    let unproven = check::proof::check(facts, prediction);
+    let mut unproven = check::proof::check(facts, prediction);
+    unproven.extend(check::provider_policy::check(
+        &context.settings.provider_policies,
+        prediction,
+        context.engine,
+        true,
+    ));
     requirements.extend(check::readonly::check(facts, prediction));
     engine.extend(check::unseen::check(facts, prediction));
     engine.extend(check::arguments::check(facts));

@@ -23,13 +23,13 @@ use super::context::{Context, real};
 use crate::settings::Seal;
 use airtight_finding::{Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
+use airtight_provider::Digests;
 use airtight_provider::PackageId;
 use airtight_provider::mirror;
 use airtight_provider::mirror::{Mirror, MirrorPackage};
 use airtight_provider::owner::is_root_or_outside;
-use airtight_provider::seal::{MANIFEST, Manifest, SIGNATURE, SealedPackage};
+use airtight_provider::seal::{self, MANIFEST, Manifest, SIGNATURE, SealedPackage};
 use airtight_provider::sealed_files::{Listings, Ownership, differences, why_writable};
-use airtight_provider::{DigestKind, DigestRequest, Digests};
 
 /// The seals of the settings' mirrors.
 #[derive(Debug, Default)]
@@ -185,32 +185,13 @@ impl TrustedSeal {
         if !differences.is_empty() {
             return Err(Box::new(differs(&self.path, &differences)));
         }
-        let digests = digests(&self.base, &packages).map_err(|error| Box::new(self.broken(&error)))?;
+        let digests = seal::digests(&self.base, &packages).map_err(|error| Box::new(self.broken(&error)))?;
         Ok((self.mirror_of(packages).map_err(|error| Box::new(self.broken(&error)))?, digests))
     }
 
     fn broken(&self, error: &anyhow::Error) -> Finding {
         invalid(&self.path, &format!("{error:#}"))
     }
-}
-
-fn digests(base: &Utf8Path, packages: &[SealedPackage]) -> anyhow::Result<Digests> {
-    let mut digests = Digests::new();
-    for package in packages {
-        let (path, layout) = (base.join(&package.path), package.layout());
-        let mut insert = |kind, hash: &str| -> anyhow::Result<()> {
-            digests.insert(DigestRequest { path: path.clone(), layout, kind }, Ok(hash.parse()?));
-            Ok(())
-        };
-        insert(DigestKind::H1, &package.h1)?;
-        if let Some(zh) = &package.zh {
-            insert(DigestKind::Zh, zh)?;
-        }
-        if let Some(extracted) = &package.extracted {
-            insert(DigestKind::Extracted { over: None }, extracted)?;
-        }
-    }
-    Ok(digests)
 }
 
 /// The settings do not accept the mirror's seal.

@@ -2,7 +2,7 @@
 //!
 //! - Values, parsed once at the edge, without files, environment or clock: [`address`], [`version`] and its constraints,
 //!   [`platform`], [`hash`], [`package`], [`engine`]. Each prints its canonical text; `x.to_string().parse() == x`.
-//! - Readers: [`lock_file`], [`mirror`], [`seal`], [`installed`], [`executable`], [`planted_plugins`]
+//! - Readers: [`license`], [`lock_file`], [`manifest`], [`mirror`], [`seal`], [`installed`], [`executable`], [`planted_plugins`]
 //! - [`modules`]: the store of module sources
 //! - Measuring: [`digest`], [`hashing`], [`sealed_files`]
 //! - Files: [`text_file`], [`atomic_file`]; [`directory`], below which no link is followed; who could have written one: [`owner`], [`protection`], [`outside`]
@@ -25,7 +25,9 @@ pub mod hash;
 pub mod hashing;
 pub mod installed;
 mod json;
+pub mod license;
 pub mod lock_file;
+pub mod manifest;
 pub mod mirror;
 pub mod modules;
 pub mod outside;

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{seal_signature, text_file};
-use crate::{Hash, Layout, PackageId};
+use crate::{DigestKind, DigestRequest, Digests, Hash, Layout, PackageId};
 
 /// Below a mirror.
 pub const MANIFEST: &str = ".airtight/seal.json";
@@ -129,6 +129,29 @@ pub fn print(packages: &[SealedPackage]) -> serde_json::Result<String> {
     Ok(text)
 }
 
+/// What sealed packages hash to, by their paths below a mirror.
+///
+/// # Errors
+/// Fails if the manifest was not written by airtight.
+pub fn digests(base: &Utf8Path, packages: &[SealedPackage]) -> anyhow::Result<Digests> {
+    let mut digests = Digests::new();
+    for package in packages {
+        let (path, layout) = (base.join(&package.path), package.layout());
+        let mut insert = |kind, hash: &str| -> anyhow::Result<()> {
+            digests.insert(DigestRequest { path: path.clone(), layout, kind }, Ok(hash.parse()?));
+            Ok(())
+        };
+        insert(DigestKind::H1, &package.h1)?;
+        if let Some(zh) = &package.zh {
+            insert(DigestKind::Zh, zh)?;
+        }
+        if let Some(extracted) = &package.extracted {
+            insert(DigestKind::Extracted { over: None }, extracted)?;
+        }
+    }
+    Ok(digests)
+}
+
 /// A manifest as it is stored in a mirror.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
@@ -151,8 +174,15 @@ impl Manifest {
     /// # Errors
     /// Fails if it cannot be read.
     pub fn read(mirror: &Utf8Path) -> anyhow::Result<Option<Self>> {
-        let path = mirror.join(MANIFEST);
-        match text_file::read(&path, LIMIT_BYTES) {
+        Self::read_file(&mirror.join(MANIFEST))
+    }
+
+    /// Reads a manifest that is kept elsewhere; null if there is none.
+    ///
+    /// # Errors
+    /// Fails if it cannot be read.
+    pub fn read_file(path: &Utf8Path) -> anyhow::Result<Option<Self>> {
+        match text_file::read(path, LIMIT_BYTES) {
             Ok(text) => Ok(Some(Self::new(text))),
             Err(text_file::TextFileError::Missing) => Ok(None),
             Err(error) => anyhow::bail!("`{path}`: {error}"),

@@ -2,12 +2,14 @@
 //!
 //! - Reading: [`workflow`], [`runtime_configuration`], [`plugin_manifest`], [`hooks`], [`go_template`]
 //! - [`check`]: what is wrong with them
+//! - [`plan_policy`]: what a plan policy gets to know of a run
 //! - [`render_workflow`]: the workflow file
 //! - [`rehearse`]: a whole run, here and without network
 
 pub mod check;
 pub mod go_template;
 pub mod hooks;
+pub mod plan_policy;
 pub mod plugin_manifest;
 #[cfg(feature = "rehearsal")]
 pub mod rehearse;

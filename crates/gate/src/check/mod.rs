@@ -16,6 +16,7 @@ pub mod mirror_entries;
 pub mod packages;
 pub mod planted_plugins;
 pub mod proof;
+pub mod provider_policy;
 pub mod readonly;
 pub mod reattached;
 pub mod requirements;

@@ -1,6 +1,6 @@
 //! The settings' rules, applied to findings; and what the settings themselves give rise to.
 
-use crate::settings::{Effective, IMAGE_PATH, Level, Policy, Rule};
+use crate::settings::{Effective, IMAGE_PATH, Level, Policy, Rank, Rule};
 use airtight_finding::report::ReportException;
 use airtight_finding::secrets::without_credentials;
 use airtight_finding::{Code, Finding, Owner, Severity};
@@ -14,16 +14,21 @@ pub fn apply(settings: &Effective, findings: &mut Vec<Finding>, today: &str) {
     let mut told = Vec::new();
     for (code, effective) in &settings.rules {
         if let Some((rule, from)) = &effective.rule {
+            let owner = effective.rank.map_or(Owner::Image, owner);
             if is_expired(rule, today) {
-                told.push(unmatched(*code, rule, from, "has expired"));
+                told.push(expired(*code, rule, from, owner));
             } else {
                 let matched = set(findings, *code, rule);
                 if !matched && rule.level != Level::Deny {
-                    told.push(unmatched(*code, rule, from, "matched no finding here"));
+                    told.push(unmatched(*code, rule, from, owner));
                 }
             }
         }
-        if let Some((rule, _)) = effective.at_least.as_ref().filter(|(rule, _)| !is_expired(rule, today)) {
+        if let Some((rule, from)) = &effective.at_least {
+            if is_expired(rule, today) {
+                told.push(expired(*code, rule, from, Owner::Repository));
+                continue;
+            }
             for finding in findings.iter_mut().filter(|finding| finding.code == *code) {
                 // `Severity` is ordered strongest first.
                 finding.severity = finding.severity.min(rule.level.severity());
@@ -90,15 +95,31 @@ fn set(findings: &mut [Finding], code: Code, rule: &Rule) -> bool {
     matched
 }
 
-fn unmatched(code: Code, rule: &Rule, from: &str, why: &str) -> Finding {
-    Finding::new(
-        Code::RuleUnmatched,
-        Severity::Note,
-        Owner::Image,
-        format!("the rule `{code}: {}` {why}", rule.level.as_str()),
-    )
-    .help("Remove the rule, or give it a later `until`.")
-    .at(Place::file(from), "")
+/// Who can change a rule.
+const fn owner(rank: Rank) -> Owner {
+    match rank {
+        Rank::Image => Owner::Image,
+        Rank::Administrator => Owner::Administrator,
+        Rank::Repository => Owner::Repository,
+    }
+}
+
+fn unmatched(code: Code, rule: &Rule, from: &str, owner: Owner) -> Finding {
+    let summary = format!("the rule `{code}: {}` matched no finding here", rule.level.as_str());
+    Finding::new(Code::RuleUnmatched, Severity::Note, owner, summary)
+        .help("Remove the rule if no other stack needs it: `airtight audit` looks at all of them.")
+        .at(Place::file(from), "")
+}
+
+/// Stronger than one that matches nothing: what it was made for is no longer let through.
+fn expired(code: Code, rule: &Rule, from: &str, owner: Owner) -> Finding {
+    let until = rule.until.as_deref().unwrap_or_default();
+    let summary = format!("the rule `{code}: {}` has expired on {until}", rule.level.as_str());
+    let reason = rule.reason.as_ref().map(|reason| format!("Its reason was: {reason}.")).unwrap_or_default();
+    Finding::new(Code::RuleUnmatched, Severity::Warning, owner, summary)
+        .detail(reason)
+        .help("Remove the rule, or give it a later `until`.")
+        .at(Place::file(from), "")
 }
 
 /// One warning for each value of a weaker rank that was not used.
@@ -128,7 +149,7 @@ mod tests {
 
     fn settings(code: Code, rule: Option<Rule>, at_least: Option<Rule>) -> Effective {
         let named = |rule: Option<Rule>| rule.map(|rule| (rule, "settings.yml".to_owned()));
-        let rule = EffectiveRule { rule: named(rule), at_least: named(at_least) };
+        let rule = EffectiveRule { rule: named(rule), rank: Some(Rank::Administrator), at_least: named(at_least) };
         Effective { rules: [(code, rule)].into(), ..Effective::default() }
     }
 
@@ -150,7 +171,7 @@ mod tests {
         }
         assert_eq!(
             severities(&settings(code, Some(rule(Level::Allow, Some("2026-06-14"))), None)),
-            [(code, Severity::Warning), (Code::RuleUnmatched, Severity::Note)]
+            [(code, Severity::Warning), (Code::RuleUnmatched, Severity::Warning)]
         );
     }
 
@@ -181,6 +202,16 @@ mod tests {
         let refused = [Finding::new(Code::ProviderNotLocked, Severity::Error, Owner::Repository, "x")];
         let [observed] = exceptions(&observing, &refused, "2026-06-15").try_into().unwrap();
         assert_eq!((observed.level, observed.code, observed.findings), ("observe", None, 1));
+    }
+
+    #[test]
+    fn who_made_a_rule_has_to_change_it() {
+        let mut findings = Vec::new();
+        let ended = Some(rule(Level::Warn, Some("2026-06-14")));
+        apply(&settings(Code::PackageMismatch, ended.clone(), ended), &mut findings, "2026-06-15");
+        let owners: Vec<Owner> = findings.iter().map(|finding| finding.owner).collect();
+        assert_eq!(owners, [Owner::Administrator, Owner::Repository]);
+        assert!(findings[0].summary.ends_with("has expired on 2026-06-14"), "{}", findings[0].summary);
     }
 
     #[test]

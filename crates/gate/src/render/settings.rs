@@ -35,7 +35,19 @@ mod tests {
         let text = uncommented();
         assert_eq!(
             keys(&text),
-            ["mirror", "policy", "execute", "engine", "templates", "state", "seal", "rules", "reachable", "also"]
+            [
+                "mirror",
+                "policy",
+                "execute",
+                "engine",
+                "templates",
+                "state",
+                "seal",
+                "rules",
+                "providers",
+                "reachable",
+                "also"
+            ]
         );
         let value: Value = serde_yaml::from_str(&text).unwrap();
         assert_eq!(value["mirror"][0], "/providers");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 
-use super::{AlsoMethod, Execute, Level, Policy, Rank, Rule, Seal, Source};
+use super::{AlsoMethod, Execute, Level, Policy, ProviderPolicy, Rank, Rule, Seal, Source};
 use airtight_finding::Code;
 
 /// The settings in effect.
@@ -19,6 +19,8 @@ pub struct Effective {
     pub reachable: Vec<String>,
     pub also: Vec<AlsoMethod>,
     pub execute: Execute,
+    /// Each must allow a provider: the image's or the administrator's, and the repository's. With the file that has it.
+    pub provider_policies: Vec<(ProviderPolicy, String)>,
     pub state: Option<Utf8PathBuf>,
     /// The image's; nobody else's makes hashing superfluous.
     pub seal: Option<Seal>,
@@ -30,6 +32,8 @@ pub struct Effective {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EffectiveRule {
     pub rule: Option<(Rule, String)>,
+    /// Who made the rule.
+    pub rank: Option<Rank>,
     /// The level that the repository raises to.
     pub at_least: Option<(Rule, String)>,
 }
@@ -87,11 +91,13 @@ impl Effective {
         let (mut mirror, mut engine, mut templates, mut state) =
             (Open::default(), Open::default(), Open::default(), Open::default());
         let (mut policy, mut reachable, mut also) = (Open::default(), Open::default(), Open::default());
-        let mut execute = Open::default();
+        let (mut execute, mut providers) = (Open::default(), Open::default());
+        let mut provider_policies = Vec::new();
         let mut seal = None;
         let mut rules: BTreeMap<Code, (Open<Rule>, Option<(Rule, String)>)> = BTreeMap::new();
         for source in sources {
             if source.rank == Rank::Repository {
+                provider_policies.extend(source.settings.providers.clone().map(|policy| (policy, source.name.clone())));
                 tighten(source, &mut rules, &mut refused);
                 continue;
             }
@@ -103,6 +109,7 @@ impl Effective {
             reachable.offer("reachable", settings.reachable, &source, &mut refused);
             also.offer("also", settings.also, &source, &mut refused);
             execute.offer("execute", settings.execute, &source, &mut refused);
+            providers.offer("providers", settings.providers, &source, &mut refused);
             if settings.seal.is_some() && source.rank != Rank::Image {
                 refused.push(RefusedSetting {
                     key: "seal".to_owned(),
@@ -127,6 +134,7 @@ impl Effective {
                 rules.entry(code).or_default().0.offer(&format!("rules.{code}"), Some(rule), &source, &mut refused);
             }
         }
+        provider_policies.splice(0..0, providers.value.map(|(policy, _, name)| (policy, name)));
         Self {
             mirror: mirror.into_value().unwrap_or_else(|| vec![Utf8PathBuf::from(DEFAULT_MIRROR)]),
             engine: engine.into_value(),
@@ -135,13 +143,15 @@ impl Effective {
             rules: rules
                 .into_iter()
                 .map(|(code, (rule, at_least))| {
+                    let rank = rule.value.as_ref().map(|(_, rank, _)| *rank);
                     let rule = rule.value.map(|(rule, _, name)| (rule, name));
-                    (code, EffectiveRule { rule, at_least })
+                    (code, EffectiveRule { rule, rank, at_least })
                 })
                 .collect(),
             reachable: reachable.into_value().unwrap_or_default(),
             also: also.into_value().unwrap_or_default(),
             execute: execute.into_value().unwrap_or_default(),
+            provider_policies,
             state: state.into_value(),
             seal,
             refused,
@@ -233,6 +243,23 @@ mod tests {
         ]);
         assert_eq!(effective.mirror, ["/a"]);
         assert_eq!(effective.refused, []);
+    }
+
+    #[test]
+    fn a_repository_adds_a_provider_policy_and_replaces_none() {
+        let policy = |allow: Option<Vec<_>>| Settings {
+            providers: Some(ProviderPolicy { allow, deny: Vec::new() }),
+            ..Settings::default()
+        };
+        let effective = Effective::merge(vec![
+            source(Rank::Image, "image", policy(Some(Vec::new()))),
+            source(Rank::Administrator, "file", policy(None)),
+            source(Rank::Repository, "repository", policy(None)),
+        ]);
+        let from: Vec<&str> = effective.provider_policies.iter().map(|(_, from)| from.as_str()).collect();
+        assert_eq!(from, ["image", "repository"]);
+        let keys: Vec<&str> = effective.refused.iter().map(|refused| refused.key.as_str()).collect();
+        assert_eq!(keys, ["providers"], "the administrator's is not used");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod effective;
 mod parse;
+mod provider_policy;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 pub use effective::{Effective, EffectiveRule, RefusedSetting};
 pub use parse::{SettingsError, parse};
+pub use provider_policy::{Licensed, NotAllowed, ProviderPolicy, ProviderRule};
 
 use airtight_finding::{Code, Severity};
 use airtight_provider::outside;
@@ -51,6 +53,8 @@ pub struct Settings {
     pub reachable: Option<Vec<String>>,
     pub also: Option<Vec<AlsoMethod>>,
     pub execute: Option<Execute>,
+    /// Which providers may be used. A repository's own is a further one.
+    pub providers: Option<ProviderPolicy>,
     /// A state file whose providers are checked too.
     pub state: Option<Utf8PathBuf>,
     /// Only the image may set it.

@@ -5,9 +5,11 @@ use std::fmt;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_yaml::{Mapping, Value};
 
-use super::{AlsoKind, AlsoMethod, Execute, Level, Policy, Rule, Seal, Settings};
+use super::{AlsoKind, AlsoMethod, Execute, Level, Policy, ProviderPolicy, ProviderRule, Rule, Seal, Settings};
 use crate::yaml_nesting;
 use airtight_finding::Code;
+use airtight_provider::license::License;
+use airtight_provider::{AddressPattern, EngineName, VersionConstraints};
 
 /// A settings file that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +44,7 @@ impl fmt::Display for SettingsError {
 impl std::error::Error for SettingsError {}
 
 const KEYS: &[&str] =
-    &["also", "engine", "execute", "mirror", "policy", "reachable", "rules", "seal", "state", "templates"];
+    &["also", "engine", "execute", "mirror", "policy", "providers", "reachable", "rules", "seal", "state", "templates"];
 
 /// Parses a file's text; an empty file sets nothing.
 ///
@@ -146,6 +148,7 @@ impl Reader<'_> {
                 }
                 "reachable" => settings.reachable = Some(self.reachable(value)?),
                 "rules" => self.rules(value, &mut settings)?,
+                "providers" => settings.providers = Some(self.providers(value)?),
                 "also" => settings.also = Some(self.also(value)?),
                 _ => settings.seal = Some(self.seal(value)?),
             }
@@ -287,6 +290,65 @@ impl Reader<'_> {
         }
     }
 
+    fn providers(&self, value: &Value) -> Result<ProviderPolicy, SettingsError> {
+        let Value::Mapping(mapping) = value else {
+            return Err(self.error(&["providers"], "expected `allow` and `deny`, each a list of patterns"));
+        };
+        let mut policy = ProviderPolicy::default();
+        for (key, value) in self.keys(&["providers"], mapping, &["allow", "deny"])? {
+            let path = ["providers", key];
+            let Value::Sequence(values) = value else {
+                return Err(
+                    self.error(&path, "expected a list of patterns such as `registry.opentofu.org/hashicorp/*`")
+                );
+            };
+            let rules = values.iter().map(|value| self.provider_rule(&path, value)).collect::<Result<Vec<_>, _>>()?;
+            if key == "allow" { policy.allow = Some(rules) } else { policy.deny = rules }
+        }
+        Ok(policy)
+    }
+
+    fn provider_rule(&self, path: &[&str], value: &Value) -> Result<ProviderRule, SettingsError> {
+        let (mut text, mut versions, mut licenses, mut reason) = (None, None, Vec::new(), None);
+        match value {
+            Value::String(_) => text = Some(self.string(path, value)?),
+            Value::Mapping(mapping) => {
+                for (key, value) in self.keys(path, mapping, &["licenses", "provider", "reason", "versions"])? {
+                    let path = [path, &[key]].concat();
+                    match key {
+                        "provider" => text = Some(self.string(&path, value)?),
+                        "versions" => {
+                            let parsed = VersionConstraints::parse_requirement(&self.string(&path, value)?);
+                            versions = Some(parsed.map_err(|error| self.error(&path, error.to_string()))?);
+                        }
+                        "licenses" => licenses = self.licenses(&path, value)?,
+                        _ => reason = Some(self.string(&path, value)?),
+                    }
+                }
+            }
+            _ => return Err(self.error(path, "expected a pattern, or `provider` with its `versions` and `licenses`")),
+        }
+        let text = text.ok_or_else(|| self.error(path, "`provider` is missing"))?;
+        if text.split('/').count() != 3 {
+            return Err(self.error(
+                path,
+                format!("`{text}` needs three parts, HOST/NAMESPACE/TYPE; shorter patterns mean a different host in each engine"),
+            ));
+        }
+        let pattern = AddressPattern::parse(&text, EngineName::Tofu)
+            .map_err(|error| self.error(path, error.detail().to_owned()))?;
+        Ok(ProviderRule { text, pattern, versions, licenses, reason })
+    }
+
+    fn licenses(&self, path: &[&str], value: &Value) -> Result<Vec<License>, SettingsError> {
+        let names = self.strings(path, value)?;
+        let known = || License::ALL.iter().map(|license| license.as_str()).collect::<Vec<_>>();
+        let parsed = names.iter().map(|name| {
+            name.parse().map_err(|error| self.error(path, format!("`{name}`: {error} (known: {})", known().join(", "))))
+        });
+        parsed.collect()
+    }
+
     fn also(&self, value: &Value) -> Result<Vec<AlsoMethod>, SettingsError> {
         let Value::Sequence(values) = value else {
             return Err(self.error(&["also"], "expected a list of installation methods"));
@@ -411,6 +473,14 @@ mod tests {
                 "key `rules.package-mismatch.util`: unknown key; did you mean `until`?",
             ),
             ("rules:\n  package-mismatch: {level: deny, until: tomorrow}\n", "expected a date"),
+            ("providers: [a/b/c]", "key `providers`: expected `allow` and `deny`"),
+            ("providers: {alow: []}", "key `providers.alow`: unknown key; did you mean `allow`?"),
+            ("providers: {allow: [hashicorp/null]}", "needs three parts"),
+            ("providers: {allow: ['*/hashicorp/*']}", "hostname can be a wildcard only if"),
+            ("providers: {deny: [{provider: a.b/c/d, version: '1'}]}", "did you mean `versions`?"),
+            ("providers: {deny: [{provider: a.b/c/d, versions: new}]}", "key `providers.deny.versions`: "),
+            ("providers: {deny: [{versions: '1'}]}", "`provider` is missing"),
+            ("providers: {deny: [{provider: a.b/c/d, licenses: [Free]}]}", "known: AGPL-3.0, Apache-2.0"),
             ("mirror: providers", "key `mirror`: expected an absolute path"),
             ("mirror: []", "at least one path"),
             ("engine: [tofu]", "key `engine`: expected a text"),

@@ -110,3 +110,13 @@ fn a_pipe_is_no_file_and_nobody_waits_for_it() {
     assert!(inside.read(Utf8Path::new("pipe"), 1).unwrap_err().to_string().contains("is no plain file"));
     assert!(inside.open_or_create(Utf8Path::new("pipe"), 0o600).is_err());
 }
+
+/// What a killed process with the same number left beside the file, or somebody put there.
+#[test]
+fn what_lies_beside_a_replaced_file_is_no_obstacle_and_not_followed() {
+    let (_directory, inside, root) = laid_out();
+    symlink(root.join("outside/file"), root.join(format!("inside/.new.{}", std::process::id()))).unwrap();
+    inside.replace(Utf8Path::new("new"), b"own", 0o600, Durability::Unsynced).unwrap();
+    assert_eq!(std_fs::read_to_string(root.join("inside/new")).unwrap(), "own");
+    assert_eq!(std_fs::read_to_string(root.join("outside/file")).unwrap(), "kept");
+}

@@ -9,7 +9,8 @@ use airtight_engine::state;
 use airtight_hcl::Sources;
 use airtight_provider::lock_file;
 use airtight_provider::lock_file::FILE_NAME;
-use airtight_provider::{Engine, EngineName, Hash, ProviderAddress, Version};
+use airtight_provider::manifest::Manifest;
+use airtight_provider::{Engine, EngineName, Hash, ProviderAddress, Version, VersionConstraints};
 
 /// Versions of providers, each with who needs it.
 #[derive(Clone, Debug, Default)]
@@ -83,6 +84,52 @@ impl Demand {
             }
         }
         Ok(())
+    }
+
+    /// Adds what a manifest names a version of, and gives back what it names none of, with the constraints and who needs it.
+    ///
+    /// # Errors
+    /// An entry that is no provider, version, constraint or hash.
+    pub fn add_manifest(
+        &mut self,
+        path: &Utf8Path,
+        manifest: &Manifest,
+    ) -> anyhow::Result<Vec<(ProviderAddress, VersionConstraints, Utf8PathBuf)>> {
+        let mut unlocked = Vec::new();
+        for provider in &manifest.providers {
+            let wrong = |what: &str, text: &str, error: &dyn std::fmt::Display| {
+                anyhow::anyhow!("the manifest `{path}`: provider `{}`, {what} `{text}`: {error}", provider.address)
+            };
+            let address: ProviderAddress =
+                provider.address.parse().map_err(|error| wrong("address", &provider.address, &error))?;
+            let root_modules: Vec<Utf8PathBuf> = match provider.needed_by.as_slice() {
+                [] => vec![path.to_owned()],
+                named => named.iter().map(Utf8PathBuf::from).collect(),
+            };
+            let Some(version) = &provider.version else {
+                let constraints = if provider.constraints.is_empty() {
+                    VersionConstraints::default()
+                } else {
+                    VersionConstraints::parse_requirement(&provider.constraints)
+                        .map_err(|error| wrong("constraints", &provider.constraints, &error))?
+                };
+                unlocked.push((address, constraints, root_modules[0].clone()));
+                continue;
+            };
+            let version: Version = version.parse().map_err(|error| wrong("version", version, &error))?;
+            let mut hashes = Vec::new();
+            for text in &provider.hashes {
+                hashes.push(text.parse::<Hash>().map_err(|error| wrong("hash", text, &error))?);
+            }
+            hashes.retain(Hash::is_preferred);
+            let needs = self.versions.entry((address, version)).or_default();
+            needs.extend(root_modules.into_iter().map(|root_module| Need {
+                root_module,
+                is_locked: !hashes.is_empty(),
+                hashes: hashes.clone(),
+            }));
+        }
+        Ok(unlocked)
     }
 
     /// Providers that a state needs and no lock file has a version of: `init` would look for them too.
@@ -161,6 +208,28 @@ mod tests {
         let needs: Vec<_> = demand.versions.values().flatten().map(|need| need.root_module.clone()).collect();
         assert_eq!(needs, ["a", "b", "b/c"].map(|path| root.join(path)));
         assert_eq!(demand.versions.values().next().unwrap()[0].hashes, ["h1:a".parse::<Hash>().unwrap()]);
+    }
+
+    #[test]
+    fn a_manifest_is_a_demand_of_its_own() {
+        let manifest = |entry: &str| {
+            let text = format!(r#"{{"schema": "airtight/manifest/1", "providers": [{entry}]}}"#);
+            let mut demand = Demand::default();
+            let unlocked = demand.add_manifest("next.json".into(), &Manifest::parse(&text).unwrap());
+            unlocked.map(|unlocked| (demand, unlocked)).map_err(|error| error.to_string())
+        };
+        let locked =
+            r#"{"address": "e.com/acme/dog", "version": "1.2.3", "hashes": ["h1:a", "zz:b"], "needed_by": ["a", "b"]}"#;
+        let (demand, unlocked) = manifest(locked).unwrap();
+        assert!(unlocked.is_empty());
+        let [needs] = demand.versions.values().collect::<Vec<_>>()[..] else { panic!("{demand:?}") };
+        assert_eq!(needs.iter().map(|need| need.root_module.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert!(needs[0].is_locked && needs[0].hashes == ["h1:a".parse::<Hash>().unwrap()]);
+        let (demand, unlocked) = manifest(r#"{"address": "e.com/acme/dog", "constraints": "~> 1.2"}"#).unwrap();
+        assert!(demand.versions.is_empty());
+        assert_eq!(unlocked[0].1.to_string(), "~> 1.2");
+        let error = manifest(r#"{"address": "e.com/acme/dog", "version": "one"}"#).unwrap_err();
+        assert!(error.starts_with("the manifest `next.json`: provider `e.com/acme/dog`, version `one`: "), "{error}");
     }
 
     #[test]

@@ -13,13 +13,14 @@ use super::seal::{self, Names};
 use crate::signature::Keys;
 use airtight_finding::{Code, Finding, Owner, Severity};
 use airtight_gate::check::mirror_entries;
+use airtight_gate::check::provider_policy::{self, NamedPolicy};
 use airtight_gate::settings::Seal;
 use airtight_hcl::{Place, Sources};
 use airtight_provider::digest::Progress;
 use airtight_provider::mirror;
 use airtight_provider::mirror::Mirror;
 use airtight_provider::seal::SealedPackage;
-use airtight_provider::{EngineName, PackageId, Platform, Timestamp};
+use airtight_provider::{Engine, EngineName, PackageId, Platform, Timestamp, Version};
 
 /// What is asked for.
 pub struct Request<'a> {
@@ -34,6 +35,8 @@ pub struct Request<'a> {
     pub now: Timestamp,
     /// What must prove the seal; without it, a seal is only compared.
     pub seal: Option<&'a Seal>,
+    /// Of the settings.
+    pub policies: &'a [NamedPolicy],
     pub progress: Progress<'a>,
 }
 
@@ -93,6 +96,18 @@ pub fn verify(request: &Request<'_>) -> anyhow::Result<Verification> {
     against_seal::check(request, &walked, &mut verification);
     against_index::check(&walked, &mut verification);
     against_locks::check(request, &walked, &mut verification)?;
+    if !request.policies.is_empty() {
+        // Its version decides nothing about constraints of releases.
+        let engine = Engine::new(EngineName::Tofu, Version::release(1, 12, 6));
+        for verified in &verification.packages {
+            let path = walked.base.join(&verified.package.path);
+            let place = Some((path.as_path(), verified.package.layout()));
+            let finding = provider_policy::judge(request.policies, &verified.id, place, &engine);
+            verification.findings.extend(
+                finding.map(|finding| Finding { owner: Owner::Image, ..finding.at(Place::file(&path), "the package") }),
+            );
+        }
+    }
     for verified in &mut verification.packages {
         if verified.is_refuted {
             verified.proven_by.clear();
