@@ -77,6 +77,9 @@ pub(crate) enum Command {
     /// Build and maintain the image's filesystem mirror
     Mirror(super::mirror::MirrorArguments),
     #[cfg(feature = "full")]
+    /// Build and maintain the image's store of module sources
+    Modules(super::modules::ModulesArguments),
+    #[cfg(feature = "full")]
     /// Complete a dependency lock file
     Lock(super::lock::LockArguments),
     #[cfg(feature = "full")]
@@ -179,6 +182,10 @@ pub(crate) struct CommonArguments {
     /// `:`; default: /providers)
     #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", hide_env_values = true, value_delimiter = ':')]
     pub mirror: Vec<String>,
+    /// Directory with the sources of modules, made by `airtight modules build` (repeatable, or several separated by `:`;
+    /// default: /modules if it exists)
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES", hide_env_values = true, value_delimiter = ':')]
+    pub modules: Vec<String>,
     /// `tofu`, `terraform`, or the path of one (default: the one on PATH; if both are, `tofu`)
     #[arg(
         long,
@@ -295,6 +302,9 @@ pub(crate) struct DoctorArguments {
     /// Filesystem mirror to check (repeatable; default: the one in the settings, else /providers)
     #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", hide_env_values = true, value_delimiter = ':')]
     pub mirror: Vec<String>,
+    /// Store of modules to check (repeatable; default: the one in the settings, else /modules if it exists)
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES", hide_env_values = true, value_delimiter = ':')]
+    pub modules: Vec<String>,
     /// `tofu`, `terraform`, or the path of one
     #[arg(
         long,
@@ -317,6 +327,7 @@ impl DoctorArguments {
     pub(super) fn common(&self) -> CommonArguments {
         CommonArguments {
             mirror: self.mirror.clone(),
+            modules: self.modules.clone(),
             engine: self.engine.clone(),
             settings: self.settings.clone(),
             ..CommonArguments::default()

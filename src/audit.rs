@@ -6,9 +6,9 @@ use std::time::SystemTime;
 
 use airtight_audit::fleet;
 use airtight_audit::image::Image;
-use airtight_audit::report::{self, AuditReport, Material};
+use airtight_audit::report::{AuditReport, Material};
 use airtight_audit::stack::Question;
-use airtight_audit::{csv, demand, html, human, markdown, usage};
+use airtight_audit::{csv, demand, findings, html, human, markdown, usage};
 use airtight_finding::report::ReportSubject;
 use airtight_finding::{escape, sarif};
 use airtight_provider::{Timestamp, atomic_file};
@@ -121,7 +121,7 @@ pub(super) fn run(arguments: &AuditArguments) -> Result<ExitCode, Stop> {
     let usage = usage::usage(image.packages(), &fleet.stacks, &engine, platform);
     fleet.findings.extend(resolved.findings.iter().cloned());
     fleet.findings.extend(image.findings(&settings.provider_policies, &engine));
-    report::add_findings(&mut fleet, &usage, &engine, platform);
+    findings::add(&mut fleet, &usage, &engine, platform);
     fleet.apply_rules(settings, &resolved.today);
     let demand = demand::demand(&fleet.stacks);
     let report = AuditReport::new(&Material {
@@ -180,14 +180,14 @@ fn sarif(report: &AuditReport) -> Result<String, Stop> {
         ..ReportSubject::default()
     };
     let subjects: Vec<ReportSubject> = report.findings.iter().map(|found| subject(&found.stack)).collect();
-    let findings: Vec<_> = report.findings.iter().map(|found| &found.finding).zip(&subjects).collect();
+    let found: Vec<_> = report.findings.iter().map(|found| &found.finding).zip(&subjects).collect();
     let properties = json!({
         "engine": &report.engine,
         "platform": &report.platform,
         "verdict": report.verdict,
         "states": report.states,
     });
-    Ok(sarif::log(&findings, "audit", &properties).map_err(anyhow::Error::new)?)
+    Ok(sarif::log(&found, "audit", &properties).map_err(anyhow::Error::new)?)
 }
 
 fn write(path: &Utf8PathBuf, text: &str) -> Result<(), Stop> {

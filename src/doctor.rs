@@ -22,6 +22,7 @@ pub(super) fn run(arguments: &DoctorArguments) -> Result<ExitCode, Stop> {
     } else {
         let given = Settings {
             mirror: (!arguments.mirror.is_empty()).then(|| arguments.mirror.iter().map(Utf8PathBuf::from).collect()),
+            modules: (!arguments.modules.is_empty()).then(|| arguments.modules.iter().map(Utf8PathBuf::from).collect()),
             engine: arguments.engine.clone().filter(|engine| !engine.is_empty()),
             ..Settings::default()
         };
@@ -33,6 +34,8 @@ pub(super) fn run(arguments: &DoctorArguments) -> Result<ExitCode, Stop> {
         environment: &environment,
         engine: found.as_ref(),
         mirrors: &settings.mirror,
+        module_stores: &settings.module_stores(),
+        names_module_stores: settings.modules.is_some(),
         seal: settings.seal.as_ref(),
         templates: settings.templates.as_ref(),
         program: std::env::current_exe().ok().and_then(|path| Utf8PathBuf::from_path_buf(path).ok()),

@@ -13,6 +13,8 @@ mod hook;
 mod lock;
 #[cfg(feature = "full")]
 mod mirror;
+#[cfg(feature = "full")]
+mod modules;
 mod output;
 mod progress;
 #[cfg(feature = "full")]
@@ -98,6 +100,8 @@ fn main() -> std::process::ExitCode {
         Command::Doctor(arguments) => doctor::run(&arguments),
         #[cfg(feature = "full")]
         Command::Mirror(arguments) => mirror::run(&arguments),
+        #[cfg(feature = "full")]
+        Command::Modules(arguments) => modules::run(&arguments),
         #[cfg(feature = "full")]
         Command::VerifyArchive(arguments) => verify_archive::run(&arguments),
         #[cfg(feature = "full")]

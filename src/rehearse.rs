@@ -9,6 +9,7 @@ use super::resolve::Resolved;
 use super::{ExitCode, Stop, output};
 use airtight_provider::atomic_file;
 use airtight_spacelift::rehearse::rehearsal::{self, Around, Rehearsal, RehearsalError};
+use airtight_spacelift::rehearse::report::RehearsalVerdict;
 use airtight_spacelift::rehearse::{container, html, human, janitor, markdown, report};
 
 impl From<RehearsalError> for Stop {
@@ -77,7 +78,7 @@ pub(super) fn run(arguments: &RehearseArguments) -> Result<ExitCode, Stop> {
     })?;
     Ok(match interrupted {
         Some(signal) => ExitCode::Engine(u8::try_from(128 + signal).unwrap_or(u8::MAX)),
-        None if report.verdict == "refused" => ExitCode::Refused,
+        None if report.verdict == RehearsalVerdict::Refused => ExitCode::Refused,
         None => ExitCode::Cleared,
     })
 }

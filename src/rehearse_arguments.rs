@@ -3,11 +3,12 @@
 #![expect(clippy::doc_markdown, reason = "these docs are the help, where backticks would be printed")]
 
 use camino::Utf8PathBuf;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::arguments::CommonArguments;
-use super::typed::Suggested;
-use airtight_spacelift::rehearse::run::RunType;
+use super::typed::named;
+use airtight_spacelift::rehearse::run::{Phase, RunType};
+use airtight_spacelift::rehearse::script::Joining;
 
 pub(super) const REHEARSE_HELP: &str = "\
 Examples:
@@ -31,11 +32,12 @@ pub(crate) struct RehearseArguments {
     #[command(flatten)]
     pub common: CommonArguments,
     /// Kind of run: tracked, proposed, drift, task, test (of a module) or destroy
-    #[arg(long = "type", value_name = "TYPE", default_value = "tracked", hide_possible_values = true, value_parser = Suggested(run_types))]
-    pub run_type: String,
+    #[arg(long = "type", value_name = "TYPE", default_value = "tracked", value_parser = named(RunType::ALL, RunType::as_str))]
+    #[arg(hide_possible_values = true)]
+    pub run_type: RunType,
     /// Stop after this phase: preparing, initializing, planning, applying, performing or destroying (default: run all)
-    #[arg(long, value_name = "PHASE", hide_possible_values = true, value_parser = Suggested(phases))]
-    pub until: Option<String>,
+    #[arg(long, value_name = "PHASE", value_parser = named(Phase::ALL, Phase::as_str), hide_possible_values = true)]
+    pub until: Option<Phase>,
     /// Rehearse a confirmation before apply: the rest runs in a new container, where only the workspace is left
     #[arg(long)]
     pub pause: bool,
@@ -55,8 +57,9 @@ pub(crate) struct RehearseArguments {
     #[arg(long, value_name = "POINT=COMMAND")]
     pub hook: Vec<String>,
     /// How hooks are joined: braced (since January 2026) or bare (older installations)
-    #[arg(long, value_name = "braced|bare", default_value = "braced", hide_possible_values = true, value_parser = Suggested(|| vec!["braced", "bare"]))]
-    pub hooks: String,
+    #[arg(long, value_name = "braced|bare", default_value = "braced", value_parser = named(Joining::ALL, Joining::as_str))]
+    #[arg(hide_possible_values = true)]
+    pub hooks: Joining,
     /// Manifest of a plugin that the stack uses (repeatable)
     #[arg(long, value_name = "FILE")]
     pub plugin: Vec<Utf8PathBuf>,
@@ -77,8 +80,8 @@ pub(crate) struct RehearseArguments {
     pub ignore_runtime_configuration: bool,
     /// The state's backend: managed (Spacelift's own, here on the loopback interface) or declared (the configuration's; the
     /// default if it has one)
-    #[arg(long, value_name = "managed|declared", hide_possible_values = true, value_parser = Suggested(|| vec!["managed", "declared"]))]
-    pub state_backend: Option<String>,
+    #[arg(long, value_name = "managed|declared", value_enum, hide_possible_values = true)]
+    pub state_backend: Option<StateBackend>,
     /// Workspace to select, if the backend is the configuration's own
     #[arg(long, value_name = "NAME")]
     pub workspace: Option<String>,
@@ -97,14 +100,11 @@ pub(crate) struct RehearseArguments {
     pub directory: Option<Utf8PathBuf>,
 }
 
-fn run_types() -> Vec<&'static str> {
-    RunType::ALL.iter().map(|kind| kind.as_str()).collect()
-}
-
-fn phases() -> Vec<&'static str> {
-    let mut phases: Vec<&str> =
-        RunType::ALL.iter().flat_map(|kind| kind.phases()).map(|phase| phase.as_str()).collect();
-    phases.sort_unstable();
-    phases.dedup();
-    phases
+/// Whose backend holds the state in a rehearsal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StateBackend {
+    /// Spacelift's own.
+    Managed,
+    /// That of the configuration.
+    Declared,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Stop;
-use super::rehearse_arguments::RehearseArguments;
+use super::rehearse_arguments::{RehearseArguments, StateBackend};
 use super::resolve::Resolved;
 use airtight_gate::engine::FoundEngine;
 use airtight_hcl::Problem;
@@ -14,7 +14,6 @@ use airtight_spacelift::hooks::{Context, Hooks, MountedFile};
 use airtight_spacelift::rehearse::preparing::{self, Request};
 use airtight_spacelift::rehearse::rehearsal::Asked;
 use airtight_spacelift::rehearse::run::{Phase, Run, RunType};
-use airtight_spacelift::rehearse::script::Joining;
 use airtight_spacelift::runtime_configuration::StackSettings;
 use airtight_spacelift::{plugin_manifest, workflow};
 
@@ -23,14 +22,13 @@ pub(super) fn read(
     resolved: &Resolved,
     engine: Option<&FoundEngine>,
 ) -> Result<Asked, Stop> {
-    let run_type = one_of(RunType::ALL, |kind| kind.as_str(), "--type", &arguments.run_type)?;
-    let until = match &arguments.until {
-        Some(text) => {
-            let phase = one_of(run_type.phases(), |phase| phase.as_str(), "--until", text)?;
-            Some(phase)
-        }
-        None => run_type.phases().last().copied(),
-    };
+    let run_type = arguments.run_type;
+    if let Some(phase) = arguments.until.filter(|phase| !run_type.phases().contains(phase)) {
+        let known = run_type.phases().iter().map(|phase| phase.as_str()).collect::<Vec<_>>().join(", ");
+        let text = format!("--until {}: a {} run has the phases {known}", phase.as_str(), run_type.as_str());
+        return Err(Stop::Usage(text));
+    }
+    let until = arguments.until.or_else(|| run_type.phases().last().copied());
     if (run_type == RunType::Task) != arguments.task.is_some() {
         return Err(Stop::Usage("--task COMMAND and --type task belong together".to_owned()));
     }
@@ -40,21 +38,7 @@ pub(super) fn read(
     if !(0.0..=600.0).contains(&arguments.grace) {
         return Err(Stop::Usage(format!("--grace {}: expected seconds from 0 to 600", arguments.grace)));
     }
-    let joining = one_of(
-        &[Joining::Braced, Joining::Bare],
-        |joining| if *joining == Joining::Bare { "bare" } else { "braced" },
-        "--hooks",
-        &arguments.hooks,
-    )?;
-    let is_managed = match arguments.state_backend.as_deref() {
-        None => None,
-        Some(text) => Some(one_of(
-            &[true, false],
-            |managed| if *managed { "managed" } else { "declared" },
-            "--state-backend",
-            text,
-        )?),
-    };
+    let is_managed = arguments.state_backend.map(|backend| backend == StateBackend::Managed);
     if arguments.workspace.is_some() && is_managed == Some(true) {
         return Err(Stop::Usage("--workspace: only a backend of the configuration's own has workspaces".to_owned()));
     }
@@ -86,7 +70,7 @@ pub(super) fn read(
         skips_init: arguments.skip_init,
         task: arguments.task.clone().unwrap_or_default(),
         has_workspace: false,
-        joining,
+        joining: arguments.hooks,
         commands: BTreeMap::new(),
         contexts: Vec::new(),
         hooks: Hooks::new(),
@@ -98,13 +82,6 @@ pub(super) fn read(
         has_workspace: arguments.workspace.is_some(),
         grace_milliseconds,
         watches_executions: arguments.watch_executions,
-    })
-}
-
-fn one_of<T: Copy>(all: &[T], name: impl Fn(&T) -> &'static str, option: &str, text: &str) -> Result<T, Stop> {
-    all.iter().find(|value| name(value) == text).copied().ok_or_else(|| {
-        let known: Vec<&str> = all.iter().map(&name).collect();
-        Stop::Usage(format!("{option} `{text}`: expected one of {}", known.join(", ")))
     })
 }
 
@@ -201,6 +178,9 @@ pub(super) fn given(resolved: &Resolved) -> Vec<(&'static str, String)> {
             "AIRTIGHT_MIRROR",
             resolved.settings.mirror.iter().map(|path| path.as_str()).collect::<Vec<_>>().join(":"),
         ));
+    }
+    if let (false, Some(stores)) = (options.modules.is_empty(), &resolved.settings.modules) {
+        given.push(("AIRTIGHT_MODULES", stores.iter().map(|path| path.as_str()).collect::<Vec<_>>().join(":")));
     }
     if let (Some(_), Some(engine)) = (&options.engine, &resolved.settings.engine) {
         given.push(("AIRTIGHT_ENGINE", engine.clone()));

@@ -70,7 +70,7 @@ impl Resolved {
             tracing::debug!(from = source.name, rank = ?source.rank, "settings read");
         }
         let settings = Effective::merge(sources);
-        tracing::debug!(mirror = ?settings.mirror, policy = ?settings.policy, "settings in effect");
+        tracing::debug!(mirror = ?settings.mirror, modules = ?settings.modules, policy = ?settings.policy, "settings in effect");
         findings.extend(airtight_gate::check::rules::refused(&settings));
         let usage = |what: &str, error: &dyn std::fmt::Display| Stop::Usage(format!("{what}: {error}"));
         let platform = match given(common.platform.as_deref()) {
@@ -182,13 +182,16 @@ fn sources(
             sources.push(source);
         }
     }
-    let mirrors =
-        common.mirror.iter().filter(|path| !path.is_empty()).map(|path| current.join(path)).collect::<Vec<_>>();
+    let paths = |given: &[String]| {
+        let paths = given.iter().filter(|path| !path.is_empty()).map(|path| current.join(path)).collect::<Vec<_>>();
+        (!paths.is_empty()).then_some(paths)
+    };
     sources.push(Source {
         rank: Rank::Administrator,
         name: "an option or its variable".to_owned(),
         settings: Settings {
-            mirror: (!mirrors.is_empty()).then_some(mirrors),
+            mirror: paths(&common.mirror),
+            modules: paths(&common.modules),
             engine: given(common.engine.as_deref()).map(|engine| engine_text(engine, current)),
             state: given(common.state.as_deref()).map(|path| current.join(path)),
             ..Settings::default()

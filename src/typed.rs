@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 
 use airtight_finding::Code;
 use airtight_provider::{HookPoint, WorkflowCommand};
-use clap::builder::{PossibleValue, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Command, ValueEnum};
 
 /// A value of an option, or nothing: its variable may be empty.
@@ -35,6 +35,15 @@ impl<T: ValueEnum + Clone + Send + Sync + 'static> TypedValueParser for GivenPar
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
         Some(Box::new(T::value_variants().iter().filter_map(ValueEnum::to_possible_value)))
     }
+}
+
+/// Reads a value by its name; completions offer all names.
+pub(crate) fn named<T: Copy + Send + Sync + 'static>(
+    all: &'static [T],
+    name: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    let names = PossibleValuesParser::new(all.iter().map(|value| name(*value)));
+    names.try_map(move |text| all.iter().copied().find(|value| name(*value) == text).ok_or("it has no such name"))
 }
 
 /// A point of Spacelift's hooks, by its own name.

@@ -126,7 +126,7 @@ fn tell_seal(mirror: &Utf8Path, is_dry_run: bool) {
 }
 
 /// A number of bytes, readable for people.
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     let tenths = |unit: u64| (bytes + unit / 20) / (unit / 10);
     match bytes {
         0..1_000 => format!("{bytes} bytes"),

@@ -9,6 +9,7 @@ use airtight_gate::context::real;
 use airtight_gate::engine;
 use airtight_provider::digest::{Content, Subject, compute};
 use airtight_provider::mirror;
+use airtight_provider::modules::ModuleStore;
 use airtight_provider::seal::{Manifest, print};
 use airtight_provider::{EngineName, Layout};
 use airtight_supply::mirror::evidence;
@@ -23,12 +24,22 @@ pub(super) struct SbomArguments {
     /// Also list this engine: `tofu`, `terraform`, or the path of one
     #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE", hide_env_values = true)]
     engine: Option<String>,
+    /// Also list the modules of this store
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES", hide_env_values = true)]
+    modules: Option<String>,
 }
 
 pub(super) fn run(arguments: &SbomArguments) -> Result<ExitCode, Stop> {
     let path = arguments.mirror.path()?;
     let engine = match arguments.engine.as_deref().filter(|text| !text.is_empty()) {
         Some(asked_for) => Some(engine_component(asked_for)?),
+        None => None,
+    };
+    let modules = match arguments.modules.as_deref().filter(|text| !text.is_empty()) {
+        Some(directory) => {
+            let store = ModuleStore::read(directory.into()).map_err(anyhow::Error::new)?;
+            Some(store.ok_or_else(|| Stop::Usage(format!("`{directory}` is no store of modules")))?)
+        }
         None => None,
     };
     let walked = mirror::walk(&path, EngineName::Tofu);
@@ -45,7 +56,8 @@ pub(super) fn run(arguments: &SbomArguments) -> Result<ExitCode, Stop> {
         let sha256 = evidence::recorded_archive(&walked.base, &package.id().ok()?, &package.h1)?;
         Some((package.path.clone(), sha256))
     });
-    let text = sbom::print(&packages, &archives.collect(), &digest, engine.as_ref()).map_err(anyhow::Error::new)?;
+    let text = sbom::print(&packages, &archives.collect(), &digest, engine.as_ref(), modules.as_ref())
+        .map_err(anyhow::Error::new)?;
     output::data(&text)?;
     Ok(ExitCode::Cleared)
 }

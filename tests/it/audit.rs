@@ -214,10 +214,10 @@ fn the_manifest_builds_the_mirror_that_is_missing() {
     let unlocked =
         airtight(&workspace, &[&["mirror", "build", "--manifest", "next.json"], &sources[..], &["next"]].concat());
     assert_eq!(unlocked.status.code(), Some(96), "one stack has no lock file");
-    let built = airtight(
-        &workspace,
-        &[&["mirror", "build", "--resolve", "--manifest", "next.json"], &sources[..], &["next"]].concat(),
-    );
+    fs::remove_dir_all(workspace.path("repositories/other")).unwrap();
+    report(&workspace, &["--mirror", "mirror", "--emit-manifest", "next.json"]);
+    let built =
+        airtight(&workspace, &[&["mirror", "build", "--manifest", "next.json"], &sources[..], &["next"]].concat());
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     let (_, report) = report(&workspace, &["--mirror", "next"]);
     assert_eq!(report["lacking"], json!([]));

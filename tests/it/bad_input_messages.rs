@@ -3,6 +3,7 @@
 use fs_err as fs;
 
 use crate::bad_input::{ADDRESS, Scene, lock, run};
+use crate::support::engines::engines;
 use crate::support::lock_file::{self, Lock};
 use crate::support::package::Package;
 
@@ -23,6 +24,7 @@ crate::tests! {
     an_engine_of_the_wrong_version,
     a_broken_configuration_and_a_missing_provider,
     fifty_providers_for_one_cause_are_not_fifty_pages,
+    a_file_in_utf_16_is_one_error(engine),
 }
 
 const TOFU: [(&str, &str); 2] = [("AIRTIGHT_ENGINE", "tofu"), ("AIRTIGHT_ENGINE_VERSION", "1.12.6")];
@@ -178,4 +180,22 @@ fn fifty_providers_for_one_cause_are_not_fifty_pages() {
     let text = said(&scene, &[], &[]);
     assert!(text.lines().count() < 110, "{text}");
     insta::assert_snapshot!(text);
+}
+
+/// The engine reports each character of it.
+fn a_file_in_utf_16_is_one_error() {
+    let text = requiring(&[ADDRESS]);
+    let bytes: Vec<u8> = "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    for engine in engines() {
+        let scene = Scene::new();
+        scene.write("stack/main.tf", &bytes);
+        let command =
+            scene.airtight(["check", "--format", "json"]).environment("AIRTIGHT_ENGINE", engine.path.as_str());
+        let report = run(&command).report();
+        let findings = report["findings"].as_array().unwrap().iter();
+        let errors = findings.filter(|finding| finding["code"] == "configuration-invalid").collect::<Vec<_>>();
+        assert_eq!(errors.len(), 1, "{}: {report}", engine.name);
+        assert!(errors[0]["summary"].as_str().unwrap().contains("is UTF-16"), "{report}");
+        assert!(errors[0]["help"].as_str().unwrap().contains("iconv -f UTF-16"), "{report}");
+    }
 }

@@ -11,7 +11,7 @@ use crate::support::isolation::{Isolated, has_own_etc, is_root};
 use crate::support::lock_file::Lock;
 use crate::support::registry::Registry;
 use crate::support::runner::ignored;
-use crate::support::stack::{CONFIGURATION, Stack, package, refused, stderr, succeeded};
+use crate::support::stack::{Stack, TWO_PROVIDERS, package, refused, stderr, succeeded};
 use crate::support::workflow_file::Values;
 
 crate::tests! {
@@ -28,7 +28,7 @@ const SAID: &str = "0 of 2 providers proven, allowed until 2099-12-01: INC-4711"
 
 /// The lock file proves nothing of an unpacked mirror.
 fn unproven(engine: &'static Engine) -> Stack {
-    let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
+    let stack = Stack::new(engine, Layout::Unpacked, TWO_PROVIDERS);
     let locks =
         ["null", "random"].map(|name| Lock { hashes: vec![package(name).zh.clone()], ..package(name).lock(engine) });
     stack.lock(&locks);
@@ -117,7 +117,7 @@ fn an_exception_that_has_ended_lets_nothing_in(engine: &'static Engine) {
 
 /// `null` is in the image's mirror, `random` comes from a network mirror that the settings allow for it.
 fn partial(engine: &'static Engine) -> (Stack, Registry, String) {
-    let stack = Stack::empty(engine, Layout::Unpacked, CONFIGURATION);
+    let stack = Stack::empty(engine, Layout::Unpacked, TWO_PROVIDERS);
     package("null").write_to(&stack.path("mirror"), engine, Layout::Unpacked);
     stack.lock(&["null", "random"].map(|name| package(name).lock(engine)));
     let random = package("random");

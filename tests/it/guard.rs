@@ -32,12 +32,12 @@ crate::tests! {
     a_provider_that_already_runs_is_refused_before_every_phase(engine with providers),
 }
 
-/// Two providers, and a command of the image's shell.
+/// A provider, and a command of the image's shell.
 const CONFIGURATION: &str = r#"
 resource "random_pet" "name" {}
 
-resource "null_resource" "one" {
-  triggers = { name = random_pet.name.id }
+resource "terraform_data" "one" {
+  input = random_pet.name.id
   provisioner "local-exec" {
     command = "echo local-exec ran as $(id -u) >> ran"
   }
@@ -48,7 +48,7 @@ output "name" {
 }
 "#;
 
-const VICTIM: &str = "null";
+const VICTIM: &str = "random";
 
 /// A provider that tells when it runs.
 const TELLTALE: &str = "#!/bin/sh\necho ran >> \"$HOME/planted-ran\"\nexit 1\n";
@@ -320,7 +320,7 @@ fn a_second_init_is_refused_like_the_first(engine: &'static Engine) {
     let server = format!(
         "import http.server, json\n\
          state = json.dumps({{'version': 4, 'terraform_version': '1.0.0', 'serial': 1, 'lineage': 'x', 'outputs': {{}}, \
-         'resources': [{{'mode': 'managed', 'type': 'null_resource', 'name': 'z', 'provider': 'provider[\"{}\"]', \
+         'resources': [{{'mode': 'managed', 'type': 'random_pet', 'name': 'z', 'provider': 'provider[\"{}\"]', \
          'instances': [{{'schema_version': 0, 'attributes': {{'id': '1'}}}}]}}]}}).encode()\n\
          class State(http.server.BaseHTTPRequestHandler):\n\
          \x20 def do_GET(self): self.send_response(200); self.end_headers(); self.wfile.write(state)\n\
@@ -367,7 +367,7 @@ fn no_forged_note_lets_a_planted_package_run(engine: &'static Engine) {
             files: [(name.to_owned(), TELLTALE.as_bytes().to_vec())].into(),
         };
         let forged = Lock { hashes: vec![planted.h1(), victim.zh.clone()], ..victim.lock(engine) };
-        stack.lock(&[forged, package("random").lock(engine)]);
+        stack.lock(&[forged]);
         let text = stack.read("stack/.terraform.lock.hcl");
         let mut notes = Vec::new();
         find(&stack.path("run"), &mut notes);

@@ -79,15 +79,15 @@ fn an_image_that_was_rebuilt_with_the_same_packages_is_a_note(engine: &'static E
 fn an_image_with_another_package_is_refused_with_both_sides_named(engine: &'static Engine) {
     planned(engine, |stack| {
         stack.renew_container();
-        let null = package("null");
-        stack.tamper(null);
+        let random = package("random");
+        stack.tamper(random);
         let (output, findings) = apply(stack, &[]);
         let text = refused(&output);
         let (_, severity, summary) =
             findings.iter().find(|(code, _, _)| code == "handover-package-differs").unwrap_or_else(|| panic!("{text}"));
         assert_eq!(severity, "error");
-        assert!(summary.contains(&null.h1) && summary.matches("h1:").count() == 2, "{summary}");
-        assert!(text.contains(&null.address(stack.engine)), "{text}");
+        assert!(summary.contains(&random.h1) && summary.matches("h1:").count() == 2, "{summary}");
+        assert!(text.contains(&random.address(stack.engine)), "{text}");
         assert!(!stack.path("stack/terraform.tfstate").exists(), "it was applied");
     });
 }

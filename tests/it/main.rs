@@ -19,10 +19,14 @@
 //! - [`help`]: the help of every command
 //! - [`hooks`]: the hook scripts and the plugin's hooks, in every shell that a runner image may have as `sh`
 //! - [`lock_complete`]: `airtight lock complete`, and engines with its result
+//! - [`log`]: `AIRTIGHT_LOG=debug` tells what a command read, asked, decided and started
 //! - [`mirror_build`]: `airtight mirror build`, with a registry that misbehaves
 //! - [`mirror_seal`]: `airtight mirror seal`, and the gate behind a seal
 //! - [`mirror_unpack`]: `airtight mirror unpack`, and archives that mean harm
 //! - [`mirror_upkeep`]: `airtight mirror verify`, `prune`, `list` and `sbom`
+//! - [`modules_build`]: `airtight modules build`, from repositories, archives and a registry
+//! - [`modules_hostile`]: repositories and archives that mean harm
+//! - [`modules_upkeep`]: `airtight modules verify`, `list` and `prune`
 //! - [`native_hooks`]: stacks that call the engine by themselves, behind the hook scripts, with real engines in every shell
 //! - [`plan_policy`]: the plan policy, by a Rego engine, on real and forged reports
 //! - [`planted`]: what the engines let pass and airtight refuses, with the engine alone as the control
@@ -70,12 +74,16 @@ mod handover;
 mod help;
 mod hooks;
 mod lock_complete;
+mod log;
 mod mirror_build;
 mod mirror_limits;
 mod mirror_links;
 mod mirror_seal;
 mod mirror_unpack;
 mod mirror_upkeep;
+mod modules_build;
+mod modules_hostile;
+mod modules_upkeep;
 mod native_hooks;
 mod plan_policy;
 mod planted;
@@ -125,12 +133,16 @@ fn main() -> std::process::ExitCode {
         help::tests(),
         hooks::tests(),
         lock_complete::tests(),
+        log::tests(),
         mirror_build::tests(),
         mirror_limits::tests(),
         mirror_links::tests(),
         mirror_seal::tests(),
         mirror_unpack::tests(),
         mirror_upkeep::tests(),
+        modules_build::tests(),
+        modules_hostile::tests(),
+        modules_upkeep::tests(),
         native_hooks::tests(),
         plan_policy::tests(),
         planted::tests(),

@@ -5,6 +5,8 @@ use std::process::Output;
 use camino::Utf8Path;
 use fs_err as fs;
 
+use airtight_provider::modules::manifest::{Manifest, StoredSource, StoredTree, TreeKind};
+
 use crate::support::isolation::Isolated;
 use crate::support::lock_file::{Lock, text};
 use crate::support::package::Package;
@@ -490,7 +492,22 @@ fn the_bill_of_materials_is_valid_and_complete() {
     tree.file("tofu", "#!/bin/sh\necho OpenTofu v1.12.6\n");
     let workspace = Workspace::holding(&tree, false);
     std::fs::set_permissions(workspace.path("tofu"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let print = || airtight(&workspace, &["sbom", "--engine", "./tofu"]);
+    let store = workspace.path("modules");
+    fs::create_dir_all(store.join("git/h.example/net/c0ffee")).unwrap();
+    fs::write(store.join("git/h.example/net/c0ffee/main.tf"), "").unwrap();
+    let tree =
+        StoredTree::measure(&store, "git/h.example/net/c0ffee", TreeKind::Git, "https://h.example/net.git").unwrap();
+    let source = StoredSource {
+        needed_by: Vec::new(),
+        reference: None,
+        source: "registry.example/acme/net/aws".to_owned(),
+        subdirectory: String::new(),
+        tree: tree.path.clone(),
+        version: Some("1.2.0".to_owned()),
+    };
+    let tree = StoredTree { id: Some("c0ffee".to_owned()), ..tree };
+    Manifest { sources: vec![source], trees: vec![tree] }.write(&store).unwrap();
+    let print = || airtight(&workspace, &["sbom", "--engine", "./tofu", "--modules", "modules"]);
     let output = print();
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
     assert_eq!(print().stdout, output.stdout);
@@ -504,13 +521,16 @@ fn the_bill_of_materials_is_valid_and_complete() {
     assert!(!validator.is_valid(&broken));
 
     let components = document["components"].as_array().unwrap();
-    assert_eq!(components.len(), 3);
+    assert_eq!(components.len(), 5);
+    let module = (&components[3]["name"], &components[3]["version"], &components[3]["bom-ref"]);
+    assert_eq!(module, (&"registry.example/acme/net/aws".into(), &"1.2.0".into(), &"git/h.example/net/c0ffee".into()));
+    assert_eq!(components[4]["bom-ref"], "modules");
     assert_eq!((&components[0]["name"], &components[0]["version"]), (&"OpenTofu".into(), &"1.12.6".into()));
     assert_eq!(
         components[2]["purl"],
         "pkg:generic/hashicorp/terraform-provider-random@3.6.0?platform=linux_amd64&repository_url=registry.opentofu.org"
     );
-    for (component, package) in components[1..].iter().zip([package(PACKED, "3.2.1"), random]) {
+    for (component, package) in components[1..3].iter().zip([package(PACKED, "3.2.1"), random]) {
         assert_eq!(component["hashes"][0]["content"], package.zh().replace("zh:", ""));
         assert!(component["properties"].to_string().contains(&package.h1()));
     }

@@ -64,7 +64,7 @@ fn a_native_stack_goes_from_init_to_destroy_behind_its_hooks(engine: &'static En
             phase("before_plan", &format!("{name} plan -input=false -out=p"));
             phase("before_apply", &format!("{name} apply -input=false p"));
             let listed = phase("before_perform", &format!("{name} state list"));
-            assert_eq!(listed, "null_resource.one\nrandom_pet.name\n", "{shell}");
+            assert_eq!(listed, "random_pet.name\nterraform_data.one\n", "{shell}");
             phase("before_destroy", &format!("{name} destroy -auto-approve -input=false"));
         }
     }
@@ -86,7 +86,7 @@ fn one_shell_session_goes_through_every_hook(engine: &'static Engine) {
 fn a_refused_phase_of_a_native_stack_does_not_reach_the_engine(engine: &'static Engine) {
     for shell in shells() {
         let stack = stack_with_hooks(engine);
-        stack.tamper(package("null"));
+        stack.tamper(package("random"));
         for phase in phases(&stack, "before_init", &format!("{} init -input=false", engine.name)) {
             let output = run(&stack, shell, &phase);
             assert_eq!(output.status.code(), Some(100), "{shell}: {phase}: {}", stderr(&output));

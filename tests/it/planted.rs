@@ -17,13 +17,13 @@ crate::tests! {
 }
 
 /// The provider that the tests tamper with.
-const VICTIM: &str = "null";
+const VICTIM: &str = "random";
 
 /// A lock file whose entry for the victim has the hashes that a test wants.
 fn lock_with(stack: &Stack, hashes: Vec<String>) {
     let engine = stack.engine;
     let victim = Lock { hashes, ..package(VICTIM).lock(engine) };
-    stack.lock(&[victim, package("random").lock(engine)]);
+    stack.lock(&[victim]);
 }
 
 fn init_alone(stack: &Stack) -> std::process::Output {

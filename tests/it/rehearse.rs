@@ -122,7 +122,7 @@ fn the_guides_plain_stack_shows_what_it_would_do(engine: &'static Engine) {
 
     // A tampered provider behind a lock file that does not prove it: the engine alone lets it pass, unseen.
     fs::remove_file(stack.path("stack/.terraform.lock.hcl")).unwrap();
-    stack.tamper(package("null"));
+    stack.tamper(package("random"));
     assert_cleared(&Rehearsed::of(&with_guides_variable(rehearse(&stack, ["--until", "initializing"]))));
     stack.write("workflow.yml", &succeeded(&stack.airtight(["render", "workflow"]).run()));
     let workflow = stack.path("workflow.yml");
@@ -149,7 +149,7 @@ fn the_plugin_gates_a_stack_without_a_workflow_file(engine: &'static Engine) {
         // Each phase's hook is heard: before init, plan and apply.
         assert_eq!(rehearsed.stderr.matches("airtight: cleared").count(), 3, "{}", rehearsed.stderr);
     }
-    stack.tamper(package("null"));
+    stack.tamper(package("random"));
     let rehearsed = Rehearsed::of(&rehearse(&stack, ["--plugin", plugin.as_str(), "--parameter", &mirror]));
     assert_eq!((rehearsed.code, rehearsed.errors()), (100, vec!["phase-failed"]));
     assert!(rehearsed.phase("init")["findings"][0]["help"].as_str().unwrap().contains("package-mismatch"));
@@ -355,14 +355,17 @@ fn a_run_that_spacelift_would_refuse_is_refused_while_it_is_prepared() {
 fn wrong_options_are_told_with_the_right_ones() {
     let stack = bare_stack();
     for (options, expected) in [
-        (vec!["--type", "apply"], "expected one of tracked, proposed, drift, task, test, destroy"),
-        (vec!["--type", "proposed", "--until", "applying"], "expected one of preparing, initializing, planning"),
+        (vec!["--type", "apply"], "possible values: tracked, proposed, drift, task, test, destroy"),
+        (
+            vec!["--type", "proposed", "--until", "applying"],
+            "a proposed run has the phases preparing, initializing, planning",
+        ),
         (vec!["--type", "task"], "--task COMMAND and --type task belong together"),
         (vec!["--type", "destroy", "--pause"], "only a tracked run waits"),
         (vec!["--hook", "before=x"], "`before` is no hook point (known: before_init, "),
         (vec!["--env", "x"], "expected NAME=VALUE"),
         (vec!["--plugin", "/nonexistent"], "`/nonexistent` cannot be read: the file does not exist"),
-        (vec!["--hooks", "none"], "expected one of braced, bare"),
+        (vec!["--hooks", "none"], "possible values: braced, bare"),
         (vec!["--grace", "-1"], "expected"),
     ] {
         let output = stack.rehearse(options.iter().copied()).run();

@@ -74,7 +74,7 @@ fn another_mirror_with_the_same_packages_and_one_more_is_a_note(engine: &'static
 fn another_mirror_than_the_sealed_one_is_refused(engine: &'static Engine) {
     planned(engine, |stack, _| {
         let pinned = stack.read("etc/airtight/settings.yml");
-        stack.tamper(package("null"));
+        stack.tamper(package("random"));
         stack.seal();
         fs::write(stack.path("etc/airtight/settings.yml"), pinned).unwrap();
         let (output, findings) = apply(stack, &[]);
@@ -87,7 +87,7 @@ fn another_mirror_than_the_sealed_one_is_refused(engine: &'static Engine) {
 /// Sealed is not locked: whoever seals a tampered package does not get it past the lock file.
 fn another_package_is_refused_although_it_is_sealed(engine: &'static Engine) {
     planned(engine, |stack, _| {
-        stack.tamper(package("null"));
+        stack.tamper(package("random"));
         stack.seal();
         let (output, findings) = apply(stack, &[]);
         let text = refused(&output);
@@ -98,7 +98,7 @@ fn another_package_is_refused_although_it_is_sealed(engine: &'static Engine) {
 
 fn a_mirror_that_changed_after_it_was_sealed_is_refused(engine: &'static Engine) {
     planned(engine, |stack, _| {
-        stack.tamper(package("null"));
+        stack.tamper(package("random"));
         let (output, findings) = apply(stack, &[]);
         refused(&output);
         assert!(codes(&findings).contains(&"seal-differs"), "{findings:?}");

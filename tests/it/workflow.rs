@@ -5,8 +5,8 @@ use fs_err as fs;
 
 use crate::support::engines::Engine;
 use crate::support::isolation::is_root;
-use crate::support::real_package::real_packages;
-use crate::support::stack::{CONFIGURATION, LAYOUTS, Stack, layout_for, stderr, succeeded};
+
+use crate::support::stack::{CONFIGURATION, LAYOUTS, Stack, layout_for, package, stderr, succeeded};
 use crate::support::workflow_file::{Values, WorkflowFile};
 
 crate::tests! {
@@ -19,7 +19,7 @@ crate::tests! {
 /// Init to destroy. What is read back is the engine's JSON, with nothing beside it.
 fn goes_through(stack: &Stack, workflow: &WorkflowFile, environment: &[(&str, String)]) {
     let values =
-        Values { targets: vec!["null_resource.one".to_owned()], lock: false, refresh: false, ..Values::default() };
+        Values { targets: vec!["terraform_data.one".to_owned()], lock: false, refresh: false, ..Values::default() };
     let run = |name: &str, values: &Values| {
         let command = stack.phase(workflow, name, values);
         let command = environment.iter().fold(command, |command, (name, value)| command.environment(name, value));
@@ -40,7 +40,7 @@ fn goes_through(stack: &Stack, workflow: &WorkflowFile, environment: &[(&str, St
     let plan = read_back("showPlan");
     let changes = plan["resource_changes"].as_array().unwrap();
     let addresses: Vec<_> = changes.iter().map(|change| change["address"].as_str().unwrap()).collect();
-    assert_eq!(addresses, ["null_resource.one", "random_pet.name"]);
+    assert_eq!(addresses, ["random_pet.name", "terraform_data.one"]);
     // A plan of a target leaves the outputs alone; what a run applies is a whole one.
     run("plan", &Values::default());
     run("apply", &values);
@@ -78,8 +78,7 @@ fn each_stack(engine: &'static Engine, layouts: &[Layout], check: impl Fn(&Stack
         let before = mirror_of(&stack);
         check(&stack);
         assert_eq!(mirror_of(&stack), before);
-        let installed =
-            stack.path("stack/.terraform/providers").join(real_packages()[0].path(engine, Layout::Unpacked));
+        let installed = stack.path("stack/.terraform/providers").join(package("random").path(engine, Layout::Unpacked));
         assert_eq!(installed.is_symlink(), layout == Layout::Unpacked, "{installed}");
     }
 }

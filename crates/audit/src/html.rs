@@ -207,7 +207,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::report::sample;
+    use crate::sample::sample;
 
     #[test]
     fn the_page_fetches_nothing_and_runs_only_our_script() {

@@ -138,15 +138,16 @@ impl Image {
         }
         for package in self.shelves.iter().flat_map(|shelf| shelf.packages.values().flatten()) {
             let place = self.is_on_disk.then_some((package.path.as_path(), package.layout));
-            findings.extend(check::provider_policy::judge(policies, &package.id, place, engine).map(|finding| {
-                Finding { owner: Owner::Image, ..finding.at(Place::file(&package.path), "the package") }
-            }));
+            findings.extend(
+                check::provider_policy::judge(policies, &package.id, place, engine)
+                    .map(|finding| finding.at(Place::file(&package.path), "the package").owner(Owner::Image)),
+            );
         }
         findings
     }
 
     /// What an engine would find of some providers: a prediction reads nothing else.
-    pub fn sources_for(&self, addresses: &BTreeSet<ProviderAddress>) -> ProviderSources {
+    pub(crate) fn sources_for(&self, addresses: &BTreeSet<ProviderAddress>) -> ProviderSources {
         let registries = [EngineName::Tofu, EngineName::Terraform].map(EngineName::default_registry_host);
         let mut wanted = addresses.clone();
         // A finding says where else the provider is.

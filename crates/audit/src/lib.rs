@@ -5,6 +5,7 @@
 //! - [`stack`]: one of them, by the pure rules of the engine and the gate
 //! - [`fleet`]: all of them, each read once and dropped again
 //! - [`usage`]: who uses what, which removal would break whom, which versions could go
+//! - [`findings`]: packages that nobody uses, versions that are behind, stacks that a new image breaks
 //! - [`demand`]: what the next mirror must hold
 //! - [`report`]: the value that every format prints; [`human`], [`csv`], [`markdown`], [`html`]
 //!
@@ -13,11 +14,14 @@
 pub mod csv;
 pub mod demand;
 pub mod discover;
+pub mod findings;
 pub mod fleet;
 pub mod html;
 pub mod human;
 pub mod image;
 pub mod markdown;
 pub mod report;
+#[cfg(test)]
+mod sample;
 pub mod stack;
 pub mod usage;

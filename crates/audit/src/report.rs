@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use airtight_finding::report::{Counts, ReportAssumption, ReportEngine, ReportFinding};
 use airtight_finding::secrets::without_credentials;
-use airtight_finding::{Code, Finding, Outcome, Owner, Ruling, Severity, plural};
-use airtight_hcl::Place;
+use airtight_finding::{Code, Finding, Outcome, Ruling, Severity, plural};
 use airtight_provider::manifest::{DemandedProvider, Manifest};
 use airtight_provider::{Engine, Platform};
 use serde::Serialize;
@@ -169,59 +168,6 @@ pub struct Material<'a> {
     pub usage: &'a [ProviderUsage],
     pub demand: &'a Manifest,
     pub elapsed: Duration,
-}
-
-/// What concerns no single run: packages that nobody uses, versions that are behind, stacks that only the new image breaks. To be
-/// added before the rules are applied.
-pub fn add_findings(fleet: &mut Fleet, usage: &[ProviderUsage], engine: &Engine, platform: &Platform) {
-    for provider in usage {
-        for version in provider.versions.iter().filter(|version| version.used_by.is_empty()) {
-            let size = megabytes(version.size_bytes());
-            let summary = format!("no stack uses `{}` {} ({size})", provider.address, version.version);
-            let finding = Finding::new(Code::PackageUnused, Severity::Note, Owner::Image, summary)
-                .detail("Neither a lock file nor a configuration of the stacks that were read selects this version.")
-                .help("Leave it out of the next mirror: `airtight audit --emit-manifest FILE`, then `airtight mirror build --manifest FILE`.");
-            let places = version.packages.iter().map(|package| Place::file(&package.package.path));
-            fleet.findings.push(places.fold(finding, |finding, place| finding.at(place, "")));
-        }
-    }
-    for stack in &mut fleet.stacks {
-        let mut found = Vec::new();
-        for provider in stack.providers.iter().filter(|provider| provider.is_needed && provider.locked.is_some()) {
-            let Ok(at) = usage.binary_search_by(|usage| usage.address.cmp(&provider.address)) else { continue };
-            let Some(newer) = usage::newer(provider, &usage[at], engine, platform) else { continue };
-            let (address, locked) = (&provider.address, provider.wanted().map(ToString::to_string).unwrap_or_default());
-            let summary = format!("`{address}` is locked at {locked}, and the image has {newer}");
-            let finding = Finding::new(Code::ProviderVersionBehind, Severity::Note, Owner::Repository, summary)
-                .detail(format!("The constraints `{}` allow the newer version.", provider.constraints))
-                .help(format!(
-                    "Run `{} init -upgrade` with this mirror, and commit the lock file with its hashes: `airtight lock complete`.",
-                    engine.name
-                ));
-            found.push(match &provider.locked_at {
-                Some(place) => finding.at(place.clone(), "locked here"),
-                None => finding,
-            });
-        }
-        if let Some(earlier) = &stack.baseline
-            && earlier.init != Outcome::Failure
-            && stack.init == Outcome::Failure
-        {
-            let codes = stack.reasons.iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(", ");
-            found.push(
-                Finding::new(
-                    Code::ImageChangeBreaks,
-                    Severity::Error,
-                    Owner::Image,
-                    "`init` works with the earlier image, and fails with this one",
-                )
-                .detail(format!("With this image it fails because of {codes}."))
-                .help("Put what is missing back into the image, or change the stack before the image is used.")
-                .at(Place::file(&stack.directory), ""),
-            );
-        }
-        stack.findings.append(&mut found);
-    }
 }
 
 impl AuditReport {
@@ -436,78 +382,4 @@ fn change(stack: &Stack) -> Option<ReportChange> {
         after: stack.init,
         versions,
     })
-}
-
-/// A report in which everything that comes from outside is one text.
-#[cfg(test)]
-pub(crate) fn sample(outside: &str) -> AuditReport {
-    let text = || outside.to_owned();
-    let image = ReportImage { name: text(), seals: vec![text()], packages: 1, size_bytes: 1 };
-    let finding = Finding::new(Code::ProviderMissing, Severity::Error, Owner::Image, outside)
-        .detail(outside)
-        .help(outside)
-        .at(Place::file("main.tf"), "");
-    let finding = AuditFinding { stack: Some(text()), finding: ReportFinding::from(&finding) };
-    AuditReport {
-        schema: SCHEMA,
-        engine: ReportEngine { name: "tofu".to_owned(), version: "1.12.6".to_owned() },
-        platform: "linux_amd64".to_owned(),
-        baseline: Some(image.clone()),
-        image,
-        verdict: Ruling::Refused,
-        counts: Counts::default(),
-        elapsed_ms: 1,
-        states: ReportStates { fails: 1, ..ReportStates::default() },
-        assumptions: vec![ReportAssumption { code: Code::StateUnseen, text: text() }],
-        stacks: vec![ReportStack {
-            path: text(),
-            repository: text(),
-            state: "fails",
-            has_lock_file: true,
-            reasons: vec![Code::ProviderMissing],
-            providers: vec![ReportStackProvider {
-                address: text(),
-                version: Some(text()),
-                locked: None,
-                constraints: text(),
-                needed: true,
-                status: airtight_finding::Status::Missing,
-                newer: Some(text()),
-            }],
-            modules: vec![ReportModule { call: text(), source: text(), version: Some(text()) }],
-            findings: 0..1,
-        }],
-        providers: vec![ReportProviderUsage {
-            address: text(),
-            stacks: 1,
-            versions: vec![ReportVersionUsage {
-                version: text(),
-                platforms: vec![text()],
-                size_bytes: 1,
-                used_by: vec![text()],
-                removal_breaks: vec![text()],
-            }],
-            upgrade: Some(ReportUpgrade {
-                keep: vec![text()],
-                drop: vec![text()],
-                moves: vec![text()],
-                saved_bytes: 1,
-            }),
-        }],
-        lacking: vec![DemandedProvider {
-            address: text(),
-            version: None,
-            constraints: text(),
-            hashes: Vec::new(),
-            needed_by: vec![text()],
-        }],
-        changes: vec![ReportChange {
-            path: text(),
-            before: Outcome::Success,
-            after: Outcome::Failure,
-            versions: vec![ReportVersionChange { address: text(), from: Some(text()), to: None }],
-        }],
-        left_out: vec![ReportLeftOut { path: text(), why: "module", text: text() }],
-        findings: vec![finding],
-    }
 }

@@ -1,6 +1,6 @@
 //! The arguments of the engine's `init`: those after `--`, those of `TF_CLI_ARGS` and `TF_CLI_ARGS_init`.
 //!
-//! Only what changes a prediction is read. Which arguments an engine accepts is the engine's business: one that is not
+//! Only arguments that change a prediction are read. Which arguments an engine accepts, only the engine says: one that is not
 //! known here, or looks wrong, is a [`Remark`] and stops nothing.
 //!
 //! Source: OpenTofu `cmd/tofu/main.go` `mergeEnvArgs`, `internal/command/arguments/init.go`; Terraform's files of the
@@ -47,7 +47,7 @@ pub struct Given<T> {
     pub origin: ArgumentOrigin,
 }
 
-/// A flag that changes what is predicted, or that a finding names.
+/// A flag that changes the prediction, or that a finding names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Flag {
     Backend,
@@ -74,7 +74,7 @@ pub struct InitArguments {
     /// `-chdir=DIR`, a global option.
     pub chdir: Option<Utf8PathBuf>,
     pub backend: bool,
-    /// `-reconfigure`: what an earlier `init` recorded of a backend does not count.
+    /// `-reconfigure`: the backend that an earlier `init` recorded is ignored.
     pub reconfigure: bool,
     /// `-migrate-state`, or `-force-copy`, which implies it.
     pub migrate_state: bool,
@@ -92,7 +92,7 @@ pub struct InitArguments {
     pub variables: Vec<String>,
     /// What is odd about them, for notes and warnings.
     pub remarks: Vec<Given<Remark>>,
-    /// Where the flag that counts came from.
+    /// Where the flag in effect came from.
     pub origins: BTreeMap<Flag, ArgumentOrigin>,
 }
 
@@ -101,7 +101,7 @@ pub struct InitArguments {
 pub enum Remark {
     /// A flag that is not known here, or a value that is not known for it: `-flag`.
     Unknown { flag: String },
-    /// No flag, where engines take only flags. Its text, or else its place among the words of its origin, from 1.
+    /// No flag, but engines accept only flags here. Its text, or else its place among the words of its origin, from 1.
     Stray { argument: Result<String, usize> },
     /// `-backend-config` whose value begins with a quote: the quote is part of the setting's name, or of the file's.
     QuotedSetting { name: String },
@@ -263,7 +263,7 @@ impl InitArguments {
         parsed
     }
 
-    /// Where the flag that counts came from; null if it is not given.
+    /// Where the flag in effect came from; null if it is not given.
     pub fn origin(&self, flag: Flag) -> Option<ArgumentOrigin> {
         self.origins.get(&flag).copied()
     }

@@ -4,6 +4,7 @@
 //!   [`environment`]
 //! - [`ask`]: the engine's own word about a configuration
 //! - [`predict`]: what `init` installs from it, as pure functions
+//! - [`module_stores`]: which tree of a store of modules a call gets
 //! - [`init_commands`]: blocks that make `init` run a command
 //! - [`bound`]: starting a program that ends with this process
 
@@ -14,6 +15,7 @@ pub mod configuration;
 pub mod environment;
 pub mod init_arguments;
 pub mod init_commands;
+pub mod module_stores;
 pub mod modules_manifest;
 pub mod predict;
 pub mod state;

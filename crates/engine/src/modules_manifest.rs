@@ -1,9 +1,10 @@
-//! `modules.json` of the data directory: which called modules are installed, and from where.
+//! `modules.json` of the data directory: which called modules are installed, and from where. Read as the engines read it,
+//! and written as they write it.
 //!
 //! Source: OpenTofu `internal/modsdir/manifest.go`.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use airtight_hcl::{Place, Problem, ProblemKind};
 use airtight_provider::text_file::{self, TextFileError};
@@ -63,9 +64,43 @@ impl ModulesManifest {
     }
 }
 
+/// In the directory of installed modules.
+pub const FILE_NAME: &str = "modules.json";
+
+pub fn path(data_dir: &Utf8Path) -> Utf8PathBuf {
+    data_dir.join("modules").join(FILE_NAME)
+}
+
+/// The file's text as an engine writes it, byte for byte.
+///
+/// Source: OpenTofu `internal/modsdir/manifest.go` `WriteSnapshot`; Go `encoding/json`, which escapes for HTML.
+pub fn text(records: &[ModuleRecord]) -> String {
+    #[derive(Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Written<'a> {
+        key: &'a str,
+        source: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        version: Option<&'a str>,
+        dir: &'a str,
+    }
+    let written = records.iter().map(|record| Written {
+        key: &record.key,
+        source: &record.source,
+        version: record.version.as_deref(),
+        dir: record.directory.as_str(),
+    });
+    let text = serde_json::json!({ "Modules": written.collect::<Vec<_>>() }).to_string();
+    let escape = |letter: char| match letter {
+        '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => format!("\\u{:04x}", u32::from(letter)),
+        other => other.to_string(),
+    };
+    text.chars().map(escape).collect()
+}
+
 /// Reads `modules/modules.json` below the data directory; a missing or empty file holds no records.
 pub fn read(data_dir: &Utf8Path) -> ModulesManifest {
-    let path = data_dir.join("modules/modules.json");
+    let path = path(data_dir);
     let bytes = match text_file::read_bytes(&path, LIMIT_BYTES) {
         Ok(bytes) => bytes,
         Err(TextFileError::Missing) => return ModulesManifest::default(),

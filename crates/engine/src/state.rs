@@ -1,4 +1,4 @@
-//! State: which providers its resources name, what an engine would refuse in it, and what of it cannot be seen.
+//! State: which providers its resources name, what an engine would refuse in it, and which parts cannot be seen.
 //!
 //! `init` reads the state of the selected workspace and installs every provider that a resource in it names. Only a state
 //! in a file can be read here. Everything else (a remote backend, another backend recorded by an earlier `init`, a state
@@ -127,7 +127,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(path: &Utf8Path, engine: &'a Engine) -> Self {
         let state = State { path: Some(path.to_owned()), ..State::default() };
-        // A given file stands for one that the engine opened with whatever the configuration says.
+        // A given file replaces the one that the engine would open, whatever the configuration says.
         Self { engine, has_encryption: true, passes_over_encrypted: false, state }
     }
 

@@ -123,12 +123,18 @@ pub fn way_out(report: &Report) -> Option<&'static str> {
         .then_some("airtight: if this run must go through now: airtight explain exceptions")
 }
 
-/// The code of the first of the worst findings.
+/// The code of the finding to read first: of an error that `init` fails on first, else of the first of the worst findings.
 fn next_code(report: &Report) -> Option<Code> {
-    [Severity::Error, Severity::Warning, Severity::Note]
-        .into_iter()
-        .find_map(|severity| report.findings.iter().find(|finding| finding.severity == severity))
-        .map(|finding| finding.code)
+    let is_error = |code: &Code| {
+        report.findings.iter().any(|finding| finding.code == *code && finding.severity == Severity::Error)
+    };
+    let first_failure = report.prediction.reasons.iter().map(|reason| reason.code).find(is_error);
+    first_failure.or_else(|| {
+        [Severity::Error, Severity::Warning, Severity::Note]
+            .into_iter()
+            .find_map(|severity| report.findings.iter().find(|finding| finding.severity == severity))
+            .map(|finding| finding.code)
+    })
 }
 
 fn elapsed(milliseconds: u64) -> String {
@@ -176,6 +182,15 @@ mod tests {
             closing(&report),
             "airtight: refused: 3 errors, 1 warning, 1 note in 12.3 s; next: airtight explain mirror-missing"
         );
+    }
+
+    #[test]
+    fn the_next_step_is_what_fails_first() {
+        let mut report = sample::refused().report;
+        report.prediction.reasons[0].code = Code::ProviderNotLocked;
+        assert!(closing(&report).ends_with("; next: airtight explain provider-not-locked"), "{}", closing(&report));
+        report.prediction.reasons.clear();
+        assert!(closing(&report).ends_with("; next: airtight explain mirror-missing"), "{}", closing(&report));
     }
 
     #[test]

@@ -5,9 +5,11 @@
 //!
 //! - [`code`], [`catalogue`]: the codes and their pages
 //! - [`report`]: the one value that every format prints; [`human`], [`concise`], [`json`], [`sarif`], [`junit`], [`markdown`]
+//! - [`Claim`], [`merged`]: one reason, several subjects, one finding
 //! - [`heading`], [`prose`]: sentences that formats share; [`escape`], [`secrets`]: text from outside
 
 pub mod catalogue;
+mod claim;
 pub mod code;
 pub mod concise;
 pub mod escape;
@@ -26,6 +28,7 @@ pub mod secrets;
 mod terms;
 
 pub use airtight_provider::shell_word;
+pub use claim::{Claim, merged};
 pub use code::Code;
 pub use prose::plural;
 pub use terms::{Install, Loading, Need, Outcome, Owner, Ruling, Severity, Status};
@@ -46,6 +49,7 @@ pub struct Finding {
     /// Imperative; if there is a command that fixes it, holds that command, ready to paste.
     pub help: String,
     pub owner: Owner,
+    claimed: Option<claim::Claimed>,
 }
 
 /// A place and what is to be said about it there.
@@ -65,7 +69,26 @@ impl Finding {
             places: Vec::new(),
             help: String::new(),
             owner,
+            claimed: None,
         }
+    }
+
+    /// A finding about one subject (`subject` as it is printed), which [`merged`] makes one with others that say the same.
+    pub fn about(code: Code, severity: Severity, owner: Owner, subject: impl Into<String>, claim: Claim) -> Self {
+        let claimed = claim::Claimed::of_one(claim, subject.into());
+        Self { summary: claimed.summary(), claimed: Some(claimed), ..Self::new(code, severity, owner, "") }
+    }
+
+    #[must_use]
+    pub fn owner(mut self, owner: Owner) -> Self {
+        self.owner = owner;
+        self
+    }
+
+    #[must_use]
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
     }
 
     #[must_use]
@@ -90,6 +113,7 @@ impl Finding {
             self.help =
                 format!("Replace the link with a file of the repository, then run `airtight explain {}`.", self.code);
             self.places.iter_mut().for_each(|label| label.text.clear());
+            self.claimed = None;
         }
         self
     }

@@ -96,7 +96,7 @@ pub struct ReportPrediction {
     pub init: Outcome,
     /// The engine's own word on the configuration.
     pub configuration: Loading,
-    /// In no order.
+    /// Those that `init` comes to first before the others; readers of the report find no meaning in the order.
     pub reasons: Vec<ReportReason>,
     /// What was not seen.
     pub assumptions: Vec<ReportAssumption>,

@@ -1,14 +1,18 @@
 //! Asking the engine before a refusal, and what its answer does to the findings.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use airtight_engine::ask::{
     self, Answer, EngineDiagnostic, EnginePlace, LocalState, Modules, PulledState, StateAnswer,
 };
+use airtight_engine::modules_manifest;
 use airtight_engine::predict;
 use airtight_engine::state::State;
-use airtight_finding::{Code, Finding, Loading, Owner, Severity};
+use airtight_finding::{Code, Finding, Loading, Owner, Severity, shell_word};
 use airtight_hcl::{Place, Position};
+use airtight_provider::text_file;
+use airtight_provider::unlikely_text::UnlikelyText;
 use camino::Utf8PathBuf;
 
 use crate::check::Judgement;
@@ -84,6 +88,8 @@ fn with_question<T>(
             None => Modules::AtHand,
         },
     };
+    let placement = &gathered.facts.configuration.placement;
+    let records = (!placement.copies.is_empty()).then(|| modules_manifest::text(&placement.records_in_stores()));
     let local_state = match gathered.facts.configuration.root.backend {
         None => LocalState::Counts,
         Some(_) => LocalState::Ignored,
@@ -97,6 +103,7 @@ fn with_question<T>(
         init: &gathered.facts.init,
         environment: std::env::vars_os().collect(),
         modules,
+        module_records: records.as_deref(),
         local_state,
         cli_blocks,
         temporary: &temporary(context),
@@ -137,7 +144,7 @@ pub(crate) fn weigh(answer: &Answer, is_check: bool, gathered: &Gathered, judgem
                 |finding: &Finding| finding.code == Code::StateInvalid && finding.severity == Severity::Error;
             let has_state_error = judgement.engine.iter().any(is_of_state);
             let errors = refused.errors.iter().filter(|error| error.place.is_some() || !has_state_error);
-            judgement.engine.extend(errors.map(|error| reported(gathered, error)));
+            judgement.engine.extend(all_reported(gathered, errors));
             judgement.lower_all_about_providers(
                 "The engine does not accept the configuration, so `init` ends before it installs any provider.",
             );
@@ -170,6 +177,35 @@ const fn is_of_configuration(code: Code) -> bool {
             | Code::ModuleInvalid
             | Code::ProviderAddressInvalid
     )
+}
+
+/// Larger files of a configuration are not looked into.
+const LIMIT_BYTES: u64 = 1024 * 1024;
+
+/// Diagnostics of the engine as findings. A file that is no text of a configuration is one finding, however many lines of it
+/// the engine cannot read.
+fn all_reported<'a>(gathered: &Gathered, errors: impl Iterator<Item = &'a EngineDiagnostic>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut unlikely_files = BTreeSet::new();
+    for error in errors {
+        let path = error.place.as_ref().map(|place| gathered.facts.root_module.join(&place.file));
+        let bytes = path.as_ref().and_then(|path| text_file::read_bytes(path, LIMIT_BYTES).ok());
+        match (path, bytes.and_then(|bytes| UnlikelyText::of(&bytes))) {
+            (Some(path), Some(unlikely)) => {
+                if unlikely_files.insert(path.clone()) {
+                    let summary = format!("`{path}` {unlikely}");
+                    findings.push(
+                        Finding::new(Code::ConfigurationInvalid, Severity::Error, Owner::Repository, summary)
+                            .detail(format!("{} says first: {}", gathered.facts.engine.name.title(), error.summary))
+                            .help(unlikely.fix(&shell_word(path.as_str())))
+                            .at(Place::file(&path), ""),
+                    );
+                }
+            }
+            _ => findings.push(reported(gathered, error)),
+        }
+    }
+    findings
 }
 
 /// A diagnostic of the engine as a finding: its words, its file and line.

@@ -30,7 +30,12 @@ pub struct Context<'a> {
 impl Context<'_> {
     /// Where the engine keeps what is `.terraform` by default.
     pub fn data_dir(&self) -> Utf8PathBuf {
-        super::gather::data_dir(self.environment, self.launch_directory)
+        self.data_dir_of(self.launch_directory)
+    }
+
+    /// The same for the root module that `-chdir` names.
+    pub(crate) fn data_dir_of(&self, root_module: &Utf8Path) -> Utf8PathBuf {
+        super::gather::data_dir(self.environment, root_module)
     }
 
     /// Executables that the engine would find by itself.

@@ -9,9 +9,13 @@ use super::context::Context;
 use super::seal::Seals;
 use crate::check;
 use crate::git;
+use crate::modules;
+use crate::modules::judge::InstalledModule;
 use airtight_engine::ask::Loaded;
+use airtight_engine::configuration::Stores;
 use airtight_engine::environment::Environment;
 use airtight_engine::init_arguments::{ArgumentOrigin, Given, InitArguments, Remark};
+use airtight_engine::module_stores::ModuleStores;
 use airtight_engine::predict;
 use airtight_engine::predict::{Facts, Prediction, Selection};
 use airtight_engine::state::StateQuestion;
@@ -22,6 +26,8 @@ use airtight_provider::hashing;
 use airtight_provider::hashing::Hasher;
 use airtight_provider::{Contents, Digests};
 use airtight_provider::{installed, lock_file};
+
+const DATA_DIR: &str = ".terraform";
 
 /// What a prediction is asked for, besides its surroundings.
 #[derive(Clone, Debug)]
@@ -42,13 +48,15 @@ pub struct Gathered {
     pub contents: Contents,
     pub digests: Digests,
     pub prediction: Prediction,
-    /// Why seals cannot be used.
+    /// What `modules.json` says is installed, if the image has a store.
+    pub installed_modules: Vec<InstalledModule>,
+    /// Why seals and stores cannot be used.
     pub findings: Vec<Finding>,
 }
 
 /// Where the engine keeps what is `.terraform` by default.
 pub fn data_dir(environment: &Environment, root_module: &Utf8Path) -> Utf8PathBuf {
-    root_module.join(environment.data_dir.as_deref().unwrap_or(".terraform"))
+    root_module.join(environment.data_dir.as_deref().unwrap_or(DATA_DIR))
 }
 
 /// Reads and predicts.
@@ -74,7 +82,18 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
     }
     let data_dir = data_dir(environment, &root_module);
     let mut sources = Sources::of_repository(context.repository);
-    let mut configuration = configuration::read(&root_module, &data_dir, &init.test_directory, engine, &mut sources);
+    let (module_stores, mut store_findings) = modules::open(context);
+    let places =
+        modules::judge::Places { root_module: &root_module, data_dir: &data_dir, repository: context.repository };
+    let installed_modules = modules::judge::judge(&module_stores, engine, &places).modules;
+    let no_stores = ModuleStores::default();
+    let stores = Stores {
+        // `-upgrade` has the engine fetch every module again, whatever is installed.
+        modules: if init.upgrade && init.get { &no_stores } else { &module_stores },
+        data_dir: Utf8Path::new(environment.data_dir.as_deref().unwrap_or(DATA_DIR)),
+    };
+    let mut configuration =
+        configuration::read_with_stores(&root_module, &data_dir, &init.test_directory, engine, &stores, &mut sources);
     git::mark_rewritten(&mut configuration, context.guard);
     tracing::debug!(
         root_module = %root_module,
@@ -135,12 +154,14 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
         contents: Contents::new(),
         digests: Digests::new(),
         prediction: Prediction::unknown(),
+        installed_modules,
         findings: Vec::new(),
         facts,
     };
     let (sealed, findings) = sealed_digests(&seals, &gathered.facts, &predict::select(&gathered.facts));
     gathered.digests = sealed;
-    gathered.findings = findings;
+    store_findings.extend(findings);
+    gathered.findings = store_findings;
     gathered.predict(context);
     Ok(gathered)
 }

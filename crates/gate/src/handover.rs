@@ -98,8 +98,14 @@ impl Handover {
 
 /// Reads what an earlier leg left.
 pub fn read(data_dir: &Utf8Path) -> Found {
-    let path = path(data_dir);
-    match fs::symlink_metadata(&path) {
+    let found = read_file(&path(data_dir));
+    let providers = if let Found::Read(handover) = &found { handover.providers.len() } else { 0 };
+    tracing::debug!(is_missing = found == Found::Missing, providers, "handover read");
+    found
+}
+
+fn read_file(path: &Utf8Path) -> Found {
+    match fs::symlink_metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Found::Missing,
         Err(error) => return Found::Unreadable(error.to_string()),
         Ok(metadata) if !metadata.is_file() => return Found::Unreadable("not a regular file".to_owned()),
@@ -108,7 +114,7 @@ pub fn read(data_dir: &Utf8Path) -> Found {
         }
         Ok(_) => {}
     }
-    let text = match fs::read(&path) {
+    let text = match fs::read(path) {
         Ok(text) => text,
         Err(error) => return Found::Unreadable(error.to_string()),
     };

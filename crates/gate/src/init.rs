@@ -10,6 +10,7 @@ use crate::check::Cleared;
 use crate::check::executables::SelectedExecutable;
 use crate::check::{self, Judgement};
 use airtight_engine::init_commands;
+use airtight_engine::modules_manifest;
 use airtight_provider::atomic_file;
 use airtight_provider::executable;
 use airtight_provider::lock_file;
@@ -60,6 +61,8 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
         context.platform,
         *context.platform == Platform::current(),
     ));
+    let modules = &gathered.installed_modules;
+    measured.extend(check::modules::check(modules, &modules_manifest::path(&gathered.data_dir)));
     measured.extend(check::surroundings::check(facts, &context.trusted_mirrors(), &|path: &Utf8Path| real(path)));
     if let Some(config) = &gathered.source_facts.config {
         measured.extend(check::cli_config::check(facts, prediction, config, &gathered.source_facts.files));

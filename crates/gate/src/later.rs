@@ -14,7 +14,9 @@ use crate::check::handover::{Leg, LegProvider};
 use crate::check::installed;
 use crate::check::installed::{Locked, Proof};
 use crate::exec::guard::{NotEnforceable, VerifiedCopy};
+use crate::modules;
 use crate::settings::Execute;
+use airtight_engine::modules_manifest;
 use airtight_finding::report::{ReportPackage, ReportProvider};
 use airtight_finding::{Code, Finding, Need, Owner, Severity, Status};
 use airtight_hcl::{Place, Sources};
@@ -86,11 +88,13 @@ pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: 
     let mirrors = seen.mirrors.iter().collect::<Vec<_>>();
     let is_installed_otherwise = |address: &ProviderAddress| context.has_further_method(address);
     findings.extend(installed::check(&seen.installed, &mirrors, &seen.digests, &is_installed_otherwise));
-    if context.guard.is_some() {
+    // Behind a seal, the owner of each file has been looked at.
+    if context.guard.is_some() && seen.seal.is_none() {
         findings.extend(unprotected(&seen.installed, &mirrors));
     }
     let plugins = context.planted_plugins(context.launch_directory, &context.data_dir());
     findings.extend(check::planted_plugins::check(&plugins));
+    findings.extend(installed_modules(context));
     findings.extend(check::reattached::check(context.environment.reattach_providers.as_deref(), context.engine.name));
     let is_new = seen.now.locks.iter().any(|lock| seen.before.lock_for(&lock.address).is_none());
     let resources = after_init.filter(|_| is_new).map(|after| (after.resources)()).unwrap_or_default();
@@ -217,6 +221,20 @@ fn see(context: &Context<'_>, before: Option<&LockFile>, sources: &mut Sources) 
         hasher.compute(&wanted, &mut digests);
     }
     Ok(Seen { now, before, installed, mirrors, digests, copies, seal, findings })
+}
+
+/// What the engine would load as modules.
+fn installed_modules(context: &Context<'_>) -> Vec<Finding> {
+    let (stores, mut findings) = modules::open(context);
+    let data_dir = context.data_dir();
+    let places = modules::judge::Places {
+        root_module: context.launch_directory,
+        data_dir: &data_dir,
+        repository: context.repository,
+    };
+    let judged = modules::judge::judge(&stores, context.engine, &places);
+    findings.extend(check::modules::check(&judged.modules, &modules_manifest::path(&data_dir)));
+    findings
 }
 
 /// Looks at the executable of each copy, also of one that a link leads to, such as into a plugin cache.

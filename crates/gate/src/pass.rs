@@ -9,7 +9,7 @@
 use std::time::Instant;
 
 use airtight_engine::ask::Answer;
-use airtight_engine::predict::Outcome;
+use airtight_engine::predict::{Facts, Outcome};
 use airtight_engine::state::State;
 use airtight_finding::report::{Report, ReportPrediction, ReportProvider};
 use airtight_finding::{Code, Finding, Loading, Severity};
@@ -24,7 +24,7 @@ use crate::exec::guard::VerifiedCopy;
 use crate::gather::{Gathered, Question, gather};
 use crate::later::{self, AfterInit, Demand, Later};
 use crate::prepared::{self, CliConfiguration};
-use crate::{confirm, init, report};
+use crate::{confirm, init, modules, report};
 
 /// Whether the engine is asked about the configuration, and what its answer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,6 +196,9 @@ impl Pass<'_> {
                     let lock = &gathered.facts.lock;
                     init::keep_lock_file(&self.context, runtime, lock, self.judges_own_init, cleared)?;
                 }
+                let Facts { root_module, configuration, .. } = &gathered.facts;
+                modules::place::place(&self.context, root_module, &configuration.placement, cleared)
+                    .map_err(|finding| refusal(&finding))?;
             }
             Seen::Later(_) => self.hand_over(judged, cleared)?,
         }
@@ -298,6 +301,7 @@ impl Pass<'_> {
     fn decide(&self, findings: &mut Vec<Finding>) -> Verdict {
         findings.extend(self.settings_findings.iter().cloned());
         check::rules::apply(self.context.settings, findings, self.today);
+        *findings = airtight_finding::merged(std::mem::take(findings));
         let verdict = verdict::judge(findings, self.context.settings.policy);
         tracing::debug!(
             verdict = if matches!(verdict, Verdict::Cleared(_)) { "cleared" } else { "refused" },

@@ -83,12 +83,13 @@ fn reason(gathered: &Gathered, error: &EngineDiagnostic) -> ReportReason {
 
 fn read(gathered: &Gathered) -> ReportPrediction {
     let prediction = &gathered.prediction;
+    let mut failures = prediction.failures.iter().collect::<Vec<_>>();
+    failures.sort_by_key(|failure| failure.stage);
     ReportPrediction {
         init: prediction.init,
         configuration: Loading::NotAsked,
-        reasons: prediction
-            .failures
-            .iter()
+        reasons: failures
+            .into_iter()
             .map(|failure| {
                 let path = failure.places.first().map(|place| place.path.as_path());
                 let (summary, detail) = shown(gathered, path, &failure.summary, &failure.detail);

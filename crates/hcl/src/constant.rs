@@ -28,7 +28,7 @@ pub enum NotConstant {
 }
 
 impl NotConstant {
-    /// The engines' summary and detail; null where it is not certain that they refuse.
+    /// The engines' summary and detail; null if it is not certain that they refuse.
     pub const fn refusal(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Variable => Some(("Variables not allowed", "Variables may not be used here.")),

@@ -111,7 +111,7 @@ impl NativeFile {
         Self { text, body, errors, tokens, comments, line_starts }
     }
 
-    /// The whole text as hcl-rs reads it, with the same offsets; null where it cannot be read.
+    /// The whole text as hcl-rs reads it, with the same offsets; null if it cannot be read.
     pub fn hcl_body(&self) -> Option<hcl::edit::structure::Body> {
         if !self.errors.is_empty() || !is_flat(&self.tokens) {
             return None;
@@ -133,7 +133,7 @@ impl NativeFile {
         at..at
     }
 
-    /// An expression as hcl-rs reads it; null where it cannot be read.
+    /// An expression as hcl-rs reads it; null if it cannot be read.
     pub fn expression(&self, expression: &Expression) -> Option<HclExpression> {
         if !is_flat(&self.tokens[expression.tokens.clone()]) {
             return None;

@@ -301,7 +301,7 @@ fn first_character(bytes: &[u8]) -> Option<char> {
     text.chars().next()
 }
 
-/// The length of `$`, `%` and their escapes `$${`, `%%{` here; null where a sequence starts.
+/// The length of `$`, `%` and their escapes `$${`, `%%{` here; null if a sequence starts.
 fn marker_length(bytes: &[u8]) -> Option<usize> {
     match bytes {
         [b'$', b'$', b'{', ..] | [b'%', b'%', b'{', ..] => Some(3),

@@ -133,7 +133,7 @@ impl Directory {
     /// As [`Self::file_type`], and a link in the place of the file.
     pub fn has_file(&self, relative: &Utf8Path) -> io::Result<bool> {
         match self.file_type(relative)? {
-            Some(FileType::Symlink) => Err(self.link(self.path.join(relative))),
+            Some(FileType::Symlink) => Err(self.in_the_way(self.path.join(relative))),
             found => Ok(found == Some(FileType::RegularFile)),
         }
     }
@@ -225,7 +225,7 @@ impl Directory {
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let handle =
             fs::openat(&parent.handle, name, flags, Mode::from_raw_mode(mode)).map_err(|error| match error {
-                Errno::LOOP => self.link(path.clone()),
+                Errno::LOOP => self.in_the_way(path.clone()),
                 error => named("open", &path, error),
             })?;
         let file = File::from(handle);
@@ -233,6 +233,16 @@ impl Directory {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("`{path}` is no plain file")));
         }
         Ok(file)
+    }
+
+    /// Makes a symbolic link, which is not followed here.
+    ///
+    /// # Errors
+    /// Something that is there already, a link above it ([`LinkInTheWay`]).
+    pub fn link(&self, relative: &Utf8Path, target: &Utf8Path) -> io::Result<()> {
+        let (parent, name) = self.parent_of(relative)?;
+        fs::symlinkat(target.as_str(), &parent.handle, name)
+            .map_err(|error| named("make the link", &parent.path.join(name), error))
     }
 
     /// Replaces a file at once: written beside, and renamed. A link in its place is replaced, not followed.
@@ -319,12 +329,12 @@ impl Directory {
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match fs::openat(&from.handle, name, flags, Mode::empty()) {
             Ok(handle) => Ok(Self { handle, path }),
-            Err(Errno::NOTDIR | Errno::LOOP) if is_link(&from.handle, name) => Err(self.link(path)),
+            Err(Errno::NOTDIR | Errno::LOOP) if is_link(&from.handle, name) => Err(self.in_the_way(path)),
             Err(error) => Err(named("open", &path, error)),
         }
     }
 
-    fn link(&self, link: Utf8PathBuf) -> io::Error {
+    fn in_the_way(&self, link: Utf8PathBuf) -> io::Error {
         io::Error::other(LinkInTheWay { link, below: self.path.clone() })
     }
 }

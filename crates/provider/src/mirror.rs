@@ -73,6 +73,7 @@ pub enum Ignored {
 
 /// Walks a mirror as the engine does.
 pub fn walk(path: &Utf8Path, engine: EngineName) -> Mirror {
+    let started = std::time::Instant::now();
     // A base that cannot be resolved is walked as it is written.
     let base = fs::canonicalize(path).unwrap_or_else(|_| path.as_std_path().to_owned());
     let seen = match fs::symlink_metadata(&base) {
@@ -93,6 +94,9 @@ pub fn walk(path: &Utf8Path, engine: EngineName) -> Mirror {
         is_missing,
     };
     sort(&mut mirror.packages);
+    let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let (packages, ignored) = (mirror.packages.len(), mirror.ignored.len());
+    tracing::debug!(mirror = ?path, packages, ignored, readable = mirror.error.is_none(), elapsed_ms, "mirror walked");
     mirror
 }
 

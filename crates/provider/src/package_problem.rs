@@ -75,8 +75,7 @@ impl PackageProblem {
                 format!("Engines read only stored and deflated files, not {}. {REPACK}", method_name(*method))
             }
             Self::Overlapping | Self::TooLarge { .. } => {
-                "Such an archive is made to exhaust whoever reads it. Fetch the package from its origin registry."
-                    .to_owned()
+                "Such an archive is made to exhaust its reader. Fetch the package from its origin registry.".to_owned()
             }
             Self::NotReadable { .. } | Self::ReadOnlyTwice { .. } => {
                 format!("Give its files ordinary modes: `chmod -R u+rw,a+rX`. {REPACK}")

@@ -277,16 +277,27 @@ impl Manifest {
     /// # Errors
     /// Says why not.
     pub fn check_signature(&self, mirror: &Utf8Path, public_key: &Utf8Path) -> Result<(), String> {
-        let key = text_file::read(public_key, 64 * 1024).map_err(|error| format!("the key `{public_key}`: {error}"))?;
-        let key = VerifyingKey::from_public_key_pem(&key)
-            .map_err(|_| format!("`{public_key}` is no ECDSA P-256 public key in PEM"))?;
-        let path = mirror.join(SIGNATURE);
-        let signature = text_file::read(&path, SIGNATURE_LIMIT_BYTES)
-            .map_err(|error| format!("the signature `{path}` cannot be read: {error}"))?;
-        let signature = seal_signature::parse(&signature).map_err(|reason| format!("`{path}` {reason}"))?;
-        key.verify(self.text.as_bytes(), &signature)
-            .map_err(|_| format!("`{path}` was not made for it with the key `{public_key}`"))
+        check_signature(self.text.as_bytes(), &mirror.join(SIGNATURE), public_key)
     }
+}
+
+/// Checks the signature of a file, such as the manifest of a store of modules.
+///
+/// # Errors
+/// Says why it does not hold.
+pub fn check_signature_of(file: &Utf8Path, signature: &Utf8Path, public_key: &Utf8Path) -> Result<(), String> {
+    let bytes = text_file::read_bytes(file, LIMIT_BYTES).map_err(|error| format!("`{file}`: {error}"))?;
+    check_signature(&bytes, signature, public_key)
+}
+
+fn check_signature(signed: &[u8], path: &Utf8Path, public_key: &Utf8Path) -> Result<(), String> {
+    let key = text_file::read(public_key, 64 * 1024).map_err(|error| format!("the key `{public_key}`: {error}"))?;
+    let key = VerifyingKey::from_public_key_pem(&key)
+        .map_err(|_| format!("`{public_key}` is no ECDSA P-256 public key in PEM"))?;
+    let signature = text_file::read(path, SIGNATURE_LIMIT_BYTES)
+        .map_err(|error| format!("the signature `{path}` cannot be read: {error}"))?;
+    let signature = seal_signature::parse(&signature).map_err(|reason| format!("`{path}` {reason}"))?;
+    key.verify(signed, &signature).map_err(|_| format!("`{path}` was not made for it with the key `{public_key}`"))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! - Reading: [`workflow`], [`runtime_configuration`], [`plugin_manifest`], [`hooks`], [`go_template`]
 //! - [`check`]: what is wrong with them
 //! - [`plan_policy`]: what a plan policy gets to know of a run
-//! - [`render_workflow`]: the workflow file
+//! - [`render_workflow`], [`render_hooks`]: the workflow file, the hook scripts and the plugin
 //! - [`rehearse`]: a whole run, here and without network
 
 pub mod check;

@@ -43,7 +43,7 @@ pub fn workflow(form: WorkflowForm) -> String {
     Template {
         name: "workflow.yml.tera",
         text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../templates/workflow.yml.tera")),
-        // Tera's usual ones are those of Go templates, which stand in the text as they are.
+        // Tera's usual ones are those of Go templates, which are part of the text.
         delimiters: Delimiters {
             block_start: "[%".into(),
             block_end: "%]".into(),

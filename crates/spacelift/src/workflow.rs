@@ -75,7 +75,7 @@ impl WorkflowFile {
 
 /// Files that somebody may have meant to be the workflow file, and that Spacelift does not read.
 ///
-/// `project_root` is relative to the source, empty where they are the same.
+/// `project_root` is relative to the source, empty if they are the same.
 pub(crate) fn lookalikes(source: &Utf8Path, project_root: &Utf8Path) -> Vec<Utf8PathBuf> {
     let names = ["workflow.yml", "workflow.yaml", "workflows.yml", "workflows.yaml"];
     let mut directories = vec![source.join(".spacelift")];

@@ -1,8 +1,9 @@
 //! Commands without network, as another user, with a clean environment.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{LazyLock, Mutex};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -28,6 +29,27 @@ fn namespace() -> Command {
     let mut command = Command::new("unshare");
     command.arg(if is_root() { "-mn" } else { "-rmn" }).arg("--");
     command
+}
+
+/// A command without network. Root's share one namespace: each of its own would take the kernel longer than the command.
+fn without_network() -> Command {
+    static HOLDER: LazyLock<Option<Child>> = LazyLock::new(|| {
+        // It ends with this process, whose side of the pipe is then closed.
+        let mut holder = Command::new("unshare");
+        holder.args(["-n", "--", "sh", "-c", "echo; read -r line"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut holder = holder.spawn().ok()?;
+        let mut line = String::new();
+        BufReader::new(holder.stdout.take()?).read_line(&mut line).ok()?;
+        (!line.is_empty()).then_some(holder)
+    });
+    match HOLDER.as_ref().filter(|_| is_root()) {
+        Some(holder) => {
+            let mut command = Command::new("nsenter");
+            command.arg(format!("--net=/proc/{}/ns/net", holder.id())).arg("--");
+            command
+        }
+        None => namespace(),
+    }
 }
 
 /// Whether a command can have an `/etc` of its own.
@@ -94,8 +116,13 @@ impl Isolated {
 
     /// The same to be started by the test. Each program becomes the next one, so its process is the program's.
     pub(crate) fn command(&self) -> Command {
-        let needs_namespace = self.before.is_some() || (self.offline && !is_offline());
-        let mut command = if needs_namespace { namespace() } else { Command::new("env") };
+        let mut command = if self.before.is_some() {
+            namespace()
+        } else if self.offline && !is_offline() {
+            without_network()
+        } else {
+            Command::new("env")
+        };
         if let Some(before) = &self.before {
             command.args(["sh", "-c", &format!("{before} && exec \"$@\""), "sh"]);
         }

@@ -14,6 +14,7 @@
 //! - [`state_server`]: a state behind HTTP, in a namespace
 //! - [`workflow_file`]: the workflow file as Spacelift uses it
 //! - [`fixture`]: the cases in `tests/fixtures/engine`
+//! - [`repository`]: git repositories
 //! - [`registry`]: a provider registry on loopback, with TLS, that can misbehave
 //! - [`publisher`]: OpenPGP keys of publishers
 //! - [`outcome`]: what an engine's `init` did
@@ -31,6 +32,7 @@ pub(crate) mod publisher;
 pub(crate) mod real_package;
 pub(crate) mod registry;
 pub(crate) mod rehearsal;
+pub(crate) mod repository;
 pub(crate) mod runner;
 pub(crate) mod stack;
 pub(crate) mod state_server;

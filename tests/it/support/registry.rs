@@ -99,7 +99,8 @@ impl Registry {
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared::default());
         let registry = Self { name, port, authority: authority.pem(), shared: shared.clone() };
-        registry.file("/.well-known/terraform.json", r#"{"providers.v1":"/v1/providers/"}"#);
+        registry
+            .file("/.well-known/terraform.json", r#"{"providers.v1":"/v1/providers/","modules.v1":"/v1/modules/"}"#);
         let config = Arc::new(config);
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -168,6 +169,17 @@ impl Registry {
         let versions =
             serde_json::json!({"versions": [{"version": version, "protocols": ["5.0"], "platforms": platforms}]});
         self.file(&format!("/v1/providers/{provider}/versions"), versions.to_string());
+    }
+
+    /// Publishes the versions of a module, `NAMESPACE/NAME/SYSTEM`, each with where its package is.
+    pub(crate) fn publish_module(&self, module: &str, versions: &[(&str, &str)]) {
+        let listed: Vec<_> = versions.iter().map(|(version, _)| serde_json::json!({"version": version})).collect();
+        let answer = serde_json::json!({"modules": [{"versions": listed}]});
+        self.file(&format!("/v1/modules/{module}/versions"), answer.to_string());
+        for (version, place) in versions {
+            let answer = serde_json::json!({ "location": place });
+            self.file(&format!("/v1/modules/{module}/{version}/download"), answer.to_string());
+        }
     }
 
     /// Serves what another one serves.
@@ -267,8 +279,16 @@ fn own_answer(request: &Request, shared: &Shared) -> Answer {
             headers: vec![("Content-Range".to_owned(), format!("bytes */{}", body.len()))],
             ..Answer::status(416)
         },
-        None => Answer::ok(body.clone()),
+        None => Answer { headers: package_header(&request.path, body), ..Answer::ok(body.clone()) },
     }
+}
+
+/// Where a module's package is, as older engines read it.
+fn package_header(path: &str, body: &[u8]) -> Vec<(String, String)> {
+    let is_module = path.starts_with("/v1/modules/") && path.ends_with("/download");
+    let answer = serde_json::from_slice::<serde_json::Value>(body).ok().filter(|_| is_module);
+    let place = answer.and_then(|answer| Some(answer.get("location")?.as_str()?.to_owned()));
+    place.map(|place| ("X-Terraform-Get".to_owned(), place)).into_iter().collect()
 }
 
 /// A proxy on loopback that connects to loopback, whatever is asked for; its address, and what was asked for.

@@ -15,8 +15,21 @@ use super::runner::ignored;
 use super::tree::Workspace;
 use super::workflow_file::{Values, WorkflowFile};
 
-/// Two providers, an output.
+/// A provider, what is built into the engines, an output.
 pub(crate) const CONFIGURATION: &str = r#"
+resource "random_pet" "name" {}
+
+resource "terraform_data" "one" {
+  input = random_pet.name.id
+}
+
+output "name" {
+  value = random_pet.name.id
+}
+"#;
+
+/// Two providers: one more, and a large one, takes each phase longer.
+pub(crate) const TWO_PROVIDERS: &str = r#"
 resource "random_pet" "name" {}
 
 resource "null_resource" "one" {
@@ -39,6 +52,8 @@ pub(crate) struct Stack {
     pub workspace: Workspace,
     pub engine: &'static Engine,
     pub layout: Layout,
+    /// Those of its mirror.
+    packages: Vec<&'static RealPackage>,
 }
 
 /// Any engine, when real providers and namespaces are here too; else the test is ignored.
@@ -59,19 +74,25 @@ pub(crate) fn package(name: &str) -> &'static RealPackage {
 }
 
 impl Stack {
-    /// A stack whose mirror has every real provider, and whose lock file proves all of them.
+    /// A stack whose mirror has the real providers that the configuration names, or all if it names none, and whose lock
+    /// file proves them.
     pub(crate) fn new(engine: &'static Engine, layout: Layout, configuration: &str) -> Self {
-        let stack = Self::empty(engine, layout, configuration);
-        for package in real_packages() {
+        let mut stack = Self::empty(engine, layout, configuration);
+        let is_named = |package: &&RealPackage| configuration.contains(&format!("\"{}_", package.provider.name));
+        stack.packages = real_packages().iter().filter(is_named).collect();
+        if stack.packages.is_empty() {
+            stack.packages = real_packages().iter().collect();
+        }
+        for package in &stack.packages {
             package.write_to(&stack.path("mirror"), engine, layout);
         }
-        stack.lock(&real_packages().iter().map(|package| package.lock(engine)).collect::<Vec<_>>());
+        stack.lock(&stack.packages.iter().map(|package| package.lock(engine)).collect::<Vec<_>>());
         stack
     }
 
     /// A stack without packages and lock file.
     pub(crate) fn empty(engine: &'static Engine, layout: Layout, configuration: &str) -> Self {
-        let stack = Self { workspace: Workspace::new(), engine, layout };
+        let stack = Self { workspace: Workspace::new(), engine, layout, packages: Vec::new() };
         for directory in ["bin", "mirror", "stack", "home", "run"] {
             fs::create_dir(stack.path(directory)).unwrap();
         }
@@ -216,7 +237,7 @@ impl Stack {
     /// A new image, with the same packages in other files.
     pub(crate) fn renew_mirror(&self) {
         fs::remove_dir_all(self.path("mirror")).unwrap();
-        for package in real_packages() {
+        for package in &self.packages {
             let place = self.path("mirror").join(package.file(self.engine, self.layout));
             package.write_to(&self.path("mirror"), self.engine, self.layout);
             let (bytes, metadata) = (fs::read(&place).unwrap(), fs::metadata(&place).unwrap());

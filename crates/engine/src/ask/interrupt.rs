@@ -1,4 +1,4 @@
-//! Signals that would end this process while something has to be tidied up first.
+//! Signals that would end this process before it has removed its temporary files.
 //!
 //! The library that catches signals never gives them back to the kernel's default. So the default is imitated while
 //! nobody holds the signals.

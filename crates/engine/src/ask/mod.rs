@@ -18,6 +18,7 @@
 //!     init: &InitArguments::default(),
 //!     environment: std::env::vars_os().collect(),
 //!     modules: ask::Modules::AtHand,
+//!     module_records: None,
 //!     local_state: ask::LocalState::Counts,
 //!     cli_blocks: "",
 //!     temporary: "/tmp".into(),

@@ -37,6 +37,8 @@ pub struct Question<'a> {
     /// What the engine would get. Variables that would change the question are left out.
     pub environment: Vec<(OsString, OsString)>,
     pub modules: Modules,
+    /// The text of `modules.json` in place of the real one's, if modules are not installed yet.
+    pub module_records: Option<&'a str>,
     pub local_state: LocalState,
     /// Further blocks of the CLI configuration, such as `credentials` and `host`, as text. Only [`super::ask_state`] uses
     /// them; none may be `provider_installation`.

@@ -9,7 +9,7 @@ use fs_err as fs;
 
 use super::answer::Failure;
 use super::question::Question;
-use crate::state;
+use crate::{modules_manifest, state};
 use airtight_provider::text_file;
 
 /// Larger files of the data directory are not copied; the engine then sees no modules, and says so.
@@ -41,7 +41,10 @@ impl Scratch {
         self.write_cli_config("", &[])?;
         // The records' directories are relative to the root module, so they need no change. The selected workspace can
         // be part of a module's source.
-        self.copy(question, "modules/modules.json")?;
+        match question.module_records {
+            Some(records) => write(&modules_manifest::path(&self.data_dir()), records.as_bytes())?,
+            None => self.copy(question, "modules/modules.json")?,
+        }
         let workspace = state::saved_workspace_name(&question.data_dir.join(WORKSPACE), question.repository);
         workspace.map_or(Ok(()), |name| write(&self.data_dir().join(WORKSPACE), name.as_bytes()))
     }

@@ -3,7 +3,7 @@
 use super::question::Question;
 use crate::init_arguments::BackendConfig;
 
-/// What stands for a value.
+/// Printed instead of a value.
 const MASK: &str = "(sensitive value)";
 
 /// Shorter values are words like `true`, which occur everywhere.

@@ -1,7 +1,7 @@
-//! What the library's decoder makes of items for a wanted type: case-insensitive names, unknown names ignored, the last of
-//! several values.
+//! Decodes items into a wanted type as the library does: names are case-insensitive, unknown names are ignored, the last of
+//! several values wins.
 //!
-//! An error is the offset of what has the wrong type.
+//! An error is the offset of the value that has the wrong type.
 //!
 //! Source: hashicorp/hcl v1 `decoder.go`.
 

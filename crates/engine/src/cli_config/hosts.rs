@@ -1,4 +1,4 @@
-//! What a file says of single hosts: the tokens of `credentials` blocks, the services of `host` blocks.
+//! The settings of a file for single hosts: the tokens of `credentials` blocks, the services of `host` blocks.
 //!
 //! Source: OpenTofu `internal/command/cliconfig/credentials.go`, `cliconfig.go`, `main.go` (`ForceHostServices`).
 

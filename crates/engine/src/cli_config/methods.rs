@@ -1,4 +1,4 @@
-//! `provider_installation` blocks: the engine prints each mistake, drops what has it, and goes on.
+//! `provider_installation` blocks: the engine prints each mistake, drops the part that has it, and goes on.
 //!
 //! Source: OpenTofu `internal/command/cliconfig/provider_installation.go`; `cmd/tofu/provider_source.go`
 //! `explicitProviderSource`.

@@ -1,8 +1,9 @@
 //! The CLI configuration, HCL 1 or JSON, as the engines read it: they print the errors and go on.
 //!
-//! Exact is what installation depends on: which methods remain, in which order, for which providers; the plugin cache; and what
-//! the engine drops for a mistake. The engine's words for it are not repeated, nor its checks of the values in `credentials`,
-//! `oci_credentials`, `oci_default_credentials` and `registry_protocols`, which do not change where providers come from.
+//! Everything that installation depends on is exact: which methods remain, in which order, for which providers; the plugin
+//! cache; and what the engine drops for a mistake. The engine's words for it are not repeated, nor its checks of the values in
+//! `credentials`, `oci_credentials`, `oci_default_credentials` and `registry_protocols`, which do not change where providers
+//! come from.
 //!
 //! Source: OpenTofu `internal/command/cliconfig`.
 

@@ -1,4 +1,4 @@
-//! The URL of a network mirror: whether the engine takes it, and what it then asks.
+//! The URL of a network mirror: whether the engine accepts it, and which host it then asks.
 //!
 //! Source: OpenTofu `cmd/tofu/provider_source.go`; Go `net/url` `Parse`, `ResolveReference`.
 

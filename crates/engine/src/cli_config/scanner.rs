@@ -1,4 +1,4 @@
-//! Tokens of HCL 1 and of its JSON dialect. The first text that is no token ends the file.
+//! Tokens of HCL 1 and of its JSON dialect. The first text that is no token is read as the end of the file.
 //!
 //! Source: hashicorp/hcl v1 `hcl/scanner`, `json/scanner`, `hcl/strconv` `Unquote`.
 

@@ -26,7 +26,7 @@ enum Syntax {
 }
 
 impl ParsedFile {
-    /// Parses by the file's name, as the engines do. Gives back the text as well, and what cannot be read.
+    /// Parses by the file's name, as the engines do. Also returns the text, and the problems of parts that cannot be read.
     pub(super) fn parse(path: &Utf8Path, bytes: &[u8]) -> (Self, Arc<str>, Option<Problem>) {
         let file = |syntax| Self { path: path.to_owned(), syntax };
         if path.as_str().strip_suffix(".json").is_none() {
@@ -259,7 +259,7 @@ impl Expression<'_> {
         }
     }
 
-    /// Its value without variables and functions; null where it has none. A string in JSON that is a template has none.
+    /// Its value without variables and functions; null if it has none. A string in JSON that is a template has none.
     pub(super) fn constant(&self) -> Option<Constant> {
         match &self.kind {
             ExpressionKind::Native(native, expression) => constant::evaluate(&native.expression(expression)?).ok(),
@@ -304,7 +304,7 @@ impl Expression<'_> {
         }
     }
 
-    /// The names of a reference, without its keys. It may stand between quotes.
+    /// The names of a reference, without its keys. It may be in quotes.
     pub(super) fn names(&self) -> Option<Vec<String>> {
         let text = match &self.kind {
             ExpressionKind::Native(native, expression) => {

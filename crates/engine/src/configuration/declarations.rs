@@ -275,7 +275,7 @@ impl Reader<'_> {
             _ => String::new(),
         };
         let local_name = block.labels[0].to_owned();
-        // A provider block of a test file takes no constraint where it is a mock.
+        // A provider block of a test file has no constraint if it is a mock.
         let version = text("version").filter(|_| block.kind == "provider");
         let (version, place) = match version {
             Some((Text::Constant(version), value)) => (Some(version), value.place()),
@@ -354,7 +354,7 @@ fn target(address: &Expression<'_>) -> Option<(bool, [String; 2])> {
     }
 }
 
-/// Only what a local backend takes is known here.
+/// Only the arguments of a local backend are known here.
 fn backend(block: &Block<'_>) -> Backend {
     let kind = block.labels[0].to_owned();
     let mut backend = Backend { kind, path: None, workspace_dir: None, is_unevaluated: false, place: block.place() };
@@ -370,7 +370,7 @@ fn backend(block: &Block<'_>) -> Backend {
     backend
 }
 
-/// The local name that a resource type implies: what stands before its first underscore, normalised.
+/// The local name that a resource type implies: the part before its first underscore, normalised.
 pub(super) fn implied_local_name(resource_type: &str, engine: &Engine) -> Option<String> {
     let prefix = resource_type.split_once('_').map_or(resource_type, |(prefix, _)| prefix);
     ProviderAddress::implied(engine.name, prefix).ok().map(|address| address.provider_type().to_owned())

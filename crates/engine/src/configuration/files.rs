@@ -50,7 +50,7 @@ const SUFFIXES: &[(&str, Kind)] = &[
 
 const TOFU_SUFFIXES_FROM: usize = 4;
 
-/// Lists a module's directory and, where one is named, its directory of tests. Symbolic links count as files.
+/// Lists a module's directory and, if one is named, its directory of tests. Symbolic links are listed as files.
 pub(super) fn list(
     directory: &Utf8Path,
     test_directory: Option<&str>,
@@ -118,7 +118,7 @@ fn is_override(name: &str) -> bool {
     stem == "override" || stem.ends_with("_override")
 }
 
-/// Drops `.tf` files beside which an alternative of the same stem stands for OpenTofu.
+/// Drops `.tf` files that OpenTofu replaces with a `.tofu` file of the same stem.
 fn hide_alternatives(paths: &mut Vec<Utf8PathBuf>) {
     let all = paths.clone();
     paths.retain(|path| {

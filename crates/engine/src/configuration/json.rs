@@ -1,4 +1,4 @@
-//! JSON with every pair of an object, also those whose key stands there twice: the engines keep them all.
+//! JSON with every pair of an object, even if a key is there twice: the engines keep them all.
 
 use std::fmt;
 

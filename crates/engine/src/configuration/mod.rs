@@ -1,17 +1,18 @@
-//! The configuration: what of a module's files in native and JSON syntax says which providers are needed, which modules
-//! are called and where the state is; and the tree of modules below it.
+//! The configuration, in native and JSON syntax: which providers a module's files need, which modules they call and where
+//! the state is; and the tree of modules below it.
 //!
-//! This is an extractor, no judge. A configuration is assumed to load: for one that does, what is read here is exactly
-//! what the engine reads. Whether it does, only the engine says. What cannot be read here is in `not_understood`.
+//! This extracts and does not judge. Only the engine (`tofu` or `terraform`) says whether a configuration loads. If it does,
+//! the result here is exactly what the engine reads. Parts that cannot be read here are in `not_understood`.
 //!
-//! [`files`] lists what counts, [`body`] shows both syntaxes as one, [`declarations`] reads a file, [`module`] puts files
-//! together, [`tree`] follows module calls by what [`source`] makes of their addresses.
+//! [`files`] lists the files that engines read, [`body`] shows both syntaxes as one, [`declarations`] reads a file,
+//! [`module`] puts files together, [`tree`] follows module calls, whose addresses [`source`] interprets.
 
 mod body;
 pub mod calls;
 mod declarations;
 mod files;
 mod json;
+mod links;
 mod module;
 mod source;
 mod test_files;
@@ -24,8 +25,11 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::module_stores::ModuleStores;
+use crate::modules_manifest::ModuleRecord;
 use airtight_hcl::{Place, Problem, Sources};
 use airtight_provider::Engine;
+use airtight_provider::modules::tree::Contents;
 
 /// The root module and every module that it calls and that is on disk.
 #[derive(Clone, Debug)]
@@ -39,22 +43,61 @@ pub struct Configuration {
     pub tests: TestFiles,
     /// A record of installed modules that cannot be read: the engine loads nothing at all.
     pub manifest_errors: Vec<Problem>,
+    /// What the stores of modules bring.
+    pub placement: Placement,
+}
+
+/// The stores of modules, and where what comes from them will be.
+#[derive(Clone, Copy, Debug)]
+pub struct Stores<'a> {
+    pub modules: &'a ModuleStores,
+    /// As the engine names it: `.terraform`, or what `TF_DATA_DIR` says.
+    pub data_dir: &'a Utf8Path,
+}
+
+/// What has to be in the data directory before the engine starts, so that it finds installed what a store has. Empty if no
+/// called module comes from a store.
+///
+/// Directories are as the engine records them: relative to the root module, or absolute.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Placement {
+    /// All of `modules.json`, in the order of the keys: also of local modules, because an engine drops what is below a
+    /// module that it has no record of.
+    pub records: Vec<ModuleRecord>,
+    pub copies: Vec<ModuleCopy>,
+}
+
+/// A tree of a store that one call gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModuleCopy {
+    /// The called module's path, such as `a.b`.
+    pub key: String,
+    /// Of a registry's module.
+    pub version: Option<String>,
+    /// Where the copy belongs: `.terraform/modules/a.b`.
+    pub directory: Utf8PathBuf,
+    /// The tree in the store, without links on the way.
+    pub tree: Utf8PathBuf,
+    /// What the store's manifest says of it.
+    pub contents: Contents,
 }
 
 #[derive(Clone, Debug)]
 pub struct ChildModule {
     pub call: ModuleCall,
     pub source: ModuleSource,
-    /// Null where it is not on disk, or was not read: an archive or a repository on this machine.
+    /// Null if it is not on disk, or was not read: an archive or a repository on this machine.
     pub module: Option<Module>,
     /// Why the engine could not load it, or would have to fetch it.
     pub missing: Option<MissingModule>,
     /// What `modules.json` says about it, for `-get=false` and `-upgrade`: without a current record the former fails
     /// on local modules too.
     pub record: InstallationRecord,
+    /// It was read in a store of modules, and is copied from there before the engine starts.
+    pub is_served: bool,
 }
 
-/// How a module call stands to the manifest of installed modules.
+/// What the manifest of installed modules says of a module call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InstallationRecord {
     /// There is none, or the installer drops it together with the calling module's.
@@ -73,7 +116,7 @@ pub enum InstallationRecord {
 /// Why a called module is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MissingModule {
-    /// Only the network has it; the host, where the source names one.
+    /// Only the network has it; the host, if the source names one.
     NeedsNetwork { host: Option<String>, why: NetworkNeed },
     /// The module's directory cannot be read.
     Unreadable(Utf8PathBuf),
@@ -89,10 +132,12 @@ pub enum MissingModule {
     Unevaluated,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NetworkNeed {
     NotInstalled,
-    /// git's own configuration rewrites the address, perhaps to a repository on the disk.
+    /// A store has the module, and none of these versions is allowed.
+    OtherVersions(Vec<String>),
+    /// git's own configuration rewrites the address, maybe to a repository on the disk.
     RewrittenByGit,
     /// What kind of repository a bitbucket.org address means is asked for on every reading.
     AskedOnEveryReading,
@@ -117,6 +162,32 @@ pub enum ModuleSource {
     Unknown,
 }
 
+impl ModuleSource {
+    /// What a text that an engine recorded means to it.
+    pub fn parse(text: &str, engine: &Engine) -> Self {
+        source::parse(text, false, engine)
+    }
+}
+
+impl Placement {
+    /// The records with the trees of the stores in place of their copies.
+    pub fn records_in_stores(&self) -> Vec<ModuleRecord> {
+        let in_store = |record: &ModuleRecord| {
+            let mut copies = self.copies.iter();
+            let found = copies.find_map(|copy| Some((copy, record.directory.strip_prefix(&copy.directory).ok()?)));
+            let (copy, below) = found?;
+            Some(if below.as_str().is_empty() { copy.tree.clone() } else { copy.tree.join(below) })
+        };
+        let records = self.records.iter();
+        records
+            .map(|record| ModuleRecord {
+                directory: in_store(record).unwrap_or_else(|| record.directory.clone()),
+                ..record.clone()
+            })
+            .collect()
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModuleCall {
     pub name: String,
@@ -132,14 +203,14 @@ pub struct Module {
     /// Files that count, in the engine's order: primaries, then overrides.
     pub files: Vec<Utf8PathBuf>,
     pub required_providers: BTreeMap<String, RequiredProvider>,
-    /// `provider "L" {}` blocks; the version argument where there is one.
+    /// `provider "L" {}` blocks; the version argument, if there is one.
     pub provider_blocks: Vec<ProviderBlock>,
     /// Resources, data sources, ephemeral resources, imports, `data` in `check` blocks.
     pub uses: Vec<ProviderUse>,
     pub calls: Vec<ModuleCall>,
     pub backend: Option<Backend>,
     pub core_versions: Vec<CoreVersion>,
-    /// What airtight cannot read, and the engine perhaps can.
+    /// What airtight cannot read, but the engine may be able to.
     pub not_understood: Vec<Problem>,
     /// OpenTofu's `encryption` block is there.
     pub has_encryption: bool,
@@ -184,7 +255,7 @@ pub struct Backend {
     pub place: Place,
 }
 
-/// A `required_version`, or what OpenTofu's `language` block says instead.
+/// A `required_version`, or the same in OpenTofu's `language` block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CoreVersion {
     pub text: String,
@@ -202,7 +273,7 @@ pub struct TestFiles {
 }
 
 impl Configuration {
-    /// Whether the root module has no file that counts; `init` does nothing there.
+    /// Whether the root module has no file that this engine reads; `init` does nothing there.
     ///
     /// Source: OpenTofu and Terraform `internal/configs/parser_config_dir.go` `IsEmptyDir`.
     pub fn is_empty_to(&self, engine: &Engine) -> bool {
@@ -219,5 +290,18 @@ pub fn read(
     engine: &Engine,
     sources: &mut Sources,
 ) -> Configuration {
-    tree::read(root_module, data_dir, test_directory, engine, sources)
+    let stores = Stores { modules: &ModuleStores::default(), data_dir: Utf8Path::new(".terraform") };
+    tree::read(root_module, data_dir, test_directory, engine, &stores, sources)
+}
+
+/// The same, with modules that are not installed read in stores.
+pub fn read_with_stores(
+    root_module: &Utf8Path,
+    data_dir: &Utf8Path,
+    test_directory: &str,
+    engine: &Engine,
+    stores: &Stores<'_>,
+    sources: &mut Sources,
+) -> Configuration {
+    tree::read(root_module, data_dir, test_directory, engine, stores, sources)
 }

@@ -15,13 +15,13 @@ use super::{Module, ProviderUse};
 use airtight_hcl::{Place, Problem, ProblemKind, Sources};
 use airtight_provider::Engine;
 
-/// A module with what the tree and the test files still need to know of it.
+/// A module, with the facts about it that the tree and the test files need.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LoadedModule {
     pub module: Module,
     pub calls: Vec<CallDeclaration>,
     pub tests: ModuleFiles,
-    /// False where the directory itself could not be read.
+    /// False if the directory itself could not be read.
     pub is_readable: bool,
 }
 
@@ -98,7 +98,7 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// What a primary file declares. What stands there for the second time is refused by the engines.
+    /// What a primary file declares. The engines refuse what is declared a second time.
     fn append(&mut self, mut declared: Declarations) {
         for provider in std::mem::take(&mut declared.providers) {
             if self.is_new(Key::of_provider(&provider), self.providers.len()) {
@@ -200,7 +200,7 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// An `import` block needs its own provider only where it brings a resource that is not declared; to later versions
+    /// An `import` block needs its own provider only if it brings a resource that is not declared; to later versions
     /// of OpenTofu it always does.
     ///
     /// Source: OpenTofu and Terraform `internal/configs/config.go` `addProviderRequirements`.

@@ -13,7 +13,7 @@ const MAXIMUM_NAME_LENGTH: usize = 64;
 /// Hosts that are no registries, because their addresses mean repositories.
 const REPOSITORY_HOSTS: &[&str] = &["github.com", "bitbucket.org"];
 
-/// Says what a source means to this engine. With a version only registry addresses are allowed.
+/// Interprets a source as this engine does. With a version only registry addresses are allowed.
 pub(super) fn parse(text: &str, has_version: bool, engine: &Engine) -> ModuleSource {
     let is_local = ["./", "../", ".\\", "..\\"].iter().any(|prefix| text.starts_with(prefix));
     let source = match (is_local, has_version) {
@@ -163,7 +163,7 @@ fn forced_getter(text: &str) -> (Option<&str>, &str) {
     }
 }
 
-/// The scheme of a URL, where Go's `net/url` finds one.
+/// The scheme of a URL, if Go's `net/url` finds one.
 fn url_scheme(text: &str) -> Option<&str> {
     let (scheme, _) = text.split_once(':')?;
     let mut bytes = scheme.bytes();
@@ -172,7 +172,7 @@ fn url_scheme(text: &str) -> Option<&str> {
     is_scheme.then_some(scheme)
 }
 
-/// Shorthands become URLs; what is none of them is taken for a path, which must be absolute.
+/// Shorthands become URLs; any other text is taken for a path, which must be absolute.
 fn detect(package: &str) -> Option<String> {
     let (forced, source) = forced_getter(package);
     if url_scheme(source).is_some() {

@@ -35,7 +35,7 @@ pub(super) fn read(
             continue;
         }
         tests.not_understood.append(&mut declared.not_understood);
-        // A later block of the same name and alias stands in for the earlier.
+        // A later block of the same name and alias replaces the earlier one.
         for (index, provider) in declared.providers.iter().enumerate() {
             let is_last = !declared.providers[index + 1..]
                 .iter()

@@ -83,7 +83,7 @@ fn required_providers_are_read_in_every_form() {
         ("a = \"${\"1.0\"}\"", None, Some("1.0")),
         ("a = { version = true ? \"1.0.0\" : \"2.0.0\" }", None, Some("1.0.0")),
         ("a = { source = \"${\"x\"}/y\" }", Some("x/y"), None),
-        // The last of two equal keys counts.
+        // The last of two equal keys is used.
         ("a = { version = \"1\", source = \"x/z\", version = \"2\", source = \"x/y\" }", Some("x/y"), Some("2")),
         ("a = { # of x\n source = \"x/y\" // y\n version = /* 1 */ \"2\"\n}", Some("x/y"), Some("2")),
         ("a = { source = \"x/y\", configuration_aliases = [a.b, a] }", Some("x/y"), None),

@@ -9,11 +9,14 @@ use fs_err as fs;
 
 use super::body::Text;
 use super::declarations::CallDeclaration;
+use super::links::eval_symlinks;
 use super::module::{self, LoadedModule};
 use super::source::{self, clean_path, is_fetchable};
 use super::{
-    ChildModule, Configuration, InstallationRecord, MissingModule, ModuleCall, ModuleSource, NetworkNeed, test_files,
+    ChildModule, Configuration, InstallationRecord, MissingModule, ModuleCall, ModuleCopy, ModuleSource, NetworkNeed,
+    Placement, Stores, test_files,
 };
+use crate::module_stores::ModuleStores;
 use crate::modules_manifest::{self, ModuleRecord, ModulesManifest};
 use airtight_hcl::{Place, Problem, ProblemKind, Sources};
 use airtight_provider::{CoreConstraints, Engine};
@@ -32,6 +35,7 @@ pub(super) fn read(
     data_dir: &Utf8Path,
     test_directory: &str,
     engine: &Engine,
+    stores: &Stores<'_>,
     sources: &mut Sources,
 ) -> Configuration {
     let test_directory = Some(test_directory).filter(|_| engine.reads_test_files());
@@ -43,6 +47,10 @@ pub(super) fn read(
     let mut tree = Tree {
         root_module,
         engine,
+        stores: stores.modules,
+        placed: Utf8PathBuf::from(clean_path(stores.data_dir.join("modules").as_str())),
+        records: Vec::new(),
+        copies: Vec::new(),
         manifest,
         sources,
         children: BTreeMap::new(),
@@ -50,7 +58,7 @@ pub(super) fn read(
         calls_before: Vec::new(),
         is_cut_off: false,
     };
-    let parent = Parent { key: String::new(), directory: Utf8PathBuf::new(), is_reinstalled: false };
+    let parent = Parent::default();
     tree.calls_before.extend(canonical(root_module));
     for call in &root.calls {
         tree.child(&parent, &call.name, call);
@@ -65,12 +73,19 @@ pub(super) fn read(
         let place = Place::file(root_module);
         root.module.not_understood.push(Problem::new(ProblemKind::Limit, "Too many modules", detail, place));
     }
-    Configuration { children: tree.children, root: root.module, tests, manifest_errors }
+    let placement = tree.placement();
+    Configuration { children: tree.children, root: root.module, tests, manifest_errors, placement }
 }
 
 struct Tree<'a> {
     root_module: &'a Utf8Path,
     engine: &'a Engine,
+    stores: &'a ModuleStores,
+    /// Where the installer puts modules, as it records it: `.terraform/modules`.
+    placed: Utf8PathBuf,
+    /// What the engine would record of the modules that are here.
+    records: Vec<ModuleRecord>,
+    copies: Vec<ModuleCopy>,
     manifest: ModulesManifest,
     sources: &'a mut Sources,
     children: BTreeMap<String, ChildModule>,
@@ -81,19 +96,38 @@ struct Tree<'a> {
     is_cut_off: bool,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Parent {
     key: String,
     /// Relative to the root module, or absolute.
     directory: Utf8PathBuf,
     /// The installer has dropped its record, and with it those of everything below.
     is_reinstalled: bool,
+    served: Option<ServedTree>,
+}
+
+/// A tree of a store, and where its copy will be.
+#[derive(Clone)]
+struct ServedTree {
+    /// Without links.
+    real: Utf8PathBuf,
+    /// `.terraform/modules/KEY`.
+    placed: Utf8PathBuf,
+}
+
+impl ServedTree {
+    /// Where a real directory of the tree will be; null outside of the tree.
+    fn placed(&self, real: &Utf8Path) -> Option<Utf8PathBuf> {
+        let below = real.strip_prefix(&self.real).ok()?;
+        Some(if below.as_str().is_empty() { self.placed.clone() } else { self.placed.join(below) })
+    }
 }
 
 /// Where a called module is.
 enum Location {
     /// Relative to the root module, or absolute.
     Directory(Utf8PathBuf),
+    Served(Box<ModuleCopy>, Utf8PathBuf, ServedTree),
     Missing(MissingModule),
     /// Somewhere on this machine, in a form that is not read here.
     Unread,
@@ -134,14 +168,33 @@ impl Tree<'_> {
             self.locate(parent, key, &call, &kind, record)
         };
         let is_reinstalled = record != InstallationRecord::Installed && record != InstallationRecord::VersionUnrecorded;
-        let mut child = ChildModule { call, source: kind, module: None, missing: None, record };
+        let mut child = ChildModule { call, source: kind, module: None, missing: None, record, is_served: false };
+        let key = key.to_owned();
         match location {
             Location::Missing(missing) => child.missing = Some(missing),
             Location::Unread => {}
             Location::Directory(directory) => {
-                self.descend(&mut child, &Parent { key: key.to_owned(), directory, is_reinstalled });
+                let served = parent.served.clone().filter(|_| matches!(child.source, ModuleSource::Local(_)));
+                let recorded = served.as_ref().map_or_else(|| Some(directory.clone()), |tree| tree.placed(&directory));
+                let Some(recorded) = recorded else {
+                    child.missing = Some(MissingModule::Unreadable(directory));
+                    self.children.insert(key, child);
+                    return;
+                };
+                self.record_as(&key, &child, None, recorded);
+                self.descend(&mut child, &Parent { key: key.clone(), directory, is_reinstalled, served });
+            }
+            Location::Served(copy, directory, tree) => {
+                child.is_served = true;
+                // A directory that is not in the tree is found missing below.
+                let placed = tree.placed(&directory).unwrap_or_else(|| tree.placed.clone());
+                self.record_as(&key, &child, copy.version.clone(), placed);
+                self.copies.push(*copy);
+                let parent = Parent { key: key.clone(), directory, is_reinstalled: true, served: Some(tree) };
+                self.descend(&mut child, &parent);
             }
         }
+        let key = key.as_str();
         self.children.insert(key.to_owned(), child);
     }
 
@@ -171,6 +224,32 @@ impl Tree<'_> {
             self.child(parent, &format!("{}.{}", parent.key, call.name), call);
         }
         self.calls_before.pop();
+    }
+
+    /// What the engine will have recorded of a module.
+    fn record_as(&mut self, key: &str, child: &ChildModule, version: Option<String>, directory: Utf8PathBuf) {
+        let Some(source) = normalized(&child.source) else { return };
+        let known = self.manifest.record(key).filter(|_| child.record == InstallationRecord::Installed);
+        let version = version.or_else(|| known.and_then(|record| record.version.clone()));
+        self.records.push(ModuleRecord { key: key.to_owned(), source: source.to_owned(), version, directory });
+    }
+
+    /// What has to be there before the engine starts, so that it downloads nothing that a store has.
+    fn placement(&mut self) -> Placement {
+        let (records, copies) = (std::mem::take(&mut self.records), std::mem::take(&mut self.copies));
+        if copies.is_empty() {
+            return Placement::default();
+        }
+        let root = ModuleRecord { key: String::new(), source: String::new(), version: None, directory: ".".into() };
+        let mut all = BTreeMap::from([(String::new(), root)]);
+        // Records of modules that nobody calls stay, as the engine leaves them.
+        let is_replaced = |key: &str| {
+            let is_below = |copy: &ModuleCopy| key.strip_prefix(&copy.key).is_some_and(|rest| rest.starts_with('.'));
+            copies.iter().any(|copy| is_below(copy) || copy.key == key)
+        };
+        let kept = self.manifest.records.iter().filter(|record| !record.key.is_empty() && !is_replaced(&record.key));
+        all.extend(kept.cloned().chain(records).map(|record| (record.key.clone(), record)));
+        Placement { records: all.into_values().collect(), copies }
     }
 
     /// What the manifest of installed modules says about a call.
@@ -216,11 +295,18 @@ impl Tree<'_> {
         }
         match (record, self.manifest.record(key)) {
             (InstallationRecord::Installed, Some(found)) => return Location::Directory(found.directory.clone()),
-            (InstallationRecord::VersionUnrecorded, _) => return Location::Missing(MissingModule::VersionUnrecorded),
             _ => {}
         }
+        if let Some(served) = self.served(key, call, source) {
+            return served;
+        }
+        if record == InstallationRecord::VersionUnrecorded {
+            return Location::Missing(MissingModule::VersionUnrecorded);
+        }
+        let versions = self.stores.versions(source).into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let why = if versions.is_empty() { NetworkNeed::NotInstalled } else { NetworkNeed::OtherVersions(versions) };
         let fetched = |host: Option<&String>| {
-            Location::Missing(MissingModule::NeedsNetwork { host: host.cloned(), why: NetworkNeed::NotInstalled })
+            Location::Missing(MissingModule::NeedsNetwork { host: host.cloned(), why: why.clone() })
         };
         match source {
             ModuleSource::Local(path) => self.local(parent, path),
@@ -231,17 +317,31 @@ impl Tree<'_> {
         }
     }
 
-    /// A path below the calling module's directory, which is the real one where a link led there.
+    /// A path below the calling module's directory: the real one, if a link led there.
     fn local(&self, parent: &Parent, path: &str) -> Location {
         let joined = clean_path(&format!(
             "{}/{path}",
             if parent.directory.as_str().is_empty() { "." } else { parent.directory.as_str() }
         ));
-        let full = self.root_module.join(&joined);
-        let Some(real) = canonical(&full) else { return Location::Missing(MissingModule::Unreadable(full)) };
-        let above = canonical(&self.root_module.join(&parent.directory));
-        let is_linked = above.is_none_or(|above| clean_path(&format!("{above}/{path}")) != real.as_str());
-        Location::Directory(if is_linked { real } else { joined.into() })
+        match eval_symlinks(self.root_module, Utf8Path::new(&joined)) {
+            Some(directory) => Location::Directory(directory),
+            None => Location::Missing(MissingModule::Unreadable(self.root_module.join(&joined))),
+        }
+    }
+
+    /// What a store has for a call.
+    fn served(&self, key: &str, call: &ModuleCall, source: &ModuleSource) -> Option<Location> {
+        let constraints = call.version.as_deref().and_then(|version| CoreConstraints::parse(version).ok());
+        let found = self.stores.find(source, constraints.as_ref())?;
+        let real = canonical(&found.path())?;
+        let below = found.directory()?;
+        let directory = if below.as_str().is_empty() { real.clone() } else { real.join(below) };
+        let placed = self.placed.join(key);
+        let version = found.source.version.clone();
+        let contents = found.tree.contents.clone();
+        let tree = real.clone();
+        let copy = ModuleCopy { key: key.to_owned(), version, directory: placed.clone(), tree, contents };
+        Some(Location::Served(Box::new(copy), directory, ServedTree { real, placed }))
     }
 }
 

@@ -6,11 +6,11 @@
 //! | `backend "kubernetes"`: an `exec` block, or `exec` in the kubeconfig that `config_path`, `config_paths`, `KUBE_CONFIG_PATH` or `KUBE_CONFIG_PATHS` name, or in `~/.kube/config` | opening the backend | both |
 //! | `backend "s3"`, `key_provider "aws_kms"`: `credential_process` in a file that `shared_config_files`, `shared_credentials_files`, `AWS_CONFIG_FILE` or `AWS_SHARED_CREDENTIALS_FILE` name, or in `~/.aws` | opening the backend, asking for the key | both, OpenTofu |
 //!
-//! Read are the configuration in both syntaxes, `-backend-config` with settings and with files, `TF_ENCRYPTION`, and the
-//! backend that an earlier `init` recorded in the data directory, which `init` opens to migrate from it. Of files that these
-//! name, only those in the repository count: others are the administrator's.
+//! It reads the configuration in both syntaxes, `-backend-config` with settings and with files, `TF_ENCRYPTION`, and the
+//! backend that an earlier `init` recorded in the data directory, which `init` opens to migrate from it. Of the files that
+//! these name it reads only those in the repository: others belong to the administrator.
 //!
-//! Not looked at are values that an expression computes, and `credential_source.executable` of Google's credentials, which
+//! It does not look at values that an expression computes, and `credential_source.executable` of Google's credentials, which
 //! runs only if the environment has `GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1`.
 //!
 //! Source: OpenTofu `internal/encryption/keyprovider/{external,aws_kms}`, `internal/encryption/config/config_load.go`; OpenTofu and

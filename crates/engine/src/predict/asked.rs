@@ -28,7 +28,7 @@ pub enum Difference {
 }
 
 /// Compares the engine's requirements with our reading. A provider that only the state needs may be on either side: the
-/// engine was asked without its backend. Constraints of locked providers are not told.
+/// engine was asked without its backend. It does not say the constraints of locked providers.
 pub fn differences(facts: &Facts, loaded: &Loaded) -> Vec<Difference> {
     let collected = super::requirements::collect(&Facts { asked: None, ..facts.clone() });
     let read = collected.requirements.iter().filter(|requirement| requirement.is_needed);
@@ -65,7 +65,7 @@ pub fn differences(facts: &Facts, loaded: &Loaded) -> Vec<Difference> {
     differences
 }
 
-/// Puts the engine's requirements in the place of what was read from the configuration.
+/// Replaces the requirements that were read from the configuration with the engine's own.
 pub(super) fn apply(collected: &mut Collected, loaded: &Loaded) {
     for ours in &mut collected.requirements {
         match loaded.requirement(&ours.address) {

@@ -4,20 +4,32 @@ use crate::state::StateProblemKind;
 use airtight_provider::unlikely_text::UnlikelyText;
 use airtight_provider::{PackageProblem, ProviderAddress};
 
-/// The cause of a failure, where its code alone does not decide the fix.
+/// Why a called module needs the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModuleCause {
+    /// Neither the workspace nor a store has it.
+    NotHere,
+    /// `-upgrade` fetches it although it is here.
+    Upgraded,
+    /// OpenTofu asks bitbucket.org's API whenever it reads the source.
+    AskedOnEveryReading,
+}
+
+/// The cause of a failure, if its code alone does not decide the fix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
     State(StateProblemKind),
+    Module(ModuleCause),
     /// The file that names the workspace, which is judged by itself.
     WorkspaceFile,
     /// An address without namespace that only the state has.
     LegacyInState(ProviderAddress),
     Package(PackageProblem),
-    /// A file of the executable's name lies in a directory of the archive, where no engine finds it.
+    /// The executable is in a directory of the archive, where no engine finds it.
     ExecutableBelow(String),
-    /// The package is what the lock file wants, but for these files of archivers.
+    /// The package matches the lock file, except for these files that an archiver added.
     Leftovers(Vec<String>),
-    /// Something else has got into the place of the lock file.
+    /// The lock file is something else, such as a page of a proxy.
     LockFile(UnlikelyText),
     /// The lock file would have to change: providers without an entry, and entries that nothing needs.
     LockSet {

@@ -6,7 +6,7 @@ use super::modules::at;
 use super::{Facts, Install, Origin, Prediction, ProviderPrediction, Status};
 use airtight_provider::{ProviderAddress, Version};
 
-/// Says where a provider is required, what is locked, what the sources hold and what `init` makes of it. Full sentences,
+/// Explains where a provider is required, what is locked, what the sources hold and how `init` ends with it. Full sentences,
 /// on one line, always the same for the same facts.
 pub fn derivation(facts: &Facts, prediction: &Prediction, provider: &ProviderPrediction) -> String {
     let address = &provider.requirement.address;
@@ -105,8 +105,7 @@ fn sources(facts: &Facts, address: &ProviderAddress) -> Vec<String> {
 fn outcome(facts: &Facts, prediction: &Prediction, provider: &ProviderPrediction) -> String {
     let address = &provider.requirement.address;
     if let Some(failure) = prediction.failures.iter().find(|failure| failure.providers.contains(address)) {
-        let detail = failure.detail.split("\n\n").next().unwrap_or_default().replace('\n', " ");
-        return format!("init would fail with: {}: {detail}", failure.summary);
+        return format!("init would fail with `{}`.", failure.summary);
     }
     if facts.reattached.contains(address) {
         return "init does not install it: TF_REATTACH_PROVIDERS names it.".to_owned();

@@ -22,7 +22,7 @@ pub struct Failure {
 }
 
 /// How far `init` comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// It asks for no provider.
     Before,

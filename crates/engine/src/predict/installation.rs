@@ -1,4 +1,4 @@
-//! What installing a chosen package comes to: what is checked, with which hash, and what ends up in the lock file.
+//! Installing a chosen package: what is checked, with which hash, and what is in the lock file afterwards.
 //!
 //! Source: OpenTofu `internal/providercache/installer.go` `ensureProviderVersionInstalled`,
 //! `internal/getproviders/package_location_local_dir.go` and `package_location_local_archive.go`; Terraform
@@ -48,7 +48,7 @@ pub(super) fn install(
 ) -> Result<Done, Stop> {
     let installation = Installation { facts, selected, contents, digests };
     match installation.run() {
-        // Nothing is known of what stands behind a link above the package's own directory.
+        // Nothing is known of the target of a link above the package's own directory.
         Ok(_) if installation.target_is_strange() => Err(Stop::Unseen(
             Code::PackagePlanted,
             format!("`{}`: its place below the data directory is not an ordinary one", selected.id),
@@ -114,7 +114,7 @@ fn entry_for<'a>(facts: &Facts, installed: &'a Installed, selected: &Selected) -
     installed.entries.iter().find(|entry| entry.id == selected.id)
 }
 
-/// What stands where the engine puts a package.
+/// What is already at the place where the engine puts a package.
 fn entry_at_place<'a>(installed: &'a Installed, selected: &Selected) -> Option<&'a InstalledEntry> {
     let place = selected.id.unpacked_path();
     installed.entries.iter().find(|entry| entry.id == selected.id && entry.path.ends_with(&place))
@@ -221,7 +221,7 @@ impl Installation<'_> {
         self.selected.locked_hashes.iter().find(|locked| *locked == hash).cloned()
     }
 
-    /// Installs the selected package where `existing` stands now.
+    /// Installs the selected package in the place of `existing`.
     fn place(&self, existing: Option<&InstalledEntry>) -> Result<Placed, Stop> {
         let Some(package) = &self.selected.package else { return Err(Stop::PlatformMissing) };
         match package.layout {
@@ -286,7 +286,7 @@ impl Installation<'_> {
         self.digests.get(&request).cloned().ok_or(Stop::Needs(request))
     }
 
-    /// None of the locked hashes; what archivers leave in a package may be the only reason.
+    /// None of the locked hashes matches; files that an archiver left in the package may be the only reason.
     fn mismatch(&self, package: &SelectedPackage, which: &str, remark: &str) -> Stop {
         let leftovers = self.contents_of(&package.path).map(|contents| contents.leftovers.clone()).unwrap_or_default();
         let stop = self.mismatch_of(which, remark);
@@ -331,7 +331,7 @@ impl Installation<'_> {
         Stop::fails(Code::PackageUnreadable, text)
     }
 
-    /// Whether a package in a mirror stands where it would be installed: in the data directory or the plugin cache.
+    /// Whether a package of a mirror is already where it would be installed: in the data directory or the plugin cache.
     fn is_itself(&self, entry: &InstalledEntry, package: &Utf8Path) -> bool {
         let caches = self.facts.plugin_cache.iter().map(|cache| &cache.entries);
         let mut homes = caches.chain([&self.facts.installed]).filter(|installed| installed.entries.contains(entry));

@@ -13,7 +13,7 @@ pub(super) struct Lock {
     pub(super) constraints: String,
     /// Sorted, each once; of every scheme.
     pub(super) hashes: Vec<Hash>,
-    /// False where the file has them otherwise: no entry that the installer gives back equals it.
+    /// False if the file has them otherwise: no entry that the installer gives back equals it.
     pub(super) is_sorted: bool,
 }
 

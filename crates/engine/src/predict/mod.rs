@@ -1,8 +1,8 @@
 //! The engines' own rules as pure functions: what `init` will do here, offline. No files, no environment, no clock.
 //!
-//! [`select`] says what would be chosen; the caller looks into the chosen packages ([`Selection::wanted_contents`]) and
-//! hashes what is still wanted ([`Selection::wanted_digests`], until it names nothing more); [`predict`] says what comes
-//! of it.
+//! [`select`] chooses versions and packages. The caller looks into these packages ([`Selection::wanted_contents`]) and
+//! computes the hashes that are still needed ([`Selection::wanted_digests`], until it names none). [`predict`] says how
+//! `init` ends.
 
 mod asked;
 mod cause;
@@ -19,7 +19,7 @@ mod testing;
 
 pub use airtight_finding::{Install, Outcome, Status};
 pub use asked::{Difference, differences};
-pub use cause::Cause;
+pub use cause::{Cause, ModuleCause};
 pub use derivation::derivation;
 pub use failure::{Failure, Stage};
 
@@ -62,14 +62,14 @@ pub struct Facts {
     pub reachable: Vec<String>,
     /// `OPENTOFU_STATEFILE_PROVIDER_ADDRESS_TRANSLATION=0`.
     pub state_translation_off: bool,
-    /// The engine's own requirements, if it was asked: they count instead of our reading of the configuration.
+    /// The engine's own requirements, if it was asked: they replace our reading of the configuration.
     pub asked: Option<Loaded>,
 }
 
 /// Where the engine will look for packages.
 #[derive(Clone, Debug, Default)]
 pub struct ProviderSources {
-    /// In the order in which they are asked. Filesystem mirrors have their walk beside them.
+    /// In the order in which they are asked. A filesystem mirror comes with its contents.
     pub methods: Vec<ProviderSource>,
     /// From the CLI configuration; `dev_overrides` change what later commands check, not what `init` installs.
     pub dev_overrides: Vec<ProviderAddress>,
@@ -92,12 +92,12 @@ pub struct ProviderSource {
 #[derive(Clone, Debug)]
 pub struct PluginCache {
     pub path: Utf8PathBuf,
-    /// Where a CLI configuration sets it; null for `TF_PLUGIN_CACHE_DIR`.
+    /// The place in the CLI configuration that sets it; null for `TF_PLUGIN_CACHE_DIR`.
     pub setting: Option<Place>,
     /// Its packages, read like `.terraform/providers`.
     pub entries: Installed,
     /// The directories in it that a package can be put into, and whether the run's user can add to each. By their paths
-    /// relative to the cache; the empty one stands for the cache, or for the directory that it would be made in.
+    /// relative to the cache; the empty one is the cache itself, or the directory that it would be made in.
     pub directories: BTreeMap<Utf8PathBuf, bool>,
 }
 
@@ -150,9 +150,9 @@ pub struct Requirement {
     pub address: ProviderAddress,
     pub constraints: VersionConstraints,
     pub origins: Vec<Origin>,
-    /// False where only the lock file names it: `init` drops it.
+    /// False if only the lock file names it: `init` drops it.
     pub is_needed: bool,
-    /// False where only modules that could not be read fully seem to imply it.
+    /// False if only modules that could not be read fully seem to imply it.
     pub is_certain: bool,
 }
 
@@ -166,7 +166,7 @@ pub struct Selection {
     /// In no order yet; those of providers as a set.
     pub failures: Vec<Failure>,
     pub assumptions: Vec<Assumption>,
-    /// False where the engine stops, well or badly, before it asks for any provider.
+    /// False if the engine stops, well or badly, before it asks for any provider.
     pub reaches_providers: bool,
 }
 
@@ -174,13 +174,13 @@ pub struct Selection {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selected {
     pub id: PackageId,
-    /// Null where no source has the version for this platform; an installed copy may do all the same.
+    /// Null if no source has the version for this platform; an installed copy may still serve.
     pub package: Option<SelectedPackage>,
     /// Hashes of the lock entry whose version is the selected one, `h1:` and `zh:` only, sorted.
     pub locked_hashes: Vec<Hash>,
     /// Other packages of the same identity that lose against this one.
     pub shadowed: Vec<Utf8PathBuf>,
-    /// False where what could not be read of the configuration might change the choice.
+    /// False if the parts of the configuration that could not be read might change the choice.
     pub is_certain: bool,
 }
 
@@ -204,7 +204,7 @@ pub struct Prediction {
     /// In no order; the engine stops at one of them and does not come to the others.
     pub failures: Vec<Failure>,
     pub assumptions: Vec<Assumption>,
-    /// The lock file's text afterwards; null on failure and where its bytes stay.
+    /// The lock file's text afterwards; null on failure, and if its bytes stay.
     pub lock_after: Option<String>,
     /// `-lockfile=readonly` keeps new hashes out of the lock file, with no more than a warning.
     pub withholds_lock_changes: bool,
@@ -233,7 +233,7 @@ pub struct ProviderPrediction {
     pub install: Option<Install>,
     /// The first locked hash that the engine would match.
     pub proven_by: Option<Hash>,
-    /// `h1:` of what stands installed afterwards.
+    /// `h1:` of what is installed afterwards.
     pub h1: Option<Hash>,
     pub status: Status,
 }
@@ -248,7 +248,7 @@ pub fn module_without_end(facts: &Facts) -> Option<String> {
     modules::without_end(facts)
 }
 
-/// Says what would be selected.
+/// Predicts which versions and packages `init` selects.
 pub fn select(facts: &Facts) -> Selection {
     selection::select(facts)
 }
@@ -260,7 +260,7 @@ impl Selection {
     }
 
     /// The hashes that are still to be computed, given those that are: the engine's own order, so that an archive is
-    /// not hashed as a whole where its contents prove it. To be asked again with the answers until it is empty.
+    /// not hashed as a whole if its contents prove it. Ask again with the answers until it is empty.
     pub fn wanted_digests(&self, facts: &Facts, contents: &Contents, digests: &Digests) -> Vec<DigestRequest> {
         installation::wanted_digests(facts, self, contents, digests)
     }

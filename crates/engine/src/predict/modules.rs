@@ -2,7 +2,7 @@
 //!
 //! Source: OpenTofu `internal/command/init.go` `Run`, `internal/initwd/module_install.go`.
 
-use super::{Assumption, Cause, Facts, Failure, Stage};
+use super::{Assumption, Cause, Facts, Failure, ModuleCause, Stage};
 use crate::configuration::{ChildModule, InstallationRecord, MissingModule, Module, ModuleSource, NetworkNeed};
 use crate::state::{Unseen, WorkspaceFileProblem};
 use airtight_finding::Code;
@@ -16,7 +16,7 @@ pub(super) struct Before {
     pub(super) assumptions: Vec<Assumption>,
 }
 
-/// Whether the root module has a file that counts; without one `init` does nothing at all.
+/// Whether the root module has a file that this engine reads; without one `init` does nothing.
 pub(super) fn has_configuration(facts: &Facts) -> bool {
     !facts.configuration.is_empty_to(&facts.engine)
 }
@@ -156,7 +156,9 @@ impl Before {
 
     fn child(&mut self, facts: &Facts, path: &str, child: &ChildModule) {
         let place = &child.call.source_place;
-        if !facts.init.get && child.record != InstallationRecord::Installed {
+        // What is placed is recorded with everything that is local.
+        let is_placed = !facts.configuration.placement.copies.is_empty() && child.missing.is_none();
+        if !facts.init.get && child.record != InstallationRecord::Installed && !is_placed {
             if child.missing == Some(MissingModule::Unevaluated) {
                 return self.unevaluated(facts, path, place);
             }
@@ -168,7 +170,13 @@ impl Before {
         match &child.missing {
             Some(MissingModule::NeedsNetwork { host, why }) => {
                 let why = match why {
-                    NetworkNeed::NotInstalled => not_installed(child.record),
+                    NetworkNeed::NotInstalled | NetworkNeed::OtherVersions(_) if facts.init.upgrade => {
+                        UPGRADE.to_owned()
+                    }
+                    NetworkNeed::NotInstalled => not_installed(child.record).to_owned(),
+                    NetworkNeed::OtherVersions(versions) => {
+                        format!("the image's store has {}, which the call does not allow", versions.join(", "))
+                    }
                     NetworkNeed::RewrittenByGit => {
                         let source = child.call.source.as_deref().unwrap_or_default();
                         let text = format!(
@@ -178,10 +186,13 @@ impl Before {
                         return self.assume(Code::ModuleNeedsNetwork, text);
                     }
                     NetworkNeed::AskedOnEveryReading => {
-                        "what kind of repository a bitbucket.org address means is asked for on every reading"
+                        let cause = Cause::Module(ModuleCause::AskedOnEveryReading);
+                        let why = "what kind of repository a bitbucket.org address means is asked for on every reading";
+                        return self.needs_network(facts, child, host.as_deref(), why, cause);
                     }
                 };
-                self.needs_network(facts, child, host.as_deref(), why);
+                let cause = if facts.init.upgrade { ModuleCause::Upgraded } else { ModuleCause::NotHere };
+                self.needs_network(facts, child, host.as_deref(), &why, Cause::Module(cause));
             }
             Some(MissingModule::Unreadable(directory)) => {
                 let detail = format!("The directory {directory} could not be read for module {name}.");
@@ -233,10 +244,10 @@ impl Before {
             ModuleSource::Remote { host, .. } => host.as_deref(),
             ModuleSource::Local(_) | ModuleSource::LocalCopy(_) | ModuleSource::Unknown => return,
         };
-        self.needs_network(facts, child, host, "-upgrade fetches every called module again");
+        self.needs_network(facts, child, host, UPGRADE, Cause::Module(ModuleCause::Upgraded));
     }
 
-    fn needs_network(&mut self, facts: &Facts, child: &ChildModule, host: Option<&str>, why: &str) {
+    fn needs_network(&mut self, facts: &Facts, child: &ChildModule, host: Option<&str>, why: &str, cause: Cause) {
         let place = &child.call.source_place;
         let source = child.call.source.as_deref().unwrap_or_default();
         if host.is_some_and(|host| facts.reachable.iter().any(|reachable| reachable == host)) {
@@ -249,9 +260,12 @@ impl Before {
             _ => "Failed to download module",
         };
         let detail = format!("Module {name} ({}) comes from {}: {why}.", at(place), Quoted(source));
-        self.fail(Code::ModuleNeedsNetwork, summary, detail, Some(place));
+        let failure = Failure::new(Stage::Before, Code::ModuleNeedsNetwork, summary, detail);
+        self.failures.push(failure.at(place).because(cause));
     }
 }
+
+const UPGRADE: &str = "-upgrade fetches every called module again";
 
 fn not_installed(record: InstallationRecord) -> &'static str {
     match record {

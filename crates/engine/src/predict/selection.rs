@@ -50,7 +50,7 @@ pub(super) fn select(facts: &Facts) -> Selection {
     selection
 }
 
-/// A failure that rests on what could not be read is none.
+/// A failure that depends on parts that could not be read is only an assumption.
 pub(super) fn unless_unread(failure: &Failure) -> Assumption {
     let text =
         format!("{}: {}, unless what could not be read says otherwise", failure.summary, failure.detail.trim_end());

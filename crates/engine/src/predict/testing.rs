@@ -44,7 +44,7 @@ pub(super) fn place(path: &str, line: u32) -> Place {
     Place { path: path.into(), position: Some(airtight_hcl::Position { line, column: 1, start: 0, end: 0 }) }
 }
 
-/// A case: facts, and what the packages in them hold.
+/// A case: facts, and the contents of the packages in them.
 pub(super) struct Case {
     pub(super) facts: Facts,
     pub(super) contents: Contents,
@@ -65,6 +65,7 @@ impl Case {
                 children: BTreeMap::new(),
                 tests: TestFiles::default(),
                 manifest_errors: Vec::new(),
+                placement: crate::configuration::Placement::default(),
             },
             lock: LockFile {
                 path: "/conf/.terraform.lock.hcl".into(),

@@ -5,8 +5,14 @@ use airtight_engine::cli_config::{
     url_mistake,
 };
 use airtight_engine::predict::{Facts, Prediction};
-use airtight_finding::{Code, Finding, Owner, Severity, shell_word};
+use airtight_finding::{Claim, Code, Finding, Owner, Severity, shell_word};
 use airtight_hcl::Place;
+
+const OVERRIDDEN: Claim = Claim {
+    noun: "provider",
+    of_one: "is replaced with a development build by the CLI configuration",
+    of_many: "are replaced with development builds by the CLI configuration",
+};
 
 /// Findings about files that were read instead of generated.
 pub fn check(facts: &Facts, prediction: &Prediction, config: &CliConfig, files: &[InheritedFile]) -> Vec<Finding> {
@@ -22,11 +28,12 @@ pub fn check(facts: &Facts, prediction: &Prediction, config: &CliConfig, files: 
     if let Some(installation) = &config.installation {
         for entry in &installation.dev_overrides {
             findings.push(
-                Finding::new(
+                Finding::about(
                     Code::CliConfigDevOverrides,
                     Severity::Error,
                     Owner::Administrator,
-                    format!("the CLI configuration overrides `{}` with a development build", entry.address),
+                    format!("`{}`", entry.address),
+                    OVERRIDDEN,
                 )
                 .detail("Later commands would run that build without checking the lock file.")
                 .help("Remove `dev_overrides` from the CLI configuration.")

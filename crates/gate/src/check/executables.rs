@@ -1,10 +1,8 @@
 //! Failures that `init` hides: it runs no provider, so what is not executable here fails at the first plan.
 
-use camino::Utf8Path;
-
-use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_finding::{Claim, Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
-use airtight_provider::executable::{Executable, ExecutableKind};
+use airtight_provider::executable::{Executable, ExecutableKind, Interpreter};
 use airtight_provider::{Platform, ProviderAddress};
 
 /// The selected package of a provider with what it would run.
@@ -22,79 +20,75 @@ pub fn check(executables: &[SelectedExecutable], platform: &Platform, runs_here:
 
 fn check_one(selected: &SelectedExecutable, platform: &Platform, runs_here: bool) -> Vec<Finding> {
     let SelectedExecutable { address, executable } = selected;
-    let path = &executable.path;
+    let is_interpreter_missing = |interpreter: &&Interpreter| runs_here && !interpreter.is_present;
     let mut findings = Vec::new();
+    let mut found = |code, subject: String, claim, engine_says: &str, help: &str| {
+        let finding = Finding::about(code, Severity::Error, Owner::Image, subject, claim);
+        let detail = format!("`init` passes; the first command that runs the provider ends with `{engine_says}`.");
+        findings.push(finding.detail(detail).help(help).at(Place::file(&executable.path), ""));
+    };
+    let subject = || format!("`{address}`");
     if !executable.mode_allows {
-        findings.push(error(
-            Code::PackageNotExecutable,
-            path,
-            format!("the executable of `{address}` has no execute permission"),
-            "permission denied",
-            "Restore the execute permission when you build the image: `chmod a+x` on this file.",
-        ));
+        let help = "Restore the execute permission when you build the image: `chmod a+x` on this file.";
+        found(Code::PackageNotExecutable, subject(), NO_PERMISSION, "permission denied", help);
     }
     if runs_here && executable.mount_forbids {
-        findings.push(error(
-            Code::PackageNotExecutable,
-            path,
-            format!("the executable of `{address}` is on a file system that is mounted noexec"),
-            "permission denied",
-            "Mount the mirror with `exec`, or put it into the image.",
-        ));
+        let help = "Mount the mirror with `exec`, or put it into the image.";
+        found(Code::PackageNotExecutable, subject(), MOUNTED_NOEXEC, "permission denied", help);
     }
-    let other_machine = |what: &str| {
-        error(
-            Code::PackageWrongMachine,
-            path,
-            format!("the executable of `{address}` {what}, and cannot run on {platform}"),
-            "exec format error",
-            "Replace the package with the one for the right platform.",
-        )
+    let unfit = match &executable.kind {
+        ExecutableKind::Empty => Some(EMPTY),
+        ExecutableKind::Other => Some(NO_EXECUTABLE),
+        ExecutableKind::Elf(elf) => (elf.fits(platform) == Some(false)).then_some(OTHER_PROCESSOR),
+        ExecutableKind::Script(_) | ExecutableKind::Unreadable(_) => None,
     };
+    if let Some(claim) = unfit {
+        let help = "Replace the package with the one for the right platform.";
+        let subject = format!("`{address}` on {platform}");
+        found(Code::PackageWrongMachine, subject, claim, "exec format error", help);
+    }
     let interpreter = match &executable.kind {
-        ExecutableKind::Empty => {
-            findings.push(other_machine("is empty"));
-            None
-        }
-        ExecutableKind::Other => {
-            findings.push(other_machine("is not an executable for this system"));
-            None
-        }
-        ExecutableKind::Unreadable(reason) => {
-            findings.push(error(
-                Code::PackageUnreadable,
-                path,
-                format!("the executable of `{address}` cannot be read: {reason}"),
-                "permission denied",
-                "Make it readable for the run's user.",
-            ));
-            None
-        }
-        ExecutableKind::Elf(elf) => {
-            if elf.fits(platform) == Some(false) {
-                findings.push(other_machine("is built for another processor"));
-            }
-            elf.interpreter.as_ref()
-        }
+        ExecutableKind::Elf(elf) => elf.interpreter.as_ref(),
         ExecutableKind::Script(interpreter) => Some(interpreter),
+        ExecutableKind::Unreadable(reason) => {
+            let subject = format!("`{address}` ({reason})");
+            let help = "Make it readable for the run's user.";
+            found(Code::PackageUnreadable, subject, UNREADABLE, "permission denied", help);
+            None
+        }
+        ExecutableKind::Empty | ExecutableKind::Other => None,
     };
-    if let Some(interpreter) = interpreter.filter(|interpreter| runs_here && !interpreter.is_present) {
-        findings.push(error(
-            Code::PackageInterpreterMissing,
-            path,
-            format!("the executable of `{address}` needs `{}`, which is not in this image", interpreter.path),
-            "no such file or directory",
-            "Use a statically linked build of the provider, or an image with that loader (on Alpine: `apk add gcompat`).",
-        ));
+    if let Some(interpreter) = interpreter.filter(is_interpreter_missing) {
+        let subject = format!("`{address}` (`{}`)", interpreter.path);
+        let help = "Use a statically linked build of the provider, or an image with that loader (on Alpine: `apk add gcompat`).";
+        let says = "no such file or directory";
+        found(Code::PackageInterpreterMissing, subject, INTERPRETER_MISSING, says, help);
     }
     findings
 }
 
-fn error(code: Code, path: &Utf8Path, summary: String, engine_says: &str, help: &str) -> Finding {
-    Finding::new(code, Severity::Error, Owner::Image, summary)
-        .detail(format!(
-            "`init` passes; the first command that runs the provider ends with `fork/exec {path}: {engine_says}`."
-        ))
-        .help(help)
-        .at(Place::file(path), "")
+/// What is said of one provider's executable, and of several.
+const fn claim(of_one: &'static str, of_many: &'static str) -> Claim {
+    Claim { noun: "provider", of_one, of_many }
 }
+
+const NO_PERMISSION: Claim =
+    claim("has an executable without execute permission", "have executables without execute permission");
+const MOUNTED_NOEXEC: Claim = claim(
+    "has its executable on a file system that is mounted noexec",
+    "have their executables on a file system that is mounted noexec",
+);
+const EMPTY: Claim = claim("cannot run: its executable is empty", "cannot run: their executables are empty");
+const NO_EXECUTABLE: Claim = claim(
+    "cannot run: its executable is not an executable for this system",
+    "cannot run: their executables are not executables for this system",
+);
+const OTHER_PROCESSOR: Claim = claim(
+    "cannot run: its executable is built for another processor",
+    "cannot run: their executables are built for another processor",
+);
+const UNREADABLE: Claim = claim("has an executable that cannot be read", "have executables that cannot be read");
+const INTERPRETER_MISSING: Claim = claim(
+    "has an executable whose interpreter is not in this image",
+    "have executables whose interpreters are not in this image",
+);

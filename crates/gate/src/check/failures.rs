@@ -4,9 +4,9 @@ use camino::Utf8PathBuf;
 
 use super::state;
 use airtight_engine::init_arguments::{ArgumentOrigin, Flag};
-use airtight_engine::predict::{Cause, Facts, Failure, Origin, Prediction, ProviderPrediction};
+use airtight_engine::predict::{Cause, Facts, Failure, ModuleCause, Origin, Prediction, ProviderPrediction};
 use airtight_finding::shell_word as quoted;
-use airtight_finding::{Code, Finding, Owner, Severity, plural};
+use airtight_finding::{Claim, Code, Finding, Owner, Severity, plural};
 use airtight_provider::{EngineName, ProviderAddress};
 
 /// One error for each failure of the prediction: first those that follow from the required providers, then those about what
@@ -23,7 +23,10 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> (Vec<Finding>, Vec<Findi
     }
     failures
         .iter()
-        .map(|failure| finding(facts, prediction, failure))
+        .map(|failure| {
+            let has_others_alike = failures.iter().filter(|other| other.code == failure.code).count() > 1;
+            finding(facts, prediction, failure, has_others_alike)
+        })
         .partition(|finding| is_of_providers(finding.code))
 }
 
@@ -49,14 +52,28 @@ const fn is_of_providers(code: Code) -> bool {
     )
 }
 
-fn finding(facts: &Facts, prediction: &Prediction, failure: &Failure) -> Finding {
-    let (owner, help) = mend(facts, prediction, failure);
+/// `has_others_alike`: other providers fail alike, and the engine's text, which names one, would keep them apart.
+fn finding(facts: &Facts, prediction: &Prediction, failure: &Failure, has_others_alike: bool) -> Finding {
+    let (owner, help) = fix(facts, prediction, failure);
     let program = facts.engine.name;
-    let said = [failure.summary.trim_end(), failure.detail.trim_end()];
-    let said = said.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ");
-    let mut finding = Finding::new(failure.code, Severity::Error, owner, summary(facts, failure))
-        .detail(format!("`{program} init` would fail: {said}"))
-        .help(help);
+    let claim = claim(failure);
+    let (said, detail) = (failure.summary.trim_end(), failure.detail.trim_end());
+    let fails = match claim {
+        Some(_) if has_others_alike => format!("`{program} init` would fail with `{said}`."),
+        _ if detail.is_empty() => format!("`{program} init` would fail: {said}"),
+        _ => format!("`{program} init` would fail: {said}: {detail}"),
+    };
+    let finding = match (claim, failure.providers.as_slice()) {
+        (Some(claim), [address]) => Finding::about(
+            failure.code,
+            Severity::Error,
+            owner,
+            subject(facts, prediction, failure.code, address),
+            claim,
+        ),
+        _ => Finding::new(failure.code, Severity::Error, owner, summary(facts, failure)),
+    };
+    let mut finding = finding.detail(fails).help(help);
     for place in &failure.places {
         finding = finding.at(place.clone(), "");
     }
@@ -64,9 +81,10 @@ fn finding(facts: &Facts, prediction: &Prediction, failure: &Failure) -> Finding
         for origin in origins(prediction, address) {
             let verb = if matches!(origin, Origin::Lock { .. }) { "locked" } else { "required" };
             if let Some(place) = origin.place().filter(|place| !failure.places.contains(place)) {
-                let label = match failure.providers.as_slice() {
-                    [_] => format!("{verb} here"),
-                    _ => format!("`{}` is {verb} here", address.for_display(program)),
+                let label = if has_others_alike || failure.providers.len() > 1 {
+                    format!("`{}` is {verb} here", address.for_display(program))
+                } else {
+                    format!("{verb} here")
                 };
                 finding = finding.at(place.clone(), label);
             }
@@ -83,41 +101,74 @@ fn origins<'a>(prediction: &'a Prediction, address: &ProviderAddress) -> &'a [Or
         .map_or(&[], |provider| &provider.requirement.origins)
 }
 
+/// What is said of a provider, and of several in the same words.
+fn claim(failure: &Failure) -> Option<Claim> {
+    let (of_one, of_many) = match failure.code {
+        Code::ProviderMissing | Code::ProviderPlatformMissing => ("is not in the mirror", "are not in the mirror"),
+        Code::ProviderVersionMissing => (
+            "is in the mirror, but not in a version that can be used",
+            "are in the mirror, but not in a version that can be used",
+        ),
+        Code::ProviderVersionUnlocked => (
+            "is locked at a version that the configuration no longer accepts",
+            "are locked at versions that the configuration no longer accepts",
+        ),
+        Code::PackageMismatch if matches!(failure.cause, Some(Cause::Leftovers(_))) => (
+            "has a package with files that an archiver left in it, so that no locked hash matches",
+            "have packages with files that an archiver left in them, so that no locked hash matches",
+        ),
+        Code::PackageMismatch => (
+            "has a package that matches none of the hashes in the lock file",
+            "have packages that match none of the hashes in the lock file",
+        ),
+        Code::PackageExecutableMissing => {
+            ("has a package without an executable", "have packages without an executable")
+        }
+        Code::CliConfigReachesOut => ("would be fetched from the network", "would be fetched from the network"),
+        _ => return None,
+    };
+    Some(Claim { noun: "provider", of_one, of_many })
+}
+
+/// The provider, with the platform or the versions that are wanted if these are what is wrong.
+fn subject(facts: &Facts, prediction: &Prediction, code: Code, address: &ProviderAddress) -> String {
+    let is_of = |provider: &&ProviderPrediction| provider.requirement.address == *address;
+    let wanted = match code {
+        Code::ProviderPlatformMissing => Some(facts.platform.to_string()),
+        Code::ProviderVersionMissing | Code::ProviderVersionUnlocked => {
+            prediction.providers.iter().find(is_of).map(|provider| provider.requirement.constraints.to_string())
+        }
+        _ => None,
+    };
+    match wanted.filter(|wanted| !wanted.is_empty()) {
+        Some(wanted) => format!("`{address}` ({wanted})"),
+        None => format!("`{address}`"),
+    }
+}
+
 fn summary(facts: &Facts, failure: &Failure) -> String {
     let names = failure.providers.iter().map(|address| format!("`{address}`")).collect::<Vec<_>>().join(", ");
-    let what = match failure.code {
+    match failure.code {
         Code::MirrorMissing | Code::MirrorUnreadable => {
             let paths = unsearchable(facts).into_iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");
-            return format!("the mirror {paths} cannot be searched, so no provider can be installed");
+            format!("the mirror {paths} cannot be searched, so no provider can be installed")
         }
-        Code::ProviderMissing => "is not in the mirror",
-        Code::ProviderVersionMissing => "is in the mirror, but not in a version that can be used",
-        Code::ProviderPlatformMissing => return format!("{names} is not in the mirror for {}", facts.platform),
-        Code::ProviderVersionUnlocked => "is locked at a version that the configuration no longer accepts",
-        Code::PackageMismatch if matches!(failure.cause, Some(Cause::Leftovers(_))) => {
-            "has a package with files that an archiver left in it, so that no locked hash matches"
-        }
-        Code::PackageMismatch => "matches none of the hashes that the lock file holds",
         Code::PackageUnreadable => match &failure.cause {
-            Some(Cause::Package(problem)) => return format!("the package of {names} {}", problem.describe()),
-            _ => "has a package that cannot be read",
+            Some(Cause::Package(problem)) => format!("the package of {names} {}", problem.describe()),
+            _ => format!("the package of {names} cannot be read"),
         },
-        Code::PackageExecutableMissing => "has a package without an executable",
-        Code::CliConfigReachesOut if !names.is_empty() => {
-            return format!("the engine would ask the network for {names}");
-        }
-        Code::ModuleNeedsNetwork => return "`init` would fetch this module from the network".to_owned(),
-        _ => return failure.summary.clone(),
-    };
-    if names.is_empty() { failure.summary.clone() } else { format!("{names} {what}") }
+        Code::ModuleNeedsNetwork => "`init` would fetch this module from the network".to_owned(),
+        _ => failure.summary.clone(),
+    }
 }
 
 /// Who can fix a failure, and how.
-fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, String) {
+fn fix(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, String) {
     let program = facts.engine.name;
     let platform = &facts.platform;
     let names = failure.providers.iter().map(|address| address.for_display(program)).collect::<Vec<_>>().join(" ");
     match &failure.cause {
+        Some(Cause::Module(cause)) => return module(facts, *cause),
         Some(Cause::State(kind)) => return state::fix(facts, kind),
         Some(Cause::LegacyInState(address)) => return state::fix_legacy(facts, address),
         Some(Cause::LockFile(unlikely)) => {
@@ -187,12 +238,8 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
                 unsearchable(facts).first().map_or("/providers", |path| path.as_str())
             ),
         ),
-        Code::ModuleNeedsNetwork => (
-            Owner::Repository,
-            "Put the module into the repository and call it with a local path such as `./modules/NAME`. If this air gap \
-             lets its host through, list the host under `reachable` in the image's settings."
-                .to_owned(),
-        ),
+        // Not installed, with `-get=false`.
+        Code::ModuleNeedsNetwork => module(facts, ModuleCause::NotHere),
         Code::CliConfigReachesOut => (
             Owner::Administrator,
             "Remove `direct` and network methods from `provider_installation`. Or list the hosts under `reachable` and the \
@@ -246,6 +293,35 @@ fn mend(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, St
             format!("Correct the configuration; `{program} validate` says the same without a run."),
         ),
         code => (Owner::Repository, format!("Read how to fix it: `airtight explain {code}`")),
+    }
+}
+
+fn module(facts: &Facts, cause: ModuleCause) -> (Owner, String) {
+    let program = facts.engine.name;
+    match cause {
+        ModuleCause::NotHere => (
+            Owner::Image,
+            format!(
+                "On a machine with network access, in this root module, run `airtight modules build --engine {program} --from \
+                 . DIR`, where DIR is the image's store of modules. Or put the module into the repository and call it with a \
+                 local path such as `./modules/NAME`. If this air gap lets its host through, list the host under `reachable` \
+                 in the image's settings."
+            ),
+        ),
+        ModuleCause::Upgraded => {
+            let flag = facts.init.origin(Flag::Upgrade).and_then(ArgumentOrigin::variable);
+            let from = flag.map(|variable| format!(" It comes from {variable}.")).unwrap_or_default();
+            (
+                Owner::Administrator,
+                format!("Run `{program} init` without `-upgrade`. New versions come with a new store of modules.{from}"),
+            )
+        }
+        ModuleCause::AskedOnEveryReading => (
+            Owner::Repository,
+            "Write the address as git has it, `git::https://bitbucket.org/OWNER/REPOSITORY.git?ref=TAG`: it means the same, and \
+             nobody is asked for it."
+                .to_owned(),
+        ),
     }
 }
 

@@ -2,8 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_finding::{Claim, Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
+
+const OTHER_PACKAGE: Claim = Claim {
+    noun: "provider",
+    of_one: "has another package than at `init`",
+    of_many: "have other packages than at `init`",
+};
+
+const NOT_PROVEN: Claim =
+    Claim { noun: "provider", of_one: "was not proven at `init`", of_many: "were not proven at `init`" };
 
 /// One side of the comparison: what was, or what is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,16 +58,16 @@ pub fn check(before: &Leg, now: &Leg, place: &Place) -> Vec<Finding> {
     for address in addresses {
         let difference = match (before.providers.get(address), now.providers.get(address)) {
             (Some(before), Some(now)) if before.version == now.version && before.h1 == now.h1 => continue,
-            (Some(before), Some(now)) => format!(
-                "`{address}` was {} ({}) at `init` and is {} ({}) now",
-                before.version, before.h1, now.version, now.h1
-            ),
-            (Some(before), None) => format!("`{address}` {} ({}) of `init` is not here now", before.version, before.h1),
-            (None, Some(now)) => format!("`{address}` {} ({}) was not there at `init`", now.version, now.h1),
+            (Some(before), Some(now)) => {
+                format!("{} {} at `init`, {} {} now", before.version, before.h1, now.version, now.h1)
+            }
+            (Some(before), None) => format!("{} {} at `init`, missing now", before.version, before.h1),
+            (None, Some(now)) => format!("missing at `init`, {} {} now", now.version, now.h1),
             (None, None) => continue,
         };
+        let subject = format!("`{address}` ({difference})");
         findings.push(
-            Finding::new(Code::HandoverPackageDiffers, Severity::Error, Owner::Image, difference)
+            Finding::about(Code::HandoverPackageDiffers, Severity::Error, Owner::Image, subject, OTHER_PACKAGE)
                 .detail(
                     "The approved plan was made with other packages. The image or the lock file changed in between.",
                 )
@@ -88,7 +97,7 @@ pub fn check(before: &Leg, now: &Leg, place: &Place) -> Vec<Finding> {
 /// An exception let a provider pass at `init`. It stays unproven: the rule that allowed it decides again, and its reason
 /// and end are shown again.
 pub fn unproven(code: Code, address: &str, version: &str, place: &Place) -> Finding {
-    Finding::new(code, Severity::Error, Owner::Repository, format!("`{address}` {version} was not proven at `init`"))
+    Finding::about(code, Severity::Error, Owner::Repository, format!("`{address}` {version}"), NOT_PROVEN)
         .detail(
             "An exception in the settings let it pass. `init` then added a hash of it to the lock file, and that hash proves \
              nothing.",

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use camino::Utf8Path;
 
-use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_finding::{Claim, Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
 use airtight_provider::installed::{Installed, InstalledEntry, InstalledKind};
 use airtight_provider::lock_file::{LockFile, ProviderLock};
@@ -264,42 +264,55 @@ fn prove_copy(entry: &InstalledEntry, now: &ProviderLock, earlier: Option<&Provi
 }
 
 fn not_installed(lock: &ProviderLock, id: &PackageId) -> Finding {
-    Finding::new(
-        Code::PackageNotInstalled,
-        Severity::Error,
-        Owner::Administrator,
-        format!("{id} is locked and not installed"),
-    )
-    .detail("The engine would stop: there is no package for it cached in the data directory's `providers`.")
-    .help("Let `init` run in this run, before this phase.")
-    .at(lock.place.clone(), "locked here")
+    let claim =
+        Claim { noun: "package", of_one: "is locked and not installed", of_many: "are locked and not installed" };
+    Finding::about(Code::PackageNotInstalled, Severity::Error, Owner::Administrator, id.to_string(), claim)
+        .detail("The engine would stop: there is no package for it cached in the data directory's `providers`.")
+        .help("Let `init` run in this run, before this phase.")
+        .at(lock.place.clone(), "locked here")
 }
 
+const NOT_LOCKED: Claim = Claim {
+    noun: "provider",
+    of_one: "was installed, but it is not in the repository's lock file",
+    of_many: "were installed, but they are not in the repository's lock file",
+};
+
+const NO_USABLE_HASH: Claim = Claim {
+    noun: "provider",
+    of_one: "is installed, and no hash of the repository's lock file can prove it",
+    of_many: "are installed, and no hash of the repository's lock file can prove them",
+};
+
+const MISMATCH: Claim = Claim {
+    noun: "provider",
+    of_one: "is installed from a package that matches none of the hashes in the lock file",
+    of_many: "are installed from packages that match none of the hashes in the lock file",
+};
+
 fn unproven(lock: &ProviderLock, before: &LockFile, path: &Utf8Path, layout: Layout, proof: &Proof) -> Option<Finding> {
+    let address = || format!("`{}`", lock.address);
     let finding = match proof {
         Proof::By(_) => return None,
-        Proof::NoUsableHash if before.lock_for(&lock.address).is_none() => Finding::new(
+        Proof::NoUsableHash if before.lock_for(&lock.address).is_none() => Finding::about(
             Code::ProviderNotLocked,
             Severity::Error,
             Owner::Repository,
-            format!("`{}` was installed, but it is not in the repository's lock file", lock.address),
+            address(),
+            NOT_LOCKED,
         )
         .detail(
             "`init` found that the configuration or the state needs it, and took it from the mirror without any proof.",
         ),
-        Proof::NoUsableHash => Finding::new(
-            Code::ProviderNotLocked,
-            Severity::Error,
-            Owner::Repository,
-            format!("`{}` is installed, and no hash of the repository's lock file can prove it", lock.address),
-        )
-        .detail(format!("The package `{path}` is {}; a `zh:` hash proves only an archive.", layout.as_str())),
-        Proof::Mismatch => Finding::new(
-            Code::PackageMismatch,
-            Severity::Error,
-            Owner::Image,
-            format!("`{path}` matches none of the hashes that the lock file holds for `{}`", lock.address),
-        ),
+        Proof::NoUsableHash => {
+            let detail = format!("The package is {}; a `zh:` hash proves only an archive.", layout.as_str());
+            Finding::about(Code::ProviderNotLocked, Severity::Error, Owner::Repository, address(), NO_USABLE_HASH)
+                .detail(detail)
+        }
+        Proof::Mismatch => {
+            let subject = format!("`{}` (`{path}`)", lock.address);
+            Finding::about(Code::PackageMismatch, Severity::Error, Owner::Image, subject, MISMATCH)
+        }
         Proof::Unreadable(reason) => Finding::new(
             Code::PackageUnreadable,
             Severity::Error,

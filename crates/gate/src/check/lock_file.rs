@@ -2,7 +2,7 @@
 
 use airtight_engine::configuration::Module;
 use airtight_engine::predict::{Facts, Prediction, ProviderPrediction};
-use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_finding::{Claim, Code, Finding, Owner, Severity};
 use airtight_hcl::Problem;
 use airtight_provider::lock_file::LockFile;
 
@@ -17,16 +17,17 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
             continue;
         }
         let unseen = facts.state.unseen.is_some();
-        let finding = Finding::new(
-            Code::LockEntryUnused,
-            Severity::Warning,
-            Owner::Repository,
-            format!("nothing requires `{}`", lock.address),
-        );
+        let claim = Claim {
+            noun: "provider",
+            of_one: "is locked, but nothing requires it",
+            of_many: "are locked, but nothing requires them",
+        };
+        let subject = format!("`{}`", lock.address);
+        let finding = Finding::about(Code::LockEntryUnused, Severity::Warning, Owner::Repository, subject, claim);
         findings.push(
             finding
                 .detail(if unseen {
-                    "Neither the configuration nor the visible part of the state needs it. `init` would remove the entry, \
+                    "Neither the configuration nor the visible part of the state needs this entry. `init` would remove it, \
                      unless the state in the backend needs it."
                 } else {
                     "`init` would remove the entry from the lock file."

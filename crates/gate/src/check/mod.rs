@@ -13,6 +13,7 @@ pub mod init_commands;
 pub mod installed;
 pub mod lock_file;
 pub mod mirror_entries;
+pub(crate) mod modules;
 pub mod packages;
 pub mod planted_plugins;
 pub mod proof;

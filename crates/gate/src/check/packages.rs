@@ -1,4 +1,4 @@
-//! Archives that airtight does not read, because they are made to exhaust whoever does.
+//! Archives that airtight does not read, because they are made to exhaust their reader.
 
 use airtight_engine::predict::Prediction;
 use airtight_finding::{Code, Finding, Owner, Severity};

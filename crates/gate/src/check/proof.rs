@@ -2,10 +2,28 @@
 
 use airtight_engine::predict::{Facts, Origin, Prediction, ProviderPrediction, Status};
 use airtight_finding::shell_word as quoted;
-use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_finding::{Claim, Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
 use airtight_provider::lock_file::ProviderLock;
 use airtight_provider::{EngineName, Hash, HashScheme, Layout};
+
+const NO_USABLE_HASH: Claim = Claim {
+    noun: "provider",
+    of_one: "is locked without a hash that can prove its package",
+    of_many: "are locked without a hash that can prove their packages",
+};
+
+const LOCKED_FOR_TERRAFORM: Claim = Claim {
+    noun: "provider",
+    of_one: "is locked only for Terraform's registry, whose hashes are for other packages",
+    of_many: "are locked only for Terraform's registry, whose hashes are for other packages",
+};
+
+const NOT_LOCKED: Claim = Claim {
+    noun: "provider",
+    of_one: "is not locked and would be installed without proof",
+    of_many: "are not locked and would be installed without proof",
+};
 
 /// One error for each selected provider that nothing proves. A mismatch is a predicted failure, and said there; a lock
 /// file that cannot be read is an error by itself.
@@ -24,17 +42,15 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
 fn finding(facts: &Facts, provider: &ProviderPrediction, is_one_of_many: bool) -> Finding {
     let address = &provider.requirement.address;
     let selected = provider.selected.as_ref();
-    let package = selected.and_then(|selected| selected.package.as_ref());
-    let package = package.map_or_else(|| "its package".to_owned(), |package| format!("`{}`", package.path));
     let lock =
         facts.lock.lock_for(address).filter(|lock| selected.is_none_or(|selected| selected.id.version == lock.version));
     let predecessor = (facts.engine.name == EngineName::Tofu)
         .then(|| facts.lock.lock_for(&address.on_host(EngineName::Terraform.default_registry_host())))
         .flatten();
     let finding = match (lock, predecessor) {
-        (Some(lock), _) => without_usable_hash(lock, provider, &package),
+        (Some(lock), _) => without_usable_hash(lock, provider),
         (None, Some(predecessor)) => from_predecessor(provider, predecessor),
-        (None, None) => without_entry(facts, provider, &package),
+        (None, None) => without_entry(facts, provider),
     };
     let place = lock.map(|lock| lock.place.clone()).or_else(|| required_at(provider));
     let finding = match place {
@@ -51,60 +67,48 @@ fn required_at(provider: &ProviderPrediction) -> Option<Place> {
     })
 }
 
-fn without_usable_hash(lock: &ProviderLock, provider: &ProviderPrediction, package: &str) -> Finding {
+fn without_usable_hash(lock: &ProviderLock, provider: &ProviderPrediction) -> Finding {
     let selected = provider.selected.as_ref().and_then(|selected| selected.package.as_ref());
     let layout = selected.map_or(Layout::Unpacked, |package| package.layout);
     let only_zh = lock.hashes.iter().any(|hash| hash.scheme() == HashScheme::Zh);
     let detail = if only_zh && layout == Layout::Unpacked {
-        format!(
-            "{package} is unpacked, and the lock file holds only `zh:` hashes, which prove archives. The engine would \
-             install it without any check, whatever it is, and write its hash into the lock file."
-        )
+        "The package is unpacked, and the lock file holds only `zh:` hashes for it, which prove archives. The engine would \
+         install it without any check, whatever it is, and write its hash into the lock file."
+            .to_owned()
     } else if lock.hashes.iter().any(Hash::is_preferred) {
-        format!("None of the locked hashes says anything about {package}, which is {}.", layout.as_str())
+        format!("None of the locked hashes says anything about a package that is {}.", layout.as_str())
     } else {
-        format!("The lock file holds no hash that the engine knows, so it would install {package} without any check.")
+        "The lock file holds no hash for it that the engine knows, so the engine would install it without any check."
+            .to_owned()
     };
-    Finding::new(
-        Code::ProviderNotLocked,
-        Severity::Error,
-        Owner::Repository,
-        format!("`{}` {} is locked without a hash that can prove its package", lock.address, lock.version),
-    )
-    .detail(detail)
-    .at(lock.hashes_place.clone().unwrap_or_else(|| lock.place.clone()), "no usable hash here")
+    let subject = format!("`{}` {}", lock.address, lock.version);
+    Finding::about(Code::ProviderNotLocked, Severity::Error, Owner::Repository, subject, NO_USABLE_HASH)
+        .detail(detail)
+        .at(lock.hashes_place.clone().unwrap_or_else(|| lock.place.clone()), "no usable hash here")
 }
 
 fn from_predecessor(provider: &ProviderPrediction, predecessor: &ProviderLock) -> Finding {
-    let address = &provider.requirement.address;
-    Finding::new(
-        Code::LockEntryPredecessor,
-        Severity::Error,
-        Owner::Repository,
-        format!("`{address}` is locked only as `{}`, whose hashes are for other packages", predecessor.address),
-    )
-    .detail(
-        "The packages of the two registries differ. OpenTofu takes at most the version from such an entry, \
-         drops its hashes and would install the package without any check.",
-    )
-    .at(predecessor.place.clone(), "written by Terraform")
+    let subject = format!("`{}`", provider.requirement.address);
+    Finding::about(Code::LockEntryPredecessor, Severity::Error, Owner::Repository, subject, LOCKED_FOR_TERRAFORM)
+        .detail(
+            "The packages of the two registries differ. OpenTofu takes at most the version from such an entry, \
+             drops its hashes and would install the package without any check.",
+        )
+        .at(predecessor.place.clone(), "written by Terraform")
 }
 
-fn without_entry(facts: &Facts, provider: &ProviderPrediction, package: &str) -> Finding {
+fn without_entry(facts: &Facts, provider: &ProviderPrediction) -> Finding {
     let address = &provider.requirement.address;
     let why = match &facts.lock.misnamed {
-        Some(path) => format!("there is no `.terraform.lock.hcl`, only `{path}`, which engines do not read"),
-        None if facts.lock.exists => "it is not in the lock file".to_owned(),
-        None => "there is no lock file".to_owned(),
+        Some(path) => format!("There is no `.terraform.lock.hcl`, only `{path}`, which engines do not read."),
+        None if facts.lock.exists => "The lock file has no entry for it.".to_owned(),
+        None => "There is no lock file.".to_owned(),
     };
     let version = provider.selected.as_ref().map(|selected| format!(" {}", selected.id.version)).unwrap_or_default();
-    Finding::new(
-        Code::ProviderNotLocked,
-        Severity::Error,
-        Owner::Repository,
-        format!("`{address}`{version} would be installed without proof: {why}"),
-    )
-    .detail(format!("The engine would take {package} as it is and write its hash into the lock file."))
+    let subject = format!("`{address}`{version}");
+    Finding::about(Code::ProviderNotLocked, Severity::Error, Owner::Repository, subject, NOT_LOCKED).detail(format!(
+        "{why} The engine would take the package as it is in the mirror, and write its hash into the lock file."
+    ))
 }
 
 fn lock_command(facts: &Facts, provider: &ProviderPrediction, is_one_of_many: bool) -> String {

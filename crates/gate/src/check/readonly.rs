@@ -1,8 +1,20 @@
 //! A lock file that stays as it is although what `init` installs needs a hash more.
 
 use airtight_engine::predict::{Facts, Prediction};
-use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_finding::{Claim, Code, Finding, Owner, Severity};
 use airtight_provider::HashScheme;
+
+const OTHER_H1: Claim = Claim {
+    noun: "provider",
+    of_one: "is locked with no `h1:` hash of this package, and `-lockfile=readonly` stops `init` from adding it",
+    of_many: "are locked with no `h1:` hash of these packages, and `-lockfile=readonly` stops `init` from adding it",
+};
+
+const NO_H1: Claim = Claim {
+    noun: "provider",
+    of_one: "is locked with no `h1:` hash, and `-lockfile=readonly` stops `init` from adding it",
+    of_many: "are locked with no `h1:` hash, and `-lockfile=readonly` stops `init` from adding it",
+};
 
 /// One error for each provider that `init` installs with no more than a warning, and that the next command refuses:
 /// an installed package is a directory, which only a locked `h1:` can match.
@@ -21,13 +33,14 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
             continue;
         }
         let holds_h1 = lock.hashes.iter().any(|hash| hash.scheme() == HashScheme::H1);
-        let held = if holds_h1 { "no `h1:` hash of this package" } else { "no `h1:` hash" };
+        let claim = if holds_h1 { OTHER_H1 } else { NO_H1 };
         findings.push(
-            Finding::new(
+            Finding::about(
                 Code::LockFileReadonly,
                 Severity::Error,
                 Owner::Repository,
-                format!("`{address}` {} is locked with {held}, and `-lockfile=readonly` stops `init` from adding it", lock.version),
+                format!("`{address}` {}", lock.version),
+                claim,
             )
             .detail(
                 "`init` would succeed with the warning `Provider lock file not updated`, and the next command would \

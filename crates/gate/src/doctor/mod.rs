@@ -8,6 +8,7 @@ mod engine;
 mod image;
 mod kernel;
 mod mirror;
+mod modules;
 mod permission;
 mod seal;
 mod user;
@@ -66,6 +67,10 @@ pub struct Image<'a> {
     pub environment: &'a Environment,
     pub engine: Result<&'a FoundEngine, &'a EngineError>,
     pub mirrors: &'a [Utf8PathBuf],
+    /// Stores of modules.
+    pub module_stores: &'a [Utf8PathBuf],
+    /// The settings name them; else they are the default place.
+    pub names_module_stores: bool,
     /// The settings' proof of the mirrors' seals.
     pub seal: Option<&'a Seal>,
     pub templates: Option<&'a Utf8PathBuf>,
@@ -82,8 +87,12 @@ pub fn examine(image: &Image<'_>) -> Vec<Check> {
     checks.extend(engine::check(image.engine, &user));
     checks.extend(engine::check_shadow(image, &user));
     checks.extend(mirror::check(image, &user));
+    checks.extend(modules::check(image, &user));
     checks.extend(seal::check(image));
     checks.extend(kernel::check(&user));
+    for check in &checks {
+        tracing::debug!(check = check.name, outcome = ?check.outcome, "checked");
+    }
     checks
 }
 

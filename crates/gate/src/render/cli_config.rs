@@ -73,24 +73,6 @@ mod tests {
     }
 
     #[test]
-    fn renders_the_mirrors_alone() {
-        let context = CliConfigContext { mirrors: vec!["/providers".to_owned()], ..CliConfigContext::default() };
-        insta::assert_snapshot!(
-            cli_config(&context).unwrap(),
-            @r#"
-            # airtight writes this file again before each phase: changes here are lost.
-            # Providers come only from this first block. All other blocks are copied from the CLI configuration of the worker or the
-            # stack.
-            provider_installation {
-              filesystem_mirror {
-                path = "/providers"
-              }
-            }
-            "#
-        );
-    }
-
-    #[test]
     fn renders_every_method_and_the_carried_blocks() {
         let context = CliConfigContext {
             mirrors: vec!["/providers".to_owned(), "/more ${x} \"providers\"".to_owned()],

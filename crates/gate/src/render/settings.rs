@@ -37,6 +37,7 @@ mod tests {
             keys(&text),
             [
                 "mirror",
+                "modules",
                 "policy",
                 "execute",
                 "engine",

@@ -12,6 +12,8 @@ use airtight_finding::Code;
 pub struct Effective {
     /// Never empty: `/providers` where nobody says otherwise.
     pub mirror: Vec<Utf8PathBuf>,
+    /// Stores of modules; null if nobody names one. See [`Self::module_stores`].
+    pub modules: Option<Vec<Utf8PathBuf>>,
     pub engine: Option<String>,
     pub templates: Option<Utf8PathBuf>,
     pub policy: Policy,
@@ -50,6 +52,9 @@ pub struct RefusedSetting {
 }
 
 const DEFAULT_MIRROR: &str = "/providers";
+
+/// Used if it is there.
+const DEFAULT_MODULES: &str = "/modules";
 
 /// A key's value with the source that set it.
 struct Open<T> {
@@ -91,7 +96,7 @@ impl Effective {
         let (mut mirror, mut engine, mut templates, mut state) =
             (Open::default(), Open::default(), Open::default(), Open::default());
         let (mut policy, mut reachable, mut also) = (Open::default(), Open::default(), Open::default());
-        let (mut execute, mut providers) = (Open::default(), Open::default());
+        let (mut execute, mut modules, mut providers) = (Open::default(), Open::default(), Open::default());
         let mut provider_policies = Vec::new();
         let mut seal = None;
         let mut rules: BTreeMap<Code, (Open<Rule>, Option<(Rule, String)>)> = BTreeMap::new();
@@ -103,6 +108,7 @@ impl Effective {
             }
             let settings = source.settings.clone();
             mirror.offer("mirror", settings.mirror, &source, &mut refused);
+            modules.offer("modules", settings.modules, &source, &mut refused);
             engine.offer("engine", settings.engine, &source, &mut refused);
             templates.offer("templates", settings.templates, &source, &mut refused);
             state.offer("state", settings.state, &source, &mut refused);
@@ -137,6 +143,7 @@ impl Effective {
         provider_policies.splice(0..0, providers.value.map(|(policy, _, name)| (policy, name)));
         Self {
             mirror: mirror.into_value().unwrap_or_else(|| vec![Utf8PathBuf::from(DEFAULT_MIRROR)]),
+            modules: modules.into_value(),
             engine: engine.into_value(),
             templates: templates.into_value(),
             policy: policy.into_value().unwrap_or_default(),
@@ -157,6 +164,14 @@ impl Effective {
             refused,
         }
     }
+
+    /// Where modules are looked for: what the settings name, else `/modules` if this image has it.
+    pub fn module_stores(&self) -> Vec<Utf8PathBuf> {
+        match &self.modules {
+            Some(paths) => paths.clone(),
+            None => [DEFAULT_MODULES].map(Utf8PathBuf::from).into_iter().filter(|path| path.is_dir()).collect(),
+        }
+    }
 }
 
 /// Takes what a repository may say, which is to raise a rule, and refuses the rest.
@@ -171,6 +186,7 @@ fn tighten(
         ("engine", settings.engine.is_some()),
         ("execute", settings.execute.is_some()),
         ("mirror", settings.mirror.is_some()),
+        ("modules", settings.modules.is_some()),
         ("policy", settings.policy.is_some()),
         ("reachable", settings.reachable.is_some()),
         ("seal", settings.seal.is_some()),

@@ -43,6 +43,8 @@ pub enum Rank {
 pub struct Settings {
     /// Filesystem mirrors, in the order in which they are asked.
     pub mirror: Option<Vec<Utf8PathBuf>>,
+    /// Stores of modules, in the order in which they are asked.
+    pub modules: Option<Vec<Utf8PathBuf>>,
     /// `tofu`, `terraform`, or a path.
     pub engine: Option<String>,
     /// A directory whose files replace single templates.

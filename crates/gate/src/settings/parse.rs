@@ -43,8 +43,20 @@ impl fmt::Display for SettingsError {
 
 impl std::error::Error for SettingsError {}
 
-const KEYS: &[&str] =
-    &["also", "engine", "execute", "mirror", "policy", "providers", "reachable", "rules", "seal", "state", "templates"];
+const KEYS: &[&str] = &[
+    "also",
+    "engine",
+    "execute",
+    "mirror",
+    "modules",
+    "policy",
+    "providers",
+    "reachable",
+    "rules",
+    "seal",
+    "state",
+    "templates",
+];
 
 /// Parses a file's text; an empty file sets nothing.
 ///
@@ -128,7 +140,8 @@ impl Reader<'_> {
         let mut settings = Settings::default();
         for (key, value) in self.keys(&[], mapping, KEYS)? {
             match key {
-                "mirror" => settings.mirror = Some(self.mirror(value)?),
+                "mirror" => settings.mirror = Some(self.paths(key, value)?),
+                "modules" => settings.modules = Some(self.paths(key, value)?),
                 "engine" => settings.engine = Some(self.string(&[key], value)?),
                 "templates" => settings.templates = Some(self.absolute(&[key], value)?),
                 "state" => settings.state = Some(self.string(&[key], value)?.into()),
@@ -203,14 +216,14 @@ impl Reader<'_> {
         if path.is_absolute() { Ok(path) } else { Err(self.error(key, "expected an absolute path")) }
     }
 
-    fn mirror(&self, value: &Value) -> Result<Vec<Utf8PathBuf>, SettingsError> {
+    fn paths(&self, key: &str, value: &Value) -> Result<Vec<Utf8PathBuf>, SettingsError> {
         let paths = match value {
             Value::Sequence(values) => {
-                values.iter().map(|value| self.absolute(&["mirror"], value)).collect::<Result<Vec<_>, _>>()?
+                values.iter().map(|value| self.absolute(&[key], value)).collect::<Result<Vec<_>, _>>()?
             }
-            value => vec![self.absolute(&["mirror"], value)?],
+            value => vec![self.absolute(&[key], value)?],
         };
-        if paths.is_empty() { Err(self.error(&["mirror"], "expected at least one path")) } else { Ok(paths) }
+        if paths.is_empty() { Err(self.error(&[key], "expected at least one path")) } else { Ok(paths) }
     }
 
     fn reachable(&self, value: &Value) -> Result<Vec<String>, SettingsError> {

@@ -61,7 +61,7 @@ impl NotAllowed {
 
 impl ProviderPolicy {
     /// Whether licences have to be read.
-    pub fn asks_for_licenses(&self) -> bool {
+    pub(crate) fn asks_for_licenses(&self) -> bool {
         self.allow.iter().flatten().chain(&self.deny).any(|rule| !rule.licenses.is_empty())
     }
 

@@ -1,7 +1,7 @@
 //! `h1:` of the directory that extracting an archive leaves behind, without extracting it.
 //!
 //! It is the archive's own hash, unless the archive has entries for directories, a name twice, or names that change on
-//! the way to the disk; or unless files stand already where it is extracted to.
+//! the way to the disk; or unless files are already where it is extracted to.
 //!
 //! Source: hashicorp/go-getter `decompress_zip.go`, through OpenTofu `internal/getproviders/package_location_local_archive.go`.
 

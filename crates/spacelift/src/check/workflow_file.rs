@@ -31,9 +31,9 @@ pub fn findings(file: &WorkflowFile) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     let incomplete =
-        [(&workflow.missing, "is missing"), (&workflow.empty, "is empty"), (&workflow.not_text, "is no text")];
-    for (commands, what) in incomplete {
-        findings.extend(commands.iter().map(|command| incomplete_command(file, *command, what)));
+        [(&workflow.missing, Lack::Missing), (&workflow.empty, Lack::Empty), (&workflow.not_text, Lack::NotText)];
+    for (commands, lack) in incomplete {
+        findings.extend(commands.iter().map(|command| incomplete_command(file, *command, lack)));
     }
     findings.extend(workflow.unknown.iter().map(|key| unknown(file, key)));
     for (command, text) in &workflow.commands {
@@ -105,7 +105,20 @@ fn foreign(file: &WorkflowFile, workflow: &Workflow) -> Option<Finding> {
     Some(finding)
 }
 
-fn incomplete_command(file: &WorkflowFile, command: WorkflowCommand, what: &str) -> Finding {
+/// What a command of the file lacks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lack {
+    Missing,
+    Empty,
+    NotText,
+}
+
+fn incomplete_command(file: &WorkflowFile, command: WorkflowCommand, lack: Lack) -> Finding {
+    let what = match lack {
+        Lack::Missing => "is missing",
+        Lack::Empty => "is empty",
+        Lack::NotText => "is no text",
+    };
     let finding = new(
         file,
         Code::WorkflowFileInvalid,
@@ -114,9 +127,9 @@ fn incomplete_command(file: &WorkflowFile, command: WorkflowCommand, what: &str)
     )
     .detail(format!("All nine commands must be there, those for workspaces as well. {LOADING}"));
     let written = file.written(command.as_str()).unwrap_or_default();
-    let finding = if what == "is no text" && written.starts_with(['{', '[']) {
+    let finding = if lack == Lack::NotText && written.starts_with(['{', '[']) {
         finding.help(format!("Put the whole value in quotes: to YAML, `{written}` is a mapping or a list."))
-    } else if what == "is no text" {
+    } else if lack == Lack::NotText {
         finding.help("Put the whole value in quotes.")
     } else {
         finding.help(format!("Add `{command}`; `airtight render workflow` prints all nine."))

@@ -15,7 +15,7 @@ use super::namespaces;
 /// What of a leg outlives it.
 #[derive(Debug)]
 pub struct LegEnd {
-    /// Null where the stack has a backend of its own.
+    /// Null if the stack has a backend of its own.
     pub state: Option<String>,
     pub has_changes: bool,
     /// The signal that ended the rehearsal.

@@ -30,7 +30,7 @@ const NOT_PASSED_ON: [&str; 14] = [
 /// A container's own `PATH`, if the image sets none.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The variables of every phase, by name. `given` are those that stand for options of the rehearsal.
+/// The variables of every phase, by name. `given` are the options of the rehearsal, as variables.
 pub(super) fn of_phases(
     outer: &Environment,
     given: &[(&'static str, String)],

@@ -4,6 +4,7 @@ use camino::Utf8Path;
 use serde_json::{Value, json};
 use tera::{Context, Tera, TeraResult, escape_html};
 
+use super::leg::Status;
 use super::report::{Report, ReportHost, ReportPhase, duration};
 use airtight_finding::escape;
 use airtight_finding::heading::counts;
@@ -27,7 +28,7 @@ pub fn render(report: &Report) -> TeraResult<String> {
         .collect();
     let subject = &report.subject;
     let page = json!({
-        "title": text(&format!("Rehearsal of {}: {}", subject.repository, report.verdict)),
+        "title": text(&format!("Rehearsal of {}: {}", subject.repository, report.verdict.as_str())),
         "style": STYLE,
         "verdict": report.verdict,
         "repository": text(Utf8Path::new(&subject.repository).join(&subject.project_root).as_str().trim_end_matches('/')),
@@ -47,11 +48,11 @@ pub fn render(report: &Report) -> TeraResult<String> {
 }
 
 fn facts(report: &Report) -> Vec<(&'static str, String)> {
-    let run = report.phases.iter().filter(|phase| phase.status != "skipped");
+    let run = report.phases.iter().filter(|phase| phase.status != Status::Skipped);
     let legs = run.map(|phase| phase.leg).max().unwrap_or(1);
     let found = counts(report.counts).join(", ");
     vec![
-        ("Run", report.run_type.to_owned()),
+        ("Run", report.run_type.as_str().to_owned()),
         ("Engine", text(&report.engine_title())),
         ("Commands", if report.has_workflow_file { "workflow file" } else { "the engine's own" }.to_owned()),
         ("Containers", legs.to_string()),
@@ -64,7 +65,7 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
 fn one_phase(phase: &ReportPhase, begins_leg: bool, end: u64) -> Value {
     let percent = |part: u64| format!("{:.2}", part as f64 * 100.0 / end as f64);
     let ended = match (phase.exit_code, phase.signal) {
-        (Some(0), _) | (None, None) => phase.status.to_owned(),
+        (Some(0), _) | (None, None) => phase.status.to_string(),
         (Some(code), _) => format!("{}, exit code {code}", phase.status),
         (None, Some(signal)) => format!("{}, signal {signal}", phase.status),
     };
@@ -76,7 +77,7 @@ fn one_phase(phase: &ReportPhase, begins_leg: bool, end: u64) -> Value {
         "ended": ended,
         "start": percent(phase.started_ms),
         "width": percent(phase.elapsed_ms),
-        "took": if phase.status == "skipped" { String::new() } else { duration(phase.elapsed_ms) },
+        "took": if phase.status == Status::Skipped { String::new() } else { duration(phase.elapsed_ms) },
         "has_command": phase.command.is_some(),
         "command": phase.command.as_deref().map(text),
         "hosts": phase.hosts.iter().map(host).collect::<Vec<_>>(),

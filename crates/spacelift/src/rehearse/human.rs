@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::report::{Report, ReportPhase, duration};
+use super::leg::Status;
+use super::report::{RehearsalVerdict, Report, ReportPhase, duration};
 use super::witness::CHECKPOINT;
 use airtight_finding::Severity;
 use airtight_finding::escape;
@@ -25,13 +26,13 @@ pub fn render(report: &Report, color: bool) -> String {
                 writeln!(text, "        -- waiting for a confirmation; the rest runs in a new container: leg {leg} --");
         }
         let code = match phase.status {
-            "passed" => "32",
-            "skipped" => "2",
-            "stopped" | "interrupted" => "33",
-            _ => "31",
+            Status::Passed => "32",
+            Status::Skipped => "2",
+            Status::Stopped | Status::Interrupted => "33",
+            Status::Failed => "31",
         };
-        let status = paint(&format!("{:11}", phase.status), code);
-        let took = if phase.status == "skipped" { String::new() } else { duration(phase.elapsed_ms) };
+        let status = paint(&format!("{:11}", phase.status.as_str()), code);
+        let took = if phase.status == Status::Skipped { String::new() } else { duration(phase.elapsed_ms) };
         let command = phase.command.as_deref().map(|command| shortened(&escape::line(command), 60)).unwrap_or_default();
         let line = format!("  {status} {:width$}  {took:>9}  {}{command}", phase.name, ended(phase));
         let _ = writeln!(text, "{}", line.trim_end());
@@ -52,19 +53,19 @@ pub fn render(report: &Report, color: bool) -> String {
     text.push('\n');
     push_wrapped(&mut text, "isolation: ", "  ", &report.isolation.reason);
     let code = match report.verdict {
-        "cleared" => "32",
-        "incomplete" => "33",
-        _ => "31",
+        RehearsalVerdict::Cleared => "32",
+        RehearsalVerdict::Incomplete => "33",
+        RehearsalVerdict::Refused => "31",
     };
     let mut parts = vec![report.meaning()];
     parts.extend(counts(report.counts));
     let _ = writeln!(
         text,
         "airtight: {}: {} ({}, {} run) in {}",
-        paint(report.verdict, code),
+        paint(report.verdict.as_str(), code),
         parts.join(", "),
         report.engine_title(),
-        report.run_type,
+        report.run_type.as_str(),
         duration(report.elapsed_ms)
     );
     text

@@ -29,7 +29,7 @@ pub struct Leg {
     pub keep: Vec<Utf8PathBuf>,
     pub environment: BTreeMap<String, String>,
     pub steps: Vec<Step>,
-    /// Null where the stack has a backend of its own.
+    /// Null if the stack has a backend of its own.
     pub state: Option<ServedState>,
     /// How long a phase may go on that has asked for a host.
     pub grace_milliseconds: u64,

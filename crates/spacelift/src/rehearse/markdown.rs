@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::leg::Status;
 use super::report::{Report, ReportPhase, duration};
 use airtight_finding::escape;
 use airtight_finding::heading::counts;
@@ -11,14 +12,14 @@ use airtight_finding::markdown::{code, prose, quote};
 pub fn render(report: &Report) -> String {
     let mut text = format!(
         "### airtight: rehearsal {}\n\n{}{}: {}.\n\n",
-        report.verdict,
-        prose(&format!("A {} run of {}", report.run_type, report.subject.repository)),
+        report.verdict.as_str(),
+        prose(&format!("A {} run of {}", report.run_type.as_str(), report.subject.repository)),
         prose(&format!("{} with {}", at(report), report.engine_title())),
         prose(&report.meaning())
     );
     text.push_str("| phase | leg | outcome | time | command |\n| --- | --- | --- | --- | --- |\n");
     for phase in &report.phases {
-        let took = if phase.status == "skipped" { String::new() } else { duration(phase.elapsed_ms) };
+        let took = if phase.status == Status::Skipped { String::new() } else { duration(phase.elapsed_ms) };
         let command = phase.command.as_deref().map(|command| code(&command.replace('\n', " "))).unwrap_or_default();
         let _ = writeln!(text, "| {} | {} | {} | {took} | {command} |", prose(&phase.name), phase.leg, outcome(phase));
     }
@@ -75,7 +76,7 @@ fn push_output(text: &mut String, output: &str) {
 
 fn outcome(phase: &ReportPhase) -> String {
     match (phase.exit_code, phase.signal) {
-        (Some(0), _) | (None, None) => phase.status.to_owned(),
+        (Some(0), _) | (None, None) => phase.status.to_string(),
         (Some(code), _) => format!("**{}**, exit code {code}", phase.status),
         (None, Some(signal)) => format!("**{}**, signal {signal}", phase.status),
     }

@@ -203,7 +203,7 @@ fn bare_home(home: &Utf8Path, entries: Vec<HomeEntry>) -> io::Result<()> {
     read_only::remount(|point| mounted.iter().any(|path| point.starts_with(path)))
 }
 
-/// Names are asked of the witness, as they stand: no search list makes others of them.
+/// The witness is asked for each name as it is: no search list changes it.
 fn name_server(resolv_conf: Option<&Utf8Path>, notes: &mut Vec<String>) -> io::Result<()> {
     let Some(path) = resolv_conf else { return Ok(()) };
     let text = format!("nameserver {NAME_SERVER}\noptions ndots:1\n");

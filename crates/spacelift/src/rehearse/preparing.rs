@@ -162,7 +162,7 @@ fn stack_settings(
         }
         Err(problem) => {
             let found = stack_files::runtime_configuration(&[problem]);
-            findings.extend(found.into_iter().map(|finding| Finding { severity: Severity::Error, ..finding }));
+            findings.extend(found.into_iter().map(|finding| finding.severity(Severity::Error)));
             request.stack_settings.clone()
         }
     }

@@ -12,7 +12,7 @@ use super::judge::{self, Ended, Known};
 use super::leg::{Event, Leg, ServedState, Status, Step};
 use super::namespaces::{self, RUN_USER};
 use super::preparing::{self, Prepared, Request};
-use super::report::{Isolation, Report, ReportPhase, Subject};
+use super::report::{Isolation, IsolationKind, Report, ReportPhase, Subject};
 use super::run::Run;
 use super::workspace::{WORKSPACE_ROOT, Workspace};
 use super::{commit, served_state, visible};
@@ -26,7 +26,7 @@ use airtight_provider::Engine;
 /// Of the loopback of a namespace, where no other port is taken.
 const STATE_PORT: u16 = 61_983;
 
-/// Shorter ones are words that stand everywhere.
+/// Shorter ones occur in ordinary text.
 const SHORTEST_SECRET: usize = 4;
 
 /// What is wanted.
@@ -48,7 +48,7 @@ pub struct Around<'a> {
     pub settings: &'a Effective,
     /// What the settings themselves give rise to.
     pub findings: &'a [Finding],
-    /// Variables that stand for options, as the phases are to see them.
+    /// Options as variables, as the phases see them.
     pub given: Vec<(&'static str, String)>,
     pub today: String,
     /// None where the commands do not need one.
@@ -115,6 +115,7 @@ impl<'a> Rehearsal<'a> {
         let mut findings = prepared.findings.clone();
         findings.extend(around.findings.iter().cloned());
         let is_refused = ruled(around, &mut findings);
+        tracing::debug!(is_refused, findings = findings.len(), "run prepared");
         let phase = ReportPhase::preparing(&findings, milliseconds(around.started));
         Ok(Self {
             around,
@@ -123,7 +124,7 @@ impl<'a> Rehearsal<'a> {
             legs: if is_refused { Vec::new() } else { run.legs() },
             state,
             isolation: Isolation {
-                kind: "none",
+                kind: IsolationKind::None,
                 proven: true,
                 witnessed: false,
                 reason: "no phase was run".to_owned(),
@@ -148,7 +149,7 @@ impl<'a> Rehearsal<'a> {
         for (index, steps) in legs.iter().filter(|steps| !steps.is_empty()).enumerate() {
             if index == 0 {
                 self.isolation = Isolation {
-                    kind: "namespaces",
+                    kind: IsolationKind::Namespaces,
                     proven: true,
                     witnessed: true,
                     reason:
@@ -197,7 +198,7 @@ impl<'a> Rehearsal<'a> {
         // Before anything runs.
         let _ = writeln!(io::stderr(), "airtight: no namespaces can be made here, so the {unprotected}");
         self.isolation = Isolation {
-            kind: "surroundings",
+            kind: IsolationKind::Surroundings,
             proven: true,
             witnessed: false,
             reason: format!(
@@ -228,12 +229,16 @@ impl<'a> Rehearsal<'a> {
                 }
             }
             Event::Started { index } => {
+                tracing::debug!(leg = number, phase = steps[*index].name, "phase started");
                 begun = milliseconds(started);
                 phases.extend((next..*index).map(|index| ReportPhase::skipped(number, &steps[index], begun)));
                 next = index + 1;
             }
             Event::Ended { index, result } => {
                 let is_expected = result.is_expected_failure(steps.get(index + 1));
+                let (hosts, elapsed_ms) = (result.hosts.len(), result.elapsed_milliseconds);
+                let phase = &steps[*index].name;
+                tracing::debug!(phase, status = %result.status, code = result.exit_code, hosts, elapsed_ms, "phase ended");
                 phases.push(ReportPhase::of_step(number, &steps[*index], result, begun, is_expected, reachable));
                 let step = Ended { step: steps[*index].clone(), result: (**result).clone(), is_expected };
                 ended.push((phases.len() - 1, step));

@@ -18,14 +18,12 @@ pub struct Report {
     pub schema: &'static str,
     /// What was rehearsed, and when.
     pub subject: Subject,
-    /// `cleared`, `refused` or `incomplete`: stopped for hosts that are declared reachable, or interrupted.
-    pub verdict: &'static str,
-    /// `tracked`, `proposed`, `drift`, `task`, `test` or `destroy`.
-    pub run_type: &'static str,
+    pub verdict: RehearsalVerdict,
+    pub run_type: RunType,
     /// The commands are those of a workflow file; else the engine's own.
     pub has_workflow_file: bool,
     pub isolation: Isolation,
-    /// Null where none is here.
+    /// Null if none is here.
     pub engine: Option<ReportEngine>,
     pub phases: Vec<ReportPhase>,
     /// Every host of every phase.
@@ -33,6 +31,27 @@ pub struct Report {
     pub counts: Counts,
     pub notes: Vec<String>,
     pub elapsed_ms: u64,
+}
+
+/// What a rehearsal shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RehearsalVerdict {
+    Cleared,
+    Refused,
+    /// It stopped for hosts that are declared reachable, or was interrupted.
+    Incomplete,
+}
+
+impl RehearsalVerdict {
+    /// The word in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cleared => "cleared",
+            Self::Refused => "refused",
+            Self::Incomplete => "incomplete",
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -49,14 +68,24 @@ pub struct Subject {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Isolation {
-    /// `namespaces`: of the rehearsal's own; `surroundings`: what is around it, which leads nowhere; `none`: no phase
-    /// was run.
-    pub kind: &'static str,
+    pub kind: IsolationKind,
     /// Nothing could leave.
     pub proven: bool,
     /// Hosts that were asked for were seen; else only what the phases' own words tell is known.
     pub witnessed: bool,
     pub reason: String,
+}
+
+/// What keeps a rehearsal from reaching anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IsolationKind {
+    /// The rehearsal's own.
+    Namespaces,
+    /// The container around it, which has no route out.
+    Surroundings,
+    /// No phase was run.
+    None,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -74,8 +103,7 @@ pub struct ReportPhase {
     pub elapsed_ms: u64,
     pub exit_code: Option<i32>,
     pub signal: Option<i32>,
-    /// `passed`, `failed`, `stopped`, `interrupted` or `skipped`.
-    pub status: &'static str,
+    pub status: Status,
     /// It failed, and the next one exists for that: `workspaceNew` after `workspaceSelect`.
     pub is_expected_failure: bool,
     pub findings: Vec<ReportFinding>,
@@ -85,13 +113,13 @@ pub struct ReportPhase {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReportHost {
     pub host: String,
-    /// Null where only its name was looked up.
+    /// Null if only its name was looked up.
     pub port: Option<u16>,
     /// `tcp`, `udp`, `icmp`, `dns`, or `text` where only the phase's own words name it.
     pub protocol: &'static str,
     /// The name of its phase.
     pub phase: String,
-    /// Null where it is not known.
+    /// Null if it is not known.
     pub process: Option<String>,
     /// The settings' `reachable` has it.
     pub declared: bool,
@@ -139,7 +167,7 @@ impl ReportPhase {
             elapsed_ms,
             exit_code: None,
             signal: None,
-            status: if is_refused { Status::Failed } else { Status::Passed }.as_str(),
+            status: if is_refused { Status::Failed } else { Status::Passed },
             is_expected_failure: false,
             findings: findings(found),
             hosts: Vec::new(),
@@ -163,7 +191,7 @@ impl ReportPhase {
             elapsed_ms: result.elapsed_milliseconds,
             exit_code: result.exit_code,
             signal: result.signal,
-            status: result.status.as_str(),
+            status: result.status,
             is_expected_failure,
             findings: Vec::new(),
             hosts: result.hosts.iter().map(|asked| ReportHost::new(&step.name, asked, reachable)).collect(),
@@ -185,7 +213,7 @@ impl ReportPhase {
             elapsed_ms: 0,
             exit_code: None,
             signal: None,
-            status: Status::Skipped.as_str(),
+            status: Status::Skipped,
             is_expected_failure: false,
             findings: Vec::new(),
             hosts: Vec::new(),
@@ -221,13 +249,13 @@ impl Report {
             schema: SCHEMA,
             subject,
             verdict: if counts.errors > 0 {
-                "refused"
+                RehearsalVerdict::Refused
             } else if stopped {
-                "incomplete"
+                RehearsalVerdict::Incomplete
             } else {
-                "cleared"
+                RehearsalVerdict::Cleared
             },
-            run_type: run_type.as_str(),
+            run_type,
             has_workflow_file,
             isolation,
             engine: engine.map(|engine| ReportEngine {
@@ -254,24 +282,26 @@ impl Report {
         let plural = airtight_finding::plural;
         let undeclared = self.hosts.iter().filter(|host| !host.declared && host.host != CHECKPOINT).count();
         match self.verdict {
-            "cleared" if self.isolation.kind == "none" => {
+            RehearsalVerdict::Cleared if self.isolation.kind == IsolationKind::None => {
                 "what Spacelift reads before any phase is in order".to_owned()
             }
-            "cleared" => format!("{}{}", self.passed(), self.asked()),
-            "incomplete" if self.phases.iter().any(|phase| phase.status == "interrupted") => {
+            RehearsalVerdict::Cleared => format!("{}{}", self.passed(), self.asked()),
+            RehearsalVerdict::Incomplete if self.phases.iter().any(|phase| phase.status == Status::Interrupted) => {
                 "interrupted: what follows was not rehearsed".to_owned()
             }
-            "incomplete" => {
+            RehearsalVerdict::Incomplete => {
                 "it stopped for hosts that the settings declare reachable; what follows was not rehearsed".to_owned()
             }
-            _ if undeclared > 0 => format!("{} asked for that the settings do not declare", plural(undeclared, "host")),
-            _ => "the run would fail".to_owned(),
+            RehearsalVerdict::Refused if undeclared > 0 => {
+                format!("{} asked for that the settings do not declare", plural(undeclared, "host"))
+            }
+            RehearsalVerdict::Refused => "the run would fail".to_owned(),
         }
     }
 
     /// How the phases of a cleared run ended.
     fn passed(&self) -> String {
-        let failed = self.phases.iter().filter(|phase| !matches!(phase.status, "passed" | "skipped"));
+        let failed = self.phases.iter().filter(|phase| !matches!(phase.status, Status::Passed | Status::Skipped));
         let (expected, failed): (Vec<_>, Vec<_>) = failed.partition(|phase| phase.is_expected_failure);
         match (failed.len(), expected.first()) {
             (0, None) => "every phase passed".to_owned(),
@@ -370,7 +400,12 @@ pub(super) fn sample() -> Report {
         },
         RunType::Tracked,
         true,
-        Isolation { kind: "namespaces", proven: true, witnessed: true, reason: "own namespaces".to_owned() },
+        Isolation {
+            kind: IsolationKind::Namespaces,
+            proven: true,
+            witnessed: true,
+            reason: "own namespaces".to_owned(),
+        },
         Some(&Engine::new(EngineName::Tofu, "1.12.6".parse().unwrap())),
         vec![
             ReportPhase::preparing(&[warning.detail("Expected at a desk.")], 12),

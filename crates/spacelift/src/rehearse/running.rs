@@ -51,7 +51,7 @@ pub(super) struct Running<'a> {
 impl Running<'_> {
     pub(super) fn run(&self) -> io::Result<StepResult> {
         self.witness.begin();
-        // From here, not from the other side, so that it stands before what the phase prints.
+        // Printed from here, so that it comes before what the phase prints.
         let _ = writeln!(io::stderr(), "airtight: rehearsing {}: {}", self.step.name, escape::line(&self.step.command));
         let started = Instant::now();
         let mut child = match self.command()?.spawn() {

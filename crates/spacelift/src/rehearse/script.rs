@@ -7,7 +7,7 @@
 //! alphabetical order, then the stack; after a phase the same backwards.
 //!
 //! Inferred, and written so that being wrong changes no verdict: that braces are written on one line (`{ hook; }`), so
-//! that a hook with a trailing comment or `;` is a syntax error; that the phase's command itself stands without braces;
+//! that a hook with a trailing comment or `;` is a syntax error; that the phase's command itself has no braces;
 //! that `after_run` is a shell of its own; that contexts of equal priority keep the order in which they are given; that
 //! hooks of the runtime configuration replace those of the stack at the same point and leave those of contexts.
 
@@ -25,6 +25,17 @@ pub enum Joining {
     Braced,
     /// `hook && hook && command`, in older installations.
     Bare,
+}
+
+impl Joining {
+    pub const ALL: &'static [Self] = &[Self::Braced, Self::Bare];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Braced => "braced",
+            Self::Bare => "bare",
+        }
+    }
 }
 
 /// One hook, and whose it is.
@@ -93,7 +104,7 @@ pub fn variables(contexts: &[Context], stack: &BTreeMap<String, Variable>) -> BT
 
 /// The text that `sh -c` runs for a phase: hooks before, the phase's command, hooks after.
 ///
-/// `mark`, where given, stands before each part with the part's number from 0 in `{}`, such as `echo {} >&9`: what was
+/// `mark`, if given, comes before each part with the part's number from 0 in `{}`, such as `echo {} >&9`: what was
 /// begun last is what failed. It must succeed and print nothing of its own on the phase's streams; it changes neither
 /// the status that a part sees nor the grouping of bare hooks.
 pub fn script(before: &[Hook<'_>], command: &str, after: &[Hook<'_>], joining: Joining, mark: Option<&str>) -> String {

@@ -15,6 +15,7 @@ pub(super) fn paths(
     environment: &BTreeMap<String, String>,
 ) -> Vec<Utf8PathBuf> {
     let mut paths: Vec<Utf8PathBuf> = settings.mirror.clone();
+    paths.extend(settings.module_stores());
     paths.extend(engine.map(|engine| engine.program.clone()));
     paths.extend(settings.templates.clone());
     paths.extend(settings.state.clone());

@@ -6,7 +6,7 @@ mod extract;
 pub mod list;
 pub mod locks;
 pub(crate) mod machine;
-mod place;
+pub(crate) mod place;
 pub mod prune;
 pub mod sbom;
 pub mod seal;

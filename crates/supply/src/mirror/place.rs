@@ -15,10 +15,10 @@ const PARTIAL: &str = "partial";
 
 /// As long as it exists, no other airtight changes this mirror.
 #[derive(Debug)]
-pub(super) struct Hold {
+pub(crate) struct Hold {
     _lock: File,
     /// The mirror. What a command changes, it changes through this handle.
-    pub(super) mirror: Directory,
+    pub(crate) mirror: Directory,
     scratch: Utf8PathBuf,
     partial: Utf8PathBuf,
 }
@@ -28,7 +28,7 @@ impl Hold {
     ///
     /// # Errors
     /// Fails if the mirror cannot be written, if another command holds it, and if `.airtight` is a link.
-    pub(super) fn take(mirror: &Utf8Path) -> anyhow::Result<Self> {
+    pub(crate) fn take(mirror: &Utf8Path) -> anyhow::Result<Self> {
         let path = mirror;
         let mirror = Directory::open_or_make(path)?;
         mirror.make(Utf8Path::new(DIRECTORY))?;
@@ -41,12 +41,12 @@ impl Hold {
     }
 
     /// For what is being made or removed; on the mirror's own file system, where no engine looks. Below the mirror.
-    pub(super) fn scratch(&self) -> &Utf8Path {
+    pub(crate) fn scratch(&self) -> &Utf8Path {
         &self.scratch
     }
 
     /// For downloads, which outlive a killed command. Below the mirror.
-    pub(super) fn partial(&self) -> &Utf8Path {
+    pub(crate) fn partial(&self) -> &Utf8Path {
         &self.partial
     }
 
@@ -54,7 +54,7 @@ impl Hold {
     ///
     /// # Errors
     /// Fails if it cannot be removed.
-    pub(super) fn finish(self, keep_partial: bool) -> anyhow::Result<()> {
+    pub(crate) fn finish(self, keep_partial: bool) -> anyhow::Result<()> {
         self.mirror.remove(&self.scratch)?;
         if !keep_partial {
             self.mirror.remove(&self.partial)?;
@@ -67,7 +67,7 @@ impl Hold {
     ///
     /// # Errors
     /// Fails if it cannot be written; the old one is then as it was.
-    pub(super) fn write(&self, relative: &Utf8Path, contents: &[u8]) -> io::Result<()> {
+    pub(crate) fn write(&self, relative: &Utf8Path, contents: &[u8]) -> io::Result<()> {
         self.mirror.replace(relative, contents, 0o644, Durability::Unsynced)
     }
 
@@ -75,7 +75,7 @@ impl Hold {
     ///
     /// # Errors
     /// Fails if the mirror cannot be written; the old package is then in its place.
-    pub(super) fn put(&self, ready: &Utf8Path, place: &Utf8Path, aside: &Utf8Path) -> io::Result<()> {
+    pub(crate) fn put(&self, ready: &Utf8Path, place: &Utf8Path, aside: &Utf8Path) -> io::Result<()> {
         self.mirror.make(place.parent().unwrap_or(Utf8Path::new("")))?;
         if self.mirror.file_type(place)?.is_none() {
             return self.mirror.rename(ready, place);
@@ -96,7 +96,7 @@ impl Hold {
     ///
     /// # Errors
     /// Fails if it cannot be removed.
-    pub(super) fn take_away(&self, place: &Utf8Path, aside: &Utf8Path) -> io::Result<()> {
+    pub(crate) fn take_away(&self, place: &Utf8Path, aside: &Utf8Path) -> io::Result<()> {
         self.mirror.remove(aside)?;
         match self.mirror.rename(place, aside) {
             Ok(()) => self.mirror.remove(aside),
@@ -137,9 +137,9 @@ fn lock(path: &Utf8Path, mirror: &Directory) -> anyhow::Result<File> {
         };
         match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => anyhow::bail!(
-                "another airtight is changing the mirror `{path}`; wait until it has ended, then run this again"
-            ),
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                anyhow::bail!("another airtight is changing `{path}`; wait until it has ended, then run this again")
+            }
             Err(error) => return Err(io::Error::from(error).into()),
         }
         let own = file.metadata()?;

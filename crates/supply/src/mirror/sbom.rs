@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use airtight_provider::Engine;
+use airtight_provider::modules::ModuleStore;
+use airtight_provider::modules::manifest::{StoredTree, TreeKind};
 use airtight_provider::seal::SealedPackage;
 
 /// An engine next to the mirror.
@@ -30,9 +32,28 @@ pub fn print(
     archives: &BTreeMap<String, String>,
     digest: &str,
     engine: Option<&EngineComponent>,
+    modules: Option<&ModuleStore>,
 ) -> serde_json::Result<String> {
     let mut components: Vec<Value> = engine.map(engine_component).into_iter().collect();
     components.extend(packages.iter().map(|package| component(package, archives.get(&package.path))));
+    let trees = modules.map(|store| store.manifest.trees.as_slice()).unwrap_or_default();
+    components.extend(modules.iter().flat_map(|store| trees.iter().map(|tree| module_component(store, tree))));
+    let mut dependencies = vec![json!({
+        "ref": "mirror",
+        "dependsOn": packages.iter().map(|package| package.path.as_str()).collect::<Vec<_>>(),
+    })];
+    if let Some(store) = modules {
+        components.push(json!({
+            "type": "data",
+            "bom-ref": "modules",
+            "name": "store of modules",
+            "version": store.digest,
+        }));
+        dependencies.push(json!({
+            "ref": "modules",
+            "dependsOn": trees.iter().map(|tree| tree.path.as_str()).collect::<Vec<_>>(),
+        }));
+    }
     let document = json!({
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -53,10 +74,7 @@ pub fn print(
             },
         },
         "components": components,
-        "dependencies": [{
-            "ref": "mirror",
-            "dependsOn": packages.iter().map(|package| package.path.as_str()).collect::<Vec<_>>(),
-        }],
+        "dependencies": dependencies,
     });
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
@@ -117,6 +135,36 @@ fn component(package: &SealedPackage, archive: Option<&String>) -> Value {
             encoded(&package.platform),
             encoded(host)
         ),
+        "properties": properties,
+    })
+}
+
+/// A tree of modules, with every source that means it.
+fn module_component(store: &ModuleStore, tree: &StoredTree) -> Value {
+    let sources = store.manifest.sources.iter().filter(|source| source.tree == tree.path);
+    let mut properties = vec![property("airtight:path", &tree.path), property("airtight:h1", &tree.contents.h1)];
+    let (mut version, mut group) = (tree.id.clone().unwrap_or_default(), None);
+    for source in sources {
+        let named = source.version.as_deref().map(|version| format!("{} {version}", source.source));
+        properties.push(property("airtight:source", named.as_ref().unwrap_or(&source.source)));
+        // A registry's version says more than a commit.
+        if let Some(registered) = &source.version {
+            version.clone_from(registered);
+            group.get_or_insert_with(|| source.source.clone());
+        }
+    }
+    properties
+        .extend(tree.id.as_deref().filter(|_| tree.kind == TreeKind::Git).map(|id| property("airtight:commit", id)));
+    let archive = tree.id.as_deref().filter(|_| tree.kind == TreeKind::Archive);
+    let hashes: Vec<Value> = archive.map(|sha256| json!({ "alg": "SHA-256", "content": sha256 })).into_iter().collect();
+    let kind = if tree.kind == TreeKind::Git { "vcs" } else { "distribution" };
+    json!({
+        "type": "library",
+        "bom-ref": tree.path,
+        "name": group.unwrap_or_else(|| tree.origin.clone()),
+        "version": version,
+        "hashes": hashes,
+        "externalReferences": [{ "type": kind, "url": tree.origin }],
         "properties": properties,
     })
 }

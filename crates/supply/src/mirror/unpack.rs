@@ -73,7 +73,7 @@ fn has_executable(archive: &Archive, provider_type: &str) -> Result<(), String> 
         return Ok(());
     }
     let below = executable::below_in_archive(archive, provider_type);
-    let below = below.map(|name| format!("; `{name}` lies in a directory")).unwrap_or_default();
+    let below = below.map(|name| format!("; `{name}` is in a directory")).unwrap_or_default();
     Err(format!("{}{below}", executable::missing_text(provider_type)))
 }
 

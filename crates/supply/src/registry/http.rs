@@ -40,9 +40,23 @@ const IDLE_CONNECTIONS: usize = 16;
 
 const COPY_BYTES: usize = 256 * 1024;
 
+/// Says where a package of modules is, as an address that go-getter reads.
+const PACKAGE_HEADER: &str = "X-Terraform-Get";
+
+/// A document.
+pub(crate) struct Answer {
+    pub(crate) body: Vec<u8>,
+    /// Where it came from in the end.
+    pub(crate) url: Url,
+    /// The `X-Terraform-Get` header.
+    pub(crate) package: Option<String>,
+}
+
 /// A download to a file that may hold its beginning already.
 pub struct Download<'a> {
     pub url: &'a Url,
+    /// The host whose token goes along, as long as no redirect leads elsewhere.
+    pub token_host: Option<&'a str>,
     pub file: &'a File,
     /// Told of bytes as they are written.
     pub progress: &'a (dyn Fn(u64) + Sync),
@@ -113,15 +127,25 @@ impl Client {
     ///
     /// `token_host`: the host whose token goes along, as long as no redirect leads elsewhere.
     pub fn document(&self, url: &Url, token_host: Option<&str>) -> Result<(Vec<u8>, Url), HttpError> {
+        let answer = self.answer(url, token_host)?;
+        Ok((answer.body, answer.url))
+    }
+
+    /// The same, with where a registry of modules says that a package is. An answer without contents is one, too.
+    pub(crate) fn answer(&self, url: &Url, token_host: Option<&str>) -> Result<Answer, HttpError> {
         let token = token_host.and_then(|host| self.credentials.token_for(host));
         let role = token_host.map_or(Role::File, |_| Role::Service { has_token: token.is_some() });
         self.again(|| {
             let patience = Some(self.options.timeout.saturating_mul(DOCUMENT_WAITS));
             let (mut response, url, role) = self.request(url, token, role, 0, patience)?;
-            check_status(&response, &url, role)?;
+            if response.status() != StatusCode::NO_CONTENT {
+                check_status(&response, &url, role)?;
+            }
+            let package = response.headers().get(PACKAGE_HEADER).and_then(|value| value.to_str().ok());
+            let package = package.filter(|text| !text.is_empty()).map(ToOwned::to_owned);
             let limited = response.body_mut().with_config().limit(MAXIMUM_DOCUMENT_BYTES);
-            let bytes = limited.read_to_vec().map_err(|error| HttpError::of_request(&url, &error))?;
-            Ok((bytes, url))
+            let body = limited.read_to_vec().map_err(|error| HttpError::of_request(&url, &error))?;
+            Ok(Answer { body, url, package })
         })
     }
 
@@ -164,7 +188,8 @@ impl Client {
         let unwritable = |error: io::Error| HttpError::Write(error.to_string());
         let mut file = download.file;
         let from = file.seek(SeekFrom::End(0)).map_err(unwritable)?;
-        let (mut response, url, role) = self.request(download.url, None, Role::File, from, None)?;
+        let token = download.token_host.and_then(|host| self.credentials.token_for(host));
+        let (mut response, url, role) = self.request(download.url, token, Role::File, from, None)?;
         let range = response.headers().get(header::CONTENT_RANGE).and_then(|value| value.to_str().ok());
         let range = range.map(ToOwned::to_owned);
         let mut start = 0;

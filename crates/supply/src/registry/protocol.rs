@@ -18,7 +18,7 @@ use airtight_provider::{Hash, PackageId, Platform, ProviderAddress, Version};
 pub enum RegistryError {
     #[error(transparent)]
     Http(#[from] HttpError),
-    #[error("{host} is no provider registry: {reason}")]
+    #[error("{host} is no registry: {reason}")]
     NoRegistry { host: String, reason: String },
     /// The provider, the version or the platform.
     #[error("{host} has no {what}")]
@@ -47,13 +47,7 @@ pub struct Announcement {
 #[derive(Debug)]
 pub struct Registry<'a> {
     pub(super) client: &'a Client,
-    services: Mutex<BTreeMap<String, Url>>,
-}
-
-#[derive(Deserialize)]
-struct Services {
-    #[serde(rename = "providers.v1")]
-    providers: Option<String>,
+    services: Discovery,
 }
 
 #[derive(Deserialize)]
@@ -116,7 +110,7 @@ struct SigningKey {
 
 impl<'a> Registry<'a> {
     pub fn new(client: &'a Client) -> Self {
-        Self { client, services: Mutex::default() }
+        Self { client, services: Discovery::default() }
     }
 
     /// Every version of a provider. Texts that are not versions are ignored, as by the engines.
@@ -205,32 +199,53 @@ impl<'a> Registry<'a> {
             .map_err(|error| if error.is_not_found() { unknown() } else { error.into() })
     }
 
-    /// The base of a registry's addresses, asked for once.
     fn service(&self, host: &str) -> Result<Url, RegistryError> {
+        self.services.base(self.client, host, "providers.v1")
+    }
+}
+
+/// The services of hosts, each asked for once.
+#[derive(Debug, Default)]
+pub(super) struct Discovery {
+    /// By host and service.
+    bases: Mutex<BTreeMap<(String, &'static str), Url>>,
+}
+
+impl Discovery {
+    /// The base of a registry's addresses.
+    ///
+    /// Source: OpenTofu `website/docs/internals/remote-service-discovery`.
+    pub(super) fn base(&self, client: &Client, host: &str, name: &'static str) -> Result<Url, RegistryError> {
         // Held while asking, so that many threads ask once.
-        let mut services = self.services.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(service) = services.get(host) {
-            return Ok(service.clone());
+        let mut bases = self.bases.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let key = (host.to_owned(), name);
+        if let Some(base) = bases.get(&key) {
+            return Ok(base.clone());
         }
-        let none = |reason: &str| RegistryError::NoRegistry { host: host.to_owned(), reason: reason.to_owned() };
+        let none = |reason: String| RegistryError::NoRegistry { host: host.to_owned(), reason };
         let url = Url::parse(&format!("https://{host}/.well-known/terraform.json"))
-            .map_err(|_| none("the host is not one of a URL"))?;
-        let (mut base, url) = if let Some(services) = self.client.services().of(host) {
-            let base = services.get("providers.v1").cloned();
-            (base.ok_or_else(|| none("its `host` block in the CLI configuration names no `providers.v1`"))?, url)
+            .map_err(|_| none("the host is not one of a URL".to_owned()))?;
+        let (mut base, url) = if let Some(services) = client.services().of(host) {
+            let base = services.get(name).cloned();
+            (base.ok_or_else(|| none(format!("its `host` block in the CLI configuration names no `{name}`")))?, url)
         } else {
-            let (bytes, url) = self.client.document(&url, Some(host)).map_err(|error| {
-                if error.is_not_found() { none("it has no /.well-known/terraform.json") } else { error.into() }
+            let (bytes, url) = client.document(&url, Some(host)).map_err(|error| {
+                if error.is_not_found() {
+                    none("it has no /.well-known/terraform.json".to_owned())
+                } else {
+                    error.into()
+                }
             })?;
-            let Services { providers } = parse(host, &bytes)?;
-            (providers.ok_or_else(|| none("its discovery document names no `providers.v1`"))?, url)
+            let services: BTreeMap<String, serde_json::Value> = parse(host, &bytes)?;
+            let base = services.get(name).and_then(serde_json::Value::as_str).map(ToOwned::to_owned);
+            (base.ok_or_else(|| none(format!("its discovery document names no `{name}`")))?, url)
         };
         if !base.ends_with('/') {
             base.push('/');
         }
-        let service = url.join(&base).map_err(|_| none("its `providers.v1` is no URL"))?;
-        services.insert(host.to_owned(), service.clone());
-        Ok(service)
+        let base = url.join(&base).map_err(|_| none(format!("its `{name}` is no URL")))?;
+        bases.insert(key, base.clone());
+        Ok(base)
     }
 }
 

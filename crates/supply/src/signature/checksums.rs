@@ -4,7 +4,7 @@ use airtight_provider::Hash;
 
 /// The SHA-256 that a checksum file has for a file name, as a `zh:` hash.
 ///
-/// Lines are a digest, blanks, and a name, perhaps behind the `*` that marks binary mode; others do not count.
+/// Lines are a digest, blanks, and a name, maybe after the `*` that marks binary mode; other lines are ignored.
 pub fn find(document: &str, file_name: &str) -> Option<Hash> {
     lines(document).find(|(name, _)| *name == file_name).map(|(_, hash)| hash)
 }

@@ -1,4 +1,4 @@
-//! Which files count, and how overrides change what stands in the others.
+//! Which files are read, and how override files change the others.
 
 use super::*;
 

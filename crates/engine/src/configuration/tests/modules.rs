@@ -1,6 +1,9 @@
 //! The tree of modules: what is followed, what is recorded, what only the network has.
 
 use super::*;
+use crate::module_stores::ModuleStores;
+use crate::module_stores::testing;
+use crate::modules_manifest;
 
 #[test]
 fn modules_are_followed_to_any_depth_and_through_links() {
@@ -219,4 +222,86 @@ fn what_a_run_calls_may_call_the_root_module() {
     ]);
     let configuration = layout.read(&tofu());
     assert_eq!(local_names(configuration.children["test.main.a.main"].module.as_ref().unwrap()), ["dog"]);
+}
+
+fn store(layout: &Layout, rows: &[testing::Row<'_>]) -> ModuleStores {
+    testing::store(&layout.path().join("store"), rows)
+}
+
+fn read_with(layout: &Layout, stores: &ModuleStores, data_dir: &str) -> Configuration {
+    let (root, data_dir) = (layout.path().join("ws"), Utf8Path::new(data_dir));
+    let stores = Stores { modules: stores, data_dir };
+    read_with_stores(&root, &root.join(data_dir), "tests", &terraform(), &stores, &mut Sources::default())
+}
+
+fn called() -> Layout {
+    Layout::of(&[
+        (
+            "ws/main.tf",
+            "module \"net\" {\n  source = \"h.example/a/net/aws\"\n  version = \"~> 1.0\"\n}\nmodule \"local\" {\n  \
+             source = \"./local\"\n}\n",
+        ),
+        ("ws/local/main.tf", "module \"g\" {\n  source = \"git::https://h.example/g.git//m/a?ref=v1&depth=1\"\n}\n"),
+        ("store/net/main.tf", "module \"own\" {\n  source = \"./link\"\n}\nresource \"dog_x\" \"y\" {}\n"),
+        ("store/net/own/main.tf", "resource \"cat_x\" \"y\" {}\n"),
+        ("store/g/m/a/main.tf", "module \"b\" {\n  source = \"../b\"\n}\n"),
+        ("store/g/m/b/main.tf", ""),
+    ])
+    .link("own", "store/net/link")
+}
+
+const ROWS: &[testing::Row<'_>] = &[
+    ("h.example/a/net/aws", Some("1.2.0"), "", "net"),
+    ("h.example/a/net/aws", Some("2.0.0"), "", "g"),
+    ("git::https://h.example/g.git?ref=v1&depth=1", None, "", "g"),
+];
+
+#[test]
+fn what_a_store_has_is_recorded_as_the_engine_would_have_installed_it() {
+    let layout = called();
+    let configuration = read_with(&layout, &store(&layout, ROWS), ".terraform");
+    assert_eq!(configuration.children["net.own"].missing, None);
+    let found = modules_manifest::text(&configuration.placement.records);
+    assert_eq!(
+        found,
+        r#"{"Modules":[{"Key":"","Source":"","Dir":"."},{"Key":"local","Source":"./local","Dir":"local"},{"Key":"local.g","Source":"git::https://h.example/g.git//m/a?ref=v1\u0026depth=1","Dir":".terraform/modules/local.g/m/a"},{"Key":"local.g.b","Source":"../b","Dir":".terraform/modules/local.g/m/b"},{"Key":"net","Source":"h.example/a/net/aws","Version":"1.2.0","Dir":".terraform/modules/net"},{"Key":"net.own","Source":"./link","Dir":".terraform/modules/net/own"}]}"#
+    );
+    let copies = configuration.placement.copies.iter();
+    let copies: Vec<_> =
+        copies.map(|copy| (copy.key.as_str(), copy.directory.as_str(), copy.tree.file_name().unwrap())).collect();
+    assert_eq!(copies, [("net", ".terraform/modules/net", "net"), ("local.g", ".terraform/modules/local.g", "g")]);
+}
+
+#[test]
+fn the_data_directory_is_named_as_the_engine_names_it() {
+    let layout = called();
+    let configuration = read_with(&layout, &store(&layout, ROWS), "/data/./x");
+    assert_eq!(configuration.placement.copies[0].directory, "/data/x/modules/net");
+}
+
+#[test]
+fn what_is_installed_stays_and_what_a_store_lacks_needs_the_network() {
+    let layout = called();
+    let records = r#"{"Modules":[{"Key":"net","Source":"h.example/a/net/aws","Version":"1.0.5","Dir":"vendored"},{"Key":"net.own","Source":"./link","Dir":"vendored"},{"Key":"gone","Source":"./gone","Dir":"gone"},{"Key":"local.g.b","Source":"../b","Dir":"vendored"}]}"#;
+    fs_err::create_dir_all(layout.path().join("ws/.terraform/modules")).unwrap();
+    fs_err::create_dir_all(layout.path().join("ws/vendored")).unwrap();
+    fs_err::write(layout.path().join("ws/.terraform/modules/modules.json"), records).unwrap();
+    let configuration = read_with(&layout, &store(&layout, ROWS), ".terraform");
+    let keys: Vec<_> = configuration.placement.records.iter().map(|record| record.key.as_str()).collect();
+    assert_eq!(keys, ["", "gone", "local", "local.g", "local.g.b", "net", "net.own"]);
+    assert_eq!(configuration.placement.records[4].directory, ".terraform/modules/local.g/m/b");
+    assert_eq!(configuration.placement.records[5].version.as_deref(), Some("1.0.5"));
+    assert_eq!(configuration.placement.copies.len(), 1);
+
+    let configuration = read_with(&layout, &store(&layout, &ROWS[1..2]), ".terraform");
+    assert!(matches!(configuration.children["local.g"].missing, Some(MissingModule::NeedsNetwork { .. })));
+    assert_eq!(configuration.placement, Placement::default());
+}
+
+#[test]
+fn a_link_out_of_a_stored_tree_is_not_followed() {
+    let layout = called().link("../../ws/local", "store/net/own/out");
+    fs_err::write(layout.path().join("store/net/own/main.tf"), "module \"out\" {\n  source = \"./out\"\n}\n").unwrap();
+    let configuration = read_with(&layout, &store(&layout, ROWS), ".terraform");
+    assert!(matches!(configuration.children["net.own.out"].missing, Some(MissingModule::Unreadable(_))));
 }

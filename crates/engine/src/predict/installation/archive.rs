@@ -1,4 +1,4 @@
-//! Extracting an archive: which hash admits it, and what becomes of what stands in its place.
+//! Extracting an archive: which hash admits it, and what happens to files that are already there.
 
 use camino::Utf8PathBuf;
 
@@ -37,7 +37,7 @@ impl Installation<'_> {
         if self.selected.locked_hashes.is_empty() { Ok(None) } else { Err(self.mismatch(package, "current", "")) }
     }
 
-    /// Extracts an archive that the lock accepts; what stands in its place decides how. Gives the tree's hash.
+    /// Extracts an archive that the lock accepts; what is already there decides how. Returns the tree's hash.
     fn extract_checked(
         &self,
         package: &SelectedPackage,

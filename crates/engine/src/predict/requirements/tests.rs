@@ -22,7 +22,14 @@ fn child(source: ModuleSource, module: Option<Module>) -> ChildModule {
         source_place: place("main.tf", 20),
         version: None,
     };
-    ChildModule { call, source, module, missing: None, record: crate::configuration::InstallationRecord::Installed }
+    ChildModule {
+        call,
+        source,
+        module,
+        missing: None,
+        record: crate::configuration::InstallationRecord::Installed,
+        is_served: false,
+    }
 }
 
 fn add_child(case: &mut Case, module: Module) {

@@ -188,7 +188,7 @@ impl Witness {
             }
             *number
         } else {
-            // 65,000 names are more than a run asks for; the last address then stands for several.
+            // 65,000 names are more than a run asks for; the last address is then shared by several.
             let number = u16::try_from(seen.by_number.len()).unwrap_or(u16::MAX).saturating_add(FIRST_NUMBER);
             seen.by_number.push(name.clone());
             seen.names.insert(name.clone(), (number, process.clone()));

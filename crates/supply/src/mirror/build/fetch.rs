@@ -295,7 +295,7 @@ impl Fetch<'_> {
         loop {
             let file = mirror.open_or_create(&self.partial, 0o644).map_err(disk)?;
             let was_continued = file.metadata().is_ok_and(|metadata| metadata.len() > 0);
-            let download = Download { url, file: &file, progress: self.options.fetched };
+            let download = Download { url, token_host: None, file: &file, progress: self.options.fetched };
             client.download(&download).map_err(NotDownloaded::Http)?;
             let hashes = Hashes::compute(&mirror.path_of(&self.partial), Layout::Packed, self.options.progress);
             match hashes.and_then(|hashes| check(&hashes).map(|()| hashes)) {

@@ -2,12 +2,34 @@
 
 use super::{Request, Verification};
 use crate::mirror::locks;
-use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_finding::{Claim, Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
 use airtight_provider::lock_file;
 use airtight_provider::lock_file::ProviderLock;
 use airtight_provider::mirror::Mirror;
 use airtight_provider::{EngineName, HashScheme, Layout};
+
+const fn claim(noun: &'static str, of_one: &'static str, of_many: &'static str) -> Claim {
+    Claim { noun, of_one, of_many }
+}
+
+const NO_PACKAGE: Claim =
+    claim("provider", "is locked and has no package in the mirror", "are locked and have no package in the mirror");
+const OTHER_VERSIONS: Claim = claim(
+    "provider",
+    "is locked, and the mirror has only other versions",
+    "are locked, and the mirror has only other versions",
+);
+const MISMATCH: Claim = claim(
+    "package",
+    "matches none of the hashes that are locked for it",
+    "match none of the hashes that are locked for them",
+);
+const NO_USABLE_HASH: Claim = claim(
+    "package",
+    "is locked without a hash that could prove it unpacked",
+    "are locked without a hash that could prove them unpacked",
+);
 
 pub(super) fn check(request: &Request<'_>, mirror: &Mirror, verification: &mut Verification) -> anyhow::Result<()> {
     for root_module in locks::find(request.locks)? {
@@ -28,21 +50,20 @@ pub(super) fn check(request: &Request<'_>, mirror: &Mirror, verification: &mut V
 
 fn check_one(request: &Request<'_>, mirror: &Mirror, verification: &mut Verification, lock: &ProviderLock, file: &str) {
     let Verification { findings, packages, .. } = verification;
-    let missing = |code, what: &str| {
-        Finding::new(code, Severity::Error, Owner::Image, format!("`{}` {} {what}", lock.address, lock.version))
+    let missing = |code, subject: String, claim| {
+        Finding::about(code, Severity::Error, Owner::Image, subject, claim)
             .help("Add the package to the mirror, or take the lock file out of what the mirror is verified for.")
             .at(lock.version_place.clone(), "locked here")
             .at(Place::file(&mirror.path), "")
     };
+    let subject = format!("`{}` {}", lock.address, lock.version);
     let of_provider: Vec<_> = packages.iter_mut().filter(|package| package.id.address == lock.address).collect();
     if of_provider.is_empty() {
-        return findings
-            .push(missing(Code::ProviderMissing, "is locked, and the mirror has no package of this provider"));
+        return findings.push(missing(Code::ProviderMissing, subject, NO_PACKAGE));
     }
     let of_version: Vec<_> = of_provider.into_iter().filter(|package| package.id.version == lock.version).collect();
     if of_version.is_empty() {
-        return findings
-            .push(missing(Code::ProviderVersionMissing, "is locked, and the mirror has only other versions"));
+        return findings.push(missing(Code::ProviderVersionMissing, subject, OTHER_VERSIONS));
     }
     let mut has_platform = false;
     for verified in of_version {
@@ -65,30 +86,30 @@ fn check_one(request: &Request<'_>, mirror: &Mirror, verification: &mut Verifica
         let is_usable = |scheme: HashScheme| {
             scheme == HashScheme::H1 || scheme == HashScheme::Zh && package.layout() == Layout::Packed
         };
-        let (code, owner, summary, help) = if lock.hashes.iter().any(|hash| is_usable(hash.scheme())) {
+        let (code, owner, claim, help) = if lock.hashes.iter().any(|hash| is_usable(hash.scheme())) {
             (
                 Code::PackageMismatch,
                 Owner::Image,
-                format!("{} matches none of the hashes that are locked for it", verified.id),
+                MISMATCH,
                 "Find out which of the two is the publisher's package; download it again on a machine with network access.",
             )
         } else {
             (
                 Code::ProviderNotLocked,
                 Owner::Repository,
-                format!("{} is locked without a hash that could prove it unpacked", verified.id),
+                NO_USABLE_HASH,
                 "Run `airtight lock complete` in the root module: it adds the hash where it is proven.",
             )
         };
         findings.push(
-            Finding::new(code, Severity::Error, owner, summary)
+            Finding::about(code, Severity::Error, owner, verified.id.to_string(), claim)
                 .help(help)
                 .at(lock.place.clone(), "locked here")
                 .at(Place::file(mirror.base.join(&package.path)), ""),
         );
     }
     if !has_platform {
-        let what = format!("is locked, and the mirror has no package of it for {}", request.platform);
-        findings.push(missing(Code::ProviderPlatformMissing, &what));
+        let subject = format!("{subject} ({})", request.platform);
+        findings.push(missing(Code::ProviderPlatformMissing, subject, NO_PACKAGE));
     }
 }

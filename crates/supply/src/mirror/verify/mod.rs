@@ -11,7 +11,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::machine;
 use super::seal::{self, Names};
 use crate::signature::Keys;
-use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_finding::{Claim, Code, Finding, Owner, Severity, merged};
 use airtight_gate::check::mirror_entries;
 use airtight_gate::check::provider_policy::{self, NamedPolicy};
 use airtight_gate::settings::Seal;
@@ -71,9 +71,7 @@ pub fn verify(request: &Request<'_>) -> anyhow::Result<Verification> {
         let finding = Finding::new(Code::MirrorUnreadable, Severity::Error, Owner::Image, error.clone());
         findings.push(finding.help("Make the whole mirror readable.").at(Place::file(&walked.path), ""));
     }
-    findings.extend(
-        mirror_entries::check(&walked).into_iter().map(|ignored| Finding { severity: Severity::Error, ..ignored }),
-    );
+    findings.extend(mirror_entries::check(&walked).into_iter().map(|ignored| ignored.severity(Severity::Error)));
     let (packages, problems) = seal::measure(&walked, Names::AsEnginesRead, request.progress);
     findings.extend(problems.into_iter().map(|problem| {
         Finding::new(Code::PackageUnreadable, Severity::Error, Owner::Image, problem)
@@ -103,23 +101,31 @@ pub fn verify(request: &Request<'_>) -> anyhow::Result<Verification> {
             let path = walked.base.join(&verified.package.path);
             let place = Some((path.as_path(), verified.package.layout()));
             let finding = provider_policy::judge(request.policies, &verified.id, place, &engine);
-            verification.findings.extend(
-                finding.map(|finding| Finding { owner: Owner::Image, ..finding.at(Place::file(&path), "the package") }),
-            );
+            verification
+                .findings
+                .extend(finding.map(|finding| finding.at(Place::file(&path), "the package").owner(Owner::Image)));
         }
     }
     for verified in &mut verification.packages {
         if verified.is_refuted {
             verified.proven_by.clear();
         } else if verified.proven_by.is_empty() {
-            let summary = format!("{} is not verified: there is nothing to compare it with", verified.id);
+            let claim = Claim {
+                noun: "package",
+                of_one: "is not verified: there is nothing to compare it with",
+                of_many: "are not verified: there is nothing to compare them with",
+            };
+            let subject = verified.id.to_string();
             verification.findings.push(
-                Finding::new(Code::PackageUnverified, Severity::Warning, Owner::Image, summary)
-                    .help("Name a lock file that has it (--lock), the publisher's keys (--allow-key), or the seal (--seal-digest, --seal-key).")
+                Finding::about(Code::PackageUnverified, Severity::Warning, Owner::Image, subject, claim)
+                    .help("Name a lock file (--lock), the publisher's keys (--allow-key), or the seal (--seal-digest, --seal-key).")
                     .at(Place::file(walked.base.join(&verified.package.path)), ""),
             );
         }
     }
+    let proven = verification.packages.iter().filter(|verified| !verified.proven_by.is_empty()).count();
+    tracing::debug!(packages = verification.packages.len(), proven, findings = verification.findings.len(), "verified");
+    verification.findings = merged(std::mem::take(&mut verification.findings));
     Ok(verification)
 }
 

@@ -1,0 +1,320 @@
+//! Where a package is, read from the address that an engine normalised.
+//!
+//! Source: hashicorp/go-getter `get_git.go`, `client.go`, `get_http.go`, `checksum.go`.
+
+use url::Url;
+
+use airtight_provider::modules::source_name;
+
+/// A package to fetch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Address {
+    Git(GitAddress),
+    Archive(ArchiveAddress),
+    /// A directory of this machine.
+    Directory(String),
+    /// An HTTPS page that says in a header or in its text where the package is.
+    Page(Url),
+}
+
+/// A repository at a reference. `Debug` may show a password, so it is never printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GitAddress {
+    /// Without `ref` and `depth`; may hold a password.
+    pub url: String,
+    /// Null for the default branch.
+    pub reference: Option<String>,
+    /// Only a branch or a tag can be fetched so, and the branch wins.
+    pub is_shallow: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ArchiveAddress {
+    /// Without `archive` and `checksum`; `https` or `file`.
+    pub url: Url,
+    pub format: ArchiveFormat,
+    pub checksum: Option<Checksum>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ArchiveFormat {
+    TarGz,
+    TarXz,
+    Zip,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Checksum {
+    Md5(Vec<u8>),
+    Sha1(Vec<u8>),
+    Sha256(Vec<u8>),
+    Sha512(Vec<u8>),
+}
+
+/// Why an address cannot be fetched here. Texts fit after the source's name and a colon.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    #[error("its URL cannot be read")]
+    Url,
+    #[error("`modules build` does not fetch `{0}` addresses; copy the module to a git repository or an https archive")]
+    Scheme(String),
+    #[error("only https is used, not http")]
+    Http,
+    #[error(
+        "an address that holds a private key (`sshkey`) is not used; let ssh find the key by its agent or configuration"
+    )]
+    SshKey,
+    #[error("the address begins with `-`, which a command could read as an option")]
+    Option,
+    #[error("the archive format `{0}` is not read; zip, tar.gz and tar.xz are")]
+    Format(String),
+    #[error("its checksum is not read: {0}")]
+    Checksum(&'static str),
+}
+
+/// Extensions that mean an archive, the longer first.
+const EXTENSIONS: [(&str, Option<ArchiveFormat>); 10] = [
+    ("tar.bz2", None),
+    ("tar.tbz2", None),
+    ("tar.gz", Some(ArchiveFormat::TarGz)),
+    ("tar.xz", Some(ArchiveFormat::TarXz)),
+    ("tgz", Some(ArchiveFormat::TarGz)),
+    ("txz", Some(ArchiveFormat::TarXz)),
+    ("zip", Some(ArchiveFormat::Zip)),
+    ("bz2", None),
+    ("gz", None),
+    ("xz", None),
+];
+
+impl Address {
+    /// Reads a normalised package: `git::https://h/x.git?ref=v1`, `https://h/x.zip`, `file:///x`.
+    pub(crate) fn parse(package: &str) -> Result<Self, AddressError> {
+        let (forced, text) = match package.split_once("::") {
+            Some((name, rest)) if name.bytes().all(|byte| byte.is_ascii_alphanumeric()) => (Some(name), rest),
+            _ => (None, package),
+        };
+        if text.starts_with('-') {
+            return Err(AddressError::Option);
+        }
+        let scheme = text.split_once("://").map(|(scheme, _)| scheme).ok_or(AddressError::Url)?;
+        match forced.unwrap_or(scheme) {
+            "git" => parse_git(text, scheme).map(Self::Git),
+            "https" | "http" | "file" if ["https", "http", "file"].contains(&scheme) => parse_file(text),
+            other => Err(AddressError::Scheme(other.to_owned())),
+        }
+    }
+}
+
+impl GitAddress {
+    /// The repository's name, for people and for grouping: without secrets.
+    pub(crate) fn name(&self) -> String {
+        source_name(&self.url)
+    }
+}
+
+fn parse_git(text: &str, scheme: &str) -> Result<GitAddress, AddressError> {
+    const SCHEMES: [&str; 5] = ["file", "git", "http", "https", "ssh"];
+    if !SCHEMES.contains(&scheme) {
+        return Err(AddressError::Scheme(scheme.to_owned()));
+    }
+    let (url, query) = text.split_once('?').unwrap_or((text, ""));
+    let authority = url.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    if authority.starts_with('-') || host.starts_with('-') || url.bytes().any(|byte| byte.is_ascii_control()) {
+        return Err(AddressError::Option);
+    }
+    let (mut reference, mut is_shallow, mut rest) = (None, false, url::form_urlencoded::Serializer::new(String::new()));
+    let mut has_rest = false;
+    for (key, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        match &*key {
+            "ref" => reference = reference.or_else(|| Some(value.into_owned())),
+            "depth" => is_shallow |= value.parse::<u32>().is_ok_and(|depth| depth > 0),
+            "sshkey" => return Err(AddressError::SshKey),
+            _ => {
+                has_rest = true;
+                rest.append_pair(&key, &value);
+            }
+        }
+    }
+    let url = if has_rest { format!("{url}?{}", rest.finish()) } else { url.to_owned() };
+    Ok(GitAddress { url, reference: reference.filter(|name| !name.is_empty()), is_shallow })
+}
+
+fn parse_file(text: &str) -> Result<Address, AddressError> {
+    let mut url = Url::parse(text).map_err(|_| AddressError::Url)?;
+    let (mut archive, mut checksum) = (None, None);
+    let mut rest: Vec<(String, String)> = Vec::new();
+    for (key, value) in url.query_pairs() {
+        match &*key {
+            "archive" => archive = archive.or_else(|| Some(value.into_owned())),
+            "checksum" => checksum = checksum.or_else(|| Some(value.into_owned())),
+            _ => rest.push((key.into_owned(), value.into_owned())),
+        }
+    }
+    if archive.is_some() || checksum.is_some() {
+        url.set_query(None);
+        if !rest.is_empty() {
+            // As Go encodes it: sorted by key.
+            rest.sort();
+            url.query_pairs_mut().extend_pairs(rest);
+        }
+    }
+    if url.scheme() == "http" {
+        return Err(AddressError::Http);
+    }
+    let is_false = |text: &str| ["0", "f", "F", "false", "FALSE", "False"].contains(&text);
+    let named = archive.filter(|text| !text.is_empty());
+    let extension = match named.as_deref() {
+        Some(text) if is_false(text) => None,
+        // What is no archive's name is no archive.
+        Some(text) => EXTENSIONS.iter().find(|(extension, _)| *extension == text),
+        None => EXTENSIONS.iter().find(|(extension, _)| url.path().ends_with(&format!(".{extension}"))),
+    };
+    match extension {
+        Some((_, Some(format))) => {
+            let checksum = checksum.map(|text| Checksum::parse(&text)).transpose()?;
+            Ok(Address::Archive(ArchiveAddress { url, format: *format, checksum }))
+        }
+        Some((extension, None)) => Err(AddressError::Format((*extension).to_owned())),
+        None if checksum.is_some() => Err(AddressError::Checksum("a directory has none")),
+        None if url.scheme() == "file" => {
+            let path = percent_decoded(url.path()).ok_or(AddressError::Url)?;
+            Ok(Address::Directory(path))
+        }
+        None => Ok(Address::Page(url)),
+    }
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    let file = Url::parse(&format!("file://{text}")).ok()?.to_file_path().ok()?;
+    file.into_os_string().into_string().ok()
+}
+
+impl Checksum {
+    /// `sha256:HEX`, or hexadecimal alone, whose length says which it is.
+    fn parse(text: &str) -> Result<Self, AddressError> {
+        let (kind, value) = match text.split_once(':') {
+            Some(("file", _)) => {
+                return Err(AddressError::Checksum("write the value, not the address of a file of checksums"));
+            }
+            Some((kind, value)) => (Some(kind.to_ascii_lowercase()), value),
+            None => (None, text),
+        };
+        let bytes = from_hexadecimal(value).ok_or(AddressError::Checksum("it is not hexadecimal"))?;
+        match (kind.as_deref(), bytes.len()) {
+            (None | Some("md5"), 16) => Ok(Self::Md5(bytes)),
+            (None | Some("sha1"), 20) => Ok(Self::Sha1(bytes)),
+            (None | Some("sha256"), 32) => Ok(Self::Sha256(bytes)),
+            (None | Some("sha512"), 64) => Ok(Self::Sha512(bytes)),
+            (Some("md5" | "sha1" | "sha256" | "sha512"), _) | (None, _) => {
+                Err(AddressError::Checksum("its length is not that of md5, sha1, sha256 or sha512"))
+            }
+            _ => Err(AddressError::Checksum("md5, sha1, sha256 and sha512 are known")),
+        }
+    }
+
+    pub(crate) fn matches(&self, bytes: &mut dyn std::io::Read) -> std::io::Result<bool> {
+        fn digest<D: sha2::Digest>(bytes: &mut dyn std::io::Read) -> std::io::Result<Vec<u8>> {
+            let (mut hasher, mut buffer) = (D::new(), vec![0; 64 * 1024]);
+            loop {
+                match bytes.read(&mut buffer)? {
+                    0 => return Ok(hasher.finalize().to_vec()),
+                    count => hasher.update(&buffer[..count]),
+                }
+            }
+        }
+        // md5 and sha1 are what some addresses have; the store's own hash is SHA-256 in any case.
+        let (expected, found) = match self {
+            Self::Md5(expected) => (expected, digest::<md5::Md5>(bytes)?),
+            Self::Sha1(expected) => (expected, digest::<sha1::Sha1>(bytes)?),
+            Self::Sha256(expected) => (expected, digest::<sha2::Sha256>(bytes)?),
+            Self::Sha512(expected) => (expected, digest::<sha2::Sha512>(bytes)?),
+        };
+        Ok(*expected == found)
+    }
+}
+
+fn from_hexadecimal(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    text.as_bytes()
+        .chunks(2)
+        .map(|pair| match pair {
+            [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+            _ => None,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repository_is_its_url_and_a_reference() {
+        for (text, url, reference, is_shallow) in [
+            ("git::https://h/x.git", "https://h/x.git", None, false),
+            ("git::https://h/x.git?ref=tags/0.2.2", "https://h/x.git", Some("tags/0.2.2"), false),
+            ("git::ssh://git@h/x.git?depth=1&ref=a%2Fb", "ssh://git@h/x.git", Some("a/b"), true),
+            ("git::https://h/x.git?depth=0&ref=v1&a=b", "https://h/x.git?a=b", Some("v1"), false),
+            ("git::file:///x/y", "file:///x/y", None, false),
+            ("git::https://h/x.git?ref=", "https://h/x.git", None, false),
+        ] {
+            let Ok(Address::Git(address)) = Address::parse(text) else { panic!("{text}: {:?}", Address::parse(text)) };
+            let found = (address.url.as_str(), address.reference.as_deref(), address.is_shallow);
+            assert_eq!(found, (url, reference, is_shallow), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_archive_is_known_by_its_name_or_its_parameter() {
+        let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        for (text, url, format) in [
+            ("https://h/x.zip", "https://h/x.zip", ArchiveFormat::Zip),
+            ("https://h/x.tar.gz?b=1&a=2", "https://h/x.tar.gz?b=1&a=2", ArchiveFormat::TarGz),
+            ("https://h/x?archive=tgz&b=1&a=2", "https://h/x?a=2&b=1", ArchiveFormat::TarGz),
+            ("https://h/x.txz", "https://h/x.txz", ArchiveFormat::TarXz),
+            ("file:///x.zip", "file:///x.zip", ArchiveFormat::Zip),
+        ] {
+            let Ok(Address::Archive(found)) = Address::parse(text) else {
+                panic!("{text}: {:?}", Address::parse(text))
+            };
+            assert_eq!((found.url.as_str(), found.format), (url, format), "{text}");
+        }
+        let Ok(Address::Archive(found)) = Address::parse(&format!("https://h/x.zip?checksum=sha256:{hash}")) else {
+            panic!()
+        };
+        assert!(found.checksum.as_ref().unwrap().matches(&mut b"abc".as_slice()).unwrap());
+        assert!(!found.checksum.unwrap().matches(&mut b"abd".as_slice()).unwrap());
+        assert_eq!(Address::parse("file:///a%20b"), Ok(Address::Directory("/a b".to_owned())));
+        assert!(matches!(Address::parse("https://h/x"), Ok(Address::Page(_))));
+        assert!(matches!(Address::parse("https://h/x.zip?archive=false"), Ok(Address::Page(_))));
+    }
+
+    #[test]
+    fn what_is_not_fetched_is_named() {
+        for (text, expected) in [
+            ("s3::https://h/x.zip", AddressError::Scheme("s3".to_owned())),
+            ("hg::https://h/x", AddressError::Scheme("hg".to_owned())),
+            ("git::ext::sh -c x", AddressError::Url),
+            ("git::ext://x", AddressError::Scheme("ext".to_owned())),
+            ("git::--upload-pack=x://y", AddressError::Option),
+            ("git::ssh://-oProxyCommand=x/y", AddressError::Option),
+            ("git::ssh://git@-oProxyCommand=x/y", AddressError::Option),
+            ("git::ssh://git@h/x?sshkey=AAAA", AddressError::SshKey),
+            ("http://h/x.zip", AddressError::Http),
+            ("https://h/x.tar.bz2", AddressError::Format("tar.bz2".to_owned())),
+            ("https://h/x.gz", AddressError::Format("gz".to_owned())),
+            (
+                "https://h/x.zip?checksum=file:https://h/sums",
+                AddressError::Checksum("write the value, not the address of a file of checksums"),
+            ),
+            (
+                "https://h/x.zip?checksum=sha256:00",
+                AddressError::Checksum("its length is not that of md5, sha1, sha256 or sha512"),
+            ),
+            ("foo", AddressError::Url),
+        ] {
+            assert_eq!(Address::parse(text), Err(expected), "{text}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! `airtight modules`: the life of a store of module sources.
+
+mod build;
+mod list;
+mod prune;
+mod verify;
+
+use camino::Utf8PathBuf;
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+
+use super::{ExitCode, Stop};
+use airtight_finding::escape;
+use airtight_provider::modules::{MANIFEST, ModuleStore};
+use airtight_provider::{Engine, EngineName, Version};
+
+#[derive(Args, Debug)]
+pub(crate) struct ModulesArguments {
+    #[command(subcommand)]
+    what: ModulesWhat,
+}
+
+#[derive(Debug, Subcommand)]
+enum ModulesWhat {
+    /// Fetch the module sources that many repositories call
+    ///
+    /// Finds every module call below the given directories, and the calls of the modules that it fetches. Each repository and each
+    /// archive is fetched once. What is in the store and still is what its origin has is not fetched again. `check`, `run` and
+    /// `hook` give modules of the store to `init`, which then downloads none.
+    #[command(after_help = build::HELP)]
+    Build(build::BuildArguments),
+    /// List what a store has, and who needs it
+    List(list::ListArguments),
+    /// Remove what no repository needs any more
+    ///
+    /// Keeps what the configurations below the given directories call, directly or through modules of the store. Of a registry's
+    /// module it keeps the newest version that each call allows. Needs no network.
+    Prune(prune::PruneArguments),
+    /// Compare every file of a store with its manifest
+    ///
+    /// Also finds what is in the store and not in the manifest, links that lead out of a module, and files that others than root
+    /// could change. Prints the digest of the store.
+    #[command(after_help = verify::HELP)]
+    Verify(verify::VerifyArguments),
+}
+
+/// Options of every command for a store that is there.
+#[derive(Args, Debug)]
+struct OneStore {
+    /// The store of modules (default: /modules)
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES", hide_env_values = true)]
+    modules: Option<String>,
+}
+
+impl OneStore {
+    fn read(&self) -> Result<ModuleStore, Stop> {
+        // An empty variable counts as unset.
+        let given = self.modules.as_deref().filter(|text| !text.is_empty());
+        let directory = Utf8PathBuf::from(given.unwrap_or("/modules"));
+        if !directory.is_dir() {
+            return Err(Stop::Usage(format!("the store of modules `{directory}` is no directory")));
+        }
+        match ModuleStore::read(&directory) {
+            Ok(Some(store)) => Ok(store),
+            Ok(None) => Err(Stop::Usage(format!(
+                "`{directory}` is no store of modules: it has no {MANIFEST}; make one with `airtight modules build`"
+            ))),
+            Err(error) => Err(anyhow::Error::new(error).into()),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Human,
+    Json,
+}
+
+/// The engine by whose rules addresses are read; its version matters to none of what is read here.
+fn engine(text: &str) -> Result<Engine, Stop> {
+    let text = if text.is_empty() { "tofu" } else { text.rsplit('/').next().unwrap_or(text) };
+    let name: EngineName = text.parse().map_err(|error| Stop::Usage(format!("--engine `{text}`: {error}")))?;
+    let version = match name {
+        EngineName::Tofu => Version::release(1, 12, 0),
+        EngineName::Terraform => Version::release(1, 11, 0),
+    };
+    Ok(Engine::new(name, version))
+}
+
+/// `SOURCE VERSION`, for a line.
+fn named(source: &str, version: Option<&str>) -> String {
+    let text = version.map_or_else(|| source.to_owned(), |version| format!("{source} {version}"));
+    escape::line(&text).into_owned()
+}
+
+/// One object, indented, harmless on a terminal.
+fn json(report: &impl Serialize) -> Result<String, Stop> {
+    let text = serde_json::to_string_pretty(report).map_err(anyhow::Error::new)?;
+    Ok(escape::json(&text) + "\n")
+}
+
+pub(super) fn run(arguments: &ModulesArguments) -> Result<ExitCode, Stop> {
+    match &arguments.what {
+        ModulesWhat::Build(arguments) => build::run(arguments),
+        ModulesWhat::List(arguments) => list::run(arguments),
+        ModulesWhat::Prune(arguments) => prune::run(arguments),
+        ModulesWhat::Verify(arguments) => verify::run(arguments),
+    }
+}
