@@ -21,7 +21,6 @@ use crate::runtime_configuration::StackSettings;
 use crate::workflow;
 use crate::workflow::{Origin, WorkflowFile};
 use airtight_finding::{Code, Finding, Owner, Severity};
-use airtight_hcl::Place;
 use airtight_provider::text_file;
 use airtight_provider::text_file::TextFileError;
 use airtight_provider::{HookPoint, WorkflowCommand};
