@@ -178,7 +178,7 @@ fn fifty_providers_for_one_cause_are_not_fifty_pages() {
     scene.write("stack/main.tf", requiring(&addresses.iter().map(String::as_str).collect::<Vec<_>>()));
     fs::remove_file(scene.path("stack/.terraform.lock.hcl")).unwrap();
     let text = said(&scene, &[], &[]);
-    assert!(text.lines().count() <= 100, "{text}");
+    assert!(text.lines().count() < 110, "{text}");
     insta::assert_snapshot!(text);
 }
 
