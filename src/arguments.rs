@@ -5,7 +5,7 @@
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::typed::{Given, GivenParser, Point};
+use super::typed::{self, Given, GivenParser, Point, Suggested, SuggestedRaw};
 
 /// Run OpenTofu and Terraform in air-gapped Spacelift, and know before each phase that it will work.
 ///
@@ -43,9 +43,9 @@ pub(crate) enum Command {
     Hook(HookArguments),
     /// Check whether `init` will work offline and whether every provider is proven
     ///
-    /// For one root module. Predicts what the engine will do, asks the engine whether it accepts the configuration, and refuses
-    /// providers that the dependency lock file does not prove. Needs no network and changes nothing. Arguments after `--` are
-    /// arguments of `init`.
+    /// Predicts what the engine will do, asks the engine whether it accepts the configuration, and refuses providers that the
+    /// dependency lock file does not prove. Also checks Spacelift's files of the repository. Needs no network and changes nothing.
+    /// Several root modules have one report and one exit code. Arguments after `--` are arguments of `init`.
     #[command(after_help = CHECK_HELP)]
     Check(CheckArguments),
     #[cfg(feature = "full")]
@@ -113,10 +113,14 @@ pub(crate) enum Command {
         /// The shell to print them for
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
+    /// Print the manual page, or write the pages of all commands
     ///
-    /// Example: `airtight man > /usr/share/man/man1/airtight.1`, or `airtight man | man -l -`.
-    Man,
+    /// Example: `airtight man | man -l -`, or `airtight man /usr/share/man/man1`.
+    Man {
+        /// Write a page for each command into this directory
+        #[arg(value_name = "DIR")]
+        directory: Option<Utf8PathBuf>,
+    },
 }
 
 const RUN_HELP: &str = "\
@@ -149,6 +153,7 @@ const CHECK_HELP: &str = "\
 Examples:
   airtight check                                  the working directory, with the installed engine
   airtight check infra --engine tofu --engine-version 1.12.6 --mirror ./providers
+  airtight check --recursive                      every root module below the working directory
   airtight check -- -upgrade                      what `init -upgrade` would do
   airtight check --pull-state                     let the engine read the state from its backend
   airtight check --cli-config inherited           what the engine would do without airtight
@@ -183,13 +188,27 @@ pub(crate) struct CommonArguments {
     #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES", hide_env_values = true, value_delimiter = ':')]
     pub modules: Vec<String>,
     /// `tofu`, `terraform`, or the path of one (default: the one on PATH; if both are, `tofu`)
-    #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "ENGINE",
+        env = "AIRTIGHT_ENGINE",
+        hide_env_values = true,
+        hide_possible_values = true,
+        value_parser = Suggested(typed::engines)
+    )]
     pub engine: Option<String>,
     /// Predict for this version of the engine; if --engine is `tofu` or `terraform`, it need not be installed
     #[arg(long, value_name = "X.Y.Z", env = "AIRTIGHT_ENGINE_VERSION", hide_env_values = true)]
     pub engine_version: Option<String>,
     /// Platform that `init` will run on, such as linux_amd64 (default: this machine's)
-    #[arg(long, value_name = "OS_ARCH", env = "AIRTIGHT_PLATFORM", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "OS_ARCH",
+        env = "AIRTIGHT_PLATFORM",
+        hide_env_values = true,
+        hide_possible_values = true,
+        value_parser = Suggested(typed::platforms)
+    )]
     pub platform: Option<String>,
     /// Administrator settings; they cannot override /etc/airtight/settings.yml in the image
     #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS", hide_env_values = true)]
@@ -221,7 +240,14 @@ pub(crate) struct RunArguments {
     #[arg(long)]
     pub encoded: bool,
     /// A workflow command, then its own arguments
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "COMMAND",
+        hide_possible_values = true,
+        value_parser = SuggestedRaw(typed::workflow_commands)
+    )]
     pub command: Vec<std::ffi::OsString>,
 }
 
@@ -240,7 +266,14 @@ pub(crate) struct CheckArguments {
     pub common: CommonArguments,
     /// CLI configuration to predict with: the one that airtight would write (`generated`, the default), the one that the engine
     /// would read without airtight (`inherited`), or a file
-    #[arg(long, value_name = "generated|inherited|FILE", env = "AIRTIGHT_CLI_CONFIG", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "generated|inherited|FILE",
+        env = "AIRTIGHT_CLI_CONFIG",
+        hide_env_values = true,
+        hide_possible_values = true,
+        value_parser = Suggested(typed::cli_configurations)
+    )]
     pub cli_config: Option<String>,
     /// Whether to ask the engine if it accepts the configuration and which providers it needs. `auto` (default) asks if an engine of
     /// the predicted version is on this machine and no module must be downloaded
@@ -257,9 +290,12 @@ pub(crate) struct CheckArguments {
     /// needs
     #[arg(long, env = "AIRTIGHT_PULL_STATE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub pull_state: bool,
-    /// The root module (default: the working directory)
+    /// The root modules (default: the working directory)
     #[arg(value_name = "DIR")]
-    pub directory: Option<Utf8PathBuf>,
+    pub directories: Vec<Utf8PathBuf>,
+    /// Check every root module below DIR: each directory with a configuration that no other one calls as a module
+    #[arg(long, short)]
+    pub recursive: bool,
     /// Arguments of `init`
     #[arg(last = true, value_name = "INIT ARGUMENTS", allow_hyphen_values = true)]
     pub init_arguments: Vec<String>,
@@ -274,7 +310,14 @@ pub(crate) struct DoctorArguments {
     #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES", hide_env_values = true, value_delimiter = ':')]
     pub modules: Vec<String>,
     /// `tofu`, `terraform`, or the path of one
-    #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "ENGINE",
+        env = "AIRTIGHT_ENGINE",
+        hide_env_values = true,
+        hide_possible_values = true,
+        value_parser = Suggested(typed::engines)
+    )]
     pub engine: Option<String>,
     /// Administrator settings; they cannot override /etc/airtight/settings.yml in the image
     #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS", hide_env_values = true)]
@@ -321,6 +364,12 @@ pub(crate) struct VerifyArchiveArguments {
     /// The signature is for this checksum file, which lists the archive
     #[arg(long, value_name = "FILE")]
     pub checksums: Option<Utf8PathBuf>,
+    /// Then extract this file from the archive, such as `tofu`
+    #[arg(long, value_name = "NAME", requires = "to")]
+    pub extract: Option<String>,
+    /// The file to extract it to; it can be run by everybody
+    #[arg(long, value_name = "FILE", requires = "extract")]
+    pub to: Option<Utf8PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -360,27 +409,9 @@ pub(crate) enum RenderWhat {
     /// It holds the settings' `mirror`, and the methods in `also` that the engine knows. `run` and `hook` write it before each
     /// phase. Use this command to look at it, or to call an engine by hand with TF_CLI_CONFIG_FILE.
     CliConfig(CommonArguments),
-    /// The Dockerfile of a runner image: verified engine, mirror, settings, hooks, and `doctor` at the end
-    Dockerfile {
-        /// `tofu` or `terraform`
-        #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE", hide_env_values = true, default_value = "tofu")]
-        engine: String,
-        /// Version of the engine (default: 1.12.6 of OpenTofu, 1.11.4 of Terraform)
-        #[arg(long, value_name = "X.Y.Z", env = "AIRTIGHT_ENGINE_VERSION", hide_env_values = true)]
-        engine_version: Option<String>,
-        /// Platform of the image
-        #[arg(
-            long,
-            value_name = "OS_ARCH",
-            env = "AIRTIGHT_PLATFORM",
-            hide_env_values = true,
-            default_value = "linux_amd64"
-        )]
-        platform: String,
-        /// The mirror's directory in the image
-        #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", hide_env_values = true, default_value = "/providers")]
-        mirror: String,
-    },
+    /// The Dockerfile of a runner image: verified engines, mirror, settings, hooks, and `doctor` at the end
+    #[command(after_help = super::render_dockerfile::HELP)]
+    Dockerfile(Box<super::render_dockerfile::DockerfileArguments>),
     /// A plan policy for Spacelift, in Rego: no plan passes without airtight's report of this run
     ///
     /// It denies a plan if the report that `run plan` and `hook before_plan` write is missing, from another run, or not cleared,
@@ -400,6 +431,7 @@ pub(crate) enum RenderWhat {
 #[derive(Args, Debug)]
 pub(crate) struct ExplainArguments {
     /// A code, a part of an engine's error text, or `exceptions`
+    #[arg(hide_possible_values = true, value_parser = Suggested(typed::topics))]
     pub code: Vec<String>,
 }
 

@@ -1,12 +1,18 @@
-//! `airtight check`: predicts and judges `init` for one root module. The report is the data: stdout.
+//! `airtight check`: predicts and judges `init` for root modules. The report is the data: stdout.
 
+use std::time::Instant;
+
+use airtight_engine::root_modules;
 use airtight_finding::human::HumanOptions;
+use airtight_finding::many::{self, Reports};
 use airtight_finding::{concise, human, json, junit, markdown, sarif};
 use airtight_gate::check::Verdict;
 use airtight_gate::cli_sources::CliConfigChoice;
 use airtight_gate::gather::Question;
-use airtight_gate::pass::Asking;
-use camino::Utf8PathBuf;
+use airtight_gate::pass::{Asking, Judged};
+use airtight_provider::atomic_file;
+use airtight_spacelift::check::stack_files;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::arguments::{Ask, CheckArguments, Format};
 use super::progress::Progress;
@@ -15,7 +21,97 @@ use super::session;
 use super::{ExitCode, Stop, output};
 
 pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Stop> {
-    let resolved = Resolved::new(&arguments.common, arguments.directory.as_deref())?;
+    let started = Instant::now();
+    if arguments.recursive || arguments.directories.len() > 1 {
+        return all(arguments, started);
+    }
+    let (resolved, judged) = one(arguments, arguments.directories.first().map(Utf8PathBuf::as_path), &mut Vec::new())?;
+    session::save(&resolved, &judged.report)?;
+    let report = &judged.report;
+    let text = match resolved.format.unwrap_or(Format::Human) {
+        Format::Human => human::render(&judged.findings, report, &judged.sources, human_options(&resolved)),
+        Format::Concise => concise::render(report),
+        Format::Json => json::render(report).map_err(anyhow::Error::new)?,
+        Format::Sarif => sarif::render(report).map_err(anyhow::Error::new)?,
+        Format::Junit => junit::render(report),
+        Format::Markdown => markdown::render(report),
+    };
+    output::data(&text)?;
+    Ok(if is_fine(&judged) { ExitCode::Cleared } else { ExitCode::Refused })
+}
+
+/// Several root modules, each once.
+fn all(arguments: &CheckArguments, started: Instant) -> Result<ExitCode, Stop> {
+    let mut text = String::new();
+    let mut reports = Vec::new();
+    let mut last = None;
+    let mut linted = Vec::new();
+    for directory in directories(arguments)? {
+        let (resolved, judged) = one(arguments, Some(&directory), &mut linted)?;
+        if resolved.format.unwrap_or(Format::Human) == Format::Human {
+            let options = human_options(&resolved);
+            text += &human::findings(&judged.findings, &judged.sources, options);
+            text += &many::titled(&judged.report);
+            text += if judged.findings.is_empty() { "\n" } else { "\n\n" };
+        }
+        reports.push(judged.report);
+        last = Some(resolved);
+    }
+    let Some(resolved) = last else {
+        return Err(Stop::Usage("there is no root module below what was given".to_owned()));
+    };
+    let reports = Reports::new(reports, started.elapsed());
+    let as_json = || reports.json().map_err(anyhow::Error::new);
+    if let Some(path) = &resolved.report {
+        atomic_file::write(path, as_json()?.as_bytes(), 0o644)
+            .map_err(|error| anyhow::Error::new(error).context(format!("the report `{path}` cannot be written")))?;
+    }
+    let text = match resolved.format.unwrap_or(Format::Human) {
+        Format::Human => text + &reports.closing() + "\n",
+        Format::Concise => reports.concise(),
+        Format::Json => as_json()?,
+        Format::Sarif => reports.sarif().map_err(anyhow::Error::new)?,
+        Format::Junit => reports.junit(),
+        Format::Markdown => reports.markdown(),
+    };
+    output::data(&text)?;
+    Ok(if reports.failing.is_empty() { ExitCode::Cleared } else { ExitCode::Refused })
+}
+
+/// The root modules that are asked for, each once: what is given, or what is below it.
+fn directories(arguments: &CheckArguments) -> Result<Vec<Utf8PathBuf>, Stop> {
+    let given =
+        if arguments.directories.is_empty() { vec![Utf8PathBuf::from(".")] } else { arguments.directories.clone() };
+    if let Some(missing) = given.iter().find(|directory| !directory.is_dir()) {
+        return Err(Stop::Usage(format!("`{missing}` is no directory")));
+    }
+    let found = if arguments.recursive {
+        let found = root_modules::below(&given).map_err(anyhow::Error::new)?;
+        found.into_iter().map(|root| root.directory).collect()
+    } else {
+        given
+    };
+    let mut seen = Vec::new();
+    let is_new = |directory: &Utf8PathBuf| {
+        let real = directory.canonicalize_utf8().unwrap_or_else(|_| directory.clone());
+        let is_new = !seen.contains(&real);
+        seen.push(real);
+        is_new
+    };
+    Ok(found.into_iter().filter(is_new).collect())
+}
+
+/// Judges one root module. Spacelift's files of a repository are judged with its first one; `linted` are those repositories.
+fn one(
+    arguments: &CheckArguments,
+    directory: Option<&Utf8Path>,
+    linted: &mut Vec<Utf8PathBuf>,
+) -> Result<(Resolved, Judged), Stop> {
+    let mut resolved = Resolved::new(&arguments.common, directory)?;
+    if !linted.contains(&resolved.repository) {
+        resolved.findings.extend(stack_files::of_repository(&resolved.repository));
+        linted.push(resolved.repository.clone());
+    }
     let engine = resolved.engine_to_predict()?;
     let cli_config = match arguments.cli_config.as_deref().unwrap_or_default() {
         "" | "generated" => CliConfigChoice::Generated,
@@ -26,7 +122,6 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Stop> {
     let add = |count| progress.add(count);
     let program = resolved.program_of(&engine);
     let guard = program.as_deref().and_then(|program| session::guard(&resolved, program)?.ok());
-    let pass = session::pass(&resolved, &engine, program.as_deref(), guard.as_ref(), &add);
     let question = Question { cli_config: &cli_config, init_arguments: &arguments.init_arguments };
     let ask = arguments.ask.and_then(|ask| ask.0).unwrap_or_default();
     let asking = match (ask, arguments.pull_state) {
@@ -40,25 +135,16 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Stop> {
         (Ask::Auto, false) => Asking::Always,
         (Ask::Never, false) => Asking::Never,
     };
+    let pass = session::pass(&resolved, &engine, program.as_deref(), guard.as_ref(), &add);
     let judged = pass.init(&question, asking)?;
     progress.finish();
-    session::save(&resolved, &judged.report)?;
-    let report = &judged.report;
-    let text = match resolved.format.unwrap_or(Format::Human) {
-        Format::Human => {
-            let options =
-                HumanOptions { color: resolved.colors(&std::io::stdout()), width: output::width(&std::io::stdout()) };
-            human::render(&judged.findings, report, &judged.sources, options)
-        }
-        Format::Concise => concise::render(report),
-        Format::Json => json::render(report).map_err(anyhow::Error::new)?,
-        Format::Sarif => sarif::render(report).map_err(anyhow::Error::new)?,
-        Format::Junit => junit::render(report),
-        Format::Markdown => markdown::render(report),
-    };
-    output::data(&text)?;
-    Ok(match &judged.verdict {
-        Verdict::Cleared(_) if !judged.fails() => ExitCode::Cleared,
-        _ => ExitCode::Refused,
-    })
+    Ok((resolved, judged))
+}
+
+fn human_options(resolved: &Resolved) -> HumanOptions {
+    HumanOptions { color: resolved.colors(&std::io::stdout()), width: output::width(&std::io::stdout()) }
+}
+
+fn is_fine(judged: &Judged) -> bool {
+    matches!(judged.verdict, Verdict::Cleared(_)) && !judged.fails()
 }

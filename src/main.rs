@@ -111,7 +111,7 @@ fn main() -> std::process::ExitCode {
         #[cfg(feature = "full")]
         Command::Lock(arguments) => lock::run(&arguments),
         Command::Completions { shell } => completions::completions(shell),
-        Command::Man => completions::manual_page(),
+        Command::Man { directory } => completions::manual(directory.as_deref()),
     };
     result.unwrap_or_else(stop).into()
 }

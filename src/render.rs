@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::arguments::{CommonArguments, Rego, RenderArguments, RenderWhat};
 use super::resolve::Resolved;
 use super::{ExitCode, Stop, output};
-use crate::render_dockerfile::{self, DockerfileContext};
+use crate::render_dockerfile;
 use airtight_finding::{Finding, shell_word};
 use airtight_gate::cli_configuration;
 use airtight_gate::render;
@@ -25,9 +25,7 @@ pub(super) fn run(arguments: &RenderArguments) -> Result<ExitCode, Stop> {
         RenderWhat::Hooks { directory } => hooks(directory)?,
         RenderWhat::Plugin => render_hooks::plugin(),
         RenderWhat::CliConfig(common) => cli_config(common)?,
-        RenderWhat::Dockerfile { engine, engine_version, platform, mirror } => {
-            dockerfile(engine, engine_version.as_deref(), platform, mirror)?
-        }
+        RenderWhat::Dockerfile(arguments) => render_dockerfile::dockerfile(arguments)?,
         RenderWhat::Policy { rego } => plan_policy::policy(match rego {
             Rego::V0 => plan_policy::Rego::V0,
             Rego::V1 => plan_policy::Rego::V1,
@@ -91,26 +89,6 @@ fn cli_config(common: &CommonArguments) -> Result<String, Stop> {
     render::cli_config(&context).map_err(|error| anyhow::Error::new(error).into())
 }
 
-/// The options of the command line, as they make the same file again.
-fn dockerfile(engine: &str, version: Option<&str>, platform: &str, mirror: &str) -> Result<String, Stop> {
-    let usage = |option: &str, error: &dyn std::fmt::Display| Stop::Usage(format!("--{option}: {error}"));
-    let name: EngineName = engine.parse().map_err(|error| usage("engine", &error))?;
-    let newest_known = match name {
-        EngineName::Tofu => "1.12.6",
-        EngineName::Terraform => "1.11.4",
-    };
-    let given = version.filter(|version| !version.is_empty());
-    let version = given.unwrap_or(newest_known).parse().map_err(|error| usage("engine-version", &error))?;
-    let context = DockerfileContext {
-        engine: name,
-        option: format!(" --engine {name} --engine-version {version} --platform {platform} --mirror {mirror}"),
-        version,
-        platform: platform.parse().map_err(|error| usage("platform", &error))?,
-        mirror: mirror.to_owned(),
-    };
-    render_dockerfile::dockerfile(&context).map_err(|error| Stop::Usage(error.to_string()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,37 +104,5 @@ mod tests {
             matches!(workflow_form(false, true, Some("/bin/tofu")), Err(Stop::Usage(text)) if text.contains("--direct"))
         );
         assert_eq!(workflow_form(false, false, Some("/bin/tofu")).unwrap(), WorkflowForm::Wrapped);
-    }
-
-    /// Every call of airtight in the file is one that this very binary understands.
-    #[test]
-    fn a_dockerfile_calls_airtight_as_it_is() {
-        use clap::Parser as _;
-        for engine in ["tofu", "terraform"] {
-            let text = dockerfile(engine, Some("1.9.1"), "linux_arm64", "/providers").unwrap();
-            assert!(text.contains("ARG VERSION=1.9.1\nARG PLATFORM=linux_arm64\n"), "{text}");
-            assert!(text.contains(&format!("/usr/local/bin/{engine}\n")), "{text}");
-            let calls: Vec<&str> = text
-                .lines()
-                .filter_map(|line| line.trim().strip_prefix("RUN ").or(Some(line.trim())))
-                .filter(|line| line.starts_with("airtight "))
-                .collect();
-            assert_eq!(calls.len(), 2, "{text}");
-            for call in calls {
-                let words = call.trim_end_matches(" && \\").split(' ').map(|word| word.trim_matches('"'));
-                let parsed = crate::Arguments::try_parse_from(words);
-                assert!(parsed.is_ok(), "{call}: {}", parsed.unwrap_err());
-            }
-            assert!(text.lines().all(|line| !line.ends_with("\\ ")), "{text}");
-        }
-        for (engine, version, platform, mirror) in [
-            ("pulumi", None, "linux_amd64", "/p"),
-            ("tofu", Some("x"), "linux_amd64", "/p"),
-            ("tofu", None, "linux", "/p"),
-            ("tofu", None, "linux_amd64", "providers"),
-            ("tofu", None, "linux_amd64", "/p && rm"),
-        ] {
-            assert!(matches!(dockerfile(engine, version, platform, mirror), Err(Stop::Usage(_))), "{engine} {mirror}");
-        }
     }
 }

@@ -1,8 +1,9 @@
 //! Typed values of options, which completions offer; an empty variable counts as unset.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 
-use airtight_provider::HookPoint;
+use airtight_finding::Code;
+use airtight_provider::{HookPoint, WorkflowCommand};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Command, ValueEnum};
 
@@ -66,4 +67,57 @@ impl ValueEnum for Point {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(PossibleValue::new(self.0.as_str()))
     }
+}
+
+/// Any text, for which completions offer these values.
+#[derive(Clone, Copy)]
+pub(crate) struct Suggested(pub fn() -> Vec<&'static str>);
+
+impl TypedValueParser for Suggested {
+    type Value = String;
+
+    fn parse_ref(&self, command: &Command, argument: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        clap::builder::StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.0().into_iter().map(PossibleValue::new)))
+    }
+}
+
+/// The same for arguments that may be no text.
+#[derive(Clone, Copy)]
+pub(crate) struct SuggestedRaw(pub fn() -> Vec<&'static str>);
+
+impl TypedValueParser for SuggestedRaw {
+    type Value = OsString;
+
+    fn parse_ref(&self, _: &Command, _: Option<&Arg>, value: &OsStr) -> Result<OsString, clap::Error> {
+        Ok(value.to_owned())
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.0().into_iter().map(PossibleValue::new)))
+    }
+}
+
+/// What `airtight explain` has pages for.
+pub(crate) fn topics() -> Vec<&'static str> {
+    Code::ALL.iter().map(|code| code.as_str()).chain(["exceptions"]).collect()
+}
+
+pub(crate) fn workflow_commands() -> Vec<&'static str> {
+    WorkflowCommand::ALL.iter().map(|command| command.as_str()).collect()
+}
+
+pub(crate) fn engines() -> Vec<&'static str> {
+    vec!["tofu", "terraform"]
+}
+
+pub(crate) fn platforms() -> Vec<&'static str> {
+    vec!["linux_amd64", "linux_arm64"]
+}
+
+pub(crate) fn cli_configurations() -> Vec<&'static str> {
+    vec!["generated", "inherited"]
 }

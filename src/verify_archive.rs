@@ -1,15 +1,19 @@
 //! `airtight verify-archive`: an archive against its OpenPGP signature, or against a signed checksum file.
 
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::SystemTime;
 
 use camino::Utf8Path;
 use fs_err as fs;
+use fs_err::os::unix::fs::OpenOptionsExt as _;
 
 use super::arguments::VerifyArchiveArguments;
 use super::progress::Progress;
 use super::{ExitCode, Stop, output};
 use airtight_finding::escape;
 use airtight_provider::digest;
+use airtight_provider::digest::archive::{Archive, Entry};
 use airtight_provider::digest::{Content, Subject};
 use airtight_provider::{Layout, Timestamp};
 use airtight_supply::signature::{Fingerprint, Keys, Signed, checksums, verify};
@@ -24,6 +28,9 @@ pub(super) fn run(arguments: &VerifyArchiveArguments) -> Result<ExitCode, Stop> 
         .map_err(|error| anyhow::anyhow!("`{signed_file}`: {error}"))?;
     if let Some(document) = &arguments.checksums {
         check_listed(archive, document)?;
+    }
+    if let (Some(name), Some(to)) = (&arguments.extract, &arguments.to) {
+        extract(archive, name, to)?;
     }
     output::data(&told(archive, &signed))?;
     if arguments.fingerprint.is_none() {
@@ -83,6 +90,40 @@ fn check_listed(archive: &Utf8Path, document: &Utf8Path) -> Result<(), Stop> {
         .into());
     }
     Ok(())
+}
+
+/// Writes one file of the archive beside its place, syncs it, and moves it there.
+fn extract(archive: &Utf8Path, name: &str, to: &Utf8Path) -> Result<(), Stop> {
+    let broken = |error: airtight_provider::digest::archive::ArchiveError| anyhow::anyhow!("`{archive}`: {error}");
+    let opened = Archive::open(archive.as_std_path()).map_err(broken)?;
+    let mut entries = opened.entries.iter().filter(|entry| entry.name == name.as_bytes());
+    let (Some(entry), None) = (entries.next(), entries.next()) else {
+        return Err(anyhow::anyhow!("`{archive}` does not hold exactly one `{name}`").into());
+    };
+    let beside = to.with_file_name(format!(".{}.new", to.file_name().unwrap_or_default()));
+    let result = copy(&opened, entry, &beside).map_err(|error| error.context(format!("`{to}` cannot be written")));
+    let result = result.and_then(|()| fs::rename(&beside, to).map_err(anyhow::Error::new));
+    if result.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    Ok(result?)
+}
+
+fn copy(archive: &Archive, entry: &Entry, to: &Utf8Path) -> anyhow::Result<()> {
+    let _ = fs::remove_file(to);
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o755).open(to)?;
+    let mut reader = archive.read(entry, &|_| {})?;
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        // The reader refuses more than the entry claims.
+        match reader.read(&mut buffer)? {
+            0 => break,
+            count => file.write_all(&buffer[..count])?,
+        }
+    }
+    // Whatever the umask says: the run's user starts it.
+    file.set_permissions(std::fs::Permissions::from_mode(0o755))?;
+    Ok(file.sync_all()?)
 }
 
 fn told(archive: &Utf8Path, signed: &Signed) -> String {

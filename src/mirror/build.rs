@@ -9,14 +9,16 @@ use clap::{Args, ValueEnum};
 use super::build_progress::BuildProgress;
 use crate::{ExitCode, Stop, output};
 use airtight_engine::environment::Environment;
+use airtight_engine::module_stores::ModuleStores;
 use airtight_finding::{escape, plural, shell_word};
 use airtight_provider::manifest::Manifest;
+use airtight_provider::modules::ModuleStore;
 use airtight_provider::seal::MANIFEST;
 use airtight_provider::{
     Engine, EngineName, Layout, Platform, ProviderAddress, Timestamp, Version, VersionConstraints,
 };
+use airtight_supply::mirror::build;
 use airtight_supply::mirror::build::{Demand, Options, Outcome, PackageResult, Source, Unlocked, resolve};
-use airtight_supply::mirror::{build, unlocked};
 use airtight_supply::registry::{Client, ClientOptions, Credentials, HostServices};
 
 pub(super) const HELP: &str = "\
@@ -62,6 +64,9 @@ pub(super) struct BuildArguments {
     /// also for providers that only a state needs
     #[arg(long)]
     resolve: bool,
+    /// With --resolve: a store of modules, whose modules' providers are needed too (repeatable)
+    #[arg(long, value_name = "DIR")]
+    modules: Vec<Utf8PathBuf>,
     /// Also require the providers of this state to be locked: a state file, or the output of `show -json` (repeatable)
     #[arg(long, value_name = "FILE")]
     state: Vec<Utf8PathBuf>,
@@ -127,13 +132,14 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
     if arguments.mirror.exists() && !arguments.mirror.is_dir() {
         return Err(Stop::Usage(format!("the mirror to build, `{}`, is there and is no directory", arguments.mirror)));
     }
+    let modules = module_stores(&arguments.modules)?;
     let keys = super::keys(&arguments.allow_key)?;
     let allowed = (!keys.is_empty()).then_some(keys);
     let (mut demand, without) = Demand::of_directories(&arguments.from, engine.name)?;
     for unlocked in &without {
         judge(unlocked, arguments.resolve, engine.name)?;
     }
-    for directory in unlocked::below(&arguments.from)? {
+    for directory in super::without_lock(&arguments.from)? {
         if !without.iter().any(|unlocked| unlocked.directory == directory) {
             output::error_line(&format!(
                 "warning: `{directory}` has a configuration and no lock file, and no other configuration calls it: what only \
@@ -188,7 +194,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
     // Every version is chosen before anything is fetched, and everything that cannot be met is reported at once.
     let mut unmet = Vec::new();
     for root_module in unlocked.map(|unlocked| &unlocked.directory) {
-        match resolve::requirements(root_module, &engine) {
+        match resolve::requirements(root_module, &engine, &modules) {
             Ok(requirements) => {
                 for requirement in requirements {
                     unmet.extend(chooser.choose(&mut demand, &requirement, root_module).err());
@@ -244,6 +250,15 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
     }
     let has_failed = results.iter().any(|result| matches!(result.outcome, Outcome::Failed(_)));
     Ok(if has_failed { ExitCode::Refused } else { ExitCode::Cleared })
+}
+
+fn module_stores(directories: &[Utf8PathBuf]) -> Result<ModuleStores, Stop> {
+    let read = |directory: &Utf8PathBuf| match ModuleStore::read(directory) {
+        Ok(Some(store)) => Ok(store),
+        Ok(None) => Err(Stop::Usage(format!("`{directory}` is no store of modules"))),
+        Err(error) => Err(anyhow::Error::new(error).into()),
+    };
+    Ok(ModuleStores { stores: directories.iter().map(read).collect::<Result<_, Stop>>()? })
 }
 
 /// A missing lock file stops the build; if others can be used, it is only reported.

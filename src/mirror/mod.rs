@@ -15,8 +15,15 @@ use fs_err as fs;
 use serde::Serialize;
 
 use super::{ExitCode, Stop, output};
+use airtight_engine::root_modules;
 use airtight_finding::{escape, shell_word};
 use airtight_supply::signature::Keys;
+
+/// Root modules below directories that have no lock file.
+fn without_lock(directories: &[Utf8PathBuf]) -> anyhow::Result<Vec<Utf8PathBuf>> {
+    let found = root_modules::below(directories)?;
+    Ok(found.into_iter().filter(|root| !root.has_lock).map(|root| root.directory).collect())
+}
 
 #[derive(Args, Debug)]
 pub(crate) struct MirrorArguments {

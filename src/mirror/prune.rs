@@ -10,7 +10,7 @@ use super::super::{ExitCode, Stop, output};
 use super::{MirrorFormat, OneMirror, json};
 use airtight_finding::{escape, plural};
 use airtight_provider::Platform;
-use airtight_supply::mirror::{prune, unlocked};
+use airtight_supply::mirror::prune;
 
 #[derive(Args, Debug)]
 pub(super) struct PruneArguments {
@@ -103,7 +103,7 @@ pub(super) fn run(arguments: &PruneArguments) -> Result<ExitCode, Stop> {
             json(&PruneReport { schema: "airtight/mirror-prune/1", dry_run: arguments.dry_run, packages })?
         }
     })?;
-    for directory in unlocked::below(&arguments.keep_for)? {
+    for directory in super::without_lock(&arguments.keep_for)? {
         output::error_line(&format!(
             "warning: `{directory}` has a configuration and no lock file, and no other configuration calls it: nothing is kept \
              for it"

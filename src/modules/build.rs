@@ -115,13 +115,13 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
     options.package_time = limit_time;
     let credentials = Credentials::collect(&environment, &engine, ".".into());
     let services = HostServices::collect(&environment, &engine, ".".into());
-    let client = Client::new(options, credentials, services).map_err(anyhow::Error::new)?;
+    let client = Client::new(options, credentials, services);
     let progress = Progress::default();
     let scratch = Scratch::new(arguments.dry_run)?;
     let options = Options {
         store: arguments.store.clone(),
         engine: &engine,
-        client: Some(&client),
+        client: client.as_ref(),
         accept_moved: arguments.accept_moved.iter().cloned().collect(),
         newest: arguments.all_matching.max(1),
         dry_run: arguments.dry_run,
@@ -138,7 +138,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
     for unread in found.unread.iter().chain(&built.unread) {
         output::error_line(&format!("warning: {}", unread_text(unread)));
     }
-    let hosts = client.asked_hosts();
+    let hosts = client.map(|client| client.asked_hosts()).unwrap_or_default();
     if !hosts.is_empty() {
         output::error_line(&format!("asked {}", hosts.join(", ")));
     }

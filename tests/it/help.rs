@@ -98,6 +98,24 @@ fn completions_and_the_manual_page_name_every_command() {
     assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""));
     assert!(done.stdout.starts_with(".ie") || done.stdout.contains(".TH airtight 1"), "{}", done.stdout);
     let page = done.stdout.replace("\\-", "-");
+    // Each page that one names is written.
+    let pages = scene.path("man");
+    let done = run(&scene.airtight(["man", pages.as_str()]));
+    assert_eq!((done.code, done.stdout.as_str()), (Some(0), ""), "{done:?}");
+    let names: Vec<String> =
+        fs_err::read_dir(&pages).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    for name in &names {
+        let text = fs_err::read_to_string(pages.join(name)).unwrap().replace("\\-", "-");
+        assert!(text.contains(".SH FILES") && text.contains("EXIT STATUS"), "{name}");
+        for line in text.lines().filter(|line| line.starts_with("airtight-") && line.ends_with("(1)")) {
+            assert!(names.contains(&line.replace("(1)", ".1")), "{name} names {line}");
+        }
+    }
+    assert!(names.contains(&"airtight-mirror-build.1".to_owned()) && names.len() > 20, "{names:?}");
+    let bash = run(&scene.airtight(["completions", "bash"])).stdout;
+    for value in ["sarif", "before_perform", "provider-not-locked", "workspaceSelect", "drift", "linux_arm64"] {
+        assert!(bash.contains(value), "{value}");
+    }
     assert!(commands.iter().all(|command| page.contains(command)), "{page}");
 }
 

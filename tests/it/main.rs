@@ -7,6 +7,7 @@
 //! - [`bad_input_messages`]: what people read when something is wrong
 //! - [`bad_input_secrets`]: secrets and texts from outside, in no output
 //! - [`differential`]: predictions against engines that are here, on random mirrors, lock files and configurations
+//! - [`docs`]: the documentation: generated pages, commands, links
 //! - [`doctor`]: `airtight doctor` in images that are fit and in others
 //! - [`engines`]: the real engines and providers that the others use
 //! - [`exceptions`]: what exceptions of the settings let in, and further installation methods
@@ -61,6 +62,7 @@ mod bad_input;
 mod bad_input_messages;
 mod bad_input_secrets;
 mod differential;
+mod docs;
 mod doctor;
 mod engines;
 mod exceptions;
@@ -119,6 +121,7 @@ fn main() -> std::process::ExitCode {
         differential::tests(),
         differential::repositories::tests(),
         differential::scenario::tests(),
+        docs::tests(),
         doctor::tests(),
         engines::tests(),
         exceptions::tests(),

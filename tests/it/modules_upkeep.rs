@@ -6,12 +6,14 @@ use fs_err as fs;
 use serde_json::Value;
 
 use crate::modules_build::{Case, configuration, ended};
+use crate::support::isolation::Isolated;
 
 crate::tests! {
     verify_names_each_difference,
     the_list_says_what_it_is_and_who_needs_it,
     prune_keeps_what_is_called_and_what_that_calls,
     a_directory_that_is_no_store_is_said,
+    a_mirror_is_built_for_the_providers_of_stored_modules_too,
 }
 
 /// A store of one module that calls another, and the sources of both.
@@ -112,4 +114,30 @@ fn a_directory_that_is_no_store_is_said() {
     fs::write(case.path("from/.airtight/modules.json"), "{\"schema\":\"airtight/modules/9\"}").unwrap();
     let (code, text) = ended(case.command(&["list", "--modules", "from"]));
     assert!(code == 100 && text.contains("its schema is `airtight/modules/9`"), "{text}");
+}
+
+fn a_mirror_is_built_for_the_providers_of_stored_modules_too() {
+    let case = Case::new();
+    let repository = case.repository("r");
+    repository
+        .write(
+            "main.tf",
+            "terraform {\n  required_providers {\n    dog = {\n      source = \"e.com/acme/dog\"\n    }\n  }\n}\n",
+        )
+        .commit();
+    case.calls("stack", &[("m", &repository.source(), None)]);
+    case.built(&[]);
+    fs::create_dir(case.path("empty")).unwrap();
+    let build = |arguments: &[&str]| {
+        let all =
+            ["mirror", "build", "--from", "from/stack", "--resolve", "--engine", "terraform", "--source", "empty"];
+        let command = case.command(&[]);
+        let arguments = all.iter().chain(arguments).map(ToString::to_string).chain(["out".to_owned()]).collect();
+        ended(Isolated { arguments, ..command })
+    };
+    let (code, text) = build(&[]);
+    assert!(code == 100 && text.contains("name a store that has its modules by --modules"), "{text}");
+    // The fix that the message gives: now it is the provider that nobody has.
+    let (code, text) = build(&["--modules", "store"]);
+    assert!(code == 100 && text.contains("e.com/acme/dog"), "{text}");
 }

@@ -1,4 +1,4 @@
-//! The README's shell blocks: each is run here, or covered by the test that its name leads to.
+//! The shell blocks of the README and of the documentation: each is run here, or covered by the test that its name leads to.
 
 use std::process::Command;
 
@@ -19,14 +19,18 @@ crate::tests! {
 
 /// The commands of every `sh` block.
 pub(crate) fn commands() -> Vec<String> {
-    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let pages = crate::docs::pages().into_iter().filter(|(name, _)| !crate::docs::GENERATED.contains(&name.as_str()));
+    let texts: Vec<String> = std::iter::once(readme).chain(pages.map(|(_, text)| text)).collect();
     let mut commands = Vec::new();
     let mut is_inside = false;
-    for line in text.lines() {
+    for line in texts.iter().flat_map(|text| text.lines()) {
         match line {
             "```sh" => is_inside = true,
             "```" => is_inside = false,
-            line if is_inside && !line.trim().is_empty() => commands.push(line.to_owned()),
+            line if is_inside && !line.trim().is_empty() && !commands.iter().any(|known| known == line) => {
+                commands.push(line.to_owned());
+            }
             _ => {}
         }
     }
@@ -47,6 +51,8 @@ enum Runner {
     Reach,
     /// Nothing: a container builder needs base images from the network. What it is given is rendered by [`Self::Stack`].
     Builder,
+    /// `tests/it/settings.rs`.
+    Exceptions,
     /// This very run, and the deep comparison, which `.ci/run` runs.
     Tests,
 }
@@ -58,6 +64,8 @@ fn runner(command: &str) -> Option<Runner> {
         _ if command.contains("tests/deep") => Some(Runner::Tests),
         _ if command.starts_with(". /usr/local/share/airtight/hooks/") => Some(Runner::NativeHooks),
         "docker build -t runner ." => Some(Runner::Builder),
+        // `tests/it/settings.rs`, which takes the file from the page itself.
+        _ if command.contains("--settings airtight-exception.yml") => Some(Runner::Exceptions),
         _ if command.starts_with("airtight reach ") => Some(Runner::Reach),
         _ if command.starts_with("airtight mirror build ") => Some(Runner::MirrorBuild),
         _ if command.starts_with("airtight ") => Some(Runner::Stack),

@@ -12,6 +12,7 @@ use crate::support::tree::{Tree, Workspace};
 
 crate::tests! {
     an_archive_is_what_its_publisher_signed_or_it_is_refused,
+    a_file_is_extracted_only_from_a_verified_archive,
     gnupg_s_own_keys_and_signatures_are_understood,
 }
 
@@ -69,6 +70,39 @@ fn an_archive_is_what_its_publisher_signed_or_it_is_refused() {
 }
 
 /// What `gpg` makes, with the kinds of keys that publishers have, and what it thinks of them, we agree with.
+fn a_file_is_extracted_only_from_a_verified_archive() {
+    let (publisher, other) = (Publisher::new("publisher"), Publisher::new("other"));
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in [("LICENSE", "text"), ("tofu", "#!/bin/sh\n")] {
+        writer.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut writer, bytes.as_bytes()).unwrap();
+    }
+    let archive = writer.finish().unwrap().into_inner();
+    let mut tree = Tree::default();
+    tree.file("tofu.zip", archive.clone())
+        .file("tofu.zip.sig", publisher.sign(&archive))
+        .file("key.asc", publisher.public_key())
+        .file("other.asc", other.public_key());
+    let workspace = Workspace::holding(&tree, false);
+    let to = workspace.root().join("bin-tofu");
+    let (code, ..) = verify(&workspace, "--signature tofu.zip.sig --key other.asc --extract tofu --to bin-tofu");
+    assert!(code == 100 && !to.exists());
+    let (code, _, stderr) =
+        verify(&workspace, "--signature tofu.zip.sig --key key.asc --extract nothing --to bin-tofu");
+    assert!(code == 100 && stderr.contains("does not hold exactly one `nothing`") && !to.exists(), "{stderr}");
+    let (code, _, stderr) = verify(&workspace, "--signature tofu.zip.sig --key key.asc --extract tofu --to bin-tofu");
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(fs::read_to_string(&to).unwrap(), "#!/bin/sh\n");
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&to).unwrap().permissions()) & 0o777, 0o755);
+    assert!(
+        fs::read_dir(workspace.root()).unwrap().all(|entry| !entry
+            .unwrap()
+            .file_name()
+            .to_string_lossy()
+            .ends_with(".new"))
+    );
+}
+
 fn gnupg_s_own_keys_and_signatures_are_understood() {
     let workspace = Workspace::holding(Tree::default().file("tofu.zip", "an archive"), false);
     let home = workspace.path("gnupg");

@@ -132,7 +132,7 @@ impl Image {
     /// What engines would pass over in the mirrors, and packages that no policy allows.
     pub fn findings(&self, policies: &[NamedPolicy], engine: &Engine) -> Vec<Finding> {
         let mut findings: Vec<Finding> =
-            self.shelves.iter().flat_map(|shelf| check::mirror_entries::check(&shelf.mirror)).collect();
+            self.shelves.iter().flat_map(|shelf| check::mirror_entries::check(&shelf.mirror, &[])).collect();
         if policies.is_empty() {
             return findings;
         }

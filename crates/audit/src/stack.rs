@@ -184,6 +184,7 @@ pub(crate) fn read(question: &Question<'_>, candidate: &Candidate) -> Read {
         installed: installed::Installed::default(),
         reattached: Vec::new(),
         plugin_cache: None,
+        backend_host: None,
         reachable: question.reachable.to_vec(),
         state_translation_off: false,
         asked: None,
@@ -254,7 +255,7 @@ pub(crate) fn judge(question: &Question<'_>, candidate: &Candidate, read: Read) 
 
 /// What the gate would find, but for notes on what nobody can see here.
 fn findings(facts: &Facts, prediction: &Prediction, contents: &Contents) -> Vec<Finding> {
-    let (mut findings, engine) = check::failures::check(facts, prediction);
+    let (mut findings, engine) = check::failures::check(facts, prediction, &[]);
     findings.extend(engine);
     findings.extend(check::proof::check(facts, prediction));
     findings.extend(check::unseen::check(facts, prediction));

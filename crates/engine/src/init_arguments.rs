@@ -120,6 +120,18 @@ impl Remark {
     }
 }
 
+impl InitArguments {
+    /// Whether every engine ends with an error over this. If a flag is not known here, what follows it may be its value.
+    pub fn fails_by(&self, remark: &Given<Remark>) -> bool {
+        let has_unknown = self.remarks.iter().any(|remark| matches!(remark.value, Remark::Unknown { .. }));
+        match remark.value {
+            Remark::Stray { .. } => !has_unknown,
+            Remark::Unsplittable | Remark::DirectoryMissing { .. } => true,
+            Remark::Unknown { .. } | Remark::QuotedSetting { .. } | Remark::InitializesNothing { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for Given<Remark> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let origin = self.origin.name();

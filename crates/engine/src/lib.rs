@@ -4,6 +4,7 @@
 //!   [`environment`]
 //! - [`ask`]: the engine's own word about a configuration
 //! - [`predict`]: what `init` installs from it, as pure functions
+//! - [`root_modules`]: which directories are root modules
 //! - [`module_stores`]: which tree of a store of modules a call gets
 //! - [`init_commands`]: blocks that make `init` run a command
 //! - [`bound`]: starting a program that ends with this process
@@ -18,4 +19,5 @@ pub mod init_commands;
 pub mod module_stores;
 pub mod modules_manifest;
 pub mod predict;
+pub mod root_modules;
 pub mod state;

@@ -58,6 +58,7 @@ codes! {
     InitRunsCommand = "init-runs-command",
     LockEntryPredecessor = "lock-entry-predecessor",
     LockEntryUnused = "lock-entry-unused",
+    LockFileIgnored = "lock-file-ignored",
     LockFileInvalid = "lock-file-invalid",
     LockFileReadonly = "lock-file-readonly",
     MirrorEntryIgnored = "mirror-entry-ignored",

@@ -137,7 +137,7 @@ fn next_code(report: &Report) -> Option<Code> {
     })
 }
 
-fn elapsed(milliseconds: u64) -> String {
+pub(super) fn elapsed(milliseconds: u64) -> String {
     if milliseconds < 1000 {
         format!("{milliseconds} ms")
     } else {

@@ -2,26 +2,52 @@
 
 use std::fmt::Write as _;
 
-use super::report::{Report, ReportFinding};
+use super::report::{Report, ReportFinding, ReportProvider};
 use super::{Severity, Status, concise, escape, heading};
 
 /// One suite. Each proven provider is a test that passes, so that a cleared report is not an empty one; warnings and
 /// notes pass and say what they have to say in `system-out`.
 pub fn render(report: &Report) -> String {
-    let proven: Vec<_> = report.providers.iter().filter(|provider| provider.status == Status::Proven).collect();
-    let tests = report.findings.len() + proven.len() + usize::from(report.is_cleared());
-    let failures = report.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-    let totals = format!(
-        "tests=\"{tests}\" failures=\"{failures}\" errors=\"0\" time=\"{}.{:03}\"",
-        report.elapsed_ms / 1000,
-        report.elapsed_ms % 1000
+    render_all(&[report], report.elapsed_ms)
+}
+
+/// One suite for each report.
+pub(super) fn render_all(reports: &[&Report], elapsed_ms: u64) -> String {
+    let tests = reports.iter().map(|report| tests(report)).sum();
+    let failures = reports.iter().map(|report| failures(report)).sum();
+    let mut xml = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"airtight\" {}>\n",
+        totals(tests, failures, elapsed_ms)
     );
+    for report in reports {
+        push_suite(&mut xml, report);
+    }
+    xml.push_str("</testsuites>\n");
+    xml
+}
+
+fn totals(tests: usize, failures: usize, elapsed_ms: u64) -> String {
+    let (seconds, thousandths) = (elapsed_ms / 1000, elapsed_ms % 1000);
+    format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"0\" time=\"{seconds}.{thousandths:03}\"")
+}
+
+fn proven(report: &Report) -> impl Iterator<Item = &ReportProvider> {
+    report.providers.iter().filter(|provider| provider.status == Status::Proven)
+}
+
+fn tests(report: &Report) -> usize {
+    report.findings.len() + proven(report).count() + usize::from(report.is_cleared())
+}
+
+fn failures(report: &Report) -> usize {
+    report.findings.iter().filter(|finding| finding.severity == Severity::Error).count()
+}
+
+fn push_suite(xml: &mut String, report: &Report) {
+    let totals = totals(tests(report), failures(report), report.elapsed_ms);
     let subject = report.subject.name();
     let name = if subject.is_empty() { "airtight".to_owned() } else { format!("airtight {}", attribute(&subject)) };
-    let mut xml = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"airtight\" {totals}>\n  <testsuite \
-         name=\"{name}\" {totals}>\n"
-    );
+    writeln!(xml, "  <testsuite name=\"{name}\" {totals}>").expect("writing to a String does not fail");
     if !report.exceptions.is_empty() {
         xml.push_str("    <properties>\n");
         for exception in &report.exceptions {
@@ -32,17 +58,16 @@ pub fn render(report: &Report) -> String {
         xml.push_str("    </properties>\n");
     }
     if report.is_cleared() {
-        passed(&mut xml, "verdict", report.verdict.as_str());
+        passed(xml, "verdict", report.verdict.as_str());
     }
-    for provider in proven {
+    for provider in proven(report) {
         let version = provider.version.as_deref().unwrap_or_default();
-        passed(&mut xml, "provider", &format!("{} {version}", provider.address));
+        passed(xml, "provider", &format!("{} {version}", provider.address));
     }
     for finding in &report.findings {
-        push_finding(&mut xml, finding);
+        push_finding(xml, finding);
     }
-    xml.push_str("  </testsuite>\n</testsuites>\n");
-    xml
+    xml.push_str("  </testsuite>\n");
 }
 
 fn passed(xml: &mut String, class: &str, name: &str) {

@@ -5,6 +5,7 @@
 //!
 //! - [`code`], [`catalogue`]: the codes and their pages
 //! - [`report`]: the one value that every format prints; [`human`], [`concise`], [`json`], [`sarif`], [`junit`], [`markdown`]
+//! - [`many`]: several reports as one
 //! - [`Claim`], [`merged`]: one reason, several subjects, one finding
 //! - [`heading`], [`prose`]: sentences that formats share; [`escape`], [`secrets`]: text from outside
 
@@ -18,6 +19,7 @@ pub mod heading;
 pub mod human;
 pub mod json;
 pub mod junit;
+pub mod many;
 pub mod markdown;
 pub mod prose;
 pub mod report;

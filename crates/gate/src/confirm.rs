@@ -1,25 +1,25 @@
 //! Asking the engine before a refusal, and what its answer does to the findings.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use airtight_engine::ask::{
     self, Answer, EngineDiagnostic, EnginePlace, LocalState, Modules, PulledState, StateAnswer,
 };
+use airtight_engine::configuration::Backend;
 use airtight_engine::modules_manifest;
 use airtight_engine::predict;
 use airtight_engine::state::State;
-use airtight_finding::{Code, Finding, Loading, Owner, Severity, shell_word};
+use airtight_finding::{Code, Finding, Loading, Owner, Severity};
 use airtight_hcl::{Place, Position};
-use airtight_provider::text_file;
-use airtight_provider::unlikely_text::UnlikelyText;
 use camino::Utf8PathBuf;
 
 use crate::check::Judgement;
 use crate::cli_configuration;
 use crate::context::{Context, real};
 use crate::exec::confined::Confined;
+use crate::file_causes;
 use crate::gather::Gathered;
+use crate::init;
 
 /// Asks the engine whether the configuration loads, and which providers it needs. None without an engine.
 pub(crate) fn ask(context: &Context<'_>, gathered: &Gathered) -> Option<Answer> {
@@ -45,6 +45,36 @@ pub(crate) fn ask_state(context: &Context<'_>, gathered: &mut Gathered) -> Optio
         PulledState::NotPulled => {}
     }
     Some((answer, findings))
+}
+
+/// Adds what the engine refuses in the backend's arguments. A host that cannot be reached is no reason to ask; nor are
+/// commands of the repository that the backend would start.
+pub(crate) fn ask_backend(context: &Context<'_>, gathered: &Gathered, answer: &mut Answer) {
+    let facts = &gathered.facts;
+    let root = &facts.configuration.root;
+    let has_backend = root.backend.is_some() || root.has_encryption;
+    let runs_commands = || !init::init_commands(context, gathered).is_empty();
+    let Answer::Loads(loaded) = answer else { return };
+    if loaded.with_backend || !has_backend || !facts.init.backend || runs_commands() || has_open_socket(gathered) {
+        return;
+    }
+    let asked = with_question(context, gathered, "", ask::BACKEND_LIMIT, ask::ask_backend);
+    loaded.backend_errors = asked.unwrap_or_default();
+    loaded.with_backend = true;
+}
+
+/// Whether the backend connects by other ways than HTTP, which a closed proxy does not stop.
+fn has_open_socket(gathered: &Gathered) -> bool {
+    let backend = gathered.facts.configuration.root.backend.as_ref();
+    backend.is_some_and(|backend| matches!(backend.kind.as_str(), "consul" | "etcdv3" | "kubernetes" | "pg" | "swift"))
+}
+
+/// Whether only the engine can say where the state of a local backend is. It needs no network for that.
+pub(crate) fn needs_the_engine_for_its_state(gathered: &Gathered) -> bool {
+    let facts = &gathered.facts;
+    let root = &facts.configuration.root;
+    let is_local = root.backend.as_ref().is_some_and(|backend| backend.kind == "local");
+    is_local && facts.init.backend && facts.state.unseen.is_some() && !root.has_encryption && !facts.init.migrate_state
 }
 
 /// The state behind the backend, after an `init` in this same workspace.
@@ -132,19 +162,42 @@ pub(crate) const fn loading(answer: Option<&Answer>) -> Loading {
 /// - The engine refuses: its diagnostics are the findings. It installs nothing, so nothing about providers refuses a run.
 /// - No answer: in a run, the engine says the rest.
 pub(crate) fn weigh(answer: &Answer, is_check: bool, gathered: &Gathered, judgement: &mut Judgement) {
+    let stops_at_backend = matches!(answer, Answer::Loads(loaded) if !loaded.backend_errors.is_empty());
+    if stops_at_backend || matches!(answer, Answer::Refused(_)) {
+        // The engine comes neither to the host nor to the state.
+        judgement.engine.retain(|finding| !matches!(finding.code, Code::HostUndeclared | Code::StateUnseen));
+    }
     match answer {
         Answer::Loads(loaded) => {
             judgement.engine.retain(|finding| !is_of_configuration(finding.code));
             judgement.engine.extend(loaded.other_errors.iter().map(|error| reported(gathered, error)));
+            judgement.engine.extend(loaded.backend_errors.iter().map(|error| reported_of_backend(gathered, error)));
         }
         Answer::Refused(refused) => {
-            judgement.engine.retain(|finding| !is_of_configuration(finding.code));
-            // What airtight found in the state is the cause of an error that names no place of the configuration.
-            let is_of_state =
-                |finding: &Finding| finding.code == Code::StateInvalid && finding.severity == Severity::Error;
-            let has_state_error = judgement.engine.iter().any(is_of_state);
-            let errors = refused.errors.iter().filter(|error| error.place.is_some() || !has_state_error);
-            judgement.engine.extend(all_reported(gathered, errors));
+            // What airtight found in the state or in the way to a module is the cause of an error that names no place.
+            let is_cause = |finding: &Finding| {
+                matches!(finding.code, Code::StateInvalid | Code::ModuleInvalid) && finding.severity == Severity::Error
+            };
+            let has_cause = judgement.engine.iter().any(is_cause);
+            let mut errors: Vec<_> = refused.errors.iter().collect();
+            let is_argument =
+                |finding: &Finding| finding.code == Code::InitArgumentsInvalid && finding.severity != Severity::Note;
+            for finding in judgement.engine.iter_mut().filter(|finding| is_argument(finding)) {
+                *finding = finding.clone().severity(Severity::Error);
+                errors.retain(|error| error.place.is_some());
+            }
+            let has_placeless = errors.iter().any(|error| error.place.is_none());
+            judgement.engine.retain(|finding| {
+                !is_of_configuration(finding.code) || (has_placeless && finding.code == Code::ModuleInvalid)
+            });
+            errors.retain(|error| error.place.is_some() || !has_cause);
+            let of_lock = |finding: &Finding| finding.code == Code::LockFileInvalid;
+            if errors.iter().any(|error| is_of_lock_file(error)) {
+                judgement.requirements.retain(|finding| !of_lock(finding));
+            }
+            let facts = &gathered.facts;
+            judgement.engine.extend(file_causes::take(&facts.root_module, &gathered.sources, &mut errors));
+            judgement.engine.extend(errors.into_iter().map(|error| reported(gathered, error)));
             judgement.lower_all_about_providers(
                 "The engine does not accept the configuration, so `init` ends before it installs any provider.",
             );
@@ -179,43 +232,15 @@ const fn is_of_configuration(code: Code) -> bool {
     )
 }
 
-/// Larger files of a configuration are not looked into.
-const LIMIT_BYTES: u64 = 1024 * 1024;
-
-/// Diagnostics of the engine as findings. A file that is no text of a configuration is one finding, however many lines of it
-/// the engine cannot read.
-fn all_reported<'a>(gathered: &Gathered, errors: impl Iterator<Item = &'a EngineDiagnostic>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut unlikely_files = BTreeSet::new();
-    for error in errors {
-        let path = error.place.as_ref().map(|place| gathered.facts.root_module.join(&place.file));
-        let bytes = path.as_ref().and_then(|path| text_file::read_bytes(path, LIMIT_BYTES).ok());
-        match (path, bytes.and_then(|bytes| UnlikelyText::of(&bytes))) {
-            (Some(path), Some(unlikely)) => {
-                if unlikely_files.insert(path.clone()) {
-                    let summary = format!("`{path}` {unlikely}");
-                    findings.push(
-                        Finding::new(Code::ConfigurationInvalid, Severity::Error, Owner::Repository, summary)
-                            .detail(format!("{} says first: {}", gathered.facts.engine.name.title(), error.summary))
-                            .help(unlikely.fix(&shell_word(path.as_str())))
-                            .at(Place::file(&path), ""),
-                    );
-                }
-            }
-            _ => findings.push(reported(gathered, error)),
-        }
-    }
-    findings
+fn is_of_lock_file(diagnostic: &EngineDiagnostic) -> bool {
+    let file = diagnostic.place.as_ref().and_then(|place| place.file.file_name());
+    file == Some(airtight_provider::lock_file::FILE_NAME)
 }
 
 /// A diagnostic of the engine as a finding: its words, its file and line.
 fn reported(gathered: &Gathered, diagnostic: &EngineDiagnostic) -> Finding {
     let program = gathered.facts.engine.name;
-    let is_lock_file = diagnostic
-        .place
-        .as_ref()
-        .is_some_and(|place| place.file.file_name() == Some(airtight_provider::lock_file::FILE_NAME));
-    let code = if is_lock_file { Code::LockFileInvalid } else { Code::ConfigurationInvalid };
+    let code = if is_of_lock_file(diagnostic) { Code::LockFileInvalid } else { Code::ConfigurationInvalid };
     let finding = Finding::new(code, Severity::Error, Owner::Repository, diagnostic.summary.clone())
         .detail(format!("{} says: {}", program.title(), diagnostic.detail))
         .help("Correct it there. `airtight check` asks the engine again.");
@@ -223,6 +248,25 @@ fn reported(gathered: &Gathered, diagnostic: &EngineDiagnostic) -> Finding {
         None => finding,
         Some(place) => finding.at(in_text(gathered, place), ""),
     }
+}
+
+/// The same for an argument of the backend, which may come from several places.
+fn reported_of_backend(gathered: &Gathered, diagnostic: &EngineDiagnostic) -> Finding {
+    let finding = reported(gathered, diagnostic);
+    let is_in_file_of =
+        |backend: &&Backend| finding.places.first().is_none_or(|label| label.place.path == backend.place.path);
+    let Some(backend) = gathered.facts.configuration.root.backend.as_ref().filter(is_in_file_of) else {
+        return finding.help(
+            "Give the variable a value that is known before `init`: a default, TF_VAR_NAME in the stack's environment, or \
+             `-var` in TF_CLI_ARGS_init.",
+        );
+    };
+    let has_place = !finding.places.is_empty();
+    let finding = finding.help(
+        "Write it in the block, or give it with the arguments of `init`: TF_CLI_ARGS_init in the stack's environment, for the \
+         check `airtight check -- -backend-config=NAME=VALUE`.",
+    );
+    if has_place { finding } else { finding.at(backend.place.clone(), "") }
 }
 
 /// The place with its part of the text, if the text was read.

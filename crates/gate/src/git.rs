@@ -3,6 +3,11 @@
 use std::process::{Command, Stdio};
 use std::thread;
 
+use airtight_finding::{Code, Finding, Owner, Severity, shell_word};
+use airtight_hcl::Place;
+use airtight_provider::lock_file::LockFile;
+use camino::Utf8Path;
+
 use airtight_engine::ask::Confine as _;
 use airtight_engine::bound::Network;
 use airtight_engine::configuration::{Configuration, MissingModule, ModuleSource, NetworkNeed};
@@ -45,6 +50,47 @@ fn is_rewritten(address: &str, guard: Option<&Guard>) -> bool {
     let rewritten = String::from_utf8_lossy(&output.stdout);
     tracing::debug!(is_rewritten = rewritten.trim() != address, "git asked for the address of a module");
     output.status.success() && rewritten.trim() != address
+}
+
+/// The lock file that git ignores: no checkout will have it.
+pub(crate) fn ignored_lock_file(lock: &LockFile, repository: &Utf8Path) -> Option<Finding> {
+    if !lock.exists || !repository.join(".git").exists() {
+        return None;
+    }
+    let directory = lock.path.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
+    let name = lock.path.file_name()?;
+    // Of files that git tracks it says nothing.
+    let output = Command::new("git")
+        .args(["-c", "core.fsmonitor=false", "-C", directory.as_str(), "check-ignore", "--verbose", name])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
+    let said = String::from_utf8(output.stdout).ok()?;
+    // `FILE:LINE:PATTERN<TAB>PATH`
+    let (rule, _) = said.split_once('\t')?;
+    let mut fields = rule.splitn(3, ':');
+    let (file, line, pattern) = (fields.next()?, fields.next()?, fields.next()?);
+    if pattern.starts_with('!') {
+        return None;
+    }
+    let path = if Utf8Path::new(file).is_absolute() { file.into() } else { directory.join(file) };
+    let path = if path.exists() { path } else { repository.join(file) };
+    Some(
+        Finding::new(
+            Code::LockFileIgnored,
+            Severity::Warning,
+            Owner::Repository,
+            format!("git ignores `{name}`, so no run will have it: line {line} of `{file}`"),
+        )
+        .detail("It is only in this directory. A run starts from a checkout, without a lock file.")
+        .help(format!(
+            "Commit it: `git add --force {}`. Ignore the data directory alone: write `.terraform/` in `{file}`.",
+            shell_word(lock.path.as_str())
+        ))
+        .at(Place::file(path), ""),
+    )
 }
 
 #[cfg(test)]

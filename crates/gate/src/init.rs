@@ -9,8 +9,11 @@ use super::runtime_directory::RuntimeDirectory;
 use crate::check::Cleared;
 use crate::check::executables::SelectedExecutable;
 use crate::check::{self, Judgement};
-use airtight_engine::init_commands;
+use airtight_engine::cli_config;
+use airtight_engine::init_commands::{self, InitCommand};
 use airtight_engine::modules_manifest;
+use airtight_engine::predict::{Failure, Prediction};
+use airtight_finding::Code;
 use airtight_provider::atomic_file;
 use airtight_provider::executable;
 use airtight_provider::lock_file;
@@ -22,7 +25,9 @@ use airtight_provider::{Layout, Platform, ProviderAddress};
 pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
     let Gathered { facts, prediction, digests, .. } = gathered;
     let mirrors = facts.sources.mirrors();
-    let (mut requirements, mut engine) = check::failures::check(facts, prediction);
+    let missing = missing(prediction);
+    let implied = if missing.is_empty() { Vec::new() } else { implied_mirrors(context) };
+    let (mut requirements, mut engine) = check::failures::check(facts, prediction, &implied);
     let mut unproven = check::proof::check(facts, prediction);
     unproven.extend(check::provider_policy::check(
         &context.settings.provider_policies,
@@ -36,23 +41,19 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
     let mut measured = check::lock_file::check(facts, prediction);
     measured.extend(check::state::check(facts));
     measured.extend(check::packages::check(prediction, &gathered.contents));
-    measured.extend(mirrors.iter().flat_map(|mirror| check::mirror_entries::check(mirror)));
+    measured.extend(mirrors.iter().flat_map(|mirror| check::mirror_entries::check(mirror, &missing)));
     let is_installed_otherwise = |address: &ProviderAddress| context.has_further_method(address);
-    measured.extend(check::installed::check(&facts.installed, &mirrors, digests, &is_installed_otherwise));
+    measured.extend(check::installed::check(
+        &facts.installed,
+        &mirrors,
+        digests,
+        &facts.platform,
+        &is_installed_otherwise,
+    ));
     let plugins = context.planted_plugins(&facts.root_module, &gathered.data_dir);
     measured.extend(check::planted_plugins::check(&plugins));
     if facts.init.backend {
-        let commands = init_commands::find(&init_commands::Question {
-            engine: context.engine.name,
-            files: &facts.configuration.root.files,
-            root_module: &facts.root_module,
-            repository: context.repository,
-            data_dir: &gathered.data_dir,
-            backend_config: &facts.init.backend_config,
-            home: context.environment.home.as_deref(),
-            variables: &context.environment.variables,
-        });
-        measured.extend(check::init_commands::check(&commands));
+        measured.extend(check::init_commands::check(&init_commands(context, gathered)));
     }
     let reattached = context.environment.reattach_providers.as_deref();
     measured.extend(check::reattached::check(reattached, context.engine.name));
@@ -65,10 +66,39 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
     measured.extend(check::modules::check(modules, &modules_manifest::path(&gathered.data_dir)));
     measured.extend(check::surroundings::check(facts, &context.trusted_mirrors(), &|path: &Utf8Path| real(path)));
     if let Some(config) = &gathered.source_facts.config {
-        measured.extend(check::cli_config::check(facts, prediction, config, &gathered.source_facts.files));
+        let mut found = check::cli_config::check(facts, prediction, config, &gathered.source_facts.files);
+        check::cli_config::explain_missing(config, &mut found, &mut requirements);
+        measured.extend(found);
     }
     measured.extend(gathered.findings.iter().cloned());
     Judgement { measured, unproven, requirements, engine }
+}
+
+/// Commands that `init` would start.
+pub(crate) fn init_commands(context: &Context<'_>, gathered: &Gathered) -> Vec<InitCommand> {
+    let facts = &gathered.facts;
+    init_commands::find(&init_commands::Question {
+        engine: context.engine.name,
+        files: &facts.configuration.root.files,
+        root_module: &facts.root_module,
+        repository: context.repository,
+        data_dir: &gathered.data_dir,
+        backend_config: &facts.init.backend_config,
+        home: context.environment.home.as_deref(),
+        variables: &context.environment.variables,
+    })
+}
+
+/// Providers that no mirror has.
+fn missing(prediction: &Prediction) -> Vec<ProviderAddress> {
+    let is_missing = |failure: &&Failure| matches!(failure.code, Code::ProviderMissing | Code::MirrorMissing);
+    prediction.failures.iter().filter(is_missing).flat_map(|failure| failure.providers.clone()).collect()
+}
+
+/// Where an engine would look by itself, as far as that is there.
+fn implied_mirrors(context: &Context<'_>) -> Vec<Utf8PathBuf> {
+    let implied = cli_config::implied_mirrors(context.environment, context.engine.name, context.launch_directory);
+    implied.into_iter().filter(|implied| implied.exists).map(|implied| implied.path).collect()
 }
 
 /// What the selected packages would run. One that cannot be looked into fails `init`, which is predicted.

@@ -87,7 +87,13 @@ pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: 
     let mut findings = std::mem::take(&mut seen.findings);
     let mirrors = seen.mirrors.iter().collect::<Vec<_>>();
     let is_installed_otherwise = |address: &ProviderAddress| context.has_further_method(address);
-    findings.extend(installed::check(&seen.installed, &mirrors, &seen.digests, &is_installed_otherwise));
+    findings.extend(installed::check(
+        &seen.installed,
+        &mirrors,
+        &seen.digests,
+        context.platform,
+        &is_installed_otherwise,
+    ));
     // Behind a seal, the owner of each file has been looked at.
     if context.guard.is_some() && seen.seal.is_none() {
         findings.extend(unprotected(&seen.installed, &mirrors));

@@ -21,6 +21,7 @@ pub mod context;
 pub mod doctor;
 pub mod engine;
 pub mod exec;
+mod file_causes;
 pub mod gather;
 mod git;
 pub mod handover;

@@ -24,7 +24,7 @@ use crate::exec::guard::VerifiedCopy;
 use crate::gather::{Gathered, Question, gather};
 use crate::later::{self, AfterInit, Demand, Later};
 use crate::prepared::{self, CliConfiguration};
-use crate::{confirm, init, modules, report};
+use crate::{confirm, git, init, modules, report};
 
 /// Whether the engine is asked about the configuration, and what its answer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,12 +98,20 @@ impl Pass<'_> {
         let mut findings = Vec::new();
         let answer = match asking {
             Asking::Never => None,
-            Asking::Always => confirm::ask(&self.context, &gathered),
-            Asking::AlwaysWithState => confirm::ask_state(&self.context, &mut gathered).map(|(answer, found)| {
-                findings.extend(found);
-                judgement = self.judgement(&gathered);
+            Asking::Always if !confirm::needs_the_engine_for_its_state(&gathered) => {
+                let mut answer = confirm::ask(&self.context, &gathered);
+                if let Some(answer) = &mut answer {
+                    confirm::ask_backend(&self.context, &gathered, answer);
+                }
                 answer
-            }),
+            }
+            Asking::Always | Asking::AlwaysWithState => {
+                confirm::ask_state(&self.context, &mut gathered).map(|(answer, found)| {
+                    findings.extend(found);
+                    judgement = self.judgement(&gathered);
+                    answer
+                })
+            }
             Asking::ToConfirm => {
                 let is_refused = self.would_refuse(&judgement);
                 tracing::debug!(is_refused, "judged by our own reading");
@@ -119,6 +127,9 @@ impl Pass<'_> {
             confirm::weigh(answer, is_check, &gathered, &mut judgement);
         } else if !is_check {
             judgement.leave_to_the_engine();
+        }
+        if is_check {
+            findings.extend(git::ignored_lock_file(&gathered.facts.lock, self.context.repository));
         }
         let loading = confirm::loading(answer.as_ref());
         let (configuration, found) = prepared::collect(&self.context);

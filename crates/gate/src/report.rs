@@ -41,7 +41,7 @@ pub(crate) fn prediction(gathered: &Gathered, configuration: Loading, answer: Op
             report.reasons = refused.errors.iter().map(|error| reason(gathered, error)).collect();
         }
         (Loading::Loads, Some(Answer::Loads(loaded))) => {
-            for error in &loaded.other_errors {
+            for error in loaded.other_errors.iter().chain(&loaded.backend_errors) {
                 report.init = Outcome::Failure;
                 report.lock_after = None;
                 report.reasons.push(reason(gathered, error));
@@ -56,7 +56,7 @@ pub(crate) fn prediction(gathered: &Gathered, configuration: Loading, answer: Op
             }
             let facts = &gathered.facts;
             let is_local = facts.configuration.root.backend.as_ref().is_some_and(|backend| backend.kind == "local");
-            if report.init == Outcome::Success && is_local && facts.init.backend {
+            if report.init == Outcome::Success && is_local && facts.init.backend && !loaded.with_backend {
                 let text = "the engine was asked without the `local` backend, whose arguments only `init` checks";
                 report.assumptions.push(ReportAssumption { code: Code::ConfigurationNotAsked, text: text.to_owned() });
             }

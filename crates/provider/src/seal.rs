@@ -152,6 +152,9 @@ pub fn digests(base: &Utf8Path, packages: &[SealedPackage]) -> anyhow::Result<Di
     Ok(digests)
 }
 
+/// The key after all files of a package.
+const PLATFORM: &str = "\"platform\":\"";
+
 /// A manifest as it is stored in a mirror.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
@@ -237,15 +240,18 @@ impl Manifest {
     /// # Errors
     /// Fails if the manifest was not written by airtight.
     pub fn packages_of(&self, ids: &BTreeSet<PackageId>) -> anyhow::Result<Vec<SealedPackage>> {
-        // How a line of the package says it. In texts of JSON every quotation mark has a back-slash before it.
+        // How a line of the package says it, near its end. In texts of JSON every quotation mark has a back-slash before it.
         let mut wanted: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for id in ids {
-            let said = format!("\"platform\":\"{}\",\"version\":\"{}\",", id.platform, id.version);
+            let said = format!("{PLATFORM}{}\",\"version\":\"{}\",", id.platform, id.version);
             wanted.entry(id.address.to_string()).or_default().push(said);
         }
         let mut packages = Vec::new();
         for (address, line) in self.lines()? {
-            if wanted.get(address).is_some_and(|ids| ids.iter().any(|id| line.contains(id))) {
+            let Some(ids) = wanted.get(address) else { continue };
+            // Most of a line are its files.
+            let end = line.rfind(PLATFORM).map_or("", |at| &line[at..]);
+            if ids.iter().any(|id| end.starts_with(id)) {
                 packages.push(serde_json::from_str(line)?);
             }
         }

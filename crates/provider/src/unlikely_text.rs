@@ -19,6 +19,10 @@ pub enum UnlikelyText {
     LinkAsText,
     /// An HTML page, such as a proxy's error page.
     Html,
+    /// A file that git-crypt has encrypted, in a repository that was not unlocked.
+    GitCrypt,
+    /// JSON behind a byte order mark.
+    ByteOrderMark,
     /// A compressed file (gzip, ZIP, xz, bzip2, zstd).
     Compressed,
 }
@@ -26,6 +30,8 @@ pub enum UnlikelyText {
 /// A larger file is no pointer, and no path.
 const SMALL_BYTES: usize = 1024;
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+const GIT_CRYPT: &[u8] = b"\0GITCRYPT\0";
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const COMPRESSED: [&[u8]; 5] = [b"\x1f\x8b", b"PK\x03\x04", b"\xfd7zXZ\0", b"BZh", b"\x28\xb5\x2f\xfd"];
 
 impl UnlikelyText {
@@ -33,6 +39,9 @@ impl UnlikelyText {
     pub fn of(bytes: &[u8]) -> Option<Self> {
         if bytes.starts_with(LFS_POINTER) {
             return Some(Self::GitLfsPointer);
+        }
+        if bytes.starts_with(GIT_CRYPT) {
+            return Some(Self::GitCrypt);
         }
         if is_utf16(bytes) {
             return Some(Self::Utf16);
@@ -49,6 +58,11 @@ impl UnlikelyText {
             return Some(Self::MergeMarkers { line });
         }
         is_path(bytes).then_some(Self::LinkAsText)
+    }
+
+    /// What the bytes of a JSON file are instead of it: a byte order mark makes it unreadable, too.
+    pub fn of_json(bytes: &[u8]) -> Option<Self> {
+        Self::of(bytes).or_else(|| bytes.starts_with(BYTE_ORDER_MARK).then_some(Self::ByteOrderMark))
     }
 
     /// What the bytes of an archive are instead of one.
@@ -78,6 +92,12 @@ impl UnlikelyText {
                 "Check it out with `git -c core.symlinks=true checkout`, or put the file itself into its place."
                     .to_owned()
             }
+            Self::GitCrypt => {
+                "Unlock the repository where it is checked out, with `git-crypt unlock KEY`. A runner has no \
+                               key: keep the file unencrypted, with secrets elsewhere."
+                    .to_owned()
+            }
+            Self::ByteOrderMark => format!("Remove it: `sed -i '1s/^\\xef\\xbb\\xbf//' {path}`"),
             Self::Html => format!("Fetch `{path}` again: a proxy or a server has answered with an error page."),
             Self::Compressed => format!("Decompress `{path}`, or put the right file into its place."),
         }
@@ -95,6 +115,8 @@ impl fmt::Display for UnlikelyText {
             Self::LinkAsText => {
                 formatter.write_str("holds only a path: it is a symbolic link that was checked out as text")
             }
+            Self::GitCrypt => formatter.write_str("is encrypted by git-crypt"),
+            Self::ByteOrderMark => formatter.write_str("begins with a byte order mark (U+FEFF)"),
             Self::Html => formatter.write_str("is an HTML page"),
             Self::Compressed => formatter.write_str("is a compressed file"),
         }
@@ -132,9 +154,10 @@ mod tests {
 
     #[test]
     fn names_what_is_in_the_place_of_a_text() {
-        use UnlikelyText::{Compressed, GitLfsPointer, Html, LinkAsText, MergeMarkers, Utf16};
-        let cases: [(&[u8], Option<UnlikelyText>); 15] = [
+        use UnlikelyText::{Compressed, GitCrypt, GitLfsPointer, Html, LinkAsText, MergeMarkers, Utf16};
+        let cases: [(&[u8], Option<UnlikelyText>); 16] = [
             (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", Some(GitLfsPointer)),
+            (b"\0GITCRYPT\0abc", Some(GitCrypt)),
             (b"\xff\xfep\0r\0o\0v\0", Some(Utf16)),
             (b"\xfe\xff\0p\0r\0o\0v", Some(Utf16)),
             (b"p\0r\0o\0v\0i\0d\0", Some(Utf16)),

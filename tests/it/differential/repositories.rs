@@ -146,7 +146,9 @@ impl Case {
                 .map_or_else(|error| vec![error], |prediction| prediction.faults(ask, &outcome, &configuration));
             faults.into_iter().map(move |fault| (ask, fault)).collect::<Vec<_>>()
         });
-        let faults = faults.map(|(ask, fault)| format!("{title}: {ask:?}: {fault}")).collect();
+        let faults: Vec<_> = faults.map(|(ask, fault)| format!("{title}: {ask:?}: {fault}")).collect();
+        // It may take an hour: what is found is said at once.
+        println!("{title}: {kind}, {} faults", faults.len());
         (kind.to_owned(), faults)
     }
 

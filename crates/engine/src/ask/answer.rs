@@ -51,6 +51,10 @@ pub struct Loaded {
     pub unreadable: Vec<String>,
     /// Errors after the configuration was read that are about no provider of [`Self::requirements`].
     pub other_errors: Vec<EngineDiagnostic>,
+    /// Errors in the backend's own arguments, if the engine was asked about them.
+    pub backend_errors: Vec<EngineDiagnostic>,
+    /// The engine has opened the backend, or at least read its arguments.
+    pub with_backend: bool,
     pub warnings: Vec<EngineDiagnostic>,
 }
 

@@ -47,6 +47,28 @@ pub(super) fn without_network(environment: &mut Vec<(OsString, OsString)>) {
     environment.extend(NO_WAY_OUT.map(|(name, value)| (name.into(), value.into())));
 }
 
+/// Credentials, with which a backend would try to connect again and again.
+const CREDENTIALS: [&str; 6] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+];
+
+/// So that a backend gives up at its first try.
+const ONCE: [(&str, &str); 3] =
+    [("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_MAX_ATTEMPTS", "1"), ("TF_HTTP_RETRY_MAX", "0")];
+
+/// For a backend that must not connect to anything.
+pub(super) fn without_credentials(environment: &mut Vec<(OsString, OsString)>) {
+    environment.retain(|(name, _)| {
+        CREDENTIALS.iter().all(|credential| name != credential) && ONCE.iter().all(|(once, _)| name != once)
+    });
+    environment.extend(ONCE.map(|(name, value)| (name.into(), value.into())));
+}
+
 fn is_left_out(name: &OsStr) -> bool {
     let bytes = name.as_encoded_bytes();
     LEFT_OUT_PREFIXES.iter().any(|prefix| bytes.starts_with(prefix)) || LEFT_OUT.iter().any(|left| name == *left)

@@ -3,7 +3,8 @@
 //! Only the engine knows what it accepts. [`ask`] runs its `init` once, in a scratch data directory, with one empty
 //! filesystem mirror and no backend. The engine then ends with the errors of the configuration, or with one error for
 //! each provider that it needs and cannot find. Nothing is installed, and nothing in the workspace changes.
-//! [`ask_state`] does the same with the backend and also has the engine read the state.
+//! [`ask_state`] does the same with the backend and also has the engine read the state. [`ask_backend`] asks, without
+//! network, what is wrong with the backend's own arguments.
 //!
 //! ```no_run
 //! # use airtight_provider::{Engine, EngineName, Version};
@@ -52,6 +53,7 @@
 //! `internal/command/views/json/diagnostic.go`; tried with Terraform 1.6 to 1.15 and OpenTofu 1.6 to 1.12.
 
 mod answer;
+mod backend;
 mod environment;
 pub mod interrupt;
 mod json;
@@ -66,7 +68,8 @@ mod words;
 pub use answer::{
     Answer, EngineDiagnostic, EnginePlace, EngineRequirement, Failure, Loaded, NotAsked, Refused, Severity,
 };
-pub use question::{Confine, LIMIT, LocalState, Modules, Question, STATE_LIMIT};
+pub use backend::ask_backend;
+pub use question::{BACKEND_LIMIT, Confine, LIMIT, LocalState, Modules, Question, STATE_LIMIT};
 pub use state::{PulledState, StateAnswer, ask_state};
 
 use std::os::unix::process::ExitStatusExt as _;

@@ -19,6 +19,9 @@ pub const LIMIT: Duration = Duration::from_secs(30);
 /// How long [`super::ask_state`] waits for each of its steps: the backend may be slow.
 pub const STATE_LIMIT: Duration = Duration::from_mins(2);
 
+/// How long [`super::ask_backend`] waits: what it asks for is known before the engine connects to anything.
+pub const BACKEND_LIMIT: Duration = Duration::from_secs(3);
+
 /// A question about one root module.
 #[derive(Clone, Debug)]
 pub struct Question<'a> {
@@ -47,7 +50,7 @@ pub struct Question<'a> {
     pub temporary: &'a Utf8Path,
     /// What the engine may do, if not everything that this process may.
     pub confine: Option<&'a dyn Confine>,
-    /// How long to wait; [`LIMIT`] or [`STATE_LIMIT`].
+    /// How long to wait; [`LIMIT`], [`STATE_LIMIT`] or [`BACKEND_LIMIT`].
     pub limit: Duration,
 }
 
@@ -109,6 +112,17 @@ impl Question<'_> {
             arguments.push(format!("-test-directory={}", self.init.test_directory));
         }
         arguments.extend(self.init.variables.iter().cloned());
+        arguments
+    }
+
+    /// The same with the backend, as the caller configures it. No lock is taken.
+    pub(super) fn backend_arguments(&self) -> Vec<String> {
+        let mut arguments = self.init_arguments();
+        arguments.push("-lock=false".to_owned());
+        if self.init.reconfigure {
+            arguments.push("-reconfigure".to_owned());
+        }
+        arguments.extend(self.init.backend_config.iter().map(|value| format!("-backend-config={}", value.text())));
         arguments
     }
 

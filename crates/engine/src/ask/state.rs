@@ -63,12 +63,7 @@ fn with_backend(question: &Question<'_>, scratch: &Scratch) -> Result<StateAnswe
     if let Err(failure) = prepared {
         return Ok(failure.into());
     }
-    let mut arguments = question.init_arguments();
-    arguments.push("-lock=false".to_owned());
-    if question.init.reconfigure {
-        arguments.push("-reconfigure".to_owned());
-    }
-    arguments.extend(question.init.backend_config.iter().map(|value| format!("-backend-config={}", value.text())));
+    let arguments = question.backend_arguments();
     let mut answer = init(question, question.run(scratch, arguments.clone(), question.limit))?;
     if let Answer::Loads(loaded) = &mut answer
         && question.engine.installs_state_providers_apart()
@@ -83,6 +78,9 @@ fn with_backend(question: &Question<'_>, scratch: &Scratch) -> Result<StateAnswe
             Answer::Loads(second) => merge(loaded, second),
             other => answer = other,
         }
+    }
+    if let Answer::Loads(loaded) = &mut answer {
+        loaded.with_backend = true;
     }
     let state = if matches!(answer, Answer::Loads(_)) { pull(question, scratch)? } else { PulledState::NotPulled };
     Ok(StateAnswer { answer, state })

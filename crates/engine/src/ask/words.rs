@@ -165,6 +165,18 @@ fn is_about_download(error: &EngineDiagnostic) -> bool {
     SUMMARIES.contains(&error.summary.as_str()) || error.detail.contains(CLOSED_PROXY)
 }
 
+/// Whether a backend's error comes before it connects to anything: it names a place in a file, or an argument that is missing
+/// or unknown.
+pub(super) fn is_before_connecting(error: &EngineDiagnostic) -> bool {
+    const SUMMARIES: [&str; 3] =
+        ["Invalid backend configuration argument", "address argument is required", "Hostname is required"];
+    const ENDS: [&str; 1] = ["required field is not set"];
+    let is_closed = error.summary.contains(CLOSED_PROXY) || error.detail.contains(CLOSED_PROXY);
+    (error.place.is_some() && !is_closed)
+        || SUMMARIES.iter().any(|summary| error.summary.starts_with(summary))
+        || ENDS.iter().any(|end| error.summary.ends_with(end))
+}
+
 /// `-lockfile=readonly` is ours: with it, an `init` that needs no provider ends with this, because the lock file has
 /// entries that nothing needs.
 fn is_about_unchanged_lock(error: &EngineDiagnostic) -> bool {

@@ -171,16 +171,10 @@ impl Reader<'_> {
         for inner in blocks {
             match inner.kind {
                 "backend" => {
-                    let backend = backend(&inner);
+                    let backend = backend(inner.labels[0], &inner);
                     self.found.backends.push(backend);
                 }
-                "cloud" => self.found.backends.push(Backend {
-                    kind: "cloud".to_owned(),
-                    path: None,
-                    workspace_dir: None,
-                    is_unevaluated: false,
-                    place: inner.place(),
-                }),
+                "cloud" => self.found.backends.push(backend("cloud", &inner)),
                 "required_providers" => {
                     inner.body.attributes().iter().for_each(|attribute| self.required_provider(attribute));
                 }
@@ -354,17 +348,26 @@ fn target(address: &Expression<'_>) -> Option<(bool, [String; 2])> {
     }
 }
 
-/// Only the arguments of a local backend are known here.
-fn backend(block: &Block<'_>) -> Backend {
-    let kind = block.labels[0].to_owned();
-    let mut backend = Backend { kind, path: None, workspace_dir: None, is_unevaluated: false, place: block.place() };
-    if backend.kind == "local" {
-        for (name, setting) in [("path", &mut backend.path), ("workspace_dir", &mut backend.workspace_dir)] {
-            match block.body.attribute(name).map(|attribute| attribute.value.text()) {
-                Some(Text::Constant(text)) => *setting = Some(text),
-                Some(Text::Unevaluated) => backend.is_unevaluated = true,
-                Some(Text::Null) | None => {}
-            }
+/// What a local backend takes, and the host of a remote one.
+fn backend(kind: &str, block: &Block<'_>) -> Backend {
+    let mut backend = Backend {
+        kind: kind.to_owned(),
+        path: None,
+        workspace_dir: None,
+        hostname: None,
+        is_unevaluated: false,
+        place: block.place(),
+    };
+    let settings: &mut [(&str, &mut Option<String>)] = match kind {
+        "local" => &mut [("path", &mut backend.path), ("workspace_dir", &mut backend.workspace_dir)],
+        "cloud" | "remote" => &mut [("hostname", &mut backend.hostname)],
+        _ => &mut [],
+    };
+    for (name, setting) in settings {
+        match block.body.attribute(name).map(|attribute| attribute.value.text()) {
+            Some(Text::Constant(text)) => **setting = Some(text),
+            Some(Text::Unevaluated) => backend.is_unevaluated = true,
+            Some(Text::Null) | None => {}
         }
     }
     backend

@@ -90,6 +90,8 @@ pub struct ChildModule {
     pub module: Option<Module>,
     /// Why the engine could not load it, or would have to fetch it.
     pub missing: Option<MissingModule>,
+    /// Its record in `modules.json`, if that does not fit.
+    pub misfit: Option<ModuleRecord>,
     /// What `modules.json` says about it, for `-get=false` and `-upgrade`: without a current record the former fails
     /// on local modules too.
     pub record: InstallationRecord,
@@ -119,7 +121,7 @@ pub enum MissingModule {
     /// Only the network has it; the host, if the source names one.
     NeedsNetwork { host: Option<String>, why: NetworkNeed },
     /// The module's directory cannot be read.
-    Unreadable(Utf8PathBuf),
+    Unreadable { directory: Utf8PathBuf, mistake: Option<PathMistake> },
     /// The path that its source names on this machine is not there.
     PathMissing,
     /// It is one of the modules that call it.
@@ -130,6 +132,19 @@ pub enum MissingModule {
     VersionUnrecorded,
     /// The source is only known when the engine evaluates it, or means nothing that is known here.
     Unevaluated,
+}
+
+/// Why a local path is no module's directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathMistake {
+    /// It ends in `?ref=...`, which belongs to repositories; the path before it.
+    Query { path: String },
+    /// It is an archive, which engines open only by an absolute path; that path.
+    Archive { path: Utf8PathBuf },
+    /// It is a file.
+    File,
+    /// The directory is there, with other capital letters; its name.
+    Capitals { name: String },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -250,6 +265,8 @@ pub struct Backend {
     /// The local backend's constant `path` and `workspace_dir`.
     pub path: Option<String>,
     pub workspace_dir: Option<String>,
+    /// The constant `hostname` of a `cloud` block or the `remote` backend.
+    pub hostname: Option<String>,
     /// Only the engine can say what one of them is.
     pub is_unevaluated: bool,
     pub place: Place,

@@ -14,7 +14,7 @@ use super::module::{self, LoadedModule};
 use super::source::{self, clean_path, is_fetchable};
 use super::{
     ChildModule, Configuration, InstallationRecord, MissingModule, ModuleCall, ModuleCopy, ModuleSource, NetworkNeed,
-    Placement, Stores, test_files,
+    PathMistake, Placement, Stores, test_files,
 };
 use crate::module_stores::ModuleStores;
 use crate::modules_manifest::{self, ModuleRecord, ModulesManifest};
@@ -168,7 +168,15 @@ impl Tree<'_> {
             self.locate(parent, key, &call, &kind, record)
         };
         let is_reinstalled = record != InstallationRecord::Installed && record != InstallationRecord::VersionUnrecorded;
-        let mut child = ChildModule { call, source: kind, module: None, missing: None, record, is_served: false };
+        let is_misfit = matches!(
+            record,
+            InstallationRecord::SourceChanged
+                | InstallationRecord::VersionChanged
+                | InstallationRecord::DirectoryMissing
+        );
+        let misfit = self.manifest.record(key).filter(|_| is_misfit).cloned();
+        let mut child =
+            ChildModule { call, source: kind, module: None, missing: None, record, misfit, is_served: false };
         let key = key.to_owned();
         match location {
             Location::Missing(missing) => child.missing = Some(missing),
@@ -177,7 +185,7 @@ impl Tree<'_> {
                 let served = parent.served.clone().filter(|_| matches!(child.source, ModuleSource::Local(_)));
                 let recorded = served.as_ref().map_or_else(|| Some(directory.clone()), |tree| tree.placed(&directory));
                 let Some(recorded) = recorded else {
-                    child.missing = Some(MissingModule::Unreadable(directory));
+                    child.missing = Some(MissingModule::Unreadable { directory, mistake: None });
                     self.children.insert(key, child);
                     return;
                 };
@@ -202,7 +210,7 @@ impl Tree<'_> {
     fn descend(&mut self, child: &mut ChildModule, parent: &Parent) {
         let path = self.root_module.join(&parent.directory);
         let Some(real) = canonical(&path) else {
-            child.missing = Some(MissingModule::Unreadable(path));
+            child.missing = Some(MissingModule::Unreadable { directory: path, mistake: None });
             return;
         };
         if self.calls_before.contains(&real) {
@@ -215,7 +223,8 @@ impl Tree<'_> {
             .or_insert_with(|| module::load(&path, None, self.engine, self.sources))
             .clone();
         if !loaded.is_readable {
-            child.missing = Some(MissingModule::Unreadable(path));
+            let mistake = path_mistake(&path);
+            child.missing = Some(MissingModule::Unreadable { directory: path, mistake });
             return;
         }
         child.module = Some(loaded.module);
@@ -325,7 +334,11 @@ impl Tree<'_> {
         ));
         match eval_symlinks(self.root_module, Utf8Path::new(&joined)) {
             Some(directory) => Location::Directory(directory),
-            None => Location::Missing(MissingModule::Unreadable(self.root_module.join(&joined))),
+            None => {
+                let directory = self.root_module.join(&joined);
+                let mistake = path_mistake(&directory);
+                Location::Missing(MissingModule::Unreadable { directory, mistake })
+            }
         }
     }
 
@@ -358,6 +371,32 @@ fn copied(address: &str) -> Location {
         Ok(_) => Location::Unread,
         Err(_) => Location::Missing(MissingModule::PathMissing),
     }
+}
+
+/// What is there instead of a module's directory.
+fn path_mistake(directory: &Utf8Path) -> Option<PathMistake> {
+    /// By their names, as the engines tell archives.
+    const ARCHIVES: [&str; 8] = [".zip", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar"];
+    if let Some((path, _)) = directory.as_str().split_once('?') {
+        return Some(PathMistake::Query { path: path.to_owned() });
+    }
+    // An archive, or something that would be in it.
+    for above in directory.ancestors().take_while(|above| above.parent().is_some()) {
+        let is_archive = ARCHIVES.iter().any(|ending| above.as_str().ends_with(ending));
+        if is_archive && above.is_file() {
+            let inside = directory.strip_prefix(above).ok().filter(|inside| !inside.as_str().is_empty());
+            let inside = inside.map(|inside| format!("//{inside}")).unwrap_or_default();
+            return Some(PathMistake::Archive { path: format!("{}{inside}", canonical(above)?).into() });
+        }
+    }
+    if directory.is_file() {
+        return Some(PathMistake::File);
+    }
+    let name = directory.file_name()?;
+    let entries = directory.parent()?.read_dir_utf8().ok()?;
+    let is_same = |found: &str| found != name && found.to_lowercase() == name.to_lowercase();
+    let found = entries.filter_map(Result::ok).find(|entry| is_same(entry.file_name()))?;
+    Some(PathMistake::Capitals { name: found.file_name().to_owned() })
 }
 
 fn normalized(source: &ModuleSource) -> Option<&str> {

@@ -1,5 +1,7 @@
 //! What exactly a failure comes from: the kinds that decide its fix.
 
+use crate::configuration::{InstallationRecord, PathMistake};
+use crate::modules_manifest::ModuleRecord;
 use crate::state::StateProblemKind;
 use airtight_provider::unlikely_text::UnlikelyText;
 use airtight_provider::{PackageProblem, ProviderAddress};
@@ -29,6 +31,17 @@ pub enum Cause {
     ExecutableBelow(String),
     /// The package matches the lock file, except for these files that an archiver added.
     Leftovers(Vec<String>),
+    /// The `cloud` block or `remote` backend asks this host.
+    BackendHost(String),
+    /// An argument of `init`, which the remark about it names.
+    Argument,
+    /// A record of `modules.json` that does not fit the call.
+    ModuleRecord {
+        record: ModuleRecord,
+        state: InstallationRecord,
+    },
+    /// Why a module's local path leads to no directory.
+    ModulePath(PathMistake),
     /// The lock file is something else, such as a page of a proxy.
     LockFile(UnlikelyText),
     /// The lock file would have to change: providers without an entry, and entries that nothing needs.

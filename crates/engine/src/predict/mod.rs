@@ -60,6 +60,8 @@ pub struct Facts {
     pub plugin_cache: Option<PluginCache>,
     /// Hosts that the settings let this air gap reach.
     pub reachable: Vec<String>,
+    /// The host that the configuration's `cloud` block or `remote` backend asks, if it is known.
+    pub backend_host: Option<String>,
     /// `OPENTOFU_STATEFILE_PROVIDER_ADDRESS_TRANSLATION=0`.
     pub state_translation_off: bool,
     /// The engine's own requirements, if it was asked: they replace our reading of the configuration.

@@ -53,6 +53,7 @@ pub(super) fn before_providers(facts: &Facts) -> Before {
         before.not_understood(&configuration.tests.not_understood);
     }
     before.state(facts);
+    before.backend_host(facts);
     for (path, child) in &configuration.children {
         before.child(facts, path, child);
     }
@@ -89,7 +90,12 @@ impl Before {
     fn arguments(&mut self, facts: &Facts) {
         const CODE: Code = Code::InitArgumentsInvalid;
         for remark in &facts.init.remarks {
-            self.assume(CODE, remark.to_string());
+            if facts.init.fails_by(remark) {
+                let failure = Failure::new(Stage::Before, CODE, remark.to_string(), "");
+                self.failures.push(failure.because(Cause::Argument));
+            } else {
+                self.assume(CODE, remark.to_string());
+            }
         }
         if !has_configuration(facts) {
             return;
@@ -154,6 +160,18 @@ impl Before {
         }
     }
 
+    /// A `cloud` block and the `remote` backend ask their host before they do anything else.
+    fn backend_host(&mut self, facts: &Facts) {
+        let (Some(host), Some(backend)) = (&facts.backend_host, &facts.configuration.root.backend) else { return };
+        if !facts.init.backend || facts.reachable.iter().any(|reachable| reachable == host) {
+            return;
+        }
+        let summary = "Failed to request discovery document";
+        let detail = format!("Get \"https://{host}/.well-known/terraform.json\": no route to it from here.");
+        let failure = Failure::new(Stage::Before, Code::HostUndeclared, summary, detail).at(&backend.place);
+        self.failures.push(failure.because(Cause::BackendHost(host.clone())));
+    }
+
     fn child(&mut self, facts: &Facts, path: &str, child: &ChildModule) {
         let place = &child.call.source_place;
         // What is placed is recorded with everything that is local.
@@ -173,7 +191,7 @@ impl Before {
                     NetworkNeed::NotInstalled | NetworkNeed::OtherVersions(_) if facts.init.upgrade => {
                         UPGRADE.to_owned()
                     }
-                    NetworkNeed::NotInstalled => not_installed(child.record).to_owned(),
+                    NetworkNeed::NotInstalled => not_installed(child),
                     NetworkNeed::OtherVersions(versions) => {
                         format!("the image's store has {}, which the call does not allow", versions.join(", "))
                     }
@@ -194,9 +212,11 @@ impl Before {
                 let cause = if facts.init.upgrade { ModuleCause::Upgraded } else { ModuleCause::NotHere };
                 self.needs_network(facts, child, host.as_deref(), &why, Cause::Module(cause));
             }
-            Some(MissingModule::Unreadable(directory)) => {
+            Some(MissingModule::Unreadable { directory, mistake }) => {
                 let detail = format!("The directory {directory} could not be read for module {name}.");
-                self.fail(Code::ModuleInvalid, "Unreadable module directory", detail, Some(place));
+                let failure = Failure::new(Stage::Before, Code::ModuleInvalid, "Unreadable module directory", detail);
+                let cause = mistake.clone().map(Cause::ModulePath);
+                self.failures.push(Failure { cause, ..failure.at(place) });
             }
             Some(MissingModule::PathMissing) => {
                 let detail = format!("The source of module {name} names a path that does not exist on this machine.");
@@ -261,19 +281,35 @@ impl Before {
         };
         let detail = format!("Module {name} ({}) comes from {}: {why}.", at(place), Quoted(source));
         let failure = Failure::new(Stage::Before, Code::ModuleNeedsNetwork, summary, detail);
-        self.failures.push(failure.at(place).because(cause));
+        let misfit = child.misfit.clone().filter(|_| !facts.init.upgrade);
+        let record = misfit.map(|record| Cause::ModuleRecord { record, state: child.record });
+        self.failures.push(failure.at(place).because(record.unwrap_or(cause)));
     }
 }
 
 const UPGRADE: &str = "-upgrade fetches every called module again";
 
-fn not_installed(record: InstallationRecord) -> &'static str {
-    match record {
-        InstallationRecord::SourceChanged => "it is installed from another source",
-        InstallationRecord::VersionChanged => "it is installed in a version that is not allowed",
-        InstallationRecord::DirectoryMissing => "it is recorded as installed, but its directory is missing",
-        InstallationRecord::None | InstallationRecord::Installed | InstallationRecord::VersionUnrecorded => {
-            "it is not installed"
+fn not_installed(child: &ChildModule) -> String {
+    let Some(record) = &child.misfit else { return "it is not installed".to_owned() };
+    match child.record {
+        InstallationRecord::SourceChanged => {
+            format!("`modules.json` records it as installed from {}", Quoted(&record.source))
+        }
+        InstallationRecord::VersionChanged => {
+            let version = record.version.as_ref().map(ToString::to_string).unwrap_or_default();
+            let wanted = child.call.version.as_deref().unwrap_or_default();
+            format!("`modules.json` records version {version}, which {} does not allow", Quoted(wanted))
+        }
+        _ => {
+            let directory = Quoted(record.directory.as_str());
+            let why = if record.directory.as_str().contains('\\') {
+                ", which is not there: it was written on Windows"
+            } else if record.directory.is_absolute() {
+                ", a directory of another machine"
+            } else {
+                ", which is not there"
+            };
+            format!("`modules.json` records it in {directory}{why}")
         }
     }
 }

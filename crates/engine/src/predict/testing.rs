@@ -85,6 +85,7 @@ impl Case {
             plugin_cache: None,
             reachable: Vec::new(),
             state_translation_off: false,
+            backend_host: None,
             asked: None,
         };
         let mut case = Self { facts, contents: Contents::new(), digests: Digests::new() };

@@ -125,7 +125,7 @@ struct ShownResource {
 
 /// Parses a document that is not empty.
 pub(super) fn parse(bytes: &[u8], forms: Forms) -> Result<Document, StateProblemKind> {
-    if let Some(unlikely) = UnlikelyText::of(bytes) {
+    if let Some(unlikely) = UnlikelyText::of_json(bytes) {
         return Err(StateProblemKind::Unlikely(unlikely));
     }
     // A structure would also be read from an array.

@@ -133,7 +133,7 @@ fn what_is_no_state_is_refused_by_both_engines() {
     let mode = state_with(r#"{"mode": "ephemeral", "type": "a", "name": "b", "provider": "provider.a"}"#);
     for (text, expected) in [
         ("{bad", NotJson { line: 1 }),
-        ("\u{feff}{}", NotJson { line: 1 }),
+        ("\u{feff}{}", Unlikely(UnlikelyText::ByteOrderMark)),
         ("{\n \"version\": 4,\n}", NotJson { line: 3 }),
         ("{} more", NotJson { line: 1 }),
         ("tfstate\u{1}", NotJson { line: 1 }),

@@ -7,7 +7,13 @@ use airtight_finding::{Code, Finding, Owner, Severity};
 /// A note for what airtight does not know, a warning for what cannot be meant.
 pub fn check(facts: &Facts) -> Vec<Finding> {
     let finding = |remark: &Given<Remark>| {
-        let severity = if remark.value.is_certain() { Severity::Warning } else { Severity::Note };
+        let severity = if facts.init.fails_by(remark) {
+            Severity::Error
+        } else if remark.value.is_certain() {
+            Severity::Warning
+        } else {
+            Severity::Note
+        };
         Finding::new(Code::InitArgumentsInvalid, severity, Owner::Administrator, remark.to_string())
             .help(help(facts, remark))
     };

@@ -42,12 +42,34 @@ pub fn check(facts: &Facts, prediction: &Prediction, config: &CliConfig, files: 
         }
         findings.extend(installation.methods.iter().filter_map(mistaken_url));
     }
-    let is_asked =
-        |method: &Method| prediction.providers.iter().any(|provider| method.accepts(&provider.requirement.address));
+    // What the engine does without a file that it drops is said there.
+    let is_dropped = config.problems.iter().any(|problem| problem.effect == Effect::FileDropped);
+    let is_asked = |method: &Method| {
+        !is_dropped && prediction.providers.iter().any(|provider| method.accepts(&provider.requirement.address))
+    };
     for source in facts.sources.methods.iter().filter(|source| is_asked(&source.method)) {
         findings.extend(reaching_out(facts, config, &source.method));
     }
     findings
+}
+
+/// One cause is one finding: a file or a method that the engine drops explains the providers that it then does not find.
+pub fn explain_missing(config: &CliConfig, findings: &mut [Finding], requirements: &mut Vec<Finding>) {
+    let is_drop = |effect: Effect| matches!(effect, Effect::FileDropped | Effect::MethodDropped);
+    let Some(problem) = config.problems.iter().find(|problem| is_drop(problem.effect)) else { return };
+    let cause = findings.iter_mut().find(|finding| {
+        finding.severity == Severity::Error && finding.places.iter().any(|label| label.place == problem.place)
+    });
+    let Some(cause) = cause else { return };
+    let is_consequence = |finding: &Finding| {
+        matches!(finding.code, Code::ProviderMissing | Code::CliConfigMethodDropped | Code::CliConfigReachesOut)
+    };
+    for finding in requirements.extract_if(.., |finding| is_consequence(finding)) {
+        if !cause.detail.contains(&finding.detail) {
+            cause.detail = format!("{} {}", cause.detail, finding.detail);
+        }
+        cause.places.extend(finding.places);
+    }
 }
 
 fn unread(file: &InheritedFile) -> Option<Finding> {

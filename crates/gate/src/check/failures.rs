@@ -2,18 +2,23 @@
 
 use camino::Utf8PathBuf;
 
-use super::state;
+use super::{elsewhere, proof, state};
+use airtight_engine::configuration::{InstallationRecord, PathMistake};
 use airtight_engine::init_arguments::{ArgumentOrigin, Flag};
+use airtight_engine::modules_manifest::ModuleRecord;
 use airtight_engine::predict::{Cause, Facts, Failure, ModuleCause, Origin, Prediction, ProviderPrediction};
 use airtight_finding::shell_word as quoted;
 use airtight_finding::{Claim, Code, Finding, Owner, Severity, plural};
-use airtight_provider::{EngineName, ProviderAddress};
+use airtight_provider::{ProviderAddress, Version};
 
 /// One error for each failure of the prediction: first those that follow from the required providers, then those about what
 /// only the engine decides. A mirror that cannot be searched fails every provider alike, and is said once.
-pub fn check(facts: &Facts, prediction: &Prediction) -> (Vec<Finding>, Vec<Finding>) {
+///
+/// `implied` are the directories where an engine looks without a CLI configuration.
+pub fn check(facts: &Facts, prediction: &Prediction, implied: &[Utf8PathBuf]) -> (Vec<Finding>, Vec<Finding>) {
     let mut failures: Vec<Failure> = Vec::new();
-    let has_finding = |failure: &&Failure| failure.cause != Some(Cause::WorkspaceFile);
+    // Another finding says what is wrong with these.
+    let has_finding = |failure: &&Failure| !matches!(failure.cause, Some(Cause::WorkspaceFile | Cause::Argument));
     for failure in prediction.failures.iter().filter(has_finding) {
         let is_of_mirror = matches!(failure.code, Code::MirrorMissing | Code::MirrorUnreadable);
         match failures.iter_mut().find(|earlier| is_of_mirror && earlier.code == failure.code) {
@@ -25,7 +30,7 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> (Vec<Finding>, Vec<Findi
         .iter()
         .map(|failure| {
             let has_others_alike = failures.iter().filter(|other| other.code == failure.code).count() > 1;
-            finding(facts, prediction, failure, has_others_alike)
+            finding(facts, prediction, failure, implied, has_others_alike)
         })
         .partition(|finding| is_of_providers(finding.code))
 }
@@ -53,8 +58,17 @@ const fn is_of_providers(code: Code) -> bool {
 }
 
 /// `has_others_alike`: other providers fail alike, and the engine's text, which names one, would keep them apart.
-fn finding(facts: &Facts, prediction: &Prediction, failure: &Failure, has_others_alike: bool) -> Finding {
-    let (owner, help) = fix(facts, prediction, failure);
+fn finding(
+    facts: &Facts,
+    prediction: &Prediction,
+    failure: &Failure,
+    implied: &[Utf8PathBuf],
+    has_others_alike: bool,
+) -> Finding {
+    let is_missing = matches!(failure.code, Code::ProviderMissing | Code::MirrorMissing);
+    let elsewhere = failure.providers.first().filter(|_| is_missing);
+    let elsewhere = elsewhere.and_then(|address| elsewhere::find(facts, address, implied));
+    let (owner, help) = elsewhere.unwrap_or_else(|| fix(facts, prediction, failure));
     let program = facts.engine.name;
     let claim = claim(failure);
     let (said, detail) = (failure.summary.trim_end(), failure.detail.trim_end());
@@ -157,6 +171,13 @@ fn summary(facts: &Facts, failure: &Failure) -> String {
             Some(Cause::Package(problem)) => format!("the package of {names} {}", problem.describe()),
             _ => format!("the package of {names} cannot be read"),
         },
+        Code::HostUndeclared => {
+            let host = match &failure.cause {
+                Some(Cause::BackendHost(host)) => host.as_str(),
+                _ => "a host",
+            };
+            format!("`init` would ask {host}, which this air gap does not let through")
+        }
         Code::ModuleNeedsNetwork => "`init` would fetch this module from the network".to_owned(),
         _ => failure.summary.clone(),
     }
@@ -191,14 +212,20 @@ fn fix(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, Str
             );
             return (Owner::Image, help);
         }
+        Some(Cause::Argument | Cause::WorkspaceFile) | None => {}
+        Some(Cause::ModuleRecord { record, state }) => return (Owner::Repository, module_record(record, *state)),
+        Some(Cause::ModulePath(mistake)) => return (Owner::Repository, module_path(mistake)),
+        Some(Cause::BackendHost(host)) => return (Owner::Repository, backend_host(host)),
         Some(Cause::LockSet { unlocked, unused }) => return (Owner::Repository, lock_set(facts, unlocked, unused)),
-        Some(Cause::WorkspaceFile) | None => {}
     }
     match failure.code {
         Code::ProviderMissing if only_state(prediction, failure) => {
             (Owner::Repository, only_in_state(facts, prediction, failure))
         }
-        Code::ProviderMissing => (Owner::Image, missing_provider(facts, failure)),
+        Code::ProviderMissing => (Owner::Image, missing_provider(facts)),
+        Code::ProviderVersionMissing if pre_release(facts, prediction, failure).is_some() => {
+            (Owner::Repository, pre_release(facts, prediction, failure).unwrap_or_default())
+        }
         Code::ProviderVersionMissing | Code::ProviderPlatformMissing => (
             Owner::Image,
             format!(
@@ -213,6 +240,9 @@ fn fix(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, Str
                  and commit the lock file."
             ),
         ),
+        Code::PackageMismatch if completed(facts, prediction, failure).is_some() => {
+            (Owner::Repository, completed(facts, prediction, failure).unwrap_or_default())
+        }
         Code::PackageMismatch => (
             Owner::Repository,
             format!(
@@ -294,6 +324,80 @@ fn fix(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, Str
         ),
         code => (Owner::Repository, format!("Read how to fix it: `airtight explain {code}`")),
     }
+}
+
+/// The manifest of installed modules, as engines name it below the data directory.
+const MODULES: &str = ".terraform/modules/modules.json";
+
+fn module_record(record: &ModuleRecord, state: InstallationRecord) -> String {
+    let directory = record.directory.as_str();
+    if state != InstallationRecord::DirectoryMissing {
+        return "Call what is recorded again, or install the modules anew: on a machine with network access, `rm -r \
+                .terraform/modules`, then `init` or `get`, and copy `.terraform/modules` to where it was."
+            .to_owned();
+    }
+    if directory.contains('\\') {
+        return format!("Write `/` for each backslash: `sed -i 's#\\\\\\\\#/#g' {MODULES}`");
+    }
+    match directory.split_once("/.terraform/") {
+        Some((before, _)) if record.directory.is_absolute() => format!(
+            "Write the directories relative to the root module: `sed -i {} {MODULES}`",
+            quoted(&format!("s#\"{before}/.terraform/#\".terraform/#g"))
+        ),
+        _ => format!("Copy the directory `{directory}` along with `{MODULES}`: one without the other is of no use."),
+    }
+}
+
+fn module_path(mistake: &PathMistake) -> String {
+    match mistake {
+        PathMistake::Query { .. } => {
+            "Remove `?` and what follows it: a local path takes no `?ref=`, which is for repositories.".to_owned()
+        }
+        PathMistake::Archive { path } => format!(
+            "A path that begins with `./` or `../` must be a directory, and this is an archive. Unpack it, or name it by its \
+             absolute path: `source = \"{path}\"`."
+        ),
+        PathMistake::File => "Name the directory of the module, not a file in it.".to_owned(),
+        PathMistake::Capitals { name } => {
+            format!("The directory is called `{name}`: write it with the same capital letters.")
+        }
+    }
+}
+
+fn backend_host(host: &str) -> String {
+    format!(
+        "If Spacelift keeps the state, remove the `cloud` block or `remote` backend. If this air gap lets the host through, \
+         list it in the image's settings: `reachable: [{host}]`."
+    )
+}
+
+fn completed(facts: &Facts, prediction: &Prediction, failure: &Failure) -> Option<String> {
+    let address = failure.providers.first()?;
+    let provider = prediction.providers.iter().find(|provider| provider.requirement.address == *address)?;
+    proof::complete(facts, provider)
+}
+
+/// The mirror's only versions count as pre-releases, which constraints pass over.
+fn pre_release(facts: &Facts, prediction: &Prediction, failure: &Failure) -> Option<String> {
+    let address = failure.providers.first()?;
+    let is_unlocked = facts.lock.lock_for(address).is_none() || facts.init.upgrade;
+    let mirrors = facts.sources.mirrors();
+    let packages = mirrors.iter().flat_map(|mirror| &mirror.packages).filter(|package| package.id.address == *address);
+    let here = packages.filter(|package| package.id.platform == facts.platform).map(|package| &package.id.version);
+    let newest = here
+        .clone()
+        .filter(|version| is_unlocked && !version.prerelease.is_empty())
+        .max_by(|a, b| a.cmp_precedence(b))?;
+    let requirement =
+        &prediction.providers.iter().find(|provider| provider.requirement.address == *address)?.requirement;
+    // Its release would do, so that only this rule stands in the way.
+    let release = Version::release(newest.major, newest.minor, newest.patch);
+    requirement.constraints.allows(&release, &facts.engine).then(|| {
+        format!(
+            "`{newest}` counts as a pre-release because of the `-` in it, and engines take one only if a constraint names it \
+             exactly: write `version = \"{newest}\"`."
+        )
+    })
 }
 
 fn module(facts: &Facts, cause: ModuleCause) -> (Owner, String) {
@@ -396,28 +500,11 @@ fn only_in_state(facts: &Facts, prediction: &Prediction, failure: &Failure) -> S
     )
 }
 
-fn missing_provider(facts: &Facts, failure: &Failure) -> String {
+fn missing_provider(facts: &Facts) -> String {
     let (program, platform) = (facts.engine.name, &facts.platform);
-    let other = match program {
-        EngineName::Tofu => EngineName::Terraform,
-        EngineName::Terraform => EngineName::Tofu,
-    }
-    .default_registry_host();
-    let mirrors = facts.sources.mirrors();
-    let has = |address: &ProviderAddress| {
-        mirrors.iter().any(|mirror| mirror.packages.iter().any(|package| package.id.address == *address))
-    };
-    let elsewhere = failure.providers.iter().map(|address| address.on_host(other)).find(has);
-    let hint = elsewhere.map_or_else(String::new, |address| {
-        format!(
-            " The mirror has it under `{other}`, where {} does not look for this source address; to use that one, write \
-             `source = \"{address}\"`.",
-            program.title()
-        )
-    });
     format!(
         "On a machine with network access, run `{program} providers lock -platform={platform}` in this root module if the \
          lock file lacks the provider, then `airtight mirror build --from . --platform {platform} DIR`, where DIR is the \
-         image's mirror.{hint}"
+         image's mirror."
     )
 }

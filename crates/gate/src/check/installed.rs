@@ -74,6 +74,7 @@ pub fn check(
     installed: &Installed,
     mirrors: &[&Mirror],
     digests: &Digests,
+    platform: &Platform,
     is_installed_otherwise: &dyn Fn(&ProviderAddress) -> bool,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -81,6 +82,10 @@ pub fn check(
         findings.push(planted(path, "engines install nothing at this place"));
     }
     for entry in &installed.entries {
+        if entry.id.platform != *platform {
+            findings.push(of_another_platform(entry, platform));
+            continue;
+        }
         let is_of_mirror = package_for(mirrors, &entry.id).is_some();
         if !is_of_mirror && entry.kind == InstalledKind::Directory && is_installed_otherwise(&entry.id.address) {
             continue;
@@ -133,6 +138,19 @@ fn why_planted(entry: &InstalledEntry, mirrors: &[&Mirror], digests: &Digests) -
         (_, Some(Err(reason))) => Some(format!("the mirror's `{}` cannot be hashed: {reason}", package.path)),
         _ => Some("it was not compared with the mirror".to_owned()),
     }
+}
+
+/// No engine looks into another platform's directory, and what is there cannot run here.
+fn of_another_platform(entry: &InstalledEntry, platform: &Platform) -> Finding {
+    Finding::new(
+        Code::PackagePlanted,
+        Severity::Warning,
+        Owner::Repository,
+        format!("`{}` is installed for {}, and this is {platform}", entry.id.address, entry.id.platform),
+    )
+    .detail("The engine does not look at it. It is there because somebody has committed the data directory.")
+    .help("Remove it from the repository, and let git ignore it: `git rm -r --cached .terraform && echo .terraform/ >> .gitignore`")
+    .at(Place::file(&entry.path), "")
 }
 
 fn planted(path: &Utf8Path, why: &str) -> Finding {

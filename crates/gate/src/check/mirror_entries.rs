@@ -3,21 +3,27 @@
 use super::misplaced;
 use airtight_finding::{Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
+use airtight_provider::ProviderAddress;
 use airtight_provider::digest::is_leftover;
-use airtight_provider::mirror::{Ignored, Mirror};
+use airtight_provider::mirror::{Ignored, IgnoredEntry, Mirror};
 
-/// One warning for each ignored entry: what it takes to be seen.
-pub fn check(mirror: &Mirror) -> Vec<Finding> {
+/// One warning for each ignored entry: what it takes to be seen. Not for one that is a package of a provider in `missing`,
+/// whose own finding says so.
+pub fn check(mirror: &Mirror, missing: &[ProviderAddress]) -> Vec<Finding> {
+    let is_said = |entry: &IgnoredEntry| {
+        missing.iter().any(|address| misplaced::fix(mirror, &entry.path, Some(address)).is_some())
+    };
     mirror
         .ignored
         .iter()
+        .filter(|entry| !is_said(entry))
         .map(|entry| {
             let (why, help) = if entry.path.file_name().is_some_and(|name| is_leftover(name.as_bytes())) {
                 ("an archiver left it here".to_owned(), "Remove it: no engine and no tool needs it.".to_owned())
             } else {
                 words(&entry.why)
             };
-            let help = misplaced::fix(mirror, &entry.path).unwrap_or(help);
+            let help = misplaced::fix(mirror, &entry.path, None).unwrap_or(help);
             let (code, subject) = match entry.why {
                 Ignored::MirrorIsNoDirectory => (Code::MirrorMissing, "mirror"),
                 _ => (Code::MirrorEntryIgnored, "entry"),

@@ -5,18 +5,22 @@ use std::collections::BTreeSet;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use airtight_provider::mirror::Mirror;
-use airtight_provider::{Platform, Version};
+use airtight_provider::{Platform, ProviderAddress, Version};
 
-use airtight_finding::shell_word;
+use airtight_finding::{plural, shell_word};
 
 /// Below an ignored entry nobody looks deeper.
 const DEPTH: usize = 8;
 
+/// A mirror is looked for so many levels above the one that was named.
+const LEVELS: usize = 3;
+
 /// More names are not looked at.
 const NAMES: usize = 2_000;
 
-/// What to say about an ignored entry that is or contains a package.
-pub(super) fn fix(mirror: &Mirror, entry: &Utf8Path) -> Option<String> {
+/// What to say about an ignored entry that is or contains a package. With `wanted`, only if it can be that provider's, whose
+/// address then fills what the package's place does not tell.
+pub(super) fn fix(mirror: &Mirror, entry: &Utf8Path, wanted: Option<&ProviderAddress>) -> Option<String> {
     let mut left = NAMES;
     let found = find(entry, DEPTH, &mut left)?;
     let relative = found.path.strip_prefix(&mirror.base).ok()?;
@@ -26,7 +30,7 @@ pub(super) fn fix(mirror: &Mirror, entry: &Utf8Path) -> Option<String> {
     }
     // The whole tree one or more levels down.
     for depth in 1..names.len() {
-        if is_in_place(&names[depth..], &found) {
+        if is_in_place(&names[depth..], &found, wanted) {
             let base = mirror.base.join(names[..depth].join("/"));
             return Some(format!(
                 "The mirror is one level down: name it with `--mirror {}`.",
@@ -34,7 +38,24 @@ pub(super) fn fix(mirror: &Mirror, entry: &Utf8Path) -> Option<String> {
             ));
         }
     }
+    // Or up.
+    let above: Vec<&str> = mirror.base.components().map(|component| component.as_str()).collect();
+    for count in 1..=LEVELS.min(above.len()) {
+        let full = [&above[above.len() - count..], &names[..]].concat();
+        if is_in_place(&full, &found, wanted) {
+            let base = mirror.base.ancestors().nth(count)?;
+            return Some(format!(
+                "The mirror begins {}: name it with `--mirror {}`.",
+                plural(count, "level") + " higher",
+                shell_word(base.as_str())
+            ));
+        }
+    }
     let target = target(&names, &found)?;
+    let target = match wanted {
+        Some(wanted) => filled(&target, wanted)?,
+        None => target,
+    };
     let (host, rest) = target.split_once('/')?;
     let to = mirror.base.join(&target);
     let directory = to.parent()?;
@@ -54,6 +75,17 @@ pub(super) fn fix(mirror: &Mirror, entry: &Utf8Path) -> Option<String> {
     } else {
         format!("A package is at `{}`: run `{command}`.", found.path)
     })
+}
+
+/// A path below a mirror with an address in the place of what is not known; null if it is another provider's.
+fn filled(target: &str, wanted: &ProviderAddress) -> Option<String> {
+    let mut names = target.split('/');
+    let known = [names.next()?, names.next()?, names.next()?];
+    let address = [wanted.host(), wanted.namespace(), wanted.provider_type()];
+    let fits =
+        known.iter().zip(address).all(|(known, wanted)| matches!(*known, "HOST" | "NAMESPACE") || *known == wanted);
+    let rest: Vec<&str> = names.collect();
+    fits.then(|| format!("{}/{}", address.join("/"), rest.join("/")))
 }
 
 /// A package in whatever place.
@@ -122,7 +154,13 @@ fn package_of(path: &Utf8Path) -> Option<Found> {
 }
 
 /// Whether an engine would see a package there.
-fn is_in_place(names: &[&str], found: &Found) -> bool {
+fn is_in_place(names: &[&str], found: &Found, wanted: Option<&ProviderAddress>) -> bool {
+    let is_of = |wanted: &ProviderAddress| {
+        names.len() > 3 && names[..3] == [wanted.host(), wanted.namespace(), wanted.provider_type()]
+    };
+    if !wanted.is_none_or(is_of) {
+        return false;
+    }
     let is_host = names.first().is_some_and(|host| host.contains('.') || host.contains(':'));
     match (found.is_archive, names) {
         (true, [_, _, provider_type, _]) => {
@@ -176,7 +214,7 @@ mod tests {
         fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
         fs::write(root.join(path), "").unwrap();
         let mirror = walk(&root, EngineName::Tofu);
-        let helps = mirror.ignored.iter().filter_map(|entry| fix(&mirror, &entry.path));
+        let helps = mirror.ignored.iter().filter_map(|entry| fix(&mirror, &entry.path, None));
         helps.map(|help| help.replace(root.as_str(), "M")).collect()
     }
 

@@ -5,6 +5,7 @@
 
 pub mod arguments;
 pub mod cli_config;
+pub mod elsewhere;
 pub mod executables;
 pub mod execution;
 pub mod failures;

@@ -4,8 +4,9 @@ use airtight_engine::predict::{Facts, Origin, Prediction, ProviderPrediction, St
 use airtight_finding::shell_word as quoted;
 use airtight_finding::{Claim, Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
+use airtight_provider::hashing::Hasher;
 use airtight_provider::lock_file::ProviderLock;
-use airtight_provider::{EngineName, Hash, HashScheme, Layout};
+use airtight_provider::{DigestKind, DigestRequest, Digests, EngineName, Hash, HashScheme, Layout};
 
 const NO_USABLE_HASH: Claim = Claim {
     noun: "provider",
@@ -117,6 +118,9 @@ fn lock_command(facts: &Facts, provider: &ProviderPrediction, is_one_of_many: bo
         let (from, to) = (quoted(path.as_str()), quoted(facts.lock.path.as_str()));
         return format!("Give the lock file its name, and commit it: `mv {from} {to}`");
     }
+    if let Some(command) = complete(facts, provider) {
+        return command;
+    }
     let only_state = !provider.requirement.origins.is_empty()
         && provider.requirement.origins.iter().all(|origin| matches!(origin, Origin::State { .. }));
     let first = if only_state { "Only the state needs it: declare it in `required_providers`. Then, on" } else { "On" };
@@ -128,3 +132,30 @@ fn lock_command(facts: &Facts, provider: &ProviderPrediction, is_one_of_many: bo
         facts.platform
     )
 }
+
+/// `airtight lock complete`, if the mirror keeps the archive of an unpacked package, and the lock file has its `zh:` hash.
+pub(super) fn complete(facts: &Facts, provider: &ProviderPrediction) -> Option<String> {
+    let selected = provider.selected.as_ref()?;
+    let lock = facts.lock.lock_for(&selected.id.address).filter(|lock| lock.version == selected.id.version)?;
+    let mirrors = facts.sources.mirrors();
+    let (mirror, archive) = mirrors.iter().find_map(|mirror| {
+        let archive = mirror.base.join(ARCHIVES).join(selected.id.packed_path());
+        archive.is_file().then_some((mirror, archive))
+    })?;
+    let request = DigestRequest { path: archive, layout: Layout::Packed, kind: DigestKind::Zh };
+    let mut digests = Digests::new();
+    Hasher::new(&|_| {}).compute(std::slice::from_ref(&request), &mut digests);
+    let hash = digests.get(&request)?.as_ref().ok()?;
+    lock.hashes.contains(hash).then(|| {
+        format!(
+            "The mirror has the proof: run `airtight lock complete --mirror {} --platform {} {}`, without network, and commit \
+             `.terraform.lock.hcl`.",
+            quoted(mirror.path.as_str()),
+            facts.platform,
+            quoted(facts.root_module.as_str())
+        )
+    })
+}
+
+/// Where `mirror unpack` and `mirror build` keep archives, below a mirror.
+const ARCHIVES: &str = ".airtight/archives";

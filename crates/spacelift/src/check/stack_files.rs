@@ -1,7 +1,97 @@
-//! What is wrong with the files that shape a run besides the workflow file: the runtime configuration, plugins, contexts.
+//! What is wrong with the files that shape a run: the workflow file, the runtime configuration, plugins, contexts.
 
 use airtight_finding::{Code, Finding, Owner, Severity};
-use airtight_hcl::Problem;
+use airtight_hcl::{Place, Problem};
+use airtight_provider::text_file::{self, TextFileError};
+use camino::Utf8Path;
+
+use super::workflow_file;
+use crate::workflow::{self, Origin, WorkflowFile};
+use crate::{plugin_manifest as manifest, runtime_configuration as configuration};
+
+/// Of plugins in a repository, such as `plugin.yml` at its root.
+const PLUGIN_PATHS: [&str; 2] = ["plugin.yml", ".spacelift/plugin.yml"];
+
+/// Everything that is wrong with Spacelift's files in a repository. Whether a stack uses them is not known here, so that nothing
+/// is more than a warning. Paths begin with the repository's own.
+pub fn of_repository(repository: &Utf8Path) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let path = repository.join(workflow::PATH);
+    match text_file::read(&path, workflow::LIMIT_BYTES) {
+        Ok(text) => findings.extend(workflow_file(&WorkflowFile::parse(&path, &text, Origin::Source))),
+        Err(TextFileError::Missing) => {
+            let lookalikes = workflow::lookalikes(repository, Utf8Path::new(""));
+            findings.extend((!lookalikes.is_empty()).then(|| workflow_file::missing(repository, &lookalikes)));
+        }
+        Err(error) => findings.push(unreadable_workflow(&path, &error)),
+    }
+    let path = repository.join(configuration::PATH);
+    if let Ok(text) = text_file::read(&path, configuration::LIMIT_BYTES) {
+        findings.push(replaceable_configuration(&path));
+        match configuration::parse(&path, &text) {
+            Ok(configuration) => findings.extend(runtime_configuration(&configuration.problems)),
+            Err(problem) => findings.extend(runtime_configuration(&[problem])),
+        }
+    }
+    for path in PLUGIN_PATHS.map(|path| repository.join(path)) {
+        let Ok(text) = text_file::read(&path, configuration::LIMIT_BYTES) else { continue };
+        // Other tools have files of that name.
+        match manifest::parse(&path, &text) {
+            Ok(manifest) if manifest.problems.is_empty() => {}
+            Ok(manifest) if text.contains("contexts:") || text.contains("webhooks:") => {
+                findings.extend(plugin_manifest(&manifest.problems));
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+    for finding in &mut findings {
+        finding.severity = finding.severity.max(Severity::Warning);
+    }
+    findings
+}
+
+/// A workflow file, and that a branch can replace it.
+pub fn workflow_file(file: &WorkflowFile) -> Vec<Finding> {
+    let mut findings = workflow_file::findings(file);
+    if file.origin == Origin::Source {
+        findings.push(
+            Finding::new(
+                Code::RunReplaceable,
+                Severity::Warning,
+                Owner::Administrator,
+                "a branch can replace the workflow tool's commands",
+            )
+            .detail("The workflow file is the repository's own: what it calls, a pull request can change.")
+            .help(
+                "Mount it at `source/.spacelift/workflow.yml`, by the stack or a context, and rehearse it with `--workflow \
+                 FILE`: a mounted file wins.",
+            )
+            .at(Place::file(&file.path), ""),
+        );
+    }
+    findings
+}
+
+/// A workflow file that cannot be read.
+pub fn unreadable_workflow(path: &Utf8Path, error: &TextFileError) -> Finding {
+    let summary = format!("the workflow file cannot be read: {error}");
+    Finding::new(Code::WorkflowFileInvalid, Severity::Error, Owner::Repository, summary)
+        .help("Write the whole file again: `airtight render workflow`.")
+        .at(Place::file(path), "")
+}
+
+/// That a runtime configuration is in the repository.
+pub fn replaceable_configuration(path: &Utf8Path) -> Finding {
+    Finding::new(
+        Code::RunReplaceable,
+        Severity::Warning,
+        Owner::Administrator,
+        "a branch can change hooks, variables and the image of its own runs",
+    )
+    .detail("The repository has a runtime configuration, which Spacelift reads from the branch that it runs.")
+    .help("Give the stack the label `feature:ignore_runtime_config`, and rehearse it with `--ignore-runtime-configuration`.")
+    .at(Place::file(path), "")
+}
 
 /// Something in `.spacelift/config.yml` that Spacelift does not document.
 pub fn runtime_configuration(problems: &[Problem]) -> Vec<Finding> {
@@ -33,7 +123,6 @@ fn new(code: Code, owner: Owner, problem: &Problem) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{plugin_manifest as manifest, runtime_configuration as configuration};
 
     #[test]
     fn each_problem_is_a_warning_with_its_line() {

@@ -21,7 +21,6 @@ use crate::runtime_configuration::StackSettings;
 use crate::workflow;
 use crate::workflow::{Origin, WorkflowFile};
 use airtight_finding::{Code, Finding, Owner, Severity};
-use airtight_hcl::Place;
 use airtight_provider::text_file;
 use airtight_provider::text_file::TextFileError;
 use airtight_provider::{HookPoint, WorkflowCommand};
@@ -147,17 +146,7 @@ fn stack_settings(
     match runtime_configuration::parse(shown, &text) {
         Ok(configuration) => {
             findings.extend(stack_files::runtime_configuration(&configuration.problems));
-            findings.push(
-                Finding::new(
-                    Code::RunReplaceable,
-                    Severity::Warning,
-                    Owner::Administrator,
-                    "a branch can change hooks, variables and the image of its own runs",
-                )
-                .detail("The repository has a runtime configuration, which Spacelift reads from the branch that it runs.")
-                .help("Give the stack the label `feature:ignore_runtime_config`, and rehearse it with `--ignore-runtime-configuration`.")
-                .at(Place::file(shown), ""),
-            );
+            findings.push(stack_files::replaceable_configuration(shown));
             configuration.for_stack(request.stack.as_deref(), &request.stack_settings)
         }
         Err(problem) => {
@@ -195,32 +184,11 @@ fn workflow_commands(
     let file = match file {
         Ok(file) => file,
         Err(error) => {
-            let summary = format!("the workflow file cannot be read: {error}");
-            findings.push(
-                Finding::new(Code::WorkflowFileInvalid, Severity::Error, Owner::Repository, summary)
-                    .help("Write the whole file again: `airtight render workflow`.")
-                    .at(Place::file(workflow::PATH), ""),
-            );
+            findings.push(stack_files::unreadable_workflow(Utf8Path::new(workflow::PATH), &error));
             return BTreeMap::new();
         }
     };
-    findings.extend(workflow_file::findings(&file));
-    if file.origin == Origin::Source {
-        findings.push(
-            Finding::new(
-                Code::RunReplaceable,
-                Severity::Warning,
-                Owner::Administrator,
-                "a branch can replace the workflow tool's commands",
-            )
-            .detail("The workflow file is the repository's own: what it calls, a pull request can change.")
-            .help(
-                "Mount it at `source/.spacelift/workflow.yml`, by the stack or a context, and rehearse it with `--workflow \
-                 FILE`: a mounted file wins.",
-            )
-            .at(Place::file(workflow::PATH), ""),
-        );
-    }
+    findings.extend(stack_files::workflow_file(&file));
     let values = Values {
         lock: true,
         refresh: true,

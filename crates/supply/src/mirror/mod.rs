@@ -10,7 +10,6 @@ pub(crate) mod place;
 pub mod prune;
 pub mod sbom;
 pub mod seal;
-pub mod unlocked;
 pub mod unpack;
 pub mod verify;
 mod vet;

@@ -32,7 +32,7 @@ pub fn seal(path: &Utf8Path, progress: Progress<'_>) -> anyhow::Result<Manifest>
     let hold = Hold::take(path)?;
     let walked = mirror::walk(path, EngineName::Tofu);
     let (packages, mut problems) = measure(&walked, Names::Canonical, progress);
-    problems.extend(mirror_entries::check(&walked).iter().map(|ignored| {
+    problems.extend(mirror_entries::check(&walked, &[]).iter().map(|ignored| {
         let path = ignored.places.first().map_or("", |label| label.place.path.as_str());
         format!("`{path}`: {}", ignored.summary)
     }));

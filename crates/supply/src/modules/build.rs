@@ -38,8 +38,8 @@ pub struct Options<'a> {
     /// The store, which may be there already.
     pub store: Utf8PathBuf,
     pub engine: &'a Engine,
-    /// Null if the network is not to be used.
-    pub client: Option<&'a Client>,
+    /// Or why there is none, such as a machine without certificate authorities: only what needs it fails.
+    pub client: Result<&'a Client, &'a HttpError>,
     /// Sources whose references may have moved, by their names in the manifest.
     pub accept_moved: BTreeSet<String>,
     /// Of a registry's module so many of the newest versions that a constraint allows.
@@ -59,6 +59,12 @@ pub struct Options<'a> {
     pub scratch: Utf8PathBuf,
     /// Told what happens.
     pub event: &'a (dyn Fn(&Event<'_>) + Sync),
+}
+
+impl Options<'_> {
+    fn no_client(&self) -> FetchError {
+        self.client.err().map_or(FetchError::Bug, |error| error.clone().into())
+    }
 }
 
 /// What happens during a build.
@@ -217,7 +223,7 @@ pub fn build(wanted: Vec<Wanted>, repositories: &BTreeSet<String>, options: &Opt
         versions: Mutex::default(),
     };
     let mut waiting = work.first(wanted);
-    let registry = options.client.map(|client| ModuleRegistry::new(client, options.engine.name));
+    let registry = options.client.ok().map(|client| ModuleRegistry::new(client, options.engine.name));
     for round in 0.. {
         if waiting.is_empty() {
             break;
@@ -415,7 +421,7 @@ impl Work<'_> {
             ModuleSource::Registry { host, normalized } => {
                 let (package, _) = split_subdirectory(normalized);
                 let path = package.split_once('/').map_or("", |(_, path)| path);
-                let registry = registry.ok_or(FetchError::Bug)?;
+                let registry = registry.ok_or_else(|| self.options.no_client())?;
                 let versions = self.selected(registry, host, path, constraint.as_deref())?;
                 versions.into_iter().map(|version| self.of_registry(registry, host, path, name, version)).collect()
             }

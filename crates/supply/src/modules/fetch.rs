@@ -144,7 +144,7 @@ impl Fetcher<'_> {
         if pages >= MAXIMUM_PAGES {
             return Err(FetchError::Page("pages that name pages, more than 10"));
         }
-        let client = self.options.client.ok_or(FetchError::Bug)?;
+        let client = self.options.client.map_err(Clone::clone)?;
         let mut asked = url.clone();
         asked.query_pairs_mut().append_pair("terraform-get", "1");
         let answer = client.answer(&asked, None)?;
@@ -294,7 +294,7 @@ impl Fetcher<'_> {
             let path = url.to_file_path().ok().and_then(|path| Utf8PathBuf::from_path_buf(path).ok());
             path.ok_or(FetchError::Page("no path of this machine"))?
         } else {
-            let client = self.options.client.ok_or(FetchError::Bug)?;
+            let client = self.options.client.map_err(Clone::clone)?;
             let path = scratch.join("archive");
             let file = fs::File::options().create(true).truncate(false).read(true).write(true).open(&path);
             let file = file.map_err(FetchError::disk)?;
@@ -457,7 +457,8 @@ pub(super) fn joined(one: &str, other: &str) -> String {
 fn git_path(address: &GitAddress, commit: &str) -> String {
     let name = address.name();
     let name = name.split('?').next().unwrap_or_default();
-    format!("git/{}/{commit}", place_of(name.strip_suffix(".git").unwrap_or(name)))
+    let short = name.strip_suffix(".git").filter(|short| !short.ends_with('/'));
+    format!("git/{}/{commit}", place_of(short.unwrap_or(name)))
 }
 
 fn archive_path(url: &Url, id: &str) -> String {
@@ -479,8 +480,9 @@ fn encoded(path: &str) -> String {
     let encode = |part: &str| -> String {
         let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_.~+%@=:".contains(character);
         let text: String = part.chars().map(|character| if is_plain(character) { character } else { '_' }).collect();
-        // `.airtight`, `.` and `..` are taken.
-        if text.starts_with('.') { format!("_{text}") } else { text }
+        // These mean something else to file systems and to git.
+        let is_taken = matches!(text.as_str(), "." | "..") || text.eq_ignore_ascii_case(".git");
+        if is_taken { format!("_{text}") } else { text }
     };
     path.split('/').filter(|part| !part.is_empty()).map(encode).collect::<Vec<_>>().join("/")
 }
@@ -588,8 +590,9 @@ mod tests {
         for (address, expected) in [
             ("git::https://t@github.com/o/x.git?ref=v1", "git/github.com/o/x/C"),
             ("git::ssh://git@github.com/o/x.git", "git/github.com/o/x/C"),
-            ("git::https://h.example:8443/a/../.airtight/x", "git/h.example:8443/a/_../_.airtight/x/C"),
+            ("git::https://h.example:8443/a/../.airtight/x", "git/h.example:8443/a/_../.airtight/x/C"),
             ("git::file:///srv/x.git", "git/localhost/srv/x/C"),
+            ("git::file:///srv/x/.git", "git/localhost/srv/x/_.git/C"),
         ] {
             let Ok(Address::Git(address)) = Address::parse(address) else { panic!("{address}") };
             assert_eq!(git_path(&address, "C"), expected);

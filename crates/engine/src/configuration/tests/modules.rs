@@ -45,7 +45,7 @@ fn a_module_that_is_not_there_says_why() {
             assert_eq!(missing(arguments).as_ref(), Some(expected), "{arguments}");
         }
         for source in ["./nowhere", "./main.tf"] {
-            assert!(matches!(missing(&format!("source = \"{source}\"")), Some(M::Unreadable(_))), "{source}");
+            assert!(matches!(missing(&format!("source = \"{source}\"")), Some(M::Unreadable { .. })), "{source}");
         }
     }
 }
@@ -210,7 +210,7 @@ fn a_module_that_could_not_be_installed_is_recorded_nowhere() {
     let layout = Layout::of(&[("main.tf", call), (".terraform/modules/modules.json", record)]);
     let child = &layout.read(&tofu()).children["a"];
     assert_eq!(child.record, InstallationRecord::DirectoryMissing);
-    assert!(matches!(child.missing, Some(MissingModule::Unreadable(_))), "{child:?}");
+    assert!(matches!(child.missing, Some(MissingModule::Unreadable { .. })), "{child:?}");
 }
 
 #[test]
@@ -303,5 +303,5 @@ fn a_link_out_of_a_stored_tree_is_not_followed() {
     let layout = called().link("../../ws/local", "store/net/own/out");
     fs_err::write(layout.path().join("store/net/own/main.tf"), "module \"out\" {\n  source = \"./out\"\n}\n").unwrap();
     let configuration = read_with(&layout, &store(&layout, ROWS), ".terraform");
-    assert!(matches!(configuration.children["net.own.out"].missing, Some(MissingModule::Unreadable(_))));
+    assert!(matches!(configuration.children["net.own.out"].missing, Some(MissingModule::Unreadable { .. })));
 }

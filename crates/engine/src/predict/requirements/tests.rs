@@ -27,6 +27,7 @@ fn child(source: ModuleSource, module: Option<Module>) -> ChildModule {
         source,
         module,
         missing: None,
+        misfit: None,
         record: crate::configuration::InstallationRecord::Installed,
         is_served: false,
     }

@@ -51,6 +51,7 @@ fn backend(kind: &str, path: Option<&str>) -> Backend {
         kind: kind.to_owned(),
         path: path.map(str::to_owned),
         workspace_dir: None,
+        hostname: None,
         is_unevaluated: false,
         place: Place::file("x.tf"),
     }

@@ -7,7 +7,9 @@ use camino::Utf8Path;
 
 use super::{Demand, Need, Source};
 use crate::registry::{Client, ListedVersion, Registry, RegistryError};
+use airtight_engine::configuration::Stores;
 use airtight_engine::init_arguments::InitArguments;
+use airtight_engine::module_stores::ModuleStores;
 use airtight_engine::predict;
 use airtight_engine::predict::Facts;
 use airtight_engine::{configuration, state};
@@ -16,21 +18,31 @@ use airtight_hcl::Sources;
 use airtight_provider::{Engine, Platform, ProviderAddress, Version, VersionConstraints};
 use airtight_provider::{installed, lock_file};
 
-/// What the configuration of a root module requires, child modules included.
+/// What the configuration of a root module requires, child modules included: those that are installed, and those of the
+/// stores.
 ///
 /// # Errors
 /// A configuration that `init` refuses, that we cannot read whole, or whose modules are not installed.
 pub fn requirements(
     root_module: &Utf8Path,
     engine: &Engine,
+    modules: &ModuleStores,
 ) -> anyhow::Result<Vec<(ProviderAddress, VersionConstraints)>> {
     let data_dir = root_module.join(".terraform");
     let mut sources = Sources::default();
+    let stores = Stores { modules, data_dir: Utf8Path::new(".terraform") };
     let init = InitArguments { backend: false, ..InitArguments::default() };
     let facts = Facts {
         engine: engine.clone(),
         platform: Platform::current(),
-        configuration: configuration::read(root_module, &data_dir, &init.test_directory, engine, &mut sources),
+        configuration: configuration::read_with_stores(
+            root_module,
+            &data_dir,
+            &init.test_directory,
+            engine,
+            &stores,
+            &mut sources,
+        ),
         lock: lock_file::read(root_module, engine.name, &mut sources),
         state: state::State::default(),
         sources: predict::ProviderSources::default(),
@@ -39,6 +51,7 @@ pub fn requirements(
         plugin_cache: None,
         reachable: Vec::new(),
         state_translation_off: false,
+        backend_host: None,
         asked: None,
         root_module: root_module.to_owned(),
         init,
@@ -63,7 +76,11 @@ pub fn requirements(
 }
 
 fn install_modules(engine: &Engine) -> String {
-    format!("install its modules with `{} get` in that directory, on a machine with network access", engine.name)
+    format!(
+        "name a store that has its modules by --modules, or install them with `{} get` in that directory, on a machine with \
+         network access",
+        engine.name
+    )
 }
 
 /// Chooses a version and adds it to the demand.

@@ -71,7 +71,7 @@ pub fn verify(request: &Request<'_>) -> anyhow::Result<Verification> {
         let finding = Finding::new(Code::MirrorUnreadable, Severity::Error, Owner::Image, error.clone());
         findings.push(finding.help("Make the whole mirror readable.").at(Place::file(&walked.path), ""));
     }
-    findings.extend(mirror_entries::check(&walked).into_iter().map(|ignored| ignored.severity(Severity::Error)));
+    findings.extend(mirror_entries::check(&walked, &[]).into_iter().map(|ignored| ignored.severity(Severity::Error)));
     let (packages, problems) = seal::measure(&walked, Names::AsEnginesRead, request.progress);
     findings.extend(problems.into_iter().map(|problem| {
         Finding::new(Code::PackageUnreadable, Severity::Error, Owner::Image, problem)

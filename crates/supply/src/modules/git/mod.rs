@@ -107,20 +107,30 @@ impl Repository {
             return Err(RepositoryError::Empty);
         }
         self.fetch_whole()?;
-        for candidate in [name.to_owned(), format!("refs/remotes/origin/{name}"), format!("refs/tags/{name}")] {
+        let none = || RepositoryError::NoReference(name.to_owned());
+        let first = self.asked(name).ok_or_else(none)?;
+        // The engines check a reference out twice, so `HEAD~1` leads two commits back.
+        self.git.run(&self.directory, &["update-ref", "--no-deref", "HEAD", &first])?;
+        let second = self.asked(name);
+        if let Some(branch) = self.advertised.default_branch.as_deref() {
+            self.git.run(&self.directory, &["symbolic-ref", "HEAD", branch])?;
+        }
+        let id = second.ok_or_else(none)?;
+        // A shortened id cannot move; `v1~1` can, with its tag.
+        let is_id = id.starts_with(&name.to_ascii_lowercase());
+        Ok(Commit { id, kind: if is_id { ReferenceKind::Commit } else { ReferenceKind::Tag } })
+    }
+
+    /// What a clone says of a name.
+    fn asked(&self, name: &str) -> Option<String> {
+        let candidates = [name.to_owned(), format!("refs/remotes/origin/{name}"), format!("refs/tags/{name}")];
+        candidates.iter().find_map(|candidate| {
             let wanted = format!("{candidate}^{{commit}}");
             let arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted];
-            if let Ok(output) = self.git.run(&self.directory, &arguments) {
-                let id = String::from_utf8_lossy(&output).trim().to_owned();
-                if is_commit(&id) {
-                    // A shortened id cannot move; `v1~1` can, with its tag.
-                    let is_id = id.starts_with(&name.to_ascii_lowercase());
-                    let kind = if is_id { ReferenceKind::Commit } else { ReferenceKind::Tag };
-                    return Ok(Commit { id, kind });
-                }
-            }
-        }
-        Err(RepositoryError::NoReference(name.to_owned()))
+            let output = self.git.run(&self.directory, &arguments).ok()?;
+            let id = String::from_utf8_lossy(&output).trim().to_owned();
+            is_commit(&id).then_some(id)
+        })
     }
 
     /// Downloads commits without their history, or everything if the server does not give single commits.
