@@ -103,10 +103,10 @@ fn a_mirror_that_nobody_speaks_of_is_sound_and_unproven() {
         let findings = report["findings"].as_array().unwrap().iter();
         findings.filter(|finding| finding["code"] == "package-unverified" && finding["severity"] == "warning").count()
     };
-    assert_eq!(unverified(&report), 2);
+    assert_eq!(unverified(&report), 1, "one finding names both");
     let said = String::from_utf8(airtight(&workspace, &["verify"]).stdout).unwrap();
     assert!(said.contains("verified: there is nothing to compare it with"), "{said}");
-    assert!(said.ends_with("airtight: 2 packages hashed, 0 proven, 2 warnings\n"), "{said}");
+    assert!(said.ends_with("airtight: 2 packages hashed, 0 proven, 1 warning\n"), "{said}");
     let mut tree = Tree::default();
     let random = package(UNPACKED, "3.6.0");
     tree.file("stack/.terraform.lock.hcl", lock(&random, random.h1()));
