@@ -9,8 +9,10 @@ use airtight_audit::image::Image;
 use airtight_audit::report::{AuditReport, Material};
 use airtight_audit::stack::Question;
 use airtight_audit::{csv, demand, findings, html, human, markdown, usage};
+use airtight_engine::module_stores::ModuleStores;
 use airtight_finding::report::ReportSubject;
 use airtight_finding::{escape, sarif};
+use airtight_provider::modules::ModuleStore;
 use airtight_provider::{Timestamp, atomic_file};
 use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
@@ -43,6 +45,9 @@ pub(crate) struct AuditArguments {
     /// Directory with the image's provider packages (repeatable, or several separated by `:`; default: /providers)
     #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", hide_env_values = true, value_delimiter = ':')]
     mirror: Vec<String>,
+    /// Store of modules in the image (repeatable, or several separated by `:`; default: /modules if it exists)
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES", hide_env_values = true, value_delimiter = ':')]
+    modules: Vec<String>,
     /// The image's seal, instead of its mirror: DIR/.airtight/seal.json. No package is needed
     #[arg(long, value_name = "FILE", conflicts_with = "mirror")]
     seal: Option<Utf8PathBuf>,
@@ -109,11 +114,22 @@ pub(super) fn run(arguments: &AuditArguments) -> Result<ExitCode, Stop> {
         }
     };
     let baseline = arguments.baseline.as_ref().map(of_seal).transpose()?;
+    let mut modules = ModuleStores::default();
+    for path in settings.module_stores() {
+        match ModuleStore::read(&path) {
+            Ok(Some(store)) => modules.stores.push(store),
+            // The default path may be something else.
+            Ok(None) if settings.modules.is_none() => {}
+            Ok(None) => return Err(Stop::Usage(format!("`{path}` holds no store of modules"))),
+            Err(error) => return Err(Stop::Usage(format!("the store of modules `{path}`: {error}"))),
+        }
+    }
     let question = Question {
         engine: &engine,
         platform,
         reachable: &settings.reachable,
         provider_policies: &settings.provider_policies,
+        modules: &modules,
         image: &image,
         baseline: baseline.as_ref(),
     };
@@ -121,7 +137,7 @@ pub(super) fn run(arguments: &AuditArguments) -> Result<ExitCode, Stop> {
     let usage = usage::usage(image.packages(), &fleet.stacks, &engine, platform);
     fleet.findings.extend(resolved.findings.iter().cloned());
     fleet.findings.extend(image.findings(&settings.provider_policies, &engine));
-    findings::add(&mut fleet, &usage, &engine, platform);
+    findings::add(&mut fleet, &usage, &modules, &engine, platform);
     fleet.apply_rules(settings, &resolved.today);
     let demand = demand::demand(&fleet.stacks);
     let report = AuditReport::new(&Material {
@@ -158,6 +174,7 @@ impl AuditArguments {
     fn common(&self) -> CommonArguments {
         CommonArguments {
             mirror: self.mirror.clone(),
+            modules: self.modules.clone(),
             engine: self.engine.clone(),
             engine_version: self.engine_version.clone(),
             platform: self.platform.clone(),

@@ -147,7 +147,7 @@ fn a_real_run_writes_what_the_policy_reads(engine: &'static Engine) {
     let (output, report) = before_plan(&stack, RUN);
     succeeded(&output);
     assert_eq!(judged(&json!({ "airtight": report })), (vec![], vec![]), "{report:#}");
-    assert_eq!(report["providers"].as_array().unwrap().len(), 2);
+    assert_ne!(report["providers"], json!([]));
     // By the workflow command too.
     fs::remove_file(stack.path("stack").join(FILE_NAME)).unwrap();
     let workflow = stack.workflow(&[]);

@@ -53,6 +53,8 @@ enum Runner {
     Builder,
     /// `tests/it/settings.rs`.
     Exceptions,
+    /// `tests/it/modules_build.rs` and `modules_upkeep.rs`, with servers of their own.
+    Modules,
     /// This very run, and the deep comparison, which `.ci/run` runs.
     Tests,
 }
@@ -68,6 +70,7 @@ fn runner(command: &str) -> Option<Runner> {
         _ if command.contains("--settings airtight-exception.yml") => Some(Runner::Exceptions),
         _ if command.starts_with("airtight reach ") => Some(Runner::Reach),
         _ if command.starts_with("airtight mirror build ") => Some(Runner::MirrorBuild),
+        _ if command.starts_with("airtight modules ") => Some(Runner::Modules),
         _ if command.starts_with("airtight ") => Some(Runner::Stack),
         _ => None,
     }

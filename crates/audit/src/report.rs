@@ -96,6 +96,8 @@ pub struct ReportModule {
     pub call: String,
     pub source: String,
     pub version: Option<String>,
+    /// A store of the image has it.
+    pub stored: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -326,6 +328,7 @@ fn report_stack(stack: &Stack, material: &Material<'_>, findings: std::ops::Rang
                 call: module.call.clone(),
                 source: module.source.clone(),
                 version: module.version.clone(),
+                stored: module.stored.is_some(),
             })
             .collect(),
         findings,

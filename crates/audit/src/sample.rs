@@ -45,7 +45,7 @@ pub(crate) fn sample(outside: &str) -> AuditReport {
                 status: airtight_finding::Status::Missing,
                 newer: Some(text()),
             }],
-            modules: vec![ReportModule { call: text(), source: text(), version: Some(text()) }],
+            modules: vec![ReportModule { call: text(), source: text(), version: Some(text()), stored: false }],
             findings: 0..1,
         }],
         providers: vec![ReportProviderUsage {

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use airtight_engine::configuration::{self, ModuleSource};
+use airtight_engine::configuration::{self, ModuleSource, Stores};
 use airtight_engine::init_arguments::InitArguments;
+use airtight_engine::module_stores::ModuleStores;
 use airtight_engine::predict::{self, Facts, Outcome, Prediction, ProviderPrediction, Status};
 use airtight_engine::state::{self, StateQuestion};
 use airtight_finding::secrets::without_credentials;
@@ -12,7 +13,9 @@ use airtight_gate::check;
 use airtight_gate::check::provider_policy::NamedPolicy;
 use airtight_gate::settings;
 use airtight_hcl::{Place, Sources};
-use airtight_provider::{Contents, Digests, Engine, Hash, Platform, ProviderAddress, Version, VersionConstraints};
+use airtight_provider::{
+    Contents, CoreConstraints, Digests, Engine, Hash, Platform, ProviderAddress, Version, VersionConstraints,
+};
 use airtight_provider::{installed, lock_file};
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -25,6 +28,8 @@ pub struct Question<'a> {
     pub platform: &'a Platform,
     pub reachable: &'a [String],
     pub provider_policies: &'a [NamedPolicy],
+    /// The image's stores of modules.
+    pub modules: &'a ModuleStores,
     pub image: &'a Image,
     /// An earlier image.
     pub baseline: Option<&'a Image>,
@@ -85,6 +90,8 @@ pub struct StackModule {
     pub version: Option<String>,
     /// The path of its call, such as `network.subnets`.
     pub call: String,
+    /// What the image's stores have for it: the source as a store names it, and the version.
+    pub stored: Option<(String, Option<String>)>,
 }
 
 /// What the image means for a stack.
@@ -148,7 +155,9 @@ pub(crate) fn read(question: &Question<'_>, candidate: &Candidate) -> Read {
     let data_dir = root_module.join(".terraform/not-of-a-checkout");
     let mut sources = Sources::of_repository(&candidate.repository);
     let init = InitArguments::default();
-    let configuration = configuration::read(root_module, &data_dir, &init.test_directory, engine, &mut sources);
+    let stores = Stores { modules: question.modules, data_dir: Utf8Path::new(".terraform") };
+    let configuration =
+        configuration::read_with_stores(root_module, &data_dir, &init.test_directory, engine, &stores, &mut sources);
     let lock = lock_file::read(root_module, engine.name, &mut sources);
     let state = state::read(&StateQuestion {
         root_module,
@@ -237,7 +246,7 @@ pub(crate) fn judge(question: &Question<'_>, candidate: &Candidate, read: Read) 
         init: prediction.init,
         reasons,
         providers: prediction.providers.iter().map(|provider| stack_provider(&facts, provider)).collect(),
-        modules: modules(&facts),
+        modules: modules(&facts, question.modules),
         findings: findings.into_iter().map(|finding| finding.without_quotations(&sources)).collect(),
         is_state_unseen: facts.state.unseen.is_some(),
         baseline,
@@ -274,14 +283,17 @@ fn stack_provider(facts: &Facts, provider: &ProviderPrediction) -> StackProvider
     }
 }
 
-fn modules(facts: &Facts) -> Vec<StackModule> {
+fn modules(facts: &Facts, stores: &ModuleStores) -> Vec<StackModule> {
     let children = facts.configuration.children.iter();
     let fetched = children
         .filter(|(_, child)| matches!(child.source, ModuleSource::Registry { .. } | ModuleSource::Remote { .. }));
     fetched
         .filter_map(|(call, child)| {
             let source = without_credentials(child.call.source.clone()?);
-            Some(StackModule { source, version: child.call.version.clone(), call: call.clone() })
+            let constraint = child.call.version.as_deref().and_then(|text| CoreConstraints::parse(text).ok());
+            let found = stores.find(&child.source, constraint.as_ref());
+            let stored = found.map(|found| (found.source.source.clone(), found.source.version.clone()));
+            Some(StackModule { source, version: child.call.version.clone(), call: call.clone(), stored })
         })
         .collect()
 }

@@ -71,6 +71,7 @@ codes! {
     ModulePlanted = "module-planted",
     ModuleStoreInvalid = "module-store-invalid",
     ModuleUnproven = "module-unproven",
+    ModuleUnused = "module-unused",
     NetworkMirrorUrl = "network-mirror-url",
     PackageCacheConflict = "package-cache-conflict",
     PackageExecutableMissing = "package-executable-missing",
