@@ -25,6 +25,10 @@ pub(crate) fn check(modules: &[InstalledModule], place: &Utf8Path) -> Vec<Findin
             Standing::Differs(differences) => findings.push(differs(module, differences, place)),
             Standing::Unproven(Location::DataDirectory | Location::Image) => unproven.push(module),
             Standing::Unproven(location) => findings.push(elsewhere(module, *location, place)),
+            Standing::Unread(reason) => {
+                let summary = "what `modules.json` makes the engine load is not known".to_owned();
+                findings.push(planted(Severity::Error, summary).detail(reason.clone()).at(Place::file(place), ""));
+            }
             Standing::Unreadable(reason) => findings.push(unreadable(module, reason)),
         }
     }

@@ -44,6 +44,8 @@ pub enum Standing {
     Unproven(Location),
     /// It cannot be read.
     Unreadable(String),
+    /// `modules.json` itself is not read, so nothing is known of any module.
+    Unread(String),
 }
 
 /// Where a module is that no store has.
@@ -88,6 +90,17 @@ pub(crate) fn judge(stores: &ModuleStores, engine: &Engine, places: &Places<'_>)
         return Judged { modules: Vec::new() };
     }
     let manifest = modules_manifest::read(places.data_dir);
+    if let Some(problem) = manifest.not_understood.first() {
+        // The engine may read what is not read here, and load whatever it says.
+        let unread = InstalledModule {
+            key: String::new(),
+            source: String::new(),
+            version: None,
+            directory: Utf8PathBuf::new(),
+            standing: Standing::Unread(problem.detail.clone()),
+        };
+        return Judged { modules: vec![unread] };
+    }
     let mut judge = Judge { stores, engine, places, manifest: &manifest, compared: HashMap::new() };
     let modules = manifest.records.iter().filter_map(|record| judge.record(record)).collect();
     Judged { modules }
@@ -272,4 +285,142 @@ fn joined(directory: &Utf8Path, path: &str) -> Utf8PathBuf {
 
 fn without_suffix<'a>(path: &'a Utf8Path, suffix: &Utf8Path) -> Option<&'a Utf8Path> {
     if path.ends_with(suffix) { path.ancestors().nth(suffix.components().count()) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use airtight_provider::modules::ModuleStore;
+    use airtight_provider::modules::manifest::{Manifest, Reference, StoredSource, StoredTree, TreeKind};
+    use airtight_provider::{EngineName, Version};
+    use fs_err as fs;
+
+    use super::*;
+
+    const GIT: &str = "git::https://h.example/g.git";
+
+    /// A store with one tree for a version, a tag and a branch, and a root module.
+    struct World {
+        _guard: tempfile::TempDir,
+        base: Utf8PathBuf,
+        stores: ModuleStores,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let guard = tempfile::tempdir().unwrap();
+            let base = Utf8Path::from_path(guard.path()).unwrap().canonicalize_utf8().unwrap();
+            let store = base.join("store");
+            for directory in [store.join("tree/sub"), base.join("ws/.terraform/modules"), base.join("ws/net")] {
+                fs::create_dir_all(directory).unwrap();
+            }
+            fs::write(store.join("tree/main.tf"), "").unwrap();
+            fs::write(store.join("tree/sub/main.tf"), "").unwrap();
+            fs::write(store.join("tree/README"), "").unwrap();
+            let source = |source: &str, version: Option<&str>, kind: Option<ReferenceKind>| StoredSource {
+                needed_by: Vec::new(),
+                reference: kind.map(|kind| Reference { kind, name: "x".to_owned() }),
+                source: source.to_owned(),
+                subdirectory: String::new(),
+                tree: "tree".to_owned(),
+                version: version.map(str::to_owned),
+            };
+            let tree = StoredTree::measure(&store, "tree", TreeKind::Git, "https://h.example").unwrap();
+            let sources = vec![
+                source("h.example/a/b/c", Some("1.0.0"), None),
+                source(GIT, None, Some(ReferenceKind::Branch)),
+                source(&format!("{GIT}?ref=v1"), None, Some(ReferenceKind::Tag)),
+            ];
+            Manifest { sources, trees: vec![tree] }.write(&store).unwrap();
+            let stores = ModuleStores { stores: vec![ModuleStore::read(&store).unwrap().unwrap()] };
+            Self { _guard: guard, base, stores }
+        }
+
+        fn copy(&self, key: &str) -> Utf8PathBuf {
+            let copy = self.base.join("ws/.terraform/modules").join(key);
+            fs::create_dir_all(copy.join("sub")).unwrap();
+            for file in ["main.tf", "sub/main.tf", "README"] {
+                fs::copy(self.base.join("store/tree").join(file), copy.join(file)).unwrap();
+            }
+            copy
+        }
+
+        /// How one record stands.
+        fn standing(&self, source: &str, version: Option<&str>, directory: &str) -> Standing {
+            let record = ModuleRecord {
+                key: "a".to_owned(),
+                source: source.to_owned(),
+                version: version.map(str::to_owned),
+                directory: directory.into(),
+            };
+            let root_module = self.base.join("ws");
+            let data_dir = root_module.join(".terraform");
+            fs::write(modules_manifest::path(&data_dir), modules_manifest::text(&[record])).unwrap();
+            let engine = Engine::new(EngineName::Tofu, Version::release(1, 12, 6));
+            let places = Places { root_module: &root_module, data_dir: &data_dir, repository: &root_module };
+            judge(&self.stores, &engine, &places).modules.remove(0).standing
+        }
+    }
+
+    const COPY: &str = ".terraform/modules/a";
+
+    #[test]
+    fn what_equals_the_store_is_proven() {
+        let world = World::new();
+        let copy = world.copy("a");
+        assert_eq!(world.standing("h.example/a/b/c", Some("1.0.0"), COPY), Standing::Proven);
+        assert_eq!(world.standing(&format!("{GIT}//sub?ref=v1"), None, ".terraform/modules/a/sub"), Standing::Proven);
+        // Written by the module itself.
+        fs::write(copy.join("x.zip"), "x").unwrap();
+        assert_eq!(world.standing("h.example/a/b/c", Some("1.0.0"), COPY), Standing::Proven);
+        let in_store = world.base.join("store/tree");
+        assert_eq!(world.standing("h.example/a/b/c", Some("1.0.0"), in_store.as_str()), Standing::Proven);
+    }
+
+    #[test]
+    fn what_differs_from_the_store_is_named() {
+        let world = World::new();
+        let copy = world.copy("a");
+        let differs = |source: &str, version: Option<&str>| match world.standing(source, version, COPY) {
+            Standing::Differs(Differences { is_fixed, configuration, other }) => (is_fixed, configuration, other),
+            other => panic!("{other:?}"),
+        };
+        fs::write(copy.join("README"), "x").unwrap();
+        assert_eq!(differs("h.example/a/b/c", Some("1.0.0")), (true, vec![], vec!["README".to_owned()]));
+        fs::write(copy.join("more.tofu"), "").unwrap();
+        fs::remove_file(copy.join("main.tf")).unwrap();
+        // A directory that nothing loads.
+        fs::write(copy.join("sub/more.tf"), "").unwrap();
+        let expected = vec!["main.tf".to_owned(), "more.tofu".to_owned()];
+        assert_eq!(differs("h.example/a/b/c", Some("1.0.0")).1, expected);
+        assert!(differs(&format!("{GIT}?ref=v1"), None).0);
+        assert!(!differs(GIT, None).0);
+    }
+
+    #[test]
+    fn a_record_that_leads_elsewhere_is_seen() {
+        let world = World::new();
+        world.copy("a");
+        fs::create_dir_all(world.base.join("outside")).unwrap();
+        assert_eq!(world.standing("./net", None, "net"), Standing::Local);
+        assert_eq!(world.standing("./net", None, COPY), Standing::LocalElsewhere { called: "net".into() });
+        let unknown = |directory: &str| world.standing("h.example/a/b/c", Some("2.0.0"), directory);
+        assert_eq!(unknown(COPY), Standing::Unproven(Location::DataDirectory));
+        assert_eq!(unknown("net"), Standing::Unproven(Location::Repository));
+        // Of root's own tests it belongs to root.
+        assert!(matches!(unknown("../outside"), Standing::Unproven(Location::Outside | Location::Image)));
+        assert!(matches!(world.standing("h.example/a/b/c", Some("1.0.0"), "net"), Standing::Differs(_)));
+    }
+
+    #[test]
+    fn records_that_are_not_read_are_no_proof() {
+        let world = World::new();
+        let root_module = world.base.join("ws");
+        let data_dir = root_module.join(".terraform");
+        fs::write(modules_manifest::path(&data_dir), vec![b' '; 9 << 20]).unwrap();
+        let engine = Engine::new(EngineName::Tofu, Version::release(1, 12, 6));
+        let places = Places { root_module: &root_module, data_dir: &data_dir, repository: &root_module };
+        let judged = judge(&world.stores, &engine, &places).modules;
+        assert!(matches!(judged[0].standing, Standing::Unread(_)));
+        assert!(judge(&ModuleStores::default(), &engine, &places).modules.is_empty());
+    }
 }

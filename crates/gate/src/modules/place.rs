@@ -62,9 +62,8 @@ pub(crate) fn place(
                     NotPlaced::Disk(_) => Owner::Repository,
                     _ => Owner::Image,
                 },
-                "a module of the store cannot be copied to where the engine looks for it",
+                format!("a module of the store cannot be copied to where the engine looks for it: {error}"),
             )
-            .detail(format!("{error}."))
             .help("Remove what is in the way there, or build the store of modules again.")
             .at(Place::file(data_dir.join("modules")), ""),
         )
