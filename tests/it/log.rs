@@ -19,7 +19,10 @@ fn the_log_tells_the_story_of_a_command() {
     for (arguments, expected) in [
         (vec!["check"], judged.to_vec()),
         (vec!["run", "init"], [&judged[..], &started[..]].concat()),
-        (vec!["run", "plan", "--out=p"], vec!["settings in effect", "handover read", "mirror walked", "decided"]),
+        (
+            vec!["run", "plan", "--lock=true", "--refresh=true", "--out=p"],
+            vec!["settings in effect", "handover read", "mirror walked", "decided"],
+        ),
         (vec!["doctor"], vec!["settings in effect", "checked check=\"engine\""]),
         (vec!["mirror", "verify", "--mirror", mirror.as_str()], vec!["mirror walked", "verified packages=1"]),
         (vec!["rehearse", "--until", "preparing"], vec!["settings in effect", "run prepared"]),

@@ -105,7 +105,7 @@ fn a_mirror_that_nobody_speaks_of_is_sound_and_unproven() {
     };
     assert_eq!(unverified(&report), 1, "one finding names both");
     let said = String::from_utf8(airtight(&workspace, &["verify"]).stdout).unwrap();
-    assert!(said.contains("verified: there is nothing to compare it with"), "{said}");
+    assert!(said.contains("verified: there is nothing to compare them with"), "{said}");
     assert!(said.ends_with("airtight: 2 packages hashed, 0 proven, 1 warning\n"), "{said}");
     let mut tree = Tree::default();
     let random = package(UNPACKED, "3.6.0");
