@@ -156,7 +156,7 @@ fn a_real_run_writes_what_the_policy_reads(engine: &'static Engine) {
     let report: Value = serde_json::from_str(&stack.read(&format!("stack/{FILE_NAME}"))).unwrap();
     assert_eq!(judged(&json!({ "airtight": report })).0, ["airtight: the report is from another run"]);
     // What is refused is never a report that passes.
-    stack.tamper(package("null"));
+    stack.tamper(package("random"));
     let (output, report) = before_plan(&stack, RUN);
     refused(&output);
     assert_eq!(judged(&json!({ "airtight": report })).0.len(), 1, "{report:#}");

@@ -49,7 +49,7 @@ fn every_variable_comes_from_an_optional_parameter_that_is_empty_by_default() {
     let parameters = manifest["parameters"].as_array().unwrap();
     let variables = manifest["contexts"][0]["env"].as_array().unwrap();
     let keys: Vec<_> = variables.iter().map(|variable| variable["key"].as_str().unwrap()).collect();
-    assert_eq!(keys, ["AIRTIGHT_MIRROR", "AIRTIGHT_ENGINE", "AIRTIGHT_PLATFORM"]);
+    assert_eq!(keys, ["AIRTIGHT_MIRROR", "AIRTIGHT_MODULES", "AIRTIGHT_ENGINE", "AIRTIGHT_PLATFORM"]);
     assert_eq!(parameters.len(), variables.len());
     for variable in variables {
         let parameter = parameters
