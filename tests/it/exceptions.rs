@@ -63,7 +63,7 @@ fn an_exception_at_init_is_said_at_every_later_phase(engine: &'static Engine) {
         // A pause, and the same exception; and a strict container.
         stack.renew_container();
         let text = refused(&phase(&stack, "{}", "apply"));
-        assert!(text.contains("provider-not-locked") && text.contains("was not proven at `init`"), "{text}");
+        assert!(text.contains("provider-not-locked") && text.contains("not proven at `init`"), "{text}");
         excepted(&phase(&stack, &settings, "apply"));
     }
 }
