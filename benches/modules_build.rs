@@ -38,7 +38,7 @@ fn main() {
             fs_err::create_dir(&root).unwrap();
             fs_err::copy(workspace.path("from/stack/main.tf"), root.join("main.tf")).unwrap();
             gets.push(seconds(|| {
-                succeed(Isolated::new(&engine.path, &root).arguments(["get", "-no-color"]), &workspace)
+                succeed(Isolated::new(&engine.path, &root).arguments(["get", "-no-color"]), &workspace);
             }));
         }
     }

@@ -5,6 +5,7 @@
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::render::Rego;
 use super::typed::{self, Given, GivenParser, Point, Suggested, SuggestedRaw};
 
 /// Run OpenTofu and Terraform in air-gapped Spacelift, and know before each phase that it will work.
@@ -433,13 +434,6 @@ pub(crate) struct ExplainArguments {
     /// A code, a part of an engine's error text, or `exceptions`
     #[arg(hide_possible_values = true, value_parser = Suggested(typed::topics))]
     pub code: Vec<String>,
-}
-
-/// A version of Rego.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Rego {
-    V0,
-    V1,
 }
 
 /// Whether `check` asks the engine.

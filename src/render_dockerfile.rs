@@ -259,7 +259,7 @@ fn options(arguments: &DockerfileArguments) -> String {
         ("downloads", given(arguments.downloads.as_ref())),
         ("ca", given(arguments.ca.as_ref())),
         ("proxy", given(arguments.proxy.as_ref()).filter(|proxy| !proxy.contains('@'))),
-        ("packages", arguments.packages.to_possible_value().as_ref().map(|value| value.get_name())),
+        ("packages", arguments.packages.to_possible_value().as_ref().map(clap::builder::PossibleValue::get_name)),
     ]
     .map(|(name, value)| value.map(|value| format!(" --{name} {value}")).unwrap_or_default());
     options.extend(optional);

@@ -159,7 +159,7 @@ fn each_fault_of_an_image_is_one_line_and_a_fit_image_has_none() {
             arrange: |tree| program(tree, &provider(), "#!/bin/sh\n", 0o644),
             name: "mirror",
             outcome: "failed",
-            text: "no execute permission",
+            text: "without execute permission",
         },
         Case {
             arrange: |tree| program(tree, &provider(), "#!/nowhere/sh\n", 0o755),

@@ -95,7 +95,7 @@ fn a_refusal_ends_with_100_and_a_hook_then_exports_nothing() {
 fn what_is_typed_wrongly_ends_with_96_and_says_what_would_be_right() {
     let scene = Scene::new();
     let cases: [(&[&str], &str); 20] = [
-        (&[], "Usage: airtight"),
+        (&[], "`airtight --help` lists all commands"),
         (&["chekc"], "a similar subcommand exists: 'check'"),
         (&["check", "--mirorr", "x"], "a similar argument exists: '--mirror'"),
         (&["check", "nowhere"], "`nowhere` is no directory"),

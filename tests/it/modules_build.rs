@@ -652,7 +652,7 @@ fn what_cannot_be_fetched_is_named_with_who_needs_it() {
     assert_eq!(code, 100, "{text}");
     for expected in [
         "no version of it is allowed by `>= 2`; the newest is 1.0.0".to_owned(),
-        format!("has no module acme/none/aws, for from"),
+        "has no module acme/none/aws, for from".to_string(),
         "`modules build` does not fetch `s3` addresses".to_owned(),
         "only https is used, not http".to_owned(),
         "git says: ".to_owned(),

@@ -100,7 +100,7 @@ mod tests {
         fn foreign_text_starts_no_line(text in "(::|[\r\n /`#|>a\u{1b}@<]|    ){0,12}") {
             let ours = ["###", "| ", "|-", "| -", "- not seen", "1 stack"];
             for line in render(&sample(&text)).split('\n') {
-                prop_assert!(line.is_empty() || line.starts_with("|") || ours.iter().any(|start| line.starts_with(start)), "{line:?}");
+                prop_assert!(line.is_empty() || line.starts_with('|') || ours.iter().any(|start| line.starts_with(start)), "{line:?}");
                 prop_assert!(!line.contains(escape::is_escaped));
             }
         }

@@ -8,7 +8,7 @@
 //!
 //! The same intermediate process, which has one thread as the kernel demands, can leave the network behind.
 //!
-//! Source: prctl(2) `PR_SET_PDEATHSIG`, user_namespaces(7).
+//! Source: `prctl(2)` `PR_SET_PDEATHSIG`, `user_namespaces(7)`.
 
 use std::ffi::{OsStr, OsString};
 use std::io;

@@ -150,8 +150,8 @@ pub(crate) fn keep_lock_file(
     if is_same_run && !judges_own_init && file.exists() {
         return Ok(());
     }
-    atomic_file::write(&run_file, run.as_bytes(), 0o600)?;
-    Ok(atomic_file::write(&file, judged.text.as_bytes(), 0o600)?)
+    atomic_file::write(&file, judged.text.as_bytes(), 0o600)?;
+    Ok(atomic_file::write(&run_file, run.as_bytes(), 0o600)?)
 }
 
 /// The lock file as it was before `init` in this container; null if no `init` was gated here. `now` is the present one, which

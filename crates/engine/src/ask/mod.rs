@@ -166,7 +166,7 @@ fn log(answer: &Answer, elapsed: Duration) {
             tracing::debug!(elapsed_ms, errors = refused.errors.len(), "the engine refuses the configuration");
         }
         other => {
-            tracing::debug!(elapsed_ms, reason = other.why_unknown().unwrap_or_default(), "the engine gives no answer")
+            tracing::debug!(elapsed_ms, reason = other.why_unknown().unwrap_or_default(), "the engine gives no answer");
         }
     }
 }

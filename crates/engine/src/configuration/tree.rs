@@ -302,10 +302,7 @@ impl Tree<'_> {
             let why = NetworkNeed::AskedOnEveryReading;
             return Location::Missing(MissingModule::NeedsNetwork { host: Some(host), why });
         }
-        match (record, self.manifest.record(key)) {
-            (InstallationRecord::Installed, Some(found)) => return Location::Directory(found.directory.clone()),
-            _ => {}
-        }
+        if let (InstallationRecord::Installed, Some(found)) = (record, self.manifest.record(key)) { return Location::Directory(found.directory.clone()) }
         if let Some(served) = self.served(key, call, source) {
             return served;
         }
@@ -332,13 +329,10 @@ impl Tree<'_> {
             "{}/{path}",
             if parent.directory.as_str().is_empty() { "." } else { parent.directory.as_str() }
         ));
-        match eval_symlinks(self.root_module, Utf8Path::new(&joined)) {
-            Some(directory) => Location::Directory(directory),
-            None => {
-                let directory = self.root_module.join(&joined);
-                let mistake = path_mistake(&directory);
-                Location::Missing(MissingModule::Unreadable { directory, mistake })
-            }
+        if let Some(directory) = eval_symlinks(self.root_module, Utf8Path::new(&joined)) { Location::Directory(directory) } else {
+            let directory = self.root_module.join(&joined);
+            let mistake = path_mistake(&directory);
+            Location::Missing(MissingModule::Unreadable { directory, mistake })
         }
     }
 

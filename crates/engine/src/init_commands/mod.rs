@@ -113,16 +113,13 @@ impl Question<'_> {
     fn arguments(&self, declared: &mut Declared) {
         for argument in self.backend_config {
             let mut given = Block { kind: String::new(), place: None, texts: Vec::new(), exec: Vec::new() };
-            match argument.setting() {
-                Some((name, value)) => given.texts = native::setting(name, value),
-                None => {
-                    let path = self.root_module.join(argument.text());
-                    let Ok(text) = text_file::read(&path, LIMIT_BYTES) else { continue };
-                    if path.extension() == Some("json") {
-                        json::backend_file(&path, &text, &mut given);
-                    } else {
-                        native::backend_file(&path, &text, &mut given);
-                    }
+            if let Some((name, value)) = argument.setting() { given.texts = native::setting(name, value) } else {
+                let path = self.root_module.join(argument.text());
+                let Ok(text) = text_file::read(&path, LIMIT_BYTES) else { continue };
+                if path.extension() == Some("json") {
+                    json::backend_file(&path, &text, &mut given);
+                } else {
+                    native::backend_file(&path, &text, &mut given);
                 }
             }
             for backend in &mut declared.backends {
@@ -178,10 +175,10 @@ impl Question<'_> {
     }
 
     fn aws_files(&self, block: &Block) -> Vec<Utf8PathBuf> {
-        let names = ["shared_config_files", "shared_credentials_files", "shared_credentials_file"];
+        let arguments = ["shared_config_files", "shared_credentials_files", "shared_credentials_file"];
         let variables = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
         let named = variables.into_iter().filter_map(|name| self.variables.get(name));
-        let mut paths = self.paths(block, &names, named, ".aws/config");
+        let mut paths = self.paths(block, &arguments, named, ".aws/config");
         paths.extend(self.home.map(|home| home.join(".aws/credentials")));
         paths
     }

@@ -54,7 +54,7 @@ pub fn check(facts: &Facts, prediction: &Prediction, config: &CliConfig, files: 
 }
 
 /// One cause is one finding: a file or a method that the engine drops explains the providers that it then does not find.
-pub fn explain_missing(config: &CliConfig, findings: &mut [Finding], requirements: &mut Vec<Finding>) {
+pub(crate) fn explain_missing(config: &CliConfig, findings: &mut [Finding], requirements: &mut Vec<Finding>) {
     let is_drop = |effect: Effect| matches!(effect, Effect::FileDropped | Effect::MethodDropped);
     let Some(problem) = config.problems.iter().find(|problem| is_drop(problem.effect)) else { return };
     let cause = findings.iter_mut().find(|finding| {

@@ -2,10 +2,8 @@
 
 use camino::Utf8PathBuf;
 
-use super::{elsewhere, proof, state};
-use airtight_engine::configuration::{InstallationRecord, PathMistake};
+use super::{elsewhere, module_fixes, proof, state};
 use airtight_engine::init_arguments::{ArgumentOrigin, Flag};
-use airtight_engine::modules_manifest::ModuleRecord;
 use airtight_engine::predict::{Cause, Facts, Failure, ModuleCause, Origin, Prediction, ProviderPrediction};
 use airtight_finding::shell_word as quoted;
 use airtight_finding::{Claim, Code, Finding, Owner, Severity, plural};
@@ -189,7 +187,7 @@ fn fix(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, Str
     let platform = &facts.platform;
     let names = failure.providers.iter().map(|address| address.for_display(program)).collect::<Vec<_>>().join(" ");
     match &failure.cause {
-        Some(Cause::Module(cause)) => return module(facts, *cause),
+        Some(Cause::Module(cause)) => return module_fixes::needs_network(facts, *cause),
         Some(Cause::State(kind)) => return state::fix(facts, kind),
         Some(Cause::LegacyInState(address)) => return state::fix_legacy(facts, address),
         Some(Cause::LockFile(unlikely)) => {
@@ -213,8 +211,10 @@ fn fix(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, Str
             return (Owner::Image, help);
         }
         Some(Cause::Argument | Cause::WorkspaceFile) | None => {}
-        Some(Cause::ModuleRecord { record, state }) => return (Owner::Repository, module_record(record, *state)),
-        Some(Cause::ModulePath(mistake)) => return (Owner::Repository, module_path(mistake)),
+        Some(Cause::ModuleRecord { record, state }) => {
+            return (Owner::Repository, module_fixes::record(record, *state));
+        }
+        Some(Cause::ModulePath(mistake)) => return (Owner::Repository, module_fixes::path(mistake)),
         Some(Cause::BackendHost(host)) => return (Owner::Repository, backend_host(host)),
         Some(Cause::LockSet { unlocked, unused }) => return (Owner::Repository, lock_set(facts, unlocked, unused)),
     }
@@ -269,7 +269,7 @@ fn fix(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, Str
             ),
         ),
         // Not installed, with `-get=false`.
-        Code::ModuleNeedsNetwork => module(facts, ModuleCause::NotHere),
+        Code::ModuleNeedsNetwork => module_fixes::needs_network(facts, ModuleCause::NotHere),
         Code::CliConfigReachesOut => (
             Owner::Administrator,
             "Remove `direct` and network methods from `provider_installation`. Or list the hosts under `reachable` and the \
@@ -326,44 +326,6 @@ fn fix(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, Str
     }
 }
 
-/// The manifest of installed modules, as engines name it below the data directory.
-const MODULES: &str = ".terraform/modules/modules.json";
-
-fn module_record(record: &ModuleRecord, state: InstallationRecord) -> String {
-    let directory = record.directory.as_str();
-    if state != InstallationRecord::DirectoryMissing {
-        return "Call what is recorded again, or install the modules anew: on a machine with network access, `rm -r \
-                .terraform/modules`, then `init` or `get`, and copy `.terraform/modules` to where it was."
-            .to_owned();
-    }
-    if directory.contains('\\') {
-        return format!("Write `/` for each backslash: `sed -i 's#\\\\\\\\#/#g' {MODULES}`");
-    }
-    match directory.split_once("/.terraform/") {
-        Some((before, _)) if record.directory.is_absolute() => format!(
-            "Write the directories relative to the root module: `sed -i {} {MODULES}`",
-            quoted(&format!("s#\"{before}/.terraform/#\".terraform/#g"))
-        ),
-        _ => format!("Copy the directory `{directory}` along with `{MODULES}`: one without the other is of no use."),
-    }
-}
-
-fn module_path(mistake: &PathMistake) -> String {
-    match mistake {
-        PathMistake::Query { .. } => {
-            "Remove `?` and what follows it: a local path takes no `?ref=`, which is for repositories.".to_owned()
-        }
-        PathMistake::Archive { path } => format!(
-            "A path that begins with `./` or `../` must be a directory, and this is an archive. Unpack it, or name it by its \
-             absolute path: `source = \"{path}\"`."
-        ),
-        PathMistake::File => "Name the directory of the module, not a file in it.".to_owned(),
-        PathMistake::Capitals { name } => {
-            format!("The directory is called `{name}`: write it with the same capital letters.")
-        }
-    }
-}
-
 fn backend_host(host: &str) -> String {
     format!(
         "If Spacelift keeps the state, remove the `cloud` block or `remote` backend. If this air gap lets the host through, \
@@ -398,35 +360,6 @@ fn pre_release(facts: &Facts, prediction: &Prediction, failure: &Failure) -> Opt
              exactly: write `version = \"{newest}\"`."
         )
     })
-}
-
-fn module(facts: &Facts, cause: ModuleCause) -> (Owner, String) {
-    let program = facts.engine.name;
-    match cause {
-        ModuleCause::NotHere => (
-            Owner::Image,
-            format!(
-                "On a machine with network access, in this root module, run `airtight modules build --engine {program} --from \
-                 . DIR`, where DIR is the image's store of modules. Or put the module into the repository and call it with a \
-                 local path such as `./modules/NAME`. If this air gap lets its host through, list the host under `reachable` \
-                 in the image's settings."
-            ),
-        ),
-        ModuleCause::Upgraded => {
-            let flag = facts.init.origin(Flag::Upgrade).and_then(ArgumentOrigin::variable);
-            let from = flag.map(|variable| format!(" It comes from {variable}.")).unwrap_or_default();
-            (
-                Owner::Administrator,
-                format!("Run `{program} init` without `-upgrade`. New versions come with a new store of modules.{from}"),
-            )
-        }
-        ModuleCause::AskedOnEveryReading => (
-            Owner::Repository,
-            "Write the address as git has it, `git::https://bitbucket.org/OWNER/REPOSITORY.git?ref=TAG`: it means the same, and \
-             nobody is asked for it."
-                .to_owned(),
-        ),
-    }
 }
 
 /// For a command that people paste.

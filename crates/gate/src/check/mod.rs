@@ -30,6 +30,7 @@ pub mod verdict;
 
 mod judgement;
 mod misplaced;
+mod module_fixes;
 
 pub use judgement::Judgement;
 pub use verdict::{Cleared, Verdict};

@@ -73,7 +73,7 @@ pub fn workflow_file(file: &WorkflowFile) -> Vec<Finding> {
 }
 
 /// A workflow file that cannot be read.
-pub fn unreadable_workflow(path: &Utf8Path, error: &TextFileError) -> Finding {
+pub(crate) fn unreadable_workflow(path: &Utf8Path, error: &TextFileError) -> Finding {
     let summary = format!("the workflow file cannot be read: {error}");
     Finding::new(Code::WorkflowFileInvalid, Severity::Error, Owner::Repository, summary)
         .help("Write the whole file again: `airtight render workflow`.")
@@ -81,7 +81,7 @@ pub fn unreadable_workflow(path: &Utf8Path, error: &TextFileError) -> Finding {
 }
 
 /// That a runtime configuration is in the repository.
-pub fn replaceable_configuration(path: &Utf8Path) -> Finding {
+pub(crate) fn replaceable_configuration(path: &Utf8Path) -> Finding {
     Finding::new(
         Code::RunReplaceable,
         Severity::Warning,

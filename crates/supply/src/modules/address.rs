@@ -206,7 +206,7 @@ impl Checksum {
             (None | Some("sha1"), 20) => Ok(Self::Sha1(bytes)),
             (None | Some("sha256"), 32) => Ok(Self::Sha256(bytes)),
             (None | Some("sha512"), 64) => Ok(Self::Sha512(bytes)),
-            (Some("md5" | "sha1" | "sha256" | "sha512"), _) | (None, _) => {
+            (Some("md5" | "sha1" | "sha256" | "sha512") | None, _) => {
                 Err(AddressError::Checksum("its length is not that of md5, sha1, sha256 or sha512"))
             }
             _ => Err(AddressError::Checksum("md5, sha1, sha256 and sha512 are known")),

@@ -68,7 +68,7 @@ impl Advertised {
             branch(name).filter(|_| self.default_branch.as_deref() == Some(full.as_str()))
         };
         let remote = |name: &str| branch(name.strip_prefix("origin/")?);
-        let full = || tag(name.strip_prefix("refs/tags/")?).or_else(|| None);
+        let full = || tag(name.strip_prefix("refs/tags/")?).or(None);
         let full_local = || local(name.strip_prefix("refs/heads/")?);
         let full_remote = || remote(name.strip_prefix("refs/remotes/")?);
         full()
