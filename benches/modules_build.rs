@@ -65,7 +65,8 @@ fn lay_out() -> (Workspace, Vec<(String, String)>) {
         let repository = Repository::new(&workspace.path(&format!("repositories/r{number}")));
         for tag in 0..TAGS {
             for file in 0..FILES {
-                let lines: String = (0..60).map(|line| format!("# {number} {tag} {file} {line}\n")).collect();
+                let lines =
+                    (0..60).map(|line| format!("# {number} {tag} {file} {line}\n")).collect::<Vec<_>>().concat();
                 repository.write(&format!("modules/m{}/f{file}.tf", file % 10), &lines);
             }
             repository.commit();

@@ -102,7 +102,9 @@ pub(super) fn run(arguments: &AuditArguments) -> Result<ExitCode, Stop> {
     let settings = &resolved.settings;
     let usage_error = |error: anyhow::Error| Stop::Usage(format!("{error:#}"));
     let of_seal = |file: &Utf8PathBuf| Image::of_seal(file, &settings.also, &engine).map_err(usage_error);
-    let image = if let Some(file) = &arguments.seal { of_seal(file)? } else {
+    let image = if let Some(file) = &arguments.seal {
+        of_seal(file)?
+    } else {
         if let Some(mirror) = settings.mirror.iter().find(|mirror| !mirror.is_dir()) {
             return Err(Stop::Usage(format!(
                 "the mirror `{mirror}` is no directory; name one with --mirror DIR, or a seal with --seal FILE"

@@ -248,7 +248,10 @@ fn engine(
 
 /// The options that make this file again, each behind a blank.
 fn options(arguments: &DockerfileArguments) -> String {
-    let mut options: String = arguments.engine.iter().map(|engine| format!(" --engine {engine}")).collect();
+    let mut options = String::new();
+    for engine in &arguments.engine {
+        options.extend([" --engine ", engine.as_str()]);
+    }
     let optional = [
         ("engine-version", given(arguments.engine_version.as_ref())),
         ("platform", Some(arguments.platform.as_str())),

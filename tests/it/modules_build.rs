@@ -121,6 +121,7 @@ pub(crate) fn configuration(calls: &[(&str, &str, Option<&str>)]) -> String {
     calls.iter().map(call).collect()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "built where it is run")]
 pub(crate) fn ended(command: Isolated) -> (i32, String) {
     let output = command.run();
     let text = [output.stdout.as_slice(), &output.stderr].concat();

@@ -163,7 +163,7 @@ fn an_execution_that_the_image_would_deny_is_named() {
         assert_eq!(code, Some(if denied { 100 } else { 0 }), "{report}\n{error}");
         let phases = report["phases"].as_array().unwrap().iter();
         let named = phases.filter(|phase| phase.to_string().contains("`sh` was not allowed to start `./tool.sh`"));
-        let names: Vec<_> = named.map(|phase| phase["name"].as_str().unwrap()).collect();
-        assert_eq!(names, if denied { vec!["apply"] } else { vec![] }, "{report}");
+        let in_phases: Vec<_> = named.map(|phase| phase["name"].as_str().unwrap()).collect();
+        assert_eq!(in_phases, if denied { vec!["apply"] } else { vec![] }, "{report}");
     }
 }

@@ -12,6 +12,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
 /// A directory with configuration files.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about a directory")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
     /// Below the directory that was given, as it was given.

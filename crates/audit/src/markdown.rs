@@ -23,10 +23,15 @@ pub fn render(report: &AuditReport) -> String {
     let rows = causes(report).into_iter();
     let rows =
         rows.map(|(cause, count)| vec![code(cause.as_str()), count.to_string(), prose(catalogue::sentence(cause))]);
-    table(&mut text, "Why stacks would not run", &["code", "stacks", "means"], rows.collect());
+    table(&mut text, "Why stacks would not run", &["code", "stacks", "means"], &rows.collect::<Vec<_>>());
     let broken = report.stacks.iter().filter(|stack| stack.state != "works");
     let rows = broken.map(|stack| vec![stack.state.to_owned(), code(&stack.path), prose(&because(report, stack))]);
-    table(&mut text, "Stacks that would not run, or may not", &["state", "stack", "because"], rows.collect());
+    table(
+        &mut text,
+        "Stacks that would not run, or may not",
+        &["state", "stack", "because"],
+        &rows.collect::<Vec<_>>(),
+    );
     let rows = report.lacking.iter().map(|lacking| {
         let version = lacking
             .version
@@ -34,7 +39,7 @@ pub fn render(report: &AuditReport) -> String {
             .map_or_else(|| code(&format!("any {}", lacking.constraints)), |version| code(version));
         vec![code(&lacking.address), version, prose(&few(&lacking.needed_by))]
     });
-    table(&mut text, "What the image lacks", &["provider", "version", "needed by"], rows.collect());
+    table(&mut text, "What the image lacks", &["provider", "version", "needed by"], &rows.collect::<Vec<_>>());
     let rows = report.changes.iter().map(|change| {
         let word = |version: &Option<String>| version.clone().unwrap_or_else(|| "nothing".to_owned());
         let versions = change
@@ -47,7 +52,7 @@ pub fn render(report: &AuditReport) -> String {
             versions.collect::<Vec<_>>().join(", "),
         ]
     });
-    table(&mut text, "What changes", &["init", "stack", "versions"], rows.collect());
+    table(&mut text, "What changes", &["init", "stack", "versions"], &rows.collect::<Vec<_>>());
     let upgrades = report.providers.iter().filter_map(|provider| Some((provider, provider.upgrade.as_ref()?)));
     let rows = upgrades.map(|(provider, upgrade)| {
         vec![
@@ -62,7 +67,7 @@ pub fn render(report: &AuditReport) -> String {
         &mut text,
         "Where fewer versions would do",
         &["provider", "keep", "drop", "to move", "saves"],
-        rows.collect(),
+        &rows.collect::<Vec<_>>(),
     );
     let versions =
         report.providers.iter().flat_map(|provider| provider.versions.iter().map(move |version| (provider, version)));
@@ -70,11 +75,11 @@ pub fn render(report: &AuditReport) -> String {
     let rows = unused.map(|(provider, version)| {
         vec![code(&provider.address), code(&version.version), megabytes(version.size_bytes)]
     });
-    table(&mut text, "What no stack uses", &["provider", "version", "size"], rows.collect());
+    table(&mut text, "What no stack uses", &["provider", "version", "size"], &rows.collect::<Vec<_>>());
     text
 }
 
-fn table(text: &mut String, title: &str, heading: &[&str], rows: Vec<Vec<String>>) {
+fn table(text: &mut String, title: &str, heading: &[&str], rows: &[Vec<String>]) {
     if rows.is_empty() {
         return;
     }

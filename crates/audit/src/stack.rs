@@ -291,8 +291,8 @@ fn modules(facts: &Facts, stores: &ModuleStores) -> Vec<StackModule> {
         .filter_map(|(call, child)| {
             let source = without_credentials(child.call.source.clone()?);
             let constraint = child.call.version.as_deref().and_then(|text| CoreConstraints::parse(text).ok());
-            let found = stores.find(&child.source, constraint.as_ref());
-            let stored = found.map(|found| (found.source.source.clone(), found.source.version.clone()));
+            let tree = stores.find(&child.source, constraint.as_ref());
+            let stored = tree.map(|found| (found.source.source.clone(), found.source.version.clone()));
             Some(StackModule { source, version: child.call.version.clone(), call: call.clone(), stored })
         })
         .collect()

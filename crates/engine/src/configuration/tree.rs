@@ -302,7 +302,9 @@ impl Tree<'_> {
             let why = NetworkNeed::AskedOnEveryReading;
             return Location::Missing(MissingModule::NeedsNetwork { host: Some(host), why });
         }
-        if let (InstallationRecord::Installed, Some(found)) = (record, self.manifest.record(key)) { return Location::Directory(found.directory.clone()) }
+        if let (InstallationRecord::Installed, Some(found)) = (record, self.manifest.record(key)) {
+            return Location::Directory(found.directory.clone());
+        }
         if let Some(served) = self.served(key, call, source) {
             return served;
         }
@@ -329,7 +331,9 @@ impl Tree<'_> {
             "{}/{path}",
             if parent.directory.as_str().is_empty() { "." } else { parent.directory.as_str() }
         ));
-        if let Some(directory) = eval_symlinks(self.root_module, Utf8Path::new(&joined)) { Location::Directory(directory) } else {
+        if let Some(directory) = eval_symlinks(self.root_module, Utf8Path::new(&joined)) {
+            Location::Directory(directory)
+        } else {
             let directory = self.root_module.join(&joined);
             let mistake = path_mistake(&directory);
             Location::Missing(MissingModule::Unreadable { directory, mistake })

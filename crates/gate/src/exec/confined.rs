@@ -53,8 +53,8 @@ mod tests {
         };
         assert_eq!(connects(Network::Open), Ok(()));
         let kernel_can = {
-            let ruleset = Ruleset::default();
             use landlock::{CompatLevel, Compatible as _};
+            let ruleset = Ruleset::default();
             ruleset.set_compatibility(CompatLevel::HardRequirement).handle_access(AccessNet::ConnectTcp).is_ok()
         };
         assert_eq!(connects(Network::Closed), if kernel_can { Err(ErrorKind::PermissionDenied) } else { Ok(()) });

@@ -118,7 +118,7 @@ impl Extraction<'_> {
         let limit = self.limits.bytes.saturating_add(self.limits.files as u64 * 2048);
         let mut archive = tar::Archive::new(Limited { reader, left: limit });
         for entry in archive.entries().map_err(broken)? {
-            let mut entry = entry.map_err(|error| self.of_stream(error))?;
+            let mut entry = entry.map_err(|error| self.of_stream(&error))?;
             let kind = entry.header().entry_type();
             if matches!(kind, EntryType::XGlobalHeader | EntryType::XHeader) {
                 continue;
@@ -142,13 +142,13 @@ impl Extraction<'_> {
             self.newest = self.newest.max(Some(time));
             let limit = self.limits.bytes;
             self.file(&place, &name, mode & 0o100 != 0, |buffer| {
-                entry.read(buffer).map_err(|error| of_stream(error, limit))
+                entry.read(buffer).map_err(|error| of_stream(&error, limit))
             })?;
         }
         Ok(())
     }
 
-    fn of_stream(&self, error: io::Error) -> ExtractError {
+    fn of_stream(&self, error: &io::Error) -> ExtractError {
         of_stream(error, self.limits.bytes)
     }
 
@@ -239,7 +239,7 @@ fn shown(name: &[u8]) -> String {
 }
 
 /// The error of a stream: cut off here, or broken.
-fn of_stream(error: io::Error, limit: u64) -> ExtractError {
+fn of_stream(error: &io::Error, limit: u64) -> ExtractError {
     if error.kind() == io::ErrorKind::FileTooLarge {
         ExtractError::TooLarge(limit)
     } else {

@@ -109,12 +109,12 @@ mod tests {
 
     #[test]
     fn names_mean_what_they_mean_in_a_clone() {
+        use ReferenceKind::{Branch, Commit, Tag};
         let advertised = advertised();
         let resolve = |name: Option<&str>, is_shallow| {
             let resolved = advertised.resolve(name, is_shallow)?;
             Some((resolved.commit.chars().next().unwrap(), resolved.kind))
         };
-        use ReferenceKind::{Branch, Commit, Tag};
         for (name, expected) in [
             (None, Some(('a', Branch))),
             (Some("HEAD"), Some(('a', Branch))),
