@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
@@ -233,12 +233,15 @@ fn references_of_every_form_mean_what_the_engine_s_clone_means(engine: &Engine) 
 }
 
 /// The engine's own `get`.
-fn get(case: &Case, engine: &Engine, directory: &str) {
-    let output = case
-        .trusting(Isolated::new(&engine.path, &case.path(directory)))
+fn got(case: &Case, engine: &Engine, directory: &str) -> Output {
+    case.trusting(Isolated::new(&engine.path, &case.path(directory)))
         .arguments(["get", "-no-color"])
         .environment("CHECKPOINT_DISABLE", "1")
-        .run();
+        .run()
+}
+
+fn get(case: &Case, engine: &Engine, directory: &str) {
+    let output = got(case, engine, directory);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -336,7 +339,6 @@ fn a_registry_s_newest_allowed_version_is_selected_as_by_the_engine(engine: &Eng
         Some(">= 2.0.0-rc1, < 3"),
         Some("> 1, != 2.0.0"),
         Some("1.9.0"),
-        Some("~> 2.0.0-rc1"),
     ];
     let names: Vec<String> = (0..constraints.len()).map(|number| format!("m{number}")).collect();
     let calls: Vec<_> =
@@ -354,6 +356,15 @@ fn a_registry_s_newest_allowed_version_is_selected_as_by_the_engine(engine: &Eng
         .collect();
     let ours: std::collections::BTreeSet<String> = case.stored().into_keys().collect();
     assert_eq!(ours, theirs);
+    // A pre-release is only selected by its exact version, and `~>` with one allows no release.
+    for constraint in ["~> 2.0.0-rc1", ">= 3"] {
+        case.calls("refused", &[("m", &source, Some(constraint))]);
+        let output = got(&case, engine, "from/refused");
+        let theirs = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && theirs.contains("Unresolvable module version constraint"), "{theirs}");
+        let (code, text) = case.build(&[]);
+        assert!(code == 100 && text.contains(&format!("no version of it is allowed by `{constraint}`")), "{text}");
+    }
 }
 
 fn a_registry_may_answer_in_each_way_that_the_protocol_has() {

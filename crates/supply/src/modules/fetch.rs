@@ -12,10 +12,13 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::address::{Address, ArchiveAddress, ArchiveFormat, GitAddress};
-use super::archive::{self, ExtractError, TreeLimits};
+use super::archive;
 use super::build::{Event, FetchError, Options};
+use super::copy::copy;
 use super::git::{Git, Repository};
 use super::graph::RowKey;
+use super::paths::{archive_path, encoded, expanded, git_path, joined};
+use super::request::{Arrived, Brought, How, Place, Request};
 use super::tidy::{Tidied, tidy};
 use crate::mirror::place::Hold;
 use crate::registry::Download;
@@ -28,65 +31,6 @@ use airtight_provider::modules::{ModuleStore, split_subdirectory};
 
 /// Pages that name another page lead so far.
 const MAXIMUM_PAGES: usize = 10;
-
-/// A package to bring.
-pub(super) struct Request {
-    pub row: RowKey,
-    pub place: Place,
-    /// The directory that a registry's answer adds.
-    pub subdirectory: String,
-}
-
-pub(super) enum Place {
-    Address(Address),
-    /// A registry's own archive; the host whose token goes along.
-    Direct {
-        url: Url,
-        token_host: Option<String>,
-    },
-}
-
-/// What became of a request.
-pub(super) struct Brought {
-    pub row: RowKey,
-    pub result: Result<Arrived, FetchError>,
-}
-
-pub(super) struct Arrived {
-    pub tree: StoredTree,
-    pub reference: Option<Reference>,
-    pub subdirectory: String,
-    pub how: How,
-    pub noticed: Tidied,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum How {
-    Kept,
-    Fetched,
-    /// Only planned. Its tree is not there.
-    Planned,
-}
-
-/// What is fetched together.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Group {
-    Repository(String),
-    Other(usize),
-}
-
-/// Brings requests into groups of one repository each.
-pub(super) fn grouped(requests: Vec<Request>) -> Vec<Vec<Request>> {
-    let mut groups: BTreeMap<Group, Vec<Request>> = BTreeMap::new();
-    for (at, request) in requests.into_iter().enumerate() {
-        let group = match &request.place {
-            Place::Address(Address::Git(address)) => Group::Repository(address.url.clone()),
-            _ => Group::Other(at),
-        };
-        groups.entry(group).or_default().push(request);
-    }
-    groups.into_values().collect()
-}
 
 /// Everything that fetching needs.
 pub(super) struct Fetcher<'a> {
@@ -449,44 +393,6 @@ fn request_path(request: &Request) -> String {
     request.row.0.split_once("://").map_or_else(String::new, |(_, path)| path.to_owned())
 }
 
-pub(super) fn joined(one: &str, other: &str) -> String {
-    [one, other].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("/")
-}
-
-/// `git/HOST/PATH/COMMIT`
-fn git_path(address: &GitAddress, commit: &str) -> String {
-    let name = address.name();
-    let name = name.split('?').next().unwrap_or_default();
-    let short = name.strip_suffix(".git").filter(|short| !short.ends_with('/'));
-    format!("git/{}/{commit}", place_of(short.unwrap_or(name)))
-}
-
-fn archive_path(url: &Url, id: &str) -> String {
-    let name = airtight_provider::modules::source_name(url.as_str());
-    format!("archive/{}/{id}", place_of(name.split('?').next().unwrap_or_default()))
-}
-
-/// `HOST/PATH`, with plain names only. The user of SSH is no part of it, so that a repository has one place.
-fn place_of(name: &str) -> String {
-    let rest = name.split_once("://").map_or(name, |(_, rest)| rest);
-    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let host = host.rsplit('@').next().filter(|host| !host.is_empty()).unwrap_or("localhost");
-    let path = encoded(path);
-    if path.is_empty() { encoded(host) } else { format!("{}/{path}", encoded(host)) }
-}
-
-/// Names that every file system takes, and that mean nothing else.
-fn encoded(path: &str) -> String {
-    let encode = |part: &str| -> String {
-        let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_.~+%@=:".contains(character);
-        let text: String = part.chars().map(|character| if is_plain(character) { character } else { '_' }).collect();
-        // These mean something else to file systems and to git.
-        let is_taken = matches!(text.as_str(), "." | "..") || text.eq_ignore_ascii_case(".git");
-        if is_taken { format!("_{text}") } else { text }
-    };
-    path.split('/').filter(|part| !part.is_empty()).map(encode).collect::<Vec<_>>().join("/")
-}
-
 fn sha256(file: &mut fs::File) -> std::io::Result<String> {
     use std::io::Read as _;
     let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 64 * 1024]);
@@ -510,96 +416,9 @@ fn meta(page: &str) -> Option<String> {
     })
 }
 
-/// A directory in a tree, with patterns such as `*` replaced by the one directory that they match.
-///
-/// Source: hashicorp/go-getter `source.go` `SubdirGlob`; Go `path/filepath` `Glob`.
-pub(super) fn expanded(root: &Utf8Path, subdirectory: &str) -> Result<String, FetchError> {
-    let mut found = vec![String::new()];
-    for part in subdirectory.split('/').filter(|part| !matches!(*part, "" | ".")) {
-        if part == ".." {
-            return Err(FetchError::Subdirectory(subdirectory.to_owned()));
-        }
-        let mut next = Vec::new();
-        for place in found {
-            if part.contains(['*', '?', '[']) {
-                let entries = fs::read_dir(root.join(&place)).into_iter().flatten().flatten();
-                let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-                next.extend(names.filter(|name| matches(part, name)).map(|name| joined(&place, &name)));
-            } else {
-                next.push(joined(&place, part));
-            }
-        }
-        found = next;
-    }
-    match found.as_slice() {
-        [one] if root.join(one).is_dir() => Ok(one.clone()),
-        _ => Err(FetchError::Subdirectory(subdirectory.to_owned())),
-    }
-}
-
-/// `*` and `?` of Go's `path.Match`; sets of characters are not read, and match nothing.
-fn matches(pattern: &str, name: &str) -> bool {
-    fn rest(pattern: &[char], name: &[char]) -> bool {
-        match (pattern.split_first(), name.split_first()) {
-            (None, None) => true,
-            (Some(('*', pattern)), _) => (0..=name.len()).any(|skip| rest(pattern, &name[skip..])),
-            (Some(('?', pattern)), Some((_, name))) => rest(pattern, name),
-            (Some((one, pattern)), Some((other, name))) => one == other && *one != '[' && rest(pattern, name),
-            _ => false,
-        }
-    }
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
-    rest(&pattern, &name)
-}
-
-/// Copies files and links; what is neither is refused.
-fn copy(from: &Utf8Path, to: &Utf8Path, limits: TreeLimits) -> Result<(), ExtractError> {
-    fn level(from: &Utf8Path, to: &Utf8Path, left: &mut TreeLimits, limits: TreeLimits) -> Result<(), ExtractError> {
-        fs::create_dir_all(to)?;
-        for entry in fs::read_dir(from)? {
-            let entry = entry?;
-            let name = entry.file_name().into_string();
-            let name = name
-                .map_err(|_| ExtractError::Entry { name: from.to_string(), why: "holds a name that is not UTF-8" })?;
-            let (kind, source, target) = (entry.file_type()?, from.join(&name), to.join(&name));
-            left.files = left.files.checked_sub(1).ok_or(ExtractError::TooMany(limits.files))?;
-            if matches!(name.as_str(), ".git" | ".terraform") {
-            } else if kind.is_dir() {
-                level(&source, &target, left, limits)?;
-            } else if kind.is_symlink() {
-                std::os::unix::fs::symlink(fs::read_link(&source)?, &target)?;
-            } else if kind.is_file() {
-                let size = entry.metadata()?.len();
-                left.bytes = left.bytes.checked_sub(size).ok_or(ExtractError::TooLarge(limits.bytes))?;
-                fs::copy(&source, &target)?;
-            } else {
-                return Err(ExtractError::Entry { name: source.into_string(), why: "is a device or a pipe" });
-            }
-        }
-        Ok(())
-    }
-    level(from, to, &mut { limits }, limits)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn places_are_readable_and_below_the_store() {
-        for (address, expected) in [
-            ("git::https://t@github.com/o/x.git?ref=v1", "git/github.com/o/x/C"),
-            ("git::ssh://git@github.com/o/x.git", "git/github.com/o/x/C"),
-            ("git::https://h.example:8443/a/../.airtight/x", "git/h.example:8443/a/_../.airtight/x/C"),
-            ("git::file:///srv/x.git", "git/localhost/srv/x/C"),
-            ("git::file:///srv/x/.git", "git/localhost/srv/x/_.git/C"),
-        ] {
-            let Ok(Address::Git(address)) = Address::parse(address) else { panic!("{address}") };
-            assert_eq!(git_path(&address, "C"), expected);
-        }
-        let url = Url::parse("https://u:p@h.example/a b/x.zip?token=1").unwrap();
-        assert_eq!(archive_path(&url, "S"), "archive/h.example/a%20b/x.zip/S");
-    }
 
     #[test]
     fn a_page_says_where_the_package_is() {
@@ -607,20 +426,5 @@ mod tests {
             "<html><head><meta charset=\"u\"><meta name=\"terraform-get\" content=\"git::https://h/x.git\" /></head>";
         assert_eq!(meta(page).as_deref(), Some("git::https://h/x.git"));
         assert_eq!(meta("<meta name=\"x\" content=\"y\">"), None);
-    }
-
-    #[test]
-    fn a_pattern_means_the_one_directory_that_it_matches() {
-        let directory = tempfile::tempdir().unwrap();
-        let root = Utf8Path::from_path(directory.path()).unwrap();
-        fs::create_dir_all(root.join("x-1/modules/a")).unwrap();
-        fs::create_dir_all(root.join("x-1/modules/b")).unwrap();
-        let expand = |subdirectory: &str| expanded(root, subdirectory).ok();
-        assert_eq!(expand("*").as_deref(), Some("x-1"));
-        assert_eq!(expand("x-?/modules/a").as_deref(), Some("x-1/modules/a"));
-        assert_eq!(expand("").as_deref(), Some(""));
-        for wrong in ["x-1/modules/*", "none", "../x", "x-1/*/c"] {
-            assert_eq!(expand(wrong), None, "{wrong}");
-        }
     }
 }

@@ -1,16 +1,21 @@
 //! Module sources behind the gap: what repositories call, fetched once, kept as [`airtight_provider::modules`] describes.
 //!
-//! [`wanted`] reads which modules are called, [`build`] selects, fetches and stores them, with the calls of what was fetched.
-//! [`address`] reads where a package is, [`git`] and [`archive`] bring it here, [`tidy`] makes it the same on every
-//! machine. [`verify`] and [`prune`] keep a store.
+//! [`wanted`] reads which modules are called, [`build`] brings them into a store, in [`rounds`] that select what is called,
+//! [`fetch`] it by [`request`], and read what that calls; [`graph`] is who calls what. [`address`] reads where a package is,
+//! [`git`], [`archive`] and [`copy`] bring it here, [`tidy`] makes it the same on every machine, [`paths`] says where it
+//! goes. [`verify`] and [`prune`] keep a store.
 
 mod address;
 mod archive;
 pub mod build;
+mod copy;
 mod fetch;
 mod git;
 mod graph;
+mod paths;
 pub mod prune;
+mod request;
+mod rounds;
 mod tidy;
 pub mod verify;
 pub mod wanted;

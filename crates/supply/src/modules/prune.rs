@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::Utf8Path;
 
 use super::build::write;
-use super::fetch::{expanded, joined};
+use super::paths::{expanded, joined};
 use super::wanted::{Found, normalized, package_name};
 use crate::mirror::place::Hold;
 use airtight_engine::configuration::ModuleSource;

@@ -7,7 +7,7 @@ use camino::Utf8Path;
 
 use super::{Demand, Need, Source};
 use crate::registry::{Client, ListedVersion, Registry, RegistryError};
-use airtight_engine::configuration::Stores;
+use airtight_engine::configuration::{ChildModule, Stores};
 use airtight_engine::init_arguments::InitArguments;
 use airtight_engine::module_stores::ModuleStores;
 use airtight_engine::predict;
@@ -67,7 +67,11 @@ pub fn requirements(
         }
     }
     if let Some(assumption) = selection.assumptions.iter().find(|assumption| assumption.code != Code::StateUnseen) {
-        let help = if assumption.code == Code::ModuleNeedsNetwork { install_modules(engine) } else { String::new() };
+        // A repository or an archive on this machine needs no network, but is only read once it is installed or stored.
+        let is_copied = |child: &ChildModule| child.module.is_none() && child.missing.is_none();
+        let lacks_modules =
+            assumption.code == Code::ModuleNeedsNetwork || facts.configuration.children.values().any(is_copied);
+        let help = if lacks_modules { install_modules(engine) } else { String::new() };
         let separator = if help.is_empty() { "" } else { "; " };
         anyhow::bail!("`{root_module}` cannot be resolved without a lock file: {}{separator}{help}", assumption.text);
     }
