@@ -292,8 +292,8 @@ fn modules(facts: &Facts, stores: &ModuleStores) -> Vec<StackModule> {
             let source = without_credentials(child.call.source.clone()?);
             let constraint = child.call.version.as_deref().and_then(|text| CoreConstraints::parse(text).ok());
             let tree = stores.find(&child.source, constraint.as_ref());
-            let stored = tree.map(|found| (found.source.source.clone(), found.source.version.clone()));
-            Some(StackModule { source, version: child.call.version.clone(), call: call.clone(), stored })
+            let held = tree.map(|found| (found.source.source.clone(), found.source.version.clone()));
+            Some(StackModule { source, version: child.call.version.clone(), call: call.clone(), stored: held })
         })
         .collect()
 }

@@ -114,7 +114,7 @@ impl Question<'_> {
         for argument in self.backend_config {
             let mut given = Block { kind: String::new(), place: None, texts: Vec::new(), exec: Vec::new() };
             if let Some((name, value)) = argument.setting() {
-                given.texts = native::setting(name, value)
+                given.texts = native::setting(name, value);
             } else {
                 let path = self.root_module.join(argument.text());
                 let Ok(text) = text_file::read(&path, LIMIT_BYTES) else { continue };

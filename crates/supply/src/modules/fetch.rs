@@ -115,7 +115,8 @@ impl Fetcher<'_> {
             match kept {
                 Some(tree) => {
                     let kind = ReferenceKind::Commit;
-                    let result = self.arrive(&request, tree, reference(address, kind), How::Kept, Tidied::default());
+                    let result =
+                        self.arrive(&request, tree, Some(reference(address, kind)), How::Kept, Tidied::default());
                     brought.push(Brought { row: request.row, result });
                 }
                 None => asked.push((address.clone(), request)),
@@ -125,7 +126,7 @@ impl Fetcher<'_> {
         let name = first.name();
         (self.options.event)(&Event::Asking(&name));
         let scratch = self.scratch();
-        let result = self.from_repository(first.url.as_str(), &name, &scratch, &asked);
+        let result = self.fetch_repository(first.url.as_str(), &name, &scratch, &asked);
         let _ = fs::remove_dir_all(&scratch);
         match result {
             Ok(results) => {
@@ -138,7 +139,7 @@ impl Fetcher<'_> {
         brought
     }
 
-    fn from_repository(
+    fn fetch_repository(
         &self,
         url: &str,
         name: &str,
@@ -172,7 +173,7 @@ impl Fetcher<'_> {
             .map(|((address, request), commit)| {
                 let commit = commit?;
                 let path = git_path(address, &commit.id);
-                let reference = reference(address, commit.kind);
+                let reference = Some(reference(address, commit.kind));
                 if let Some(tree) = self.kept(&path) {
                     return self.arrive(request, tree.clone(), reference, How::Kept, Tidied::default());
                 }
@@ -372,16 +373,17 @@ impl Fetcher<'_> {
 
 /// What an address in a registry's or a page's answer means, with the directory in the package.
 pub(super) fn address_of(text: &str, options: &Options<'_>) -> Result<(Address, String), FetchError> {
-    let normalized = match module_source(text, false, options.engine) {
-        ModuleSource::Remote { normalized, .. } | ModuleSource::LocalCopy(normalized) => normalized,
-        _ => return Err(FetchError::Page("an answer that names no package")),
+    let (ModuleSource::Remote { normalized, .. } | ModuleSource::LocalCopy(normalized)) =
+        module_source(text, false, options.engine)
+    else {
+        return Err(FetchError::Page("an answer that names no package"));
     };
     let (package, subdirectory) = split_subdirectory(&normalized);
     Ok((Address::parse(&package)?, subdirectory))
 }
 
-fn reference(address: &GitAddress, kind: ReferenceKind) -> Option<Reference> {
-    Some(Reference { kind, name: address.reference.clone().unwrap_or_else(|| "HEAD".to_owned()) })
+fn reference(address: &GitAddress, kind: ReferenceKind) -> Reference {
+    Reference { kind, name: address.reference.clone().unwrap_or_else(|| "HEAD".to_owned()) }
 }
 
 /// A tree of which nothing is known yet.

@@ -111,7 +111,9 @@ impl Work<'_> {
             .with_max_len(1)
             .flat_map_iter(|group| {
                 let brought = fetcher.bring(group);
-                brought.iter().for_each(|_| (self.options.event)(&Event::Done));
+                for _ in &brought {
+                    (self.options.event)(&Event::Done);
+                }
                 brought
             })
             .collect();
