@@ -165,7 +165,7 @@ fn each_fault_of_an_image_is_one_line_and_a_fit_image_has_none() {
             arrange: |tree| program(tree, &provider(), "#!/nowhere/sh\n", 0o755),
             name: "mirror",
             outcome: "failed",
-            text: "needs `/nowhere/sh`, which is not in this image",
+            text: "(`/nowhere/sh`) has an executable whose interpreter is not in this image",
         },
         Case {
             arrange: |tree| program(tree, &provider(), "#!/bin/sh\n", 0o777),

@@ -5,6 +5,7 @@ use serde_json::Value;
 crate::tests! {
     the_manifest_fits_the_schema,
     the_manifest_has_the_crates_version,
+    the_committed_manifest_is_the_printed_one,
     every_variable_comes_from_an_optional_parameter_that_is_empty_by_default,
     nothing_is_mounted,
     hooks_can_be_joined_without_braces,
@@ -12,6 +13,12 @@ crate::tests! {
 
 pub(crate) fn manifest() -> Value {
     serde_yaml::from_str(&airtight_spacelift::render_hooks::plugin()).unwrap()
+}
+
+/// `plugin.yml` is for those who take it from the repository.
+fn the_committed_manifest_is_the_printed_one() {
+    let printed = airtight_spacelift::render_hooks::plugin();
+    assert_eq!(include_str!("../../plugin.yml"), printed, "run `airtight render plugin > plugin.yml`");
 }
 
 /// The schema that spaceforge 1.9.0 generates.

@@ -172,6 +172,7 @@ pub(crate) fn read(question: &Question<'_>, candidate: &Candidate) -> Read {
     let called = configuration.children.values().filter(|child| matches!(child.source, ModuleSource::Local(_)));
     let called = called.filter_map(|child| child.module.as_ref()?.directory.canonicalize_utf8().ok()).collect();
     let is_configured = configuration.root.backend.is_some() || !configuration.root.provider_blocks.is_empty();
+    let backend_host = configuration.root.backend.as_ref().and_then(|backend| backend.host(None, engine.name));
     let facts = Facts {
         engine: engine.clone(),
         platform: question.platform.clone(),
@@ -184,7 +185,7 @@ pub(crate) fn read(question: &Question<'_>, candidate: &Candidate) -> Read {
         installed: installed::Installed::default(),
         reattached: Vec::new(),
         plugin_cache: None,
-        backend_host: None,
+        backend_host,
         reachable: question.reachable.to_vec(),
         state_translation_off: false,
         asked: None,

@@ -12,7 +12,7 @@ use crate::git;
 use crate::modules;
 use crate::modules::judge::InstalledModule;
 use airtight_engine::ask::Loaded;
-use airtight_engine::configuration::{Backend, Stores};
+use airtight_engine::configuration::Stores;
 use airtight_engine::environment::Environment;
 use airtight_engine::init_arguments::{ArgumentOrigin, Given, InitArguments, Remark};
 use airtight_engine::module_stores::ModuleStores;
@@ -24,7 +24,7 @@ use airtight_finding::Finding;
 use airtight_hcl::Sources;
 use airtight_provider::hashing;
 use airtight_provider::hashing::Hasher;
-use airtight_provider::{Contents, Digests, EngineName};
+use airtight_provider::{Contents, Digests};
 use airtight_provider::{installed, lock_file};
 
 const DATA_DIR: &str = ".terraform";
@@ -138,7 +138,11 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
         plugin_cache: source_facts.plugin_cache.clone(),
         reachable: settings.reachable.clone(),
         asked: None,
-        backend_host: backend_host(environment, configuration.root.backend.as_ref(), engine.name),
+        backend_host: configuration
+            .root
+            .backend
+            .as_ref()
+            .and_then(|backend| backend.host(environment.variables.get("TF_CLOUD_HOSTNAME"), engine.name)),
         state_translation_off: environment.state_address_translation.as_deref() == Some("0"),
         sources: source_facts.sources.clone(),
         root_module,
@@ -204,22 +208,6 @@ impl Gathered {
         self.predict(context);
         differences.into_iter().map(|difference| check::requirements::differs(&self.facts, &difference)).collect()
     }
-}
-
-/// The host of a `cloud` block or the `remote` backend.
-///
-/// Source: OpenTofu and Terraform `internal/cloud/backend.go`, `internal/backend/remote/backend.go`.
-fn backend_host(environment: &Environment, backend: Option<&Backend>, engine: EngineName) -> Option<String> {
-    /// Of Terraform alone: OpenTofu has no default.
-    const DEFAULT: &str = "app.terraform.io";
-    let backend = backend.filter(|backend| matches!(backend.kind.as_str(), "cloud" | "remote"))?;
-    if backend.is_unevaluated {
-        return None;
-    }
-    let by_variable = environment.variables.get("TF_CLOUD_HOSTNAME").filter(|host| !host.is_empty());
-    let by_variable = by_variable.filter(|_| backend.kind == "cloud");
-    let given = backend.hostname.as_deref().or(by_variable).map(ToOwned::to_owned);
-    given.or_else(|| (engine == EngineName::Terraform).then(|| DEFAULT.to_owned()))
 }
 
 /// What need not be hashed: packages of required and installed providers that are as they were sealed.

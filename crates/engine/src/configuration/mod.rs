@@ -28,8 +28,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::module_stores::ModuleStores;
 use crate::modules_manifest::ModuleRecord;
 use airtight_hcl::{Place, Problem, Sources};
-use airtight_provider::Engine;
 use airtight_provider::modules::tree::Contents;
+use airtight_provider::{Engine, EngineName};
 
 /// The root module and every module that it calls and that is on disk.
 #[derive(Clone, Debug)]
@@ -270,6 +270,24 @@ pub struct Backend {
     /// Only the engine can say what one of them is.
     pub is_unevaluated: bool,
     pub place: Place,
+}
+
+impl Backend {
+    /// The host that a `cloud` block or the `remote` backend asks before anything else; null if that cannot be known here.
+    /// `by_variable` is the value of `TF_CLOUD_HOSTNAME`.
+    ///
+    /// Source: OpenTofu and Terraform `internal/cloud/backend.go`, `internal/backend/remote/backend.go`.
+    pub fn host(&self, by_variable: Option<&str>, engine: EngineName) -> Option<String> {
+        /// Of Terraform alone: OpenTofu has no default.
+        const DEFAULT: &str = "app.terraform.io";
+        let is_cloud = self.kind == "cloud";
+        if self.is_unevaluated || !(is_cloud || self.kind == "remote") {
+            return None;
+        }
+        let by_variable = by_variable.filter(|host| is_cloud && !host.is_empty());
+        let default = (engine == EngineName::Terraform).then_some(DEFAULT);
+        self.hostname.as_deref().or(by_variable).or(default).map(ToOwned::to_owned)
+    }
 }
 
 /// A `required_version`, or the same in OpenTofu's `language` block.

@@ -12,8 +12,7 @@
 //! - After a pause the run goes on in another container, with the workspace but perhaps with the store at another path.
 //! - Tools that pack a directory (Docker contexts, kustomize) refuse links that lead out of it.
 //!
-//! What copies cost: they are hashed before each phase ([`judge`]), a millisecond or so for a megabyte. Links into a store
-//! are accepted as well.
+//! Copies are hashed before each phase ([`judge`]). Links into a store are accepted as well.
 
 pub(crate) mod judge;
 pub(crate) mod place;
