@@ -8,7 +8,7 @@ use airtight_engine::ask::{
 use airtight_engine::configuration::Backend;
 use airtight_engine::modules_manifest;
 use airtight_engine::predict;
-use airtight_engine::state::State;
+use airtight_engine::state::{State, Unseen};
 use airtight_finding::{Code, Finding, Loading, Owner, Severity};
 use airtight_hcl::{Place, Position};
 use camino::Utf8PathBuf;
@@ -34,6 +34,8 @@ pub(crate) fn ask_state(context: &Context<'_>, gathered: &mut Gathered) -> Optio
         with_question(context, gathered, &carried.texts().join("\n"), ask::STATE_LIMIT, ask::ask_state)?;
     let mut findings = Vec::new();
     match state {
+        // The engine was not given the name in a workspace's file that is wrong: this is another workspace's state.
+        PulledState::Read(_) if has_wrong_workspace(gathered) => {}
         PulledState::Read(state) => {
             gathered.facts.state.add_given(state);
             gathered.predict(context);
@@ -74,7 +76,12 @@ pub(crate) fn needs_the_engine_for_its_state(gathered: &Gathered) -> bool {
     let facts = &gathered.facts;
     let root = &facts.configuration.root;
     let is_local = root.backend.as_ref().is_some_and(|backend| backend.kind == "local");
-    is_local && facts.init.backend && facts.state.unseen.is_some() && !root.has_encryption && !facts.init.migrate_state
+    let has_unseen = facts.state.unseen.is_some() && !has_wrong_workspace(gathered);
+    is_local && facts.init.backend && has_unseen && !root.has_encryption && !facts.init.migrate_state
+}
+
+fn has_wrong_workspace(gathered: &Gathered) -> bool {
+    matches!(gathered.facts.state.unseen, Some(Unseen::WorkspaceFile { .. }))
 }
 
 /// The state behind the backend, after an `init` in this same workspace.
