@@ -26,6 +26,7 @@
 //! - [`mirror_upkeep`]: `airtight mirror verify`, `prune`, `list` and `sbom`
 //! - [`modules_build`]: `airtight modules build`, from repositories, archives and a registry
 //! - [`modules_hostile`]: repositories and archives that mean harm
+//! - [`modules_init`]: modules of a store at `init`
 //! - [`modules_upkeep`]: `airtight modules verify`, `list` and `prune`
 //! - [`native_hooks`]: stacks that call the engine by themselves, behind the hook scripts, with real engines in every shell
 //! - [`plan_policy`]: the plan policy, by a Rego engine, on real and forged reports
@@ -83,6 +84,7 @@ mod mirror_unpack;
 mod mirror_upkeep;
 mod modules_build;
 mod modules_hostile;
+mod modules_init;
 mod modules_upkeep;
 mod native_hooks;
 mod plan_policy;
@@ -142,6 +144,7 @@ fn main() -> std::process::ExitCode {
         mirror_upkeep::tests(),
         modules_build::tests(),
         modules_hostile::tests(),
+        modules_init::tests(),
         modules_upkeep::tests(),
         native_hooks::tests(),
         plan_policy::tests(),
