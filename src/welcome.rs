@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use airtight_finding::shell_word;
 use camino::{Utf8Path, Utf8PathBuf};
+use clap::CommandFactory as _;
 
+use super::arguments::Arguments;
 use super::{ExitCode, output};
 
 /// What a directory is.
@@ -101,12 +103,20 @@ fn text(place: &Place) -> String {
             ]
         }
     };
+    let steps: Vec<_> = steps.into_iter().filter(|(step, _)| is_here(step)).collect();
     let width = steps.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
     for (command, what) in steps {
         let _ = writeln!(text, "  {command:width$}  {what}");
     }
     text.push_str("\n`airtight --help` lists all commands, `airtight explain` all findings.\n");
     text
+}
+
+/// Whether this binary has the command: the gate alone lacks some.
+fn is_here(step: &str) -> bool {
+    let Some(ours) = step.strip_prefix("airtight ") else { return true };
+    let name = ours.split(' ').next().unwrap_or_default();
+    Arguments::command().find_subcommand(name).is_some()
 }
 
 /// Files that an engine would read as configuration.

@@ -248,12 +248,16 @@ fn is_of_lock_file(diagnostic: &EngineDiagnostic) -> bool {
 fn reported(gathered: &Gathered, diagnostic: &EngineDiagnostic) -> Finding {
     let program = gathered.facts.engine.name;
     let code = if is_of_lock_file(diagnostic) { Code::LockFileInvalid } else { Code::ConfigurationInvalid };
-    let finding = Finding::new(code, Severity::Error, Owner::Repository, diagnostic.summary.clone())
-        .detail(format!("{} says: {}", program.title(), diagnostic.detail))
-        .help("Correct it there. `airtight check` asks the engine again.");
+    let finding = Finding::new(code, Severity::Error, Owner::Repository, diagnostic.summary.clone()).detail(format!(
+        "{} says: {}",
+        program.title(),
+        diagnostic.detail
+    ));
     match &diagnostic.place {
-        None => finding,
-        Some(place) => finding.at(in_text(gathered, place), ""),
+        None => finding.help("Correct what the engine names. `airtight check` asks it again."),
+        Some(place) => {
+            finding.help("Correct it there. `airtight check` asks the engine again.").at(in_text(gathered, place), "")
+        }
     }
 }
 

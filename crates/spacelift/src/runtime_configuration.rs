@@ -72,6 +72,7 @@ pub struct TestCase {
     pub settings: StackSettings,
 }
 
+#[cfg(any(test, feature = "rehearsal"))]
 impl RuntimeConfiguration {
     /// What counts for a stack: its entry in the file, then `stack_defaults` and the stack's own settings in the order
     /// of the file's version.
@@ -90,6 +91,7 @@ impl RuntimeConfiguration {
 }
 
 /// Between which settings something is overridden.
+#[cfg(any(test, feature = "rehearsal"))]
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Layer {
     /// Within the file, maps replace.
@@ -98,6 +100,7 @@ enum Layer {
     Outside,
 }
 
+#[cfg(any(test, feature = "rehearsal"))]
 fn overridden(under: &StackSettings, over: Option<&StackSettings>, layer: Layer) -> StackSettings {
     let Some(over) = over else { return under.clone() };
     let mut hooks = under.hooks.clone();
