@@ -38,6 +38,7 @@ impl<T: ValueEnum + Clone + Send + Sync + 'static> TypedValueParser for GivenPar
 }
 
 /// Reads a value by its name; completions offer all names.
+#[cfg(feature = "full")]
 pub(crate) fn named<T: Copy + Send + Sync + 'static>(
     all: &'static [T],
     name: fn(T) -> &'static str,
