@@ -4,7 +4,9 @@ use std::ffi::{OsStr, OsString};
 
 use airtight_finding::Code;
 use airtight_provider::{HookPoint, WorkflowCommand};
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+#[cfg(feature = "full")]
+use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Command, ValueEnum};
 
 /// A value of an option, or nothing: its variable may be empty.
