@@ -36,6 +36,7 @@ pub use prose::plural;
 pub use terms::{Install, Loading, Need, Outcome, Owner, Ruling, Severity, Status};
 
 use airtight_hcl::{Place, Sources};
+use camino::Utf8Path;
 
 /// One thing found, its texts without the credentials of addresses. The first place is where it is wrong, the others where
 /// the demand comes from.
@@ -59,6 +60,11 @@ pub struct Finding {
 pub struct Label {
     pub place: Place,
     pub text: String,
+}
+
+/// What is said of a file whose text must not be quoted.
+pub fn summary_of_withheld(path: &Utf8Path) -> String {
+    format!("something is wrong in `{path}`, whose text is not shown")
 }
 
 impl Finding {
@@ -110,7 +116,7 @@ impl Finding {
     pub fn without_quotations(mut self, sources: &Sources) -> Self {
         let mut paths = self.places.iter().map(|label| &label.place.path);
         if let Some((path, said)) = paths.find_map(|path| Some((path, sources.withheld(path)?))) {
-            self.summary = format!("something is wrong in `{path}`, whose text is not shown");
+            self.summary = summary_of_withheld(path);
             self.detail = said.to_owned();
             self.help =
                 format!("Replace the link with a file of the repository, then run `airtight explain {}`.", self.code);

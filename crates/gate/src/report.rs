@@ -112,7 +112,7 @@ fn read(gathered: &Gathered) -> ReportPrediction {
 /// The texts of a reason, without secrets; none of a file that must not be quoted.
 fn shown(gathered: &Gathered, path: Option<&Utf8Path>, summary: &str, detail: &str) -> (String, String) {
     match path.and_then(|path| Some((path, gathered.sources.withheld(path)?))) {
-        Some((path, said)) => (format!("something is wrong in `{path}`, whose text is not shown"), said.to_owned()),
+        Some((path, said)) => (airtight_finding::summary_of_withheld(path), said.to_owned()),
         None => (without_credentials(summary.to_owned()), without_credentials(detail.to_owned())),
     }
 }

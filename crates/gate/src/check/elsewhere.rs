@@ -1,4 +1,4 @@
-//! A provider that no mirror has, and that this machine has all the same: where it is, and what it takes to be found.
+//! A provider that no mirror has but this machine has: where it is, and what it takes to be found.
 
 use airtight_engine::predict::Facts;
 use airtight_finding::{Owner, shell_word};
