@@ -65,7 +65,11 @@ fn finding(
 ) -> Finding {
     let is_missing = matches!(failure.code, Code::ProviderMissing | Code::MirrorMissing);
     let elsewhere = failure.providers.first().filter(|_| is_missing);
-    let elsewhere = elsewhere.and_then(|address| elsewhere::find(facts, address, implied));
+    let elsewhere = match failure.code {
+        Code::MirrorMissing => elsewhere::in_place_of_the_mirror(facts, &failure.providers, implied),
+        _ => None,
+    }
+    .or_else(|| elsewhere.and_then(|address| elsewhere::find(facts, address, implied)));
     let (owner, help) = elsewhere.unwrap_or_else(|| fix(facts, prediction, failure));
     let program = facts.engine.name;
     let claim = claim(failure);
@@ -214,6 +218,7 @@ fn fix(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, Str
         Some(Cause::ModuleRecord { record, state }) => {
             return (Owner::Repository, module_fixes::record(record, *state));
         }
+        Some(Cause::Repository(problem)) => return module_fixes::repository(problem),
         Some(Cause::ModulePath(mistake)) => return (Owner::Repository, module_fixes::path(mistake)),
         Some(Cause::BackendHost(host)) => return (Owner::Repository, backend_host(host)),
         Some(Cause::LockSet { unlocked, unused }) => return (Owner::Repository, lock_set(facts, unlocked, unused)),
@@ -318,10 +323,9 @@ fn fix(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, Str
             Owner::Administrator,
             "Correct the installation method; `airtight render cli-config` prints a file that both engines accept.".to_owned(),
         ),
-        Code::ConfigurationInvalid | Code::ModuleInvalid => (
-            Owner::Repository,
-            format!("Correct the configuration; `{program} validate` says the same without a run."),
-        ),
+        Code::ConfigurationInvalid | Code::ModuleInvalid => {
+            (Owner::Repository, "Correct it there. `airtight check` shows whether it is right.".to_owned())
+        }
         code => (Owner::Repository, format!("Read how to fix it: `airtight explain {code}`")),
     }
 }
