@@ -105,8 +105,8 @@ impl Scene {
 }
 
 /// What the commands of helps begin with, without network. Others are for another machine.
-const PROGRAMS: [&str; 11] =
-    ["airtight lock ", "chmod ", "cp ", "git ", "iconv ", "mkdir ", "mv ", "rm ", "sed ", "unzip ", "zip "];
+const PROGRAMS: [&str; 12] =
+    ["airtight lock ", "cd ", "chmod ", "cp ", "git ", "iconv ", "mkdir ", "mv ", "rm ", "sed ", "unzip ", "zip "];
 
 /// A case, or one of its variants, with one engine.
 #[derive(Clone, Debug)]
@@ -192,6 +192,7 @@ impl Play {
     /// A program in the situation.
     fn command(&self, program: &Utf8Path, workspace: &Workspace) -> Isolated {
         let command = Isolated::new(program, &workspace.path("source")).environment("HOME", workspace.path("home"));
+        let command = command.environment("AIRTIGHT_MIRROR", workspace.path("mirror"));
         let rc = workspace.path("rc");
         let command = if rc.exists() { command.environment("TF_CLI_CONFIG_FILE", rc) } else { command };
         let more = self.scene.environment.iter().flatten();
@@ -225,7 +226,7 @@ impl Play {
         assert!(commands.len() + options.len() > 0, "no help has a command: {report:#}");
         let programs = airtight().parent().unwrap();
         for command in commands {
-            let sh = self.command("/bin/sh".into(), workspace).arguments(["-euc", command]);
+            let sh = self.command("/bin/sh".into(), workspace).arguments(["-uc", command]);
             let output = sh.environment("PATH", format!("{programs}:/usr/bin:/bin")).run();
             assert!(output.status.success(), "`{command}`: {}", said(&output));
         }
@@ -273,7 +274,6 @@ impl Play {
         let arguments = self.arguments(workspace);
         let mut command = self
             .command(airtight(), workspace)
-            .environment("AIRTIGHT_MIRROR", workspace.path("mirror"))
             .environment("AIRTIGHT_ASK", ask)
             .arguments(["check", "--report", path.as_str()])
             .arguments(engine.iter().copied())

@@ -97,7 +97,7 @@ impl UnlikelyText {
                                key: keep the file unencrypted, with secrets elsewhere."
                     .to_owned()
             }
-            Self::ByteOrderMark => format!("Remove it: `sed -i '1s/^\\xef\\xbb\\xbf//' {path}`"),
+            Self::ByteOrderMark => format!("Remove it: `sed -i '1s/^\\xef\\xbb\\xbf//' {word}`"),
             Self::Html => format!("Fetch `{path}` again: a proxy or a server has answered with an error page."),
             Self::Compressed => format!("Decompress `{path}`, or put the right file into its place."),
         }

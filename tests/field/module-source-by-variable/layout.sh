@@ -22,8 +22,8 @@ variable "calls" {
   type = map(object({ on = bool }))
 }
 locals {
-  names = { true = "a", false = "b" }
-  parts = [path.module, "modules", local.names[var.calls["x"].on]]
+  name  = var.calls["x"].on ? "a" : "b"
+  parts = [path.module, "modules", local.name]
 }
 module "one" {
   source = join("/", local.parts)
