@@ -1,13 +1,16 @@
 //! What git's own configuration makes of a module's address: `url.BASE.insteadOf` may lead to a repository on the disk.
 
 use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Output, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use airtight_finding::{Code, Finding, Owner, Severity, shell_word};
 use airtight_hcl::Place;
 use airtight_provider::lock_file::LockFile;
 use camino::Utf8Path;
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use airtight_engine::ask::Confine as _;
 use airtight_engine::bound::Network;
@@ -41,17 +44,38 @@ fn repository(source: &str) -> Option<&str> {
 
 /// Asks git, which opens no connection for this.
 fn is_rewritten(address: &str, guard: Option<&Guard>) -> bool {
-    let Some(output) = git(&["ls-remote", "--get-url", address], guard) else { return false };
+    let Some(output) = git(&["ls-remote", "--get-url", address], Stdio::piped(), guard) else { return false };
     let rewritten = String::from_utf8_lossy(&output.stdout);
     tracing::debug!(is_rewritten = rewritten.trim() != address, "git asked for the address of a module");
     output.status.success() && rewritten.trim() != address
 }
 
-/// git without network. `PATH` may lead to a program that is not the image's.
-fn git(arguments: &[&str], guard: Option<&Guard>) -> Option<Output> {
+/// What git is given to answer: a repository may hold pipes in the place of files.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// git without network; null if it does not answer in time. `PATH` may lead to a program that is not the image's.
+fn git(arguments: &[&str], stdout: Stdio, guard: Option<&Guard>) -> Option<Output> {
     let run = || {
         Confined { guard }.enter(Network::Closed).ok()?;
-        Command::new("git").args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()
+        let mut git = Command::new("git");
+        let mut git = git
+            .args(arguments)
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let started = Instant::now();
+        while git.try_wait().ok()?.is_none() {
+            if started.elapsed() > LIMIT {
+                kill_process_group(Pid::from_child(&git), Signal::KILL).ok()?;
+                git.wait().ok()?;
+                return None;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        git.wait_with_output().ok()
     };
     thread::scope(|scope| scope.spawn(run).join()).unwrap_or(None)
 }
@@ -75,7 +99,7 @@ fn problem(address: &str, guard: Option<&Guard>) -> Option<RepositoryProblem> {
     let work_tree = Utf8Path::new(path).join(".git");
     let directory = if work_tree.exists() { work_tree } else { path.into() };
     let metadata = directory.metadata().ok().filter(std::fs::Metadata::is_dir)?;
-    let succeeds = |arguments: &[&str]| git(arguments, guard).map(|output| output.status.success());
+    let succeeds = |arguments: &[&str]| git(arguments, Stdio::null(), guard).map(|output| output.status.success());
     let option = format!("--git-dir={directory}");
     if !succeeds(&["ls-remote", &format!("file://{path}")])? {
         // git also fails over a directory that is no repository.

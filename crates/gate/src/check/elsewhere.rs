@@ -23,7 +23,7 @@ pub fn find(facts: &Facts, address: &ProviderAddress, implied: &[Utf8PathBuf]) -
 
 /// The directories where an engine looks by itself that together hold providers, in the place of a mirror that is missing.
 /// Null if one is nowhere.
-pub fn in_place_of_the_mirror(
+pub(super) fn in_place_of_the_mirror(
     facts: &Facts,
     addresses: &[ProviderAddress],
     implied: &[Utf8PathBuf],
