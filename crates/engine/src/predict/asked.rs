@@ -30,7 +30,10 @@ pub enum Difference {
 
 /// Compares the engine's requirements with our reading. A provider that only the state needs may be on either side: the
 /// engine was asked without its backend. It does not say the constraints of locked providers.
+///
+/// What a module adds that only the engine reads, from an archive or a repository, is no difference.
 pub fn differences(facts: &Facts, loaded: &Loaded) -> Vec<Difference> {
+    let has_unread = facts.configuration.children.values().any(|child| child.module.is_none());
     let collected = super::requirements::collect(&Facts { asked: None, ..facts.clone() });
     let read = collected.requirements.iter().filter(|requirement| requirement.is_needed);
     let read = read.map(|requirement| (&requirement.address, requirement)).collect::<BTreeMap<_, _>>();
@@ -38,12 +41,15 @@ pub fn differences(facts: &Facts, loaded: &Loaded) -> Vec<Difference> {
     for requirement in &loaded.requirements {
         let address = requirement.address.clone();
         let Some(ours) = read.get(&address) else {
-            differences.push(Difference::OnlyEngine { address });
+            differences.extend((!has_unread).then_some(Difference::OnlyEngine { address }));
             continue;
         };
         let is_untold = requirement.constraints.is_none() && requirement.from_lock;
         let theirs = requirement.version_constraints().ok().map(Option::unwrap_or_default);
-        if is_untold || theirs.as_ref().is_none_or(|theirs| theirs.to_string() == ours.constraints.to_string()) {
+        if is_untold
+            || has_unread
+            || theirs.as_ref().is_none_or(|theirs| theirs.to_string() == ours.constraints.to_string())
+        {
             continue;
         }
         let shown = |constraints: &VersionConstraints| match constraints.to_string() {
