@@ -12,6 +12,9 @@ use airtight_supply::mirror::seal;
 pub(super) struct SealArguments {
     #[command(flatten)]
     mirror: OneMirror,
+    /// Number in the seal that grows with each mirror, for `seal: minimum:` in the settings
+    #[arg(long, value_name = "NUMBER")]
+    serial: Option<u64>,
     /// Format of the result
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: MirrorFormat,
@@ -23,18 +26,21 @@ struct SealReport<'a> {
     schema: &'static str,
     digest: &'a str,
     packages: usize,
+    serial: Option<u64>,
 }
 
 pub(super) fn run(arguments: &SealArguments) -> Result<ExitCode, Stop> {
     let mirror = arguments.mirror.path()?;
     let progress = Progress::new();
-    let manifest = seal::seal(&mirror, &|count| progress.add(count))?;
+    let manifest = seal::seal(&mirror, arguments.serial, &|count| progress.add(count))?;
     progress.finish();
     let packages = manifest.all()?.len();
     let digest = manifest.digest();
     output::data(&match arguments.format {
         MirrorFormat::Human => format!("{digest}\n"),
-        MirrorFormat::Json => json(&SealReport { schema: "airtight/mirror-seal/1", digest, packages })?,
+        MirrorFormat::Json => {
+            json(&SealReport { schema: "airtight/mirror-seal/1", digest, packages, serial: arguments.serial })?
+        }
     })?;
     Ok(ExitCode::Cleared)
 }
