@@ -110,7 +110,7 @@ The signature is .airtight/seal.sig: DER, base64 of DER, or a Sigstore bundle. O
 #[derive(Args, Debug)]
 struct OneMirror {
     /// The filesystem mirror (default: /providers)
-    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", hide_env_values = true)]
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR")]
     mirror: Option<String>,
 }
 
