@@ -59,8 +59,8 @@ impl ProviderAddress {
     ///
     /// Source: OpenTofu `internal/addrs/provider.go` `ImpliedProviderForUnqualifiedType`.
     pub fn implied(engine: EngineName, local_name: &str) -> Result<Self, AddressError> {
-        let provider_type = parse_part(local_name)
-            .map_err(|reason| AddressError { summary: "Invalid provider name", detail: reason.to_owned() })?;
+        let invalid = || AddressError::part("Invalid provider name", "name of a provider", local_name);
+        let provider_type = parse_part(local_name).ok_or_else(invalid)?;
         let (host, namespace) = if provider_type == "terraform" {
             (BUILT_IN_HOST, BUILT_IN_NAMESPACE)
         } else {
@@ -117,17 +117,13 @@ impl ProviderAddress {
 
     /// Normalises the parts; a legacy type is kept as it is.
     fn from_parts(host: &str, namespace: &str, provider_type: &str) -> Result<Self, AddressError> {
-        let invalid = |what: &'static str, text: &str, reason: &str| AddressError {
-            summary: what,
-            detail: format!("{what} {}: {reason}", Quoted(text)),
-        };
-        let normal_type = parse_part(provider_type).map_err(|e| invalid("Invalid provider type", provider_type, e))?;
-        let host = parse_host(host).map_err(|reason| invalid("Invalid provider hostname", host, &reason))?;
+        let normal_type = parse_part(provider_type).ok_or_else(|| AddressError::provider_type(provider_type))?;
+        let host = parse_host(host).ok_or_else(|| AddressError::host(host))?;
         if namespace == LEGACY_NAMESPACE {
             let (namespace, provider_type) = (namespace.to_owned(), provider_type.to_owned());
             return Ok(Self { host, namespace, provider_type });
         }
-        let namespace = parse_namespace(namespace).map_err(|e| invalid("Invalid provider namespace", namespace, e))?;
+        let namespace = parse_namespace(namespace).ok_or_else(|| AddressError::namespace(namespace))?;
         Ok(Self { host, namespace, provider_type: normal_type })
     }
 
@@ -137,7 +133,7 @@ impl ProviderAddress {
         if self.is_legacy() && self.host != default_host {
             return Err(AddressError {
                 summary: "Invalid provider namespace",
-                detail: format!(r#"The legacy provider namespace "-" can be used only with hostname {default_host}."#),
+                detail: format!("The namespace \"-\" is only for the host {default_host}."),
             });
         }
         Ok(())
@@ -159,7 +155,7 @@ impl FromStr for ProviderAddress {
         let &[host, namespace, provider_type] = parts.as_slice() else {
             return Err(AddressError {
                 summary: "Invalid provider address format",
-                detail: r#"Expected FQN in the format "hostname/namespace/name""#.to_owned(),
+                detail: "A full provider address is HOST/NAMESPACE/TYPE".to_owned(),
             });
         };
         let address = Self::from_parts(host, namespace, provider_type)?;
@@ -174,7 +170,7 @@ impl FromStr for ProviderAddress {
     }
 }
 
-/// Why a text is no provider address, in the engine's words. Displays its detail.
+/// Why a text is no provider address. Displays its detail.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct AddressError {
@@ -183,14 +179,27 @@ pub struct AddressError {
 }
 
 impl AddressError {
+    pub(super) fn part(summary: &'static str, what: &str, text: &str) -> Self {
+        let rule = "it has letters, digits, and single dashes between them";
+        Self { summary, detail: format!("{} is no {what}: {rule}", Quoted(text)) }
+    }
+
+    pub(super) fn provider_type(text: &str) -> Self {
+        Self::part("Invalid provider type", "type of a provider", text)
+    }
+
+    pub(super) fn namespace(text: &str) -> Self {
+        Self::part("Invalid provider namespace", "namespace", text)
+    }
+
+    pub(super) fn host(text: &str) -> Self {
+        let detail = format!("{} is no host name in Unicode, alone or with a port", Quoted(text));
+        Self { summary: "Invalid provider source hostname", detail }
+    }
+
     /// What the engine prints after `Error: `.
     pub fn summary(&self) -> &str {
         self.summary
-    }
-
-    /// What the engine prints below the snippet.
-    pub fn detail(&self) -> &str {
-        &self.detail
     }
 }
 

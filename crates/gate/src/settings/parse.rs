@@ -348,8 +348,8 @@ impl Reader<'_> {
                 format!("`{text}` needs three parts, HOST/NAMESPACE/TYPE; shorter patterns mean a different host in each engine"),
             ));
         }
-        let pattern = AddressPattern::parse(&text, EngineName::Tofu)
-            .map_err(|error| self.error(path, error.detail().to_owned()))?;
+        let pattern =
+            AddressPattern::parse(&text, EngineName::Tofu).map_err(|error| self.error(path, error.to_string()))?;
         Ok(ProviderRule { text, pattern, versions, licenses, reason })
     }
 
