@@ -1,7 +1,7 @@
 //! A provider registry on loopback, with TLS and a certificate authority of its own, that can misbehave.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;

@@ -70,6 +70,7 @@ pub fn expanded(root: &Utf8Path, subdirectory: &str) -> Option<String> {
                 next.push(join(&place, part));
             }
         }
+        next.retain(|place| root.join(place).exists());
         found = next;
     }
     match found.as_slice() {
@@ -141,8 +142,10 @@ mod tests {
         let root = Utf8Path::from_path(directory.path()).unwrap();
         fs::create_dir_all(root.join("x-1/modules/a")).unwrap();
         fs::create_dir_all(root.join("x-1/modules/b")).unwrap();
+        fs::create_dir_all(root.join("x-1/other")).unwrap();
         let expand = |subdirectory: &str| expanded(root, subdirectory);
         assert_eq!(expand("*").as_deref(), Some("x-1"));
+        assert_eq!(expand("x-1/*/a").as_deref(), Some("x-1/modules/a"));
         assert_eq!(expand("x-?/modules/a").as_deref(), Some("x-1/modules/a"));
         assert_eq!(expand("").as_deref(), Some(""));
         for wrong in ["x-1/modules/*", "none", "../x", "x-1/*/c"] {
