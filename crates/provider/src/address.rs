@@ -59,8 +59,7 @@ impl ProviderAddress {
     ///
     /// Source: OpenTofu `internal/addrs/provider.go` `ImpliedProviderForUnqualifiedType`.
     pub fn implied(engine: EngineName, local_name: &str) -> Result<Self, AddressError> {
-        let invalid = || AddressError::part("Invalid provider name", "name of a provider", local_name);
-        let provider_type = parse_part(local_name).ok_or_else(invalid)?;
+        let provider_type = parse_part(local_name).ok_or_else(|| AddressError::provider_type(local_name))?;
         let (host, namespace) = if provider_type == "terraform" {
             (BUILT_IN_HOST, BUILT_IN_NAMESPACE)
         } else {
@@ -131,10 +130,7 @@ impl ProviderAddress {
     pub(super) fn check_legacy_host(&self, engine: EngineName) -> Result<(), AddressError> {
         let default_host = engine.default_registry_host();
         if self.is_legacy() && self.host != default_host {
-            return Err(AddressError {
-                summary: "Invalid provider namespace",
-                detail: format!("The namespace \"-\" is only for the host {default_host}."),
-            });
+            return Err(AddressError(format!("The namespace \"-\" is only for the host {default_host}.")));
         }
         Ok(())
     }
@@ -153,53 +149,41 @@ impl FromStr for ProviderAddress {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parts: Vec<&str> = text.split('/').collect();
         let &[host, namespace, provider_type] = parts.as_slice() else {
-            return Err(AddressError {
-                summary: "Invalid provider address format",
-                detail: "A full provider address is HOST/NAMESPACE/TYPE".to_owned(),
-            });
+            return Err(AddressError("A full provider address is HOST/NAMESPACE/TYPE".to_owned()));
         };
         let address = Self::from_parts(host, namespace, provider_type)?;
         let normal_form = address.to_string();
         if normal_form != text {
-            return Err(AddressError {
-                summary: "Non-normalized provider address",
-                detail: format!("The provider address {} must be written as {}", Quoted(text), Quoted(&normal_form)),
-            });
+            return Err(AddressError(format!(
+                "The provider address {} must be written as {}",
+                Quoted(text),
+                Quoted(&normal_form)
+            )));
         }
         Ok(address)
     }
 }
 
-/// Why a text is no provider address. Displays its detail.
+/// Why a text is no provider address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{detail}")]
-pub struct AddressError {
-    pub(super) summary: &'static str,
-    pub(super) detail: String,
-}
+#[error("{0}")]
+pub struct AddressError(pub(super) String);
 
 impl AddressError {
-    pub(super) fn part(summary: &'static str, what: &str, text: &str) -> Self {
-        let rule = "it has letters, digits, and single dashes between them";
-        Self { summary, detail: format!("{} is no {what}: {rule}", Quoted(text)) }
+    fn part(what: &str, text: &str) -> Self {
+        Self(format!("{} is no {what}: it has letters, digits, and single dashes between them", Quoted(text)))
     }
 
     pub(super) fn provider_type(text: &str) -> Self {
-        Self::part("Invalid provider type", "type of a provider", text)
+        Self::part("type of a provider", text)
     }
 
     pub(super) fn namespace(text: &str) -> Self {
-        Self::part("Invalid provider namespace", "namespace", text)
+        Self::part("namespace", text)
     }
 
     pub(super) fn host(text: &str) -> Self {
-        let detail = format!("{} is no host name in Unicode, alone or with a port", Quoted(text));
-        Self { summary: "Invalid provider source hostname", detail }
-    }
-
-    /// What the engine prints after `Error: `.
-    pub fn summary(&self) -> &str {
-        self.summary
+        Self(format!("{} is no host name in Unicode, alone or with a port", Quoted(text)))
     }
 }
 
@@ -214,7 +198,7 @@ mod tests {
         let implied = |name| ProviderAddress::implied(EngineName::Tofu, name).map(|address| address.to_string());
         assert_eq!(implied("Null").as_deref(), Ok("registry.opentofu.org/hashicorp/null"));
         assert_eq!(implied("terraform").as_deref(), Ok("terraform.io/builtin/terraform"));
-        assert_eq!(implied("a_b").unwrap_err().summary(), "Invalid provider name");
+        assert!(implied("a_b").is_err());
     }
 
     #[test]

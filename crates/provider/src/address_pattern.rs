@@ -34,12 +34,11 @@ impl AddressPattern {
             let is_open = [read.host.is_none(), read.namespace.is_none(), read.provider_type.is_none()];
             is_open.is_sorted().then_some(read)
         };
-        read().ok_or_else(|| AddressError {
-            summary: "Invalid provider source inclusion patterns",
-            detail: format!(
+        read().ok_or_else(|| {
+            AddressError(format!(
                 "{} is no pattern: it has two or three parts, each a name or `*`, and only `*` after a `*`",
                 Quoted(text)
-            ),
+            ))
         })
     }
 
@@ -90,8 +89,7 @@ mod tests {
         for text in
             ["null", "", "a/b/c/d", "https://a/b", "a_b/c/d", "*/null", "*/hashicorp/*", "hashicorp/nu*", "hash*/null"]
         {
-            let error = AddressPattern::parse(text, EngineName::Tofu).unwrap_err();
-            assert_eq!(error.summary(), "Invalid provider source inclusion patterns");
+            assert!(AddressPattern::parse(text, EngineName::Tofu).is_err(), "{text:?}");
         }
     }
 }
