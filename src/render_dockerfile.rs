@@ -29,31 +29,29 @@ pub(crate) struct DockerfileArguments {
         long,
         value_name = "ENGINE[@X.Y.Z]",
         env = "AIRTIGHT_ENGINE",
-        hide_env_values = true,
         default_value = "tofu",
         hide_possible_values = true,
         value_parser = Suggested(typed::engines)
     )]
     pub engine: Vec<String>,
     /// Version of the engines that are named without one (default: 1.12.6 of OpenTofu, 1.11.4 of Terraform)
-    #[arg(long, value_name = "X.Y.Z", env = "AIRTIGHT_ENGINE_VERSION", hide_env_values = true)]
+    #[arg(long, value_name = "X.Y.Z", env = "AIRTIGHT_ENGINE_VERSION")]
     pub engine_version: Option<String>,
     /// Platform of the image
     #[arg(
         long,
         value_name = "OS_ARCH",
         env = "AIRTIGHT_PLATFORM",
-        hide_env_values = true,
         default_value = "linux_amd64",
         hide_possible_values = true,
         value_parser = Suggested(typed::platforms)
     )]
     pub platform: String,
     /// The mirror's directory in the image
-    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", hide_env_values = true, default_value = "/providers")]
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", default_value = "/providers")]
     pub mirror: String,
     /// Also copy a store of module sources, `modules/` next to the Dockerfile, to this directory in the image
-    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES", hide_env_values = true)]
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES")]
     pub modules: Option<String>,
     /// The image to build on; pin it with @sha256:...
     #[arg(long, value_name = "IMAGE", default_value = "public.ecr.aws/spacelift/runner-terraform:latest")]

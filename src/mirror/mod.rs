@@ -109,7 +109,7 @@ The signature is .airtight/seal.sig, plain (base64 of DER) or a Sigstore bundle.
 #[derive(Args, Debug)]
 struct OneMirror {
     /// The filesystem mirror (default: /providers)
-    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", hide_env_values = true)]
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR")]
     mirror: Option<String>,
 }
 

@@ -22,10 +22,10 @@ pub(super) struct SbomArguments {
     #[command(flatten)]
     mirror: OneMirror,
     /// Also list this engine: `tofu`, `terraform`, or the path of one
-    #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE", hide_env_values = true)]
+    #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE")]
     engine: Option<String>,
     /// Also list the modules of this store
-    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES", hide_env_values = true)]
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES")]
     modules: Option<String>,
 }
 

@@ -12,7 +12,6 @@ use serde::Serialize;
 use super::{ExitCode, Stop};
 use airtight_finding::escape;
 use airtight_provider::modules::{MANIFEST, ModuleStore};
-use airtight_provider::{Engine, EngineName, Version};
 
 #[derive(Args, Debug)]
 pub(crate) struct ModulesArguments {
@@ -48,7 +47,7 @@ enum ModulesWhat {
 #[derive(Args, Debug)]
 struct OneStore {
     /// The store of modules (default: /modules)
-    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES", hide_env_values = true)]
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES")]
     modules: Option<String>,
 }
 
@@ -74,17 +73,6 @@ impl OneStore {
 enum Format {
     Human,
     Json,
-}
-
-/// The engine by whose rules addresses are read; its version matters to none of what is read here.
-fn engine(text: &str) -> Result<Engine, Stop> {
-    let text = if text.is_empty() { "tofu" } else { text.rsplit('/').next().unwrap_or(text) };
-    let name: EngineName = text.parse().map_err(|error| Stop::Usage(format!("--engine `{text}`: {error}")))?;
-    let version = match name {
-        EngineName::Tofu => Version::release(1, 12, 0),
-        EngineName::Terraform => Version::release(1, 11, 0),
-    };
-    Ok(Engine::new(name, version))
 }
 
 /// `SOURCE VERSION`, for a line.

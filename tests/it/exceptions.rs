@@ -15,10 +15,10 @@ use crate::support::stack::{Stack, TWO_PROVIDERS, package, refused, stderr, succ
 use crate::support::workflow_file::Values;
 
 crate::tests! {
-    an_exception_at_init_is_said_at_every_later_phase(engine with providers),
-    observing_at_init_is_said_at_every_later_phase(engine with providers),
-    an_exception_before_a_native_init_is_said_at_every_later_phase(engine with providers),
-    an_exception_that_has_ended_lets_nothing_in(engine with providers),
+    an_exception_at_init_is_said_at_every_later_phase(one engine with providers),
+    observing_at_init_is_said_at_every_later_phase(one engine with providers),
+    an_exception_before_a_native_init_is_said_at_every_later_phase(one engine with providers),
+    an_exception_that_has_ended_lets_nothing_in(one engine with providers),
     a_provider_of_a_further_method_works_from_init_to_apply(engine with providers),
     a_changed_provider_of_a_further_method_is_refused_after_init(engine with providers),
 }

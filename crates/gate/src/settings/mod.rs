@@ -178,10 +178,13 @@ pub struct Source {
 /// # Errors
 /// Names the file, the line if it is known, the reason and the fix.
 pub fn read(path: &Utf8Path) -> Result<Option<Settings>, SettingsError> {
-    match text_file::read(path, LIMIT_BYTES) {
+    match text_file::read_document(path, LIMIT_BYTES) {
         Ok(text) => parse(path, &text).map(Some),
         Err(TextFileError::Missing) => Ok(None),
-        Err(error) => Err(SettingsError::of_file(path, error.to_string())),
+        Err(error) => {
+            let fix = error.fix(path).map(|fix| format!(". {fix}")).unwrap_or_default();
+            Err(SettingsError::of_file(path, format!("{error}{fix}")))
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_yaml::{Mapping, Value};
 
 use super::{AlsoKind, AlsoMethod, Execute, Level, Policy, ProviderPolicy, ProviderRule, Rule, Seal, Settings};
+use crate::yaml_document::nearest;
 use crate::yaml_nesting;
 use airtight_finding::Code;
 use airtight_provider::license::License;
@@ -348,8 +349,8 @@ impl Reader<'_> {
                 format!("`{text}` needs three parts, HOST/NAMESPACE/TYPE; shorter patterns mean a different host in each engine"),
             ));
         }
-        let pattern = AddressPattern::parse(&text, EngineName::Tofu)
-            .map_err(|error| self.error(path, error.detail().to_owned()))?;
+        let pattern =
+            AddressPattern::parse(&text, EngineName::Tofu).map_err(|error| self.error(path, error.to_string()))?;
         Ok(ProviderRule { text, pattern, versions, licenses, reason })
     }
 
@@ -424,16 +425,6 @@ fn is_date(text: &str) -> bool {
             .is_some_and(|part| part.len() == digits && part.parse().is_ok_and(|number| range.contains(&number)))
     };
     number(4, 0..=9999) && number(2, 1..=12) && number(2, 1..=31) && parts.next().is_none()
-}
-
-/// The most similar known word, if it is similar enough.
-fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    known
-        .iter()
-        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), *candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.len().max(3) / 3)
-        .min()
-        .map(|(_, candidate)| candidate)
 }
 
 #[cfg(test)]
