@@ -64,7 +64,8 @@ enum MirrorWhat {
     ///
     /// The seal, .airtight/seal.json, lists every package with its files, sizes, permissions and hashes, the executable's machine
     /// and loader, and its evidence. The same packages have the same seal in any directory. The command prints the seal's
-    /// digest; `sha256sum .airtight/seal.json` prints the same.
+    /// digest; `sha256sum .airtight/seal.json` prints the same. A store of modules has its own list, which is its
+    /// seal: with --modules it is verified, and its digest is printed, too.
     ///
     /// If root owns the mirror and the run's user cannot write it, `run`, `hook` and `check` then compare the lock file with the
     /// seal and check sizes and permissions instead of hashing. They do not detect a changed file of the same size that root put

@@ -12,6 +12,9 @@ use airtight_supply::mirror::seal;
 pub(super) struct SealArguments {
     #[command(flatten)]
     mirror: OneMirror,
+    /// Also verify this store of modules, and print its digest on a second line
+    #[arg(long, value_name = "DIR")]
+    modules: Option<String>,
     /// Format of the result
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: MirrorFormat,
@@ -23,18 +26,24 @@ struct SealReport<'a> {
     schema: &'static str,
     digest: &'a str,
     packages: usize,
+    /// The digest of the store of modules.
+    modules: Option<&'a str>,
 }
 
 pub(super) fn run(arguments: &SealArguments) -> Result<ExitCode, Stop> {
     let mirror = arguments.mirror.path()?;
+    let store = arguments.modules.as_deref().map(crate::modules::whole).transpose()?;
+    let modules = store.as_ref().map(|store| store.digest.as_str());
     let progress = Progress::new();
     let manifest = seal::seal(&mirror, &|count| progress.add(count))?;
     progress.finish();
     let packages = manifest.all()?.len();
     let digest = manifest.digest();
     output::data(&match arguments.format {
-        MirrorFormat::Human => format!("{digest}\n"),
-        MirrorFormat::Json => json(&SealReport { schema: "airtight/mirror-seal/1", digest, packages })?,
+        MirrorFormat::Human => {
+            [Some(digest), modules].into_iter().flatten().map(|digest| format!("{digest}\n")).collect()
+        }
+        MirrorFormat::Json => json(&SealReport { schema: "airtight/mirror-seal/1", digest, packages, modules })?,
     })?;
     Ok(ExitCode::Cleared)
 }

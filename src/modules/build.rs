@@ -30,7 +30,7 @@ pub(super) const HELP: &str = "\
 In the Dockerfile: COPY modules /modules. Then `check`, `run` and `hook` find the store without an option.
 
 What is fetched: modules of registries, git repositories (git::, github.com/, git@HOST:), https archives (zip, \
-tar.gz, tar.xz), and file addresses. For a registry's module, the version is the one that an engine would select now. A call \
+tar.gz, tar.xz, tar.bz2), and file addresses. For a registry's module, the version is the one that an engine would select now. A call \
 without a host means another registry for each engine: see --engine.
 
 git is the one on PATH, with its configuration and credentials; it never asks for a password and runs no hook. Registries get \

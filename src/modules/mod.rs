@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::{ExitCode, Stop};
 use airtight_finding::escape;
 use airtight_provider::modules::{MANIFEST, ModuleStore};
+use airtight_supply::modules::verify::{Owners, verify};
 
 #[derive(Args, Debug)]
 pub(crate) struct ModulesArguments {
@@ -66,6 +67,15 @@ impl OneStore {
             ))),
             Err(error) => Err(anyhow::Error::new(error).into()),
         }
+    }
+}
+
+/// A store that is what its manifest says.
+pub(crate) fn whole(directory: &str) -> Result<ModuleStore, Stop> {
+    let store = OneStore { modules: Some(directory.to_owned()) }.read()?;
+    match verify(&store, None, Owners::Anybody).first() {
+        None => Ok(store),
+        Some(fault) => Err(anyhow::anyhow!("the store of modules `{directory}`: {fault}").into()),
     }
 }
 
