@@ -96,15 +96,16 @@ or with the public key (ECDSA P-256, PEM) of its signature:
 
   seal:
     public_key: /etc/airtight/seal.pem
+    minimum: 42             # optional: refuse an older seal, with a smaller --serial
 
-The signature is .airtight/seal.sig, plain (base64 of DER) or a Sigstore bundle. One of these commands makes it:
+The signature is .airtight/seal.sig: DER, base64 of DER, or a Sigstore bundle. One of these commands makes it:
 
   cosign 2:  cosign sign-blob --key KEY --tlog-upload=false \\
                --output-signature /providers/.airtight/seal.sig /providers/.airtight/seal.json
   cosign 3:  cosign sign-blob --key KEY --use-signing-config=false --tlog-upload=false \\
                --bundle /providers/.airtight/seal.sig /providers/.airtight/seal.json
-  OpenSSL:   openssl dgst -sha256 -sign KEY /providers/.airtight/seal.json | \\
-               base64 -w0 > /providers/.airtight/seal.sig";
+  OpenSSL:   openssl dgst -sha256 -sign KEY -out /providers/.airtight/seal.sig \\
+               /providers/.airtight/seal.json";
 
 /// Options of every command for a mirror.
 #[derive(Args, Debug)]

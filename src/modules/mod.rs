@@ -25,7 +25,7 @@ enum ModulesWhat {
     /// Fetch the module sources that many repositories call
     ///
     /// Finds every module call below the given directories, and the calls of the modules that it fetches. Each repository and each
-    /// archive is fetched once. What is in the store and still is what its origin has is not fetched again. `check`, `run` and
+    /// archive is fetched once. What did not change at its origin is not fetched again. `check`, `run` and
     /// `hook` give modules of the store to `init`, which then downloads none.
     #[command(after_help = build::HELP)]
     Build(build::BuildArguments),

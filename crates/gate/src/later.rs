@@ -41,6 +41,19 @@ pub enum Demand {
     Whatever,
 }
 
+/// What the settings' provider policies say of the packages that this phase uses.
+fn not_allowed(context: &Context<'_>, seen: &Seen) -> Vec<Finding> {
+    let policies = &context.settings.provider_policies;
+    let used = seen.installed.entries.iter().filter(|entry| {
+        let is_locked = |lock: &lock_file::ProviderLock| lock.version == entry.id.version;
+        entry.id.platform == *context.platform && seen.now.lock_for(&entry.id.address).is_some_and(is_locked)
+    });
+    let judge = |entry: &InstalledEntry| {
+        check::provider_policy::judge(policies, &entry.id, Some((&entry.path, Layout::Unpacked)), context.engine)
+    };
+    used.filter_map(judge).collect()
+}
+
 /// What was found before a later phase.
 #[derive(Debug)]
 pub struct Later {
@@ -96,6 +109,7 @@ pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: 
         context.platform,
         &is_installed_otherwise,
     ));
+    findings.extend(not_allowed(context, &seen));
     // Behind a seal, the owner of each file has been looked at.
     if context.guard.is_some() && seen.seal.is_none() {
         findings.extend(unprotected(&seen.installed, &mirrors));

@@ -349,7 +349,7 @@ mod tests {
                 source(GIT, None, Some(ReferenceKind::Branch)),
                 source(&format!("{GIT}?ref=v1"), None, Some(ReferenceKind::Tag)),
             ];
-            Manifest { sources, trees: vec![tree] }.write(&store).unwrap();
+            Manifest { serial: None, sources, trees: vec![tree] }.write(&store).unwrap();
             let stores = ModuleStores { stores: vec![ModuleStore::read(&store).unwrap().unwrap()] };
             Self { _guard: guard, base, stores }
         }

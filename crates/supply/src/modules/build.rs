@@ -41,6 +41,8 @@ pub struct Options<'a> {
     pub accept_moved: BTreeSet<String>,
     /// Of a registry's module so many of the newest versions that a constraint allows.
     pub newest: usize,
+    /// For the manifest.
+    pub serial: Option<u64>,
     /// Say what would be fetched, and change nothing.
     pub dry_run: bool,
     /// Repositories and archives at a time.

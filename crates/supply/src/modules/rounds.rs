@@ -361,8 +361,11 @@ impl Work<'_> {
             (&left.source, &left.version, &left.constraint).cmp(&(&right.source, &right.version, &right.constraint))
         });
         if let Some(hold) = hold {
-            let mut manifest =
-                Manifest { sources: sources.into_values().collect(), trees: trees.into_values().collect() };
+            let mut manifest = Manifest {
+                serial: self.options.serial,
+                sources: sources.into_values().collect(),
+                trees: trees.into_values().collect(),
+            };
             built.removed = write(&mut manifest, &self.options.store, hold)?;
         }
         Ok(built)
