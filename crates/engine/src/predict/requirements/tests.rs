@@ -126,6 +126,7 @@ fn legacy_addresses_stop_the_engine_before_any_query() {
         workspace_dir: None,
         hostname: None,
         is_unevaluated: false,
+        expressions: Vec::new(),
         place: place("main.tf", 1),
     });
     assert_eq!(case.predict().failures[0].code, Code::StateInvalid);
