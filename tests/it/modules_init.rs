@@ -55,6 +55,7 @@ fn a_stored_module_is_installed_without_network_and_a_changed_one_is_refused(eng
     let (code, said) = run(&case, engine, &plan);
     assert_eq!(code, 100, "{said}");
     assert!(said.contains("error[module-planted]") && !said.contains("of somebody"), "{said}");
+    assert!(said.contains("`net` (h1:") && said.contains("has other configuration files than at `init`"), "{said}");
 }
 
 fn each_transport_gives_what_the_engine_s_own_get_installs(engine: &Engine) {

@@ -156,7 +156,7 @@ pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: 
         installed::is_hashed_copy(entry, &mirrors, &seen.digests, &is_installed_otherwise).then_some(copy)
     });
     let verified_copies = verified_copies.collect();
-    let (leg, mut providers) = leg(context, &seen, &mirrors);
+    let (leg, mut providers) = leg(context, &seen, &mirrors, &modules);
     let data_dir = context.data_dir();
     let place = Place::file(handover::path(&data_dir));
     let found = if after_init.is_some() { Found::Missing } else { handover::read(&data_dir) };
@@ -295,13 +295,19 @@ fn unprotected(installed: &Installed, mirrors: &[&Mirror]) -> Vec<Finding> {
 }
 
 /// What this leg uses, and the same for the report.
-fn leg(context: &Context<'_>, seen: &Seen, mirrors: &[&Mirror]) -> (Leg, Vec<ReportProvider>) {
+fn leg(
+    context: &Context<'_>,
+    seen: &Seen,
+    mirrors: &[&Mirror],
+    modules: &[InstalledModule],
+) -> (Leg, Vec<ReportProvider>) {
     use std::os::unix::fs::MetadataExt as _;
     let mut leg = Leg {
         engine: format!("{} {}", context.engine.name, context.engine.version),
         platform: context.platform.to_string(),
         mirror: seen.seal.clone(),
         providers: BTreeMap::new(),
+        modules: modules.iter().filter_map(|module| Some((module.key.clone(), module.measured.clone()?))).collect(),
     };
     let mut providers = Vec::new();
     for lock in &seen.now.locks {
@@ -357,6 +363,7 @@ fn leg_of(handover: &Handover) -> Leg {
         platform: handover.platform.clone(),
         mirror: handover.mirror.clone(),
         providers: providers.collect(),
+        modules: handover.modules.clone(),
     }
 }
 
@@ -384,6 +391,7 @@ impl Later {
             (address.clone(), HandoverProvider { version, h1, path, modified, unproven })
         });
         let mirror = self.leg.mirror.clone();
-        Handover::new(engine, context.platform.to_string(), providers.collect(), mirror).write(&context.data_dir())
+        Handover::new(engine, context.platform.to_string(), providers.collect(), mirror, self.leg.modules.clone())
+            .write(&context.data_dir())
     }
 }
