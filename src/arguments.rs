@@ -182,40 +182,38 @@ Exit codes: 0 the signature is valid; 100 it is not; 96 usage.";
 pub(crate) struct CommonArguments {
     /// Directory with the provider packages, in the layout of `providers mirror` (repeatable, or several separated by
     /// `:`; default: /providers)
-    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", hide_env_values = true, value_delimiter = ':')]
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", value_delimiter = ':')]
     pub mirror: Vec<String>,
     /// Directory with the sources of modules, made by `airtight modules build` (repeatable, or several separated by `:`;
     /// default: /modules if it exists)
-    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES", hide_env_values = true, value_delimiter = ':')]
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES", value_delimiter = ':')]
     pub modules: Vec<String>,
     /// `tofu`, `terraform`, or the path of one (default: the one on PATH; if both are, `tofu`)
     #[arg(
         long,
         value_name = "ENGINE",
         env = "AIRTIGHT_ENGINE",
-        hide_env_values = true,
         hide_possible_values = true,
         value_parser = Suggested(typed::engines)
     )]
     pub engine: Option<String>,
     /// Predict for this version of the engine; if --engine is `tofu` or `terraform`, it need not be installed
-    #[arg(long, value_name = "X.Y.Z", env = "AIRTIGHT_ENGINE_VERSION", hide_env_values = true)]
+    #[arg(long, value_name = "X.Y.Z", env = "AIRTIGHT_ENGINE_VERSION")]
     pub engine_version: Option<String>,
     /// Platform that `init` will run on, such as linux_amd64 (default: this machine's)
     #[arg(
         long,
         value_name = "OS_ARCH",
         env = "AIRTIGHT_PLATFORM",
-        hide_env_values = true,
         hide_possible_values = true,
         value_parser = Suggested(typed::platforms)
     )]
     pub platform: Option<String>,
     /// Administrator settings; they cannot override /etc/airtight/settings.yml in the image
-    #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS", hide_env_values = true)]
+    #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS")]
     pub settings: Option<String>,
     /// Also check the providers used by this state (a state file, or the output of `show -json`)
-    #[arg(long, value_name = "FILE", env = "AIRTIGHT_STATE", hide_env_values = true)]
+    #[arg(long, value_name = "FILE", env = "AIRTIGHT_STATE")]
     pub state: Option<String>,
     /// Format of the report: human (default), concise, json, sarif, junit or markdown; `run` and `hook` report on
     /// stderr, as human or concise only
@@ -223,13 +221,12 @@ pub(crate) struct CommonArguments {
         long,
         value_name = "FORMAT",
         env = "AIRTIGHT_FORMAT",
-        hide_env_values = true,
         hide_possible_values = true,
         value_parser = GivenParser::<Format>::new()
     )]
     pub format: Option<Given<Format>>,
     /// Also write the report to this file, as JSON
-    #[arg(long, value_name = "FILE", env = "AIRTIGHT_REPORT", hide_env_values = true)]
+    #[arg(long, value_name = "FILE", env = "AIRTIGHT_REPORT")]
     pub report: Option<String>,
 }
 
@@ -271,7 +268,6 @@ pub(crate) struct CheckArguments {
         long,
         value_name = "generated|inherited|FILE",
         env = "AIRTIGHT_CLI_CONFIG",
-        hide_env_values = true,
         hide_possible_values = true,
         value_parser = Suggested(typed::cli_configurations)
     )]
@@ -282,14 +278,13 @@ pub(crate) struct CheckArguments {
         long,
         value_name = "auto|never",
         env = "AIRTIGHT_ASK",
-        hide_env_values = true,
         hide_possible_values = true,
         value_parser = GivenParser::<Ask>::new()
     )]
     pub ask: Option<Given<Ask>>,
     /// Let the engine read the state from its backend, with its own credentials, and check the providers that only the state
     /// needs
-    #[arg(long, env = "AIRTIGHT_PULL_STATE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "AIRTIGHT_PULL_STATE", value_parser = clap::builder::FalseyValueParser::new())]
     pub pull_state: bool,
     /// The root modules (default: the working directory)
     #[arg(value_name = "DIR")]
@@ -305,23 +300,22 @@ pub(crate) struct CheckArguments {
 #[derive(Args, Debug)]
 pub(crate) struct DoctorArguments {
     /// Filesystem mirror to check (repeatable; default: the one in the settings, else /providers)
-    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", hide_env_values = true, value_delimiter = ':')]
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", value_delimiter = ':')]
     pub mirror: Vec<String>,
     /// Store of modules to check (repeatable; default: the one in the settings, else /modules if it exists)
-    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES", hide_env_values = true, value_delimiter = ':')]
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES", value_delimiter = ':')]
     pub modules: Vec<String>,
     /// `tofu`, `terraform`, or the path of one
     #[arg(
         long,
         value_name = "ENGINE",
         env = "AIRTIGHT_ENGINE",
-        hide_env_values = true,
         hide_possible_values = true,
         value_parser = Suggested(typed::engines)
     )]
     pub engine: Option<String>,
     /// Administrator settings; they cannot override /etc/airtight/settings.yml in the image
-    #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS", hide_env_values = true)]
+    #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS")]
     pub settings: Option<String>,
     /// Format of the list
     #[arg(long, value_enum, default_value = "human")]
@@ -391,7 +385,7 @@ pub(crate) enum RenderWhat {
         #[arg(long)]
         direct: bool,
         /// The engine that `--direct` calls
-        #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE", hide_env_values = true)]
+        #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE")]
         engine: Option<String>,
     },
     /// The five hook scripts, written into a directory

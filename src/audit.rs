@@ -43,10 +43,10 @@ usage or settings. Rules decide by code, such as `package-unused: deny` or `prov
 #[derive(Args, Debug)]
 pub(crate) struct AuditArguments {
     /// Directory with the image's provider packages (repeatable, or several separated by `:`; default: /providers)
-    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", hide_env_values = true, value_delimiter = ':')]
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", value_delimiter = ':')]
     mirror: Vec<String>,
     /// Store of modules in the image (repeatable, or several separated by `:`; default: /modules if it exists)
-    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES", hide_env_values = true, value_delimiter = ':')]
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES", value_delimiter = ':')]
     modules: Vec<String>,
     /// The image's seal, instead of its mirror: DIR/.airtight/seal.json. No package is needed
     #[arg(long, value_name = "FILE", conflicts_with = "mirror")]
@@ -64,19 +64,19 @@ pub(crate) struct AuditArguments {
     #[arg(long, value_enum, default_value = "human")]
     format: AuditFormat,
     /// Also write the report to this file, as JSON
-    #[arg(long, value_name = "FILE", env = "AIRTIGHT_REPORT", hide_env_values = true)]
+    #[arg(long, value_name = "FILE", env = "AIRTIGHT_REPORT")]
     report: Option<String>,
     /// `tofu`, `terraform`, or the path of one (default: the one on PATH; if both are, `tofu`)
-    #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE", hide_env_values = true)]
+    #[arg(long, value_name = "ENGINE", env = "AIRTIGHT_ENGINE")]
     engine: Option<String>,
     /// Predict for this version of the engine; if --engine is `tofu` or `terraform`, it need not be installed
-    #[arg(long, value_name = "X.Y.Z", env = "AIRTIGHT_ENGINE_VERSION", hide_env_values = true)]
+    #[arg(long, value_name = "X.Y.Z", env = "AIRTIGHT_ENGINE_VERSION")]
     engine_version: Option<String>,
     /// Platform of the image, such as linux_amd64 (default: this machine's)
-    #[arg(long, value_name = "OS_ARCH", env = "AIRTIGHT_PLATFORM", hide_env_values = true)]
+    #[arg(long, value_name = "OS_ARCH", env = "AIRTIGHT_PLATFORM")]
     platform: Option<String>,
-    /// The image's settings, for their rules (default: /etc/airtight/settings.yml if it is there)
-    #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS", hide_env_values = true)]
+    /// The image's settings, for their rules (default: /etc/airtight/settings.yml if it exists)
+    #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS")]
     settings: Option<String>,
     /// Directories with repositories
     #[arg(value_name = "DIR", required = true)]

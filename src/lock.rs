@@ -43,13 +43,13 @@ struct CompleteArguments {
     #[arg(value_name = "DIR")]
     directory: Option<Utf8PathBuf>,
     /// Platform to complete the lock file for (repeatable; default: this machine's)
-    #[arg(long, value_name = "OS_ARCH", env = "AIRTIGHT_PLATFORM", hide_env_values = true, value_delimiter = ',')]
+    #[arg(long, value_name = "OS_ARCH", env = "AIRTIGHT_PLATFORM", value_delimiter = ',')]
     platform: Vec<String>,
     /// Filesystem mirror to look for archives in (repeatable; default: /providers)
-    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", hide_env_values = true, value_delimiter = ':')]
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", value_delimiter = ':')]
     mirror: Vec<String>,
     /// File with OpenPGP keys; a SHA256SUMS signed with one of them is a proof (repeatable)
-    #[arg(long, value_name = "FILE", env = "AIRTIGHT_ALLOW_KEY", hide_env_values = true, value_delimiter = ':')]
+    #[arg(long, value_name = "FILE", env = "AIRTIGHT_ALLOW_KEY", value_delimiter = ':')]
     allow_key: Vec<String>,
     /// Show the changes and write nothing
     #[arg(long)]

@@ -6,6 +6,8 @@ mod audit;
 mod check;
 mod completions;
 mod doctor;
+#[cfg(feature = "full")]
+mod downloading;
 mod exit_code;
 mod explain;
 mod hook;
@@ -36,7 +38,7 @@ mod verify_archive;
 mod welcome;
 mod workflow_arguments;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use arguments::{Arguments, Command};
 use exit_code::ExitCode;
@@ -75,7 +77,9 @@ fn main() -> std::process::ExitCode {
     if std::env::args_os().len() == 1 {
         return welcome::run().into();
     }
-    let arguments = match Arguments::try_parse() {
+    // Help names variables, and never shows their values.
+    let matches = without_values(Arguments::command()).try_get_matches();
+    let arguments = match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are data; everything else is a usage error, whose code is not clap's own 2.
@@ -114,6 +118,10 @@ fn main() -> std::process::ExitCode {
         Command::Man { directory } => completions::manual(directory.as_deref()),
     };
     result.unwrap_or_else(stop).into()
+}
+
+fn without_values(command: clap::Command) -> clap::Command {
+    command.mut_args(|argument| argument.hide_env_values(true)).mut_subcommands(without_values)
 }
 
 fn stop(stop: Stop) -> ExitCode {

@@ -40,16 +40,16 @@ pub(crate) struct ReachArguments {
     #[arg(long, value_name = "REPORT")]
     from: Option<Utf8PathBuf>,
     /// Seconds for each step of each endpoint
-    #[arg(long, value_name = "SECONDS", env = "AIRTIGHT_REACH_TIMEOUT", hide_env_values = true, default_value = "5")]
+    #[arg(long, value_name = "SECONDS", env = "AIRTIGHT_REACH_TIMEOUT", default_value = "5")]
     timeout: String,
     /// Administrator settings; they cannot override /etc/airtight/settings.yml in the image
-    #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS", hide_env_values = true)]
+    #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS")]
     settings: Option<String>,
     /// Format of the report: human (default), concise or json
-    #[arg(long, value_name = "FORMAT", env = "AIRTIGHT_FORMAT", hide_env_values = true)]
+    #[arg(long, value_name = "FORMAT", env = "AIRTIGHT_FORMAT")]
     format: Option<String>,
     /// Also write the report to this file, as JSON
-    #[arg(long, value_name = "FILE", env = "AIRTIGHT_REPORT", hide_env_values = true)]
+    #[arg(long, value_name = "FILE", env = "AIRTIGHT_REPORT")]
     report: Option<String>,
     /// Endpoints to test (default: the hosts in the settings' `reachable`)
     #[arg(value_name = "HOST:PORT")]

@@ -1,25 +1,23 @@
 //! `airtight mirror build`.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::build_progress::BuildProgress;
+use crate::downloading::{EngineRules, Patience, minutes};
 use crate::{ExitCode, Stop, output};
-use airtight_engine::environment::Environment;
 use airtight_engine::module_stores::ModuleStores;
 use airtight_finding::{escape, plural, shell_word};
 use airtight_provider::manifest::Manifest;
 use airtight_provider::modules::ModuleStore;
 use airtight_provider::seal::MANIFEST;
-use airtight_provider::{
-    Engine, EngineName, Layout, Platform, ProviderAddress, Timestamp, Version, VersionConstraints,
-};
+use airtight_provider::{Engine, EngineName, Layout, Platform, ProviderAddress, Timestamp, VersionConstraints};
 use airtight_supply::mirror::build;
 use airtight_supply::mirror::build::{Demand, Options, Outcome, PackageResult, Source, Unlocked, resolve};
-use airtight_supply::registry::{Client, ClientOptions, Credentials, HostServices};
+use airtight_supply::registry::Client;
 
 pub(super) const HELP: &str = "\
 Sources are asked in the order given; each is one of
@@ -55,7 +53,7 @@ pub(super) struct BuildArguments {
     #[arg(long, value_name = "FILE")]
     manifest: Vec<Utf8PathBuf>,
     /// Platform of the packages (repeatable; default: this machine's)
-    #[arg(long, value_name = "OS_ARCH", env = "AIRTIGHT_PLATFORM", hide_env_values = true, value_delimiter = ',')]
+    #[arg(long, value_name = "OS_ARCH", env = "AIRTIGHT_PLATFORM", value_delimiter = ',')]
     platform: Vec<String>,
     /// Where packages come from (repeatable, in order; default: origin)
     #[arg(long, value_name = "origin|URL|DIR")]
@@ -86,27 +84,16 @@ pub(super) struct BuildArguments {
     /// Number of packages to download at a time
     #[arg(long, value_name = "NUMBER", default_value_t = 4)]
     jobs: usize,
-    /// Seconds to wait for a connection, an answer, or the next bytes
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    timeout: u64,
-    /// Tries for a request that fails for a temporary reason, such as 429 or a broken connection
-    #[arg(long, value_name = "NUMBER", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=20))]
-    tries: u32,
+    #[command(flatten)]
+    patience: Patience,
     /// Largest download of one package, in megabytes
     #[arg(long, value_name = "NUMBER", default_value_t = 2000)]
     limit_mb: u64,
     /// Longest download of one package, in minutes
     #[arg(long, value_name = "NUMBER", default_value_t = 120)]
     limit_minutes: u64,
-    /// Engine whose CLI configuration, default registry and version rules are used
-    #[arg(
-        long,
-        value_name = "tofu|terraform",
-        env = "AIRTIGHT_ENGINE",
-        hide_env_values = true,
-        default_value = "tofu"
-    )]
-    engine: String,
+    #[command(flatten)]
+    rules: EngineRules,
     /// Directory of the mirror; packages that it lacks are added
     #[arg(value_name = "OUT")]
     mirror: Utf8PathBuf,
@@ -120,7 +107,7 @@ enum LayoutArgument {
 
 pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
     let usage = |error: String| Stop::Usage(error);
-    let engine = engine(&arguments.engine)?;
+    let engine = arguments.rules.engine()?;
     let platforms = platforms(&arguments.platform)?;
     let sources: Vec<Source> = match arguments.source.as_slice() {
         [] => vec![Source::Origin],
@@ -177,15 +164,8 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
         }
     }
     let client = if sources.iter().any(Source::needs_network) {
-        let environment = Environment::from_process().map_err(|error| Stop::Usage(error.to_string()))?;
-        let mut options = ClientOptions::new(&environment).map_err(|error| Stop::Usage(error.to_string()))?;
-        options.timeout = Duration::from_secs(arguments.timeout.max(1));
-        options.tries = arguments.tries;
-        options.package_bytes = arguments.limit_mb.saturating_mul(1_000_000);
-        options.package_time = Duration::from_secs(arguments.limit_minutes.clamp(1, 7 * 24 * 60) * 60);
-        let credentials = Credentials::collect(&environment, &engine, ".".into());
-        let services = HostServices::collect(&environment, &engine, ".".into());
-        Some(Client::new(options, credentials, services).map_err(anyhow::Error::new)?)
+        let client = arguments.patience.client(&engine, arguments.limit_mb, minutes(arguments.limit_minutes))?;
+        Some(client.map_err(anyhow::Error::new)?)
     } else {
         None
     };
@@ -317,17 +297,6 @@ const fn layout(argument: LayoutArgument) -> Layout {
         LayoutArgument::Packed => Layout::Packed,
         LayoutArgument::Unpacked => Layout::Unpacked,
     }
-}
-
-/// The engine whose files are read; its version matters to none of what is read here.
-fn engine(text: &str) -> Result<Engine, Stop> {
-    let text = if text.is_empty() { "tofu" } else { text.rsplit('/').next().unwrap_or(text) };
-    let name: EngineName = text.parse().map_err(|error| Stop::Usage(format!("--engine `{text}`: {error}")))?;
-    let version = match name {
-        EngineName::Tofu => Version::release(1, 12, 0),
-        EngineName::Terraform => Version::release(1, 11, 0),
-    };
-    Ok(Engine::new(name, version))
 }
 
 fn platforms(texts: &[String]) -> Result<Vec<Platform>, Stop> {

@@ -28,11 +28,11 @@ pub(super) struct VerifyArguments {
     #[arg(long, value_name = "FILE|DIR")]
     lock: Vec<Utf8PathBuf>,
     /// Platform for which the lock files need packages (default: this machine's)
-    #[arg(long, value_name = "OS_ARCH", env = "AIRTIGHT_PLATFORM", hide_env_values = true)]
+    #[arg(long, value_name = "OS_ARCH", env = "AIRTIGHT_PLATFORM")]
     platform: Option<String>,
     /// File with OpenPGP keys: each SHA256SUMS must be signed with one of them (repeatable). Without it a signature is only
     /// checked against the keys stored next to it, which proves nothing
-    #[arg(long, value_name = "FILE", env = "AIRTIGHT_ALLOW_KEY", hide_env_values = true, value_delimiter = ':')]
+    #[arg(long, value_name = "FILE", env = "AIRTIGHT_ALLOW_KEY", value_delimiter = ':')]
     allow_key: Vec<String>,
     /// Required digest of the seal
     #[arg(long, value_name = "sha256:...", conflicts_with = "seal_key")]
@@ -40,8 +40,8 @@ pub(super) struct VerifyArguments {
     /// Public key (ECDSA P-256, PEM) that must verify the seal's signature
     #[arg(long, value_name = "FILE")]
     seal_key: Option<Utf8PathBuf>,
-    /// Settings whose provider policy every package must meet (default: /etc/airtight/settings.yml if it is there)
-    #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS", hide_env_values = true)]
+    /// Settings whose provider policy every package must meet (default: /etc/airtight/settings.yml if it exists)
+    #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS")]
     settings: Option<String>,
     /// Format of the report
     #[arg(long, value_name = "FORMAT", default_value = "human")]
@@ -101,7 +101,7 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Stop> {
         return Err(Stop::Usage(format!("--lock `{path}` does not exist")));
     }
     let digest = arguments.seal_digest.clone().map(|digest| Seal::Digests(vec![digest]));
-    let vouching = digest.or_else(|| arguments.seal_key.clone().map(Seal::PublicKey));
+    let vouching = digest.or_else(|| arguments.seal_key.clone().map(|path| Seal::PublicKey { path, minimum: None }));
     let policies = policies(arguments.settings.as_deref())?;
     let progress = Progress::new();
     let request = Request {

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use camino::Utf8PathBuf;
 use clap::Args;
 
+use crate::downloading::{EngineRules, Patience, minutes};
 use crate::mirror::size;
 use crate::{ExitCode, Stop, output};
-use airtight_engine::environment::Environment;
 use airtight_finding::{escape, plural};
 use airtight_provider::manifest::Manifest;
 use airtight_provider::modules::ModuleStore;
@@ -20,28 +20,27 @@ use airtight_provider::modules::manifest::StoredTree;
 use airtight_supply::modules::TreeLimits;
 use airtight_supply::modules::build::{Built, Event, Options, Outcome, SourceResult, build};
 use airtight_supply::modules::wanted::{self, Unread, UnreadWhy};
-use airtight_supply::registry::{Client, ClientOptions, Credentials, HostServices};
 
-pub(super) const HELP: &str = "\
+pub(super) const HELP: &str = "Examples:
   airtight modules build --from repositories modules
   airtight modules build --from stack-a --from stack-b --engine terraform modules
   airtight modules build --from repositories --dry-run modules
   airtight modules build --manifest next.json modules
 
-In the Dockerfile: COPY modules /modules. Then `check`, `run` and `hook` find the store without an option.
+In the Dockerfile: COPY --chown=0:0 modules /modules. Then `check`, `run` and `hook` find the store without an option.
 
 What is fetched: modules of registries, git repositories (git::, github.com/, git@HOST:), https archives (zip, \
-tar.gz, tar.xz), and file addresses. For a registry's module, the version is the one that an engine would select now. A call \
+tar.gz, tar.xz, tar.bz2), and file addresses. For a registry's module, the version is the one that an engine would select now. A call \
 without a host means another registry for each engine: see --engine.
 
 git is the one on PATH, with its configuration and credentials; it never asks for a password and runs no hook. Registries get \
 TF_TOKEN_* and the `credentials` and `host` blocks of the engine's CLI configuration. HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE are \
 respected by both.
 
-A reference that moved is an error: a tag, a version or an archive's address that was something else in the last build. The error \
-names both. `--accept-moved SOURCE` takes the new one. Branches move without that; each move is printed.
+A reference that moved is an error: a tag, a version or an archive that was something else in the last build. The error names \
+both. `--accept-moved SOURCE` accepts the new one. Branches may move; each move is printed.
 
-Build again on a schedule into the same directory: what did not change is only asked for, not fetched.
+Build again on a schedule into the same directory: sources that did not change are not fetched again.
 
 Exit codes: 0 everything is in the store; 100 a module could not be fetched; 96 usage.";
 
@@ -59,40 +58,32 @@ pub(super) struct BuildArguments {
     /// Accept that this source means something else than in the last build; as the error names it (repeatable)
     #[arg(long, value_name = "SOURCE")]
     accept_moved: Vec<String>,
+    /// Number in the store's manifest that grows with each build, for `seal: minimum:` in the settings
+    #[arg(long, value_name = "NUMBER")]
+    serial: Option<u64>,
     /// Say what would be fetched, and change nothing
     #[arg(long)]
     dry_run: bool,
     /// Number of repositories and archives to fetch at a time
     #[arg(long, value_name = "NUMBER", default_value_t = 8)]
     jobs: usize,
-    /// Seconds to wait for a connection, an answer, or the next bytes
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    timeout: u64,
-    /// Tries for a request that fails for a temporary reason, such as 429 or a broken connection
-    #[arg(long, value_name = "NUMBER", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=20))]
-    tries: u32,
+    #[command(flatten)]
+    patience: Patience,
     /// Largest download and largest unpacked module package, in megabytes
     #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
     limit_mb: u64,
     /// Longest download of one archive and longest call of git, in minutes
     #[arg(long, value_name = "NUMBER", default_value_t = 30)]
     limit_minutes: u64,
-    /// Engine whose default registry, CLI configuration and rules for addresses are used
-    #[arg(
-        long,
-        value_name = "tofu|terraform",
-        env = "AIRTIGHT_ENGINE",
-        hide_env_values = true,
-        default_value = "tofu"
-    )]
-    engine: String,
+    #[command(flatten)]
+    rules: EngineRules,
     /// Directory of the store; what it lacks is added
     #[arg(value_name = "OUT")]
     store: Utf8PathBuf,
 }
 
 pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
-    let engine = super::engine(&arguments.engine)?;
+    let engine = arguments.rules.engine()?;
     if let Some(directory) = arguments.from.iter().find(|directory| !directory.is_dir()) {
         return Err(Stop::Usage(format!("`{directory}` is no directory")));
     }
@@ -106,16 +97,8 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
             found.wanted(&module.source, module.version, needed_by, path, &engine);
         }
     }
-    let environment = Environment::from_process().map_err(|error| Stop::Usage(error.to_string()))?;
-    let mut options = ClientOptions::new(&environment).map_err(|error| Stop::Usage(error.to_string()))?;
-    let limit_time = Duration::from_secs(arguments.limit_minutes.clamp(1, 7 * 24 * 60) * 60);
-    options.timeout = Duration::from_secs(arguments.timeout.max(1));
-    options.tries = arguments.tries;
-    options.package_bytes = arguments.limit_mb.saturating_mul(1_000_000);
-    options.package_time = limit_time;
-    let credentials = Credentials::collect(&environment, &engine, ".".into());
-    let services = HostServices::collect(&environment, &engine, ".".into());
-    let client = Client::new(options, credentials, services);
+    let limit_time = minutes(arguments.limit_minutes);
+    let client = arguments.patience.client(&engine, arguments.limit_mb, limit_time)?;
     let progress = Progress::default();
     let scratch = Scratch::new(arguments.dry_run)?;
     let options = Options {
@@ -124,12 +107,13 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
         client: client.as_ref(),
         accept_moved: arguments.accept_moved.iter().cloned().collect(),
         newest: arguments.all_matching.max(1),
+        serial: arguments.serial,
         dry_run: arguments.dry_run,
         jobs: arguments.jobs,
         limits: TreeLimits { bytes: arguments.limit_mb.saturating_mul(1_000_000), ..TreeLimits::default() },
-        git_wait: Duration::from_secs(arguments.timeout.max(1)),
+        git_wait: arguments.patience.timeout(),
         git_limit: limit_time,
-        git_tries: arguments.tries.min(GIT_TRIES),
+        git_tries: arguments.patience.tries.min(GIT_TRIES),
         scratch: scratch.0.clone(),
         event: &|event| progress.event(event),
     };

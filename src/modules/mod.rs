@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{ExitCode, Stop};
 use airtight_finding::escape;
 use airtight_provider::modules::{MANIFEST, ModuleStore};
-use airtight_provider::{Engine, EngineName, Version};
+use airtight_supply::modules::verify::{Owners, verify};
 
 #[derive(Args, Debug)]
 pub(crate) struct ModulesArguments {
@@ -25,7 +25,7 @@ enum ModulesWhat {
     /// Fetch the module sources that many repositories call
     ///
     /// Finds every module call below the given directories, and the calls of the modules that it fetches. Each repository and each
-    /// archive is fetched once. What is in the store and still is what its origin has is not fetched again. `check`, `run` and
+    /// archive is fetched once. What did not change at its origin is not fetched again. `check`, `run` and
     /// `hook` give modules of the store to `init`, which then downloads none.
     #[command(after_help = build::HELP)]
     Build(build::BuildArguments),
@@ -48,7 +48,7 @@ enum ModulesWhat {
 #[derive(Args, Debug)]
 struct OneStore {
     /// The store of modules (default: /modules)
-    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES", hide_env_values = true)]
+    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES")]
     modules: Option<String>,
 }
 
@@ -70,21 +70,19 @@ impl OneStore {
     }
 }
 
+/// A store that is what its manifest says.
+pub(crate) fn whole(directory: &str) -> Result<ModuleStore, Stop> {
+    let store = OneStore { modules: Some(directory.to_owned()) }.read()?;
+    match verify(&store, None, Owners::Anybody).first() {
+        None => Ok(store),
+        Some(fault) => Err(anyhow::anyhow!("the store of modules `{directory}`: {fault}").into()),
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
     Human,
     Json,
-}
-
-/// The engine by whose rules addresses are read; its version matters to none of what is read here.
-fn engine(text: &str) -> Result<Engine, Stop> {
-    let text = if text.is_empty() { "tofu" } else { text.rsplit('/').next().unwrap_or(text) };
-    let name: EngineName = text.parse().map_err(|error| Stop::Usage(format!("--engine `{text}`: {error}")))?;
-    let version = match name {
-        EngineName::Tofu => Version::release(1, 12, 0),
-        EngineName::Terraform => Version::release(1, 11, 0),
-    };
-    Ok(Engine::new(name, version))
 }
 
 /// `SOURCE VERSION`, for a line.

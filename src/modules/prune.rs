@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{Format, OneStore, json, named};
+use crate::downloading::EngineRules;
 use crate::{ExitCode, Stop, output};
 use airtight_finding::{escape, plural};
 use airtight_provider::modules::manifest::StoredSource;
@@ -22,15 +23,8 @@ pub(super) struct PruneArguments {
     /// Show what would be removed, and remove nothing
     #[arg(long)]
     dry_run: bool,
-    /// Engine whose default registry and rules for addresses are used
-    #[arg(
-        long,
-        value_name = "tofu|terraform",
-        env = "AIRTIGHT_ENGINE",
-        hide_env_values = true,
-        default_value = "tofu"
-    )]
-    engine: String,
+    #[command(flatten)]
+    rules: EngineRules,
     /// Format of the result
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: Format,
@@ -50,7 +44,7 @@ struct PruneReport<'a> {
 
 pub(super) fn run(arguments: &PruneArguments) -> Result<ExitCode, Stop> {
     let store = arguments.store.read()?;
-    let engine = super::engine(&arguments.engine)?;
+    let engine = arguments.rules.engine()?;
     if let Some(path) = arguments.keep_for.iter().find(|path| !path.is_dir()) {
         return Err(Stop::Usage(format!("--keep-for `{path}` is no directory")));
     }

@@ -35,6 +35,8 @@ struct Scene {
     airtight: Option<Each<AirtightDoes>>,
     /// What it does when it asks; the same if not given.
     asked: Option<Each<AirtightDoes>>,
+    /// What it does after the commands of its own helps have been run.
+    fixed: Option<Each<AirtightDoes>>,
     /// Of a case: one test for each.
     variants: BTreeMap<String, Self>,
 }
@@ -96,10 +98,15 @@ impl Scene {
             engine: self.engine.or(case.engine),
             airtight: self.airtight.or(case.airtight),
             asked: self.asked.or(case.asked),
+            fixed: self.fixed.or(case.fixed),
             variants: BTreeMap::new(),
         }
     }
 }
+
+/// What the commands of helps begin with, without network. Others are for another machine.
+const PROGRAMS: [&str; 12] =
+    ["airtight lock ", "cd ", "chmod ", "cp ", "git ", "iconv ", "mkdir ", "mv ", "rm ", "sed ", "unzip ", "zip "];
 
 /// A case, or one of its variants, with one engine.
 #[derive(Clone, Debug)]
@@ -185,6 +192,7 @@ impl Play {
     /// A program in the situation.
     fn command(&self, program: &Utf8Path, workspace: &Workspace) -> Isolated {
         let command = Isolated::new(program, &workspace.path("source")).environment("HOME", workspace.path("home"));
+        let command = command.environment("AIRTIGHT_MIRROR", workspace.path("mirror"));
         let rc = workspace.path("rc");
         let command = if rc.exists() { command.environment("TF_CLI_CONFIG_FILE", rc) } else { command };
         let more = self.scene.environment.iter().flatten();
@@ -202,7 +210,28 @@ impl Play {
         let workspace = self.lay_out();
         let (_, version) = RECORDED.into_iter().find(|(name, _)| *name == self.engine).unwrap();
         let expected = self.scene.airtight.as_ref().expect("`airtight:` says what it does").of(self.engine);
-        self.check(&workspace, expected, &["--engine", self.engine, "--engine-version", version], "never");
+        let engine = ["--engine", self.engine, "--engine-version", version];
+        let report = self.check(&workspace, expected, &engine, "never");
+        self.fix(&workspace, &report, &engine, "never");
+    }
+
+    /// Runs the commands of the helps, without network, and checks again.
+    fn fix(&self, workspace: &Workspace, report: &Value, engine: &[&str], ask: &str) {
+        let Some(fixed) = &self.scene.fixed else { return };
+        let helps = report["findings"].as_array().unwrap().iter().filter_map(|finding| finding["help"].as_str());
+        let words = helps.flat_map(|help| help.split('`').skip(1).step_by(2)).collect::<Vec<_>>();
+        let commands = words.iter().filter(|word| PROGRAMS.iter().any(|program| word.starts_with(program)));
+        let commands = commands.collect::<Vec<_>>();
+        let options = words.iter().filter(|word| word.starts_with("--mirror ")).copied().collect::<Vec<_>>();
+        assert!(commands.len() + options.len() > 0, "no help has a command: {report:#}");
+        let programs = airtight().parent().unwrap();
+        for command in commands {
+            let sh = self.command("/bin/sh".into(), workspace).arguments(["-uc", command]);
+            let output = sh.environment("PATH", format!("{programs}:/usr/bin:/bin")).run();
+            assert!(output.status.success(), "`{command}`: {}", said(&output));
+        }
+        let options = options.into_iter().flat_map(str::split_whitespace);
+        self.check(workspace, fixed.of(self.engine), &engine.iter().copied().chain(options).collect::<Vec<_>>(), ask);
     }
 
     fn with_the_engine(&self) {
@@ -212,12 +241,23 @@ impl Play {
         }
         let workspace = self.lay_out();
         let expected = self.scene.asked.as_ref().or(self.scene.airtight.as_ref()).unwrap().of(self.engine);
-        self.check(&workspace, expected, &["--engine", engine.path.as_str()], "auto");
+        let asked = ["--engine", engine.path.as_str()];
+        self.check(&workspace, expected, &asked, "auto");
+        self.init(&engine.path, &workspace);
+        if self.scene.fixed.is_some() {
+            let workspace = self.lay_out();
+            let report = self.check(&workspace, expected, &asked, "auto");
+            self.fix(&workspace, &report, &asked, "auto");
+        }
+    }
+
+    /// The engine's own `init`.
+    fn init(&self, engine: &Utf8Path, workspace: &Workspace) {
         let expected = self.scene.engine.as_ref().expect("`engine:` says what it does").of(self.engine);
         if !workspace.path("rc").exists() {
             fs::write(workspace.path("rc"), filesystem_mirror(workspace.path("mirror").as_str())).unwrap();
         }
-        let init = self.command(&engine.path, &workspace).environment("CHECKPOINT_DISABLE", "1");
+        let init = self.command(engine, workspace).environment("CHECKPOINT_DISABLE", "1");
         let init = init.arguments(["init", "-input=false", "-no-color"]).arguments(self.arguments(&workspace));
         let output = init.run();
         let observed = if output.status.success() { Init::Success } else { Init::Failure };
@@ -228,14 +268,14 @@ impl Play {
         }
     }
 
-    fn check(&self, workspace: &Workspace, expected: &AirtightDoes, engine: &[&str], ask: &str) {
-        let report = workspace.path("report.json");
+    /// Returns the report.
+    fn check(&self, workspace: &Workspace, expected: &AirtightDoes, engine: &[&str], ask: &str) -> Value {
+        let path = workspace.path("report.json");
         let arguments = self.arguments(workspace);
         let mut command = self
             .command(airtight(), workspace)
-            .environment("AIRTIGHT_MIRROR", workspace.path("mirror"))
             .environment("AIRTIGHT_ASK", ask)
-            .arguments(["check", "--report", report.as_str()])
+            .arguments(["check", "--report", path.as_str()])
             .arguments(engine.iter().copied())
             .arguments(
                 self.scene.options.iter().flatten().map(|option| option.replace(ROOT, workspace.root().as_str())),
@@ -245,7 +285,7 @@ impl Play {
         }
         let output = Isolated { offline: false, ..command }.run();
         let said = said(&output);
-        let report: Value = serde_json::from_slice(&fs::read(&report).unwrap_or_else(|_| panic!("{said}"))).unwrap();
+        let report: Value = serde_json::from_slice(&fs::read(&path).unwrap_or_else(|_| panic!("{said}"))).unwrap();
         let init: Init = serde_json::from_value(report["prediction"]["init"].clone()).unwrap();
         let findings = report["findings"].as_array().unwrap().iter();
         let mut findings: Vec<_> = findings
@@ -265,6 +305,7 @@ impl Play {
         for part in &expected.never {
             assert!(!said.contains(part.as_str()), "`{part}` is in: {said}");
         }
+        report
     }
 }
 

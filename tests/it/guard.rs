@@ -18,18 +18,18 @@ use crate::support::workflow_file::Values;
 
 crate::tests! {
     a_whole_run_works_within_the_kernels_limit(engine with providers),
-    a_provider_that_is_swapped_after_the_check_does_not_run(engine with providers),
-    a_plugin_cache_works_within_the_kernels_limit(engine with providers),
-    a_provisioner_plugin_that_a_rule_lets_pass_does_not_start(engine with providers),
+    a_provider_that_is_swapped_after_the_check_does_not_run(one engine with providers),
+    a_plugin_cache_works_within_the_kernels_limit(one engine with providers),
+    a_provisioner_plugin_that_a_rule_lets_pass_does_not_start(one engine with providers),
     a_question_to_the_engine_starts_the_images_programs_only(engine with providers),
-    an_engine_of_the_workspace_is_not_started_to_ask_for_its_version(engine with providers),
-    without_the_kernels_limit_nothing_starts_unless_a_rule_allows_it(engine with providers),
-    a_package_of_the_mirror_that_the_runs_user_can_change_is_refused(engine with providers),
+    an_engine_of_the_workspace_is_not_started_to_ask_for_its_version(one engine with providers),
+    without_the_kernels_limit_nothing_starts_unless_a_rule_allows_it(one engine with providers),
+    a_package_of_the_mirror_that_the_runs_user_can_change_is_refused(one engine with providers),
     no_provisioner_plugin_runs_from_any_place(engine with providers),
     directories_of_plugin_path_are_places_too(engine with providers),
-    a_second_init_is_refused_like_the_first(engine with providers),
-    no_forged_note_lets_a_planted_package_run(engine with providers),
-    a_provider_that_already_runs_is_refused_before_every_phase(engine with providers),
+    a_second_init_is_refused_like_the_first(one engine with providers),
+    no_forged_note_lets_a_planted_package_run(one engine with providers),
+    a_provider_that_already_runs_is_refused_before_every_phase(one engine with providers),
 }
 
 /// A provider, and a command of the image's shell.

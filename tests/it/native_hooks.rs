@@ -10,9 +10,9 @@ use crate::support::stack::{CONFIGURATION, Stack, package, stderr, stdout, succe
 
 crate::tests! {
     a_native_stack_goes_from_init_to_destroy_behind_its_hooks(engine with providers),
-    one_shell_session_goes_through_every_hook(engine with providers),
-    a_refused_phase_of_a_native_stack_does_not_reach_the_engine(engine with providers),
-    a_task_runs_before_anything_is_installed(engine with providers),
+    one_shell_session_goes_through_every_hook(one engine with providers),
+    a_refused_phase_of_a_native_stack_does_not_reach_the_engine(one engine with providers),
+    a_task_runs_before_anything_is_installed(one engine with providers),
 }
 
 /// Programs that a runner image may have as `sh`.

@@ -10,9 +10,9 @@ use crate::support::stack::{CONFIGURATION, Stack, package, refused, succeeded};
 
 crate::tests! {
     a_report_of_this_run_lets_a_plan_pass_and_others_do_not,
-    a_real_run_writes_what_the_policy_reads(engine with providers),
-    a_committed_file_or_link_is_replaced(engine with providers),
-    nothing_is_written_outside_spacelift(engine with providers),
+    a_real_run_writes_what_the_policy_reads(one engine with providers),
+    a_committed_file_or_link_is_replaced(one engine with providers),
+    nothing_is_written_outside_spacelift(one engine with providers),
     the_plugin_carries_the_policy,
 }
 

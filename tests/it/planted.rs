@@ -12,8 +12,8 @@ crate::tests! {
     a_lock_file_without_h1_proves_a_packed_mirror(engine with providers),
     a_tampered_package_is_refused_before_the_engine_starts(engine with providers),
     a_tampered_package_behind_a_lock_file_without_h1_is_refused(engine with providers),
-    a_package_that_is_tampered_with_after_init_is_refused_before_plan(engine with providers),
-    a_planted_package_that_the_lock_file_names_too_never_runs(engine with providers),
+    a_package_that_is_tampered_with_after_init_is_refused_before_plan(one engine with providers),
+    a_planted_package_that_the_lock_file_names_too_never_runs(one engine with providers),
 }
 
 /// The provider that the tests tamper with.

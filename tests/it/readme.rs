@@ -12,7 +12,7 @@ use crate::support::stack::{CONFIGURATION, Stack, any_real_engine, succeeded};
 
 crate::tests! {
     every_command_is_run_by_a_test,
-    commands_of_airtight_do_what_they_show(engine with providers),
+    commands_of_airtight_do_what_they_show(one engine with providers),
     hooks_of_the_readme_are_here,
     the_example_runs,
 }

@@ -12,11 +12,11 @@ use crate::support::stack::{CONFIGURATION, Stack, any_real_engine, package, stde
 
 crate::tests! {
     a_stack_that_uses_airtight_goes_through_a_pause(engine with providers),
-    the_guides_plain_stack_shows_what_it_would_do(engine with providers),
-    the_plugin_gates_a_stack_without_a_workflow_file(engine with providers),
-    a_plan_that_needs_a_declared_host_is_incomplete(engine with providers),
+    the_guides_plain_stack_shows_what_it_would_do(one engine with providers),
+    the_plugin_gates_a_stack_without_a_workflow_file(one engine with providers),
+    a_plan_that_needs_a_declared_host_is_incomplete(one engine with providers),
     every_type_of_run_has_its_phases,
-    a_plan_of_nothing_ends_the_run(engine with providers),
+    a_plan_of_nothing_ends_the_run(one engine with providers),
     the_hook_that_fails_is_named_and_a_secret_is_not,
     a_hook_that_ends_the_phase_has_not_passed_it,
     a_phase_sees_what_a_workers_phase_sees,

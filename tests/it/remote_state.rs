@@ -12,9 +12,9 @@ use crate::support::state_server::{backend, can_serve, serving};
 crate::tests! {
     a_missing_provider_of_a_remote_state_is_explained_by_its_resources(engine with providers),
     a_provider_that_only_a_remote_state_brought_is_refused_after_init(engine with providers),
-    reading_the_state_starts_the_images_programs_only(engine with providers),
-    a_second_native_init_launders_nothing(engine with providers),
-    an_init_that_is_killed_late_launders_nothing(engine with providers),
+    reading_the_state_starts_the_images_programs_only(one engine with providers),
+    a_second_native_init_launders_nothing(one engine with providers),
+    an_init_that_is_killed_late_launders_nothing(one engine with providers),
 }
 
 const RANDOM_ONLY: &str = "resource \"random_pet\" \"name\" {}\n";

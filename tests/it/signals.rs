@@ -15,12 +15,12 @@ use crate::support::state_server::{backend, can_serve, serving};
 use crate::support::workflow_file::Values;
 
 crate::tests! {
-    an_interrupt_of_apply_is_the_engines(engine with providers),
-    an_interrupt_of_plan_is_the_engines(engine with providers),
+    an_interrupt_of_apply_is_the_engines(one engine with providers),
+    an_interrupt_of_plan_is_the_engines(one engine with providers),
     an_interrupt_of_init_is_passed_on_to_the_engine(engine with providers),
     a_killed_airtight_takes_the_engines_init_with_it,
     an_engine_that_cannot_be_started_for_init_ends_with_126,
-    the_detailed_exit_code_of_plan_comes_back(engine with providers),
+    the_detailed_exit_code_of_plan_comes_back(one engine with providers),
 }
 
 const SIGNALS: [Signal; 2] = [Signal::INT, Signal::TERM];

@@ -9,9 +9,9 @@ use crate::support::workflow_file::Values;
 
 crate::tests! {
     what_is_read_back_is_the_engines_own_bytes(engine with providers),
-    a_new_container_reads_back_the_same_bytes(engine with providers),
-    findings_are_silent_where_something_is_read_back(engine with providers),
-    a_failure_to_read_back_is_the_engines_own(engine with providers),
+    a_new_container_reads_back_the_same_bytes(one engine with providers),
+    findings_are_silent_where_something_is_read_back(one engine with providers),
+    a_failure_to_read_back_is_the_engines_own(one engine with providers),
 }
 
 const READ_BACK: [(&str, &[&str]); 3] = [

@@ -13,9 +13,9 @@ crate::tests! {
     a_value_in_single_quotes_is_one_argument,
     an_encoded_value_is_one_argument_with_single_quotes_too,
     a_value_that_is_no_argument_is_refused_before_the_engine,
-    a_workspace_named_like_a_version_flag_is_refused(engine with providers),
+    a_workspace_named_like_a_version_flag_is_refused(one engine with providers),
     a_plan_file_and_a_target_named_like_a_version_flag_arrive,
-    real_engines_take_such_workspaces_and_plan_files(engine with providers),
+    real_engines_take_such_workspaces_and_plan_files(one engine with providers),
 }
 
 /// What single quotes carry.

@@ -11,8 +11,8 @@ use crate::support::workflow_file::{Values, WorkflowFile};
 
 crate::tests! {
     a_stack_goes_from_init_to_destroy_without_network(engine with providers),
-    encoded_values_go_the_same_way(engine with providers),
-    the_direct_form_goes_the_same_way_without_airtight(engine with providers),
+    encoded_values_go_the_same_way(one engine with providers),
+    the_direct_form_goes_the_same_way_without_airtight(one engine with providers),
     the_rendered_file_has_every_command_of_spacelift(engine with providers),
 }
 

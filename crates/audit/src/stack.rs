@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use airtight_engine::configuration::{self, ModuleSource, Stores};
+use airtight_engine::configuration::{self, GivenVariables, ModuleSource, Surroundings};
 use airtight_engine::init_arguments::InitArguments;
 use airtight_engine::module_stores::ModuleStores;
 use airtight_engine::predict::{self, Facts, Outcome, Prediction, ProviderPrediction, Status};
@@ -155,9 +155,13 @@ pub(crate) fn read(question: &Question<'_>, candidate: &Candidate) -> Read {
     let data_dir = root_module.join(".terraform/not-of-a-checkout");
     let mut sources = Sources::of_repository(&candidate.repository);
     let init = InitArguments::default();
-    let stores = Stores { modules: question.modules, data_dir: Utf8Path::new(".terraform") };
+    let surroundings = Surroundings {
+        variables: GivenVariables::default(),
+        modules: question.modules,
+        data_dir: Utf8Path::new(".terraform"),
+    };
     let configuration =
-        configuration::read_with_stores(root_module, &data_dir, &init.test_directory, engine, &stores, &mut sources);
+        configuration::read_with(root_module, &data_dir, &init.test_directory, engine, &surroundings, &mut sources);
     let lock = lock_file::read(root_module, engine.name, &mut sources);
     let state = state::read(&StateQuestion {
         root_module,

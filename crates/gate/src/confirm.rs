@@ -23,7 +23,16 @@ use crate::init;
 
 /// Asks the engine whether the configuration loads, and which providers it needs. None without an engine.
 pub(crate) fn ask(context: &Context<'_>, gathered: &Gathered) -> Option<Answer> {
-    with_question(context, gathered, "", ask::LIMIT, ask::ask)
+    with_question(context, gathered, "", ask::LIMIT, |question| {
+        // Without network the engine finds out what a source means, and what on this machine it leads to.
+        let modules = match &question.modules {
+            Modules::NeedNetwork { .. } if predict::module_to_download(&gathered.facts).is_none() => {
+                predict::module_without_end(&gathered.facts).map_or(Modules::AtHand, |module| Modules::NoEnd { module })
+            }
+            other => other.clone(),
+        };
+        ask::ask(&ask::Question { modules, ..question.clone() })
+    })
 }
 
 /// Asks the same with the backend, and has the engine read the state. What it reads is predicted with.
@@ -186,6 +195,7 @@ pub(crate) fn weigh(answer: &Answer, is_check: bool, gathered: &Gathered, judgem
                 matches!(finding.code, Code::StateInvalid | Code::ModuleInvalid) && finding.severity == Severity::Error
             };
             let has_cause = judgement.engine.iter().any(is_cause);
+            let is_local_fetch = |error: &EngineDiagnostic| refused.of_local_modules.contains(error);
             let mut errors: Vec<_> = refused.errors.iter().collect();
             let is_argument =
                 |finding: &Finding| finding.code == Code::InitArgumentsInvalid && finding.severity != Severity::Note;
@@ -193,11 +203,11 @@ pub(crate) fn weigh(answer: &Answer, is_check: bool, gathered: &Gathered, judgem
                 *finding = finding.clone().severity(Severity::Error);
                 errors.retain(|error| error.place.is_some());
             }
-            let has_placeless = errors.iter().any(|error| error.place.is_none());
+            let has_placeless = errors.iter().any(|error| error.place.is_none() || is_local_fetch(error));
             judgement.engine.retain(|finding| {
                 !is_of_configuration(finding.code) || (has_placeless && finding.code == Code::ModuleInvalid)
             });
-            errors.retain(|error| error.place.is_some() || !has_cause);
+            errors.retain(|error| (error.place.is_some() && !is_local_fetch(error)) || !has_cause);
             let of_lock = |finding: &Finding| finding.code == Code::LockFileInvalid;
             if errors.iter().any(|error| is_of_lock_file(error)) {
                 judgement.requirements.retain(|finding| !of_lock(finding));
@@ -273,10 +283,13 @@ fn reported_of_backend(gathered: &Gathered, diagnostic: &EngineDiagnostic) -> Fi
         );
     };
     let has_place = !finding.places.is_empty();
-    let finding = finding.help(
+    let finding = finding.help(if backend.kind == "cloud" {
+        "Write it in the block, or set TF_CLOUD_ORGANIZATION, TF_CLOUD_HOSTNAME or TF_WORKSPACE in the stack's environment. If \
+         Spacelift keeps the state, remove the block."
+    } else {
         "Write it in the block, or give it with the arguments of `init`: TF_CLI_ARGS_init in the stack's environment, for the \
-         check `airtight check -- -backend-config=NAME=VALUE`.",
-    );
+         check `airtight check -- -backend-config=NAME=VALUE`."
+    });
     if has_place { finding } else { finding.at(backend.place.clone(), "") }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use airtight_engine::ask::EngineDiagnostic;
-use airtight_finding::{Code, Finding, Owner, Severity, plural, shell_word};
+use airtight_finding::{Code, Finding, Owner, Severity, plural};
 use airtight_hcl::{Place, Sources};
 use airtight_provider::text_file;
 use airtight_provider::unlikely_text::UnlikelyText;
@@ -32,7 +32,7 @@ pub(crate) fn take(root_module: &Utf8Path, sources: &Sources, errors: &mut Vec<&
         };
         Finding::new(code, Severity::Error, Owner::Repository, format!("`{name}` {unlikely}"))
             .detail(format!("The engine prints {} about this file: {first}.", plural(count, "error")))
-            .help(unlikely.fix(&shell_word(path.as_str())))
+            .help(unlikely.fix(path.as_str()))
             .at(place(&path, unlikely, sources), "")
     };
     causes.into_iter().map(one).collect()

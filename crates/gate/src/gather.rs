@@ -12,7 +12,7 @@ use crate::git;
 use crate::modules;
 use crate::modules::judge::InstalledModule;
 use airtight_engine::ask::Loaded;
-use airtight_engine::configuration::Stores;
+use airtight_engine::configuration::{GivenVariables, Surroundings};
 use airtight_engine::environment::Environment;
 use airtight_engine::init_arguments::{ArgumentOrigin, Given, InitArguments, Remark};
 use airtight_engine::module_stores::ModuleStores;
@@ -87,14 +87,16 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
         modules::judge::Places { root_module: &root_module, data_dir: &data_dir, repository: context.repository };
     let installed_modules = modules::judge::judge(&module_stores, engine, &places).modules;
     let no_stores = ModuleStores::default();
-    let stores = Stores {
+    let surroundings = Surroundings {
+        variables: GivenVariables { environment: Some(&environment.variables), arguments: &init.variables },
         // `-upgrade` has the engine fetch every module again, whatever is installed.
         modules: if init.upgrade && init.get { &no_stores } else { &module_stores },
         data_dir: Utf8Path::new(environment.data_dir.as_deref().unwrap_or(DATA_DIR)),
     };
     let mut configuration =
-        configuration::read_with_stores(&root_module, &data_dir, &init.test_directory, engine, &stores, &mut sources);
+        configuration::read_with(&root_module, &data_dir, &init.test_directory, engine, &surroundings, &mut sources);
     git::mark_rewritten(&mut configuration, context.guard);
+    git::mark_local(&mut configuration, context.guard);
     tracing::debug!(
         root_module = %root_module,
         files = configuration.root.files.len(),

@@ -15,6 +15,7 @@ use crate::check::installed;
 use crate::check::installed::{Locked, Proof};
 use crate::exec::guard::{NotEnforceable, VerifiedCopy};
 use crate::modules;
+use crate::modules::judge::InstalledModule;
 use crate::settings::Execute;
 use airtight_engine::modules_manifest;
 use airtight_finding::report::{ReportPackage, ReportProvider};
@@ -40,10 +41,24 @@ pub enum Demand {
     Whatever,
 }
 
+/// What the settings' provider policies say of the packages that this phase uses.
+fn not_allowed(context: &Context<'_>, seen: &Seen) -> Vec<Finding> {
+    let policies = &context.settings.provider_policies;
+    let used = seen.installed.entries.iter().filter(|entry| {
+        let is_locked = |lock: &lock_file::ProviderLock| lock.version == entry.id.version;
+        entry.id.platform == *context.platform && seen.now.lock_for(&entry.id.address).is_some_and(is_locked)
+    });
+    let judge = |entry: &InstalledEntry| {
+        check::provider_policy::judge(policies, &entry.id, Some((&entry.path, Layout::Unpacked)), context.engine)
+    };
+    used.filter_map(judge).collect()
+}
+
 /// What was found before a later phase.
 #[derive(Debug)]
 pub struct Later {
     pub findings: Vec<Finding>,
+    pub modules: Vec<InstalledModule>,
     pub sources: Sources,
     pub providers: Vec<ReportProvider>,
     /// Executables in the data directory whose packages have the contents of the mirror's, or come from a further method.
@@ -94,13 +109,15 @@ pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: 
         context.platform,
         &is_installed_otherwise,
     ));
+    findings.extend(not_allowed(context, &seen));
     // Behind a seal, the owner of each file has been looked at.
     if context.guard.is_some() && seen.seal.is_none() {
         findings.extend(unprotected(&seen.installed, &mirrors));
     }
     let plugins = context.planted_plugins(context.launch_directory, &context.data_dir());
     findings.extend(check::planted_plugins::check(&plugins));
-    findings.extend(installed_modules(context));
+    let (modules, found_in_modules) = installed_modules(context);
+    findings.extend(found_in_modules);
     findings.extend(check::reattached::check(context.environment.reattach_providers.as_deref(), context.engine.name));
     let is_new = seen.now.locks.iter().any(|lock| seen.before.lock_for(&lock.address).is_none());
     let resources = after_init.filter(|_| is_new).map(|after| (after.resources)()).unwrap_or_default();
@@ -171,7 +188,7 @@ pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: 
     }
     findings.extend(locked.into_iter().map(|(_, finding)| finding));
     let has_added_locks = seen.now.text != seen.before.text;
-    Ok(Later { findings, sources, providers, verified_copies, unproven, has_added_locks, leg, found })
+    Ok(Later { findings, sources, providers, modules, verified_copies, unproven, has_added_locks, leg, found })
 }
 
 fn see(context: &Context<'_>, before: Option<&LockFile>, sources: &mut Sources) -> anyhow::Result<Seen> {
@@ -230,7 +247,7 @@ fn see(context: &Context<'_>, before: Option<&LockFile>, sources: &mut Sources) 
 }
 
 /// What the engine would load as modules.
-fn installed_modules(context: &Context<'_>) -> Vec<Finding> {
+fn installed_modules(context: &Context<'_>) -> (Vec<InstalledModule>, Vec<Finding>) {
     let (stores, mut findings) = modules::open(context);
     let data_dir = context.data_dir();
     let places = modules::judge::Places {
@@ -238,9 +255,9 @@ fn installed_modules(context: &Context<'_>) -> Vec<Finding> {
         data_dir: &data_dir,
         repository: context.repository,
     };
-    let judged = modules::judge::judge(&stores, context.engine, &places);
-    findings.extend(check::modules::check(&judged.modules, &modules_manifest::path(&data_dir)));
-    findings
+    let judged = modules::judge::judge(&stores, context.engine, &places).modules;
+    findings.extend(check::modules::check(&judged, &modules_manifest::path(&data_dir)));
+    (judged, findings)
 }
 
 /// Looks at the executable of each copy, also of one that a link leads to, such as into a plugin cache.

@@ -29,6 +29,9 @@ pub struct Document<'a> {
 /// A file with more is not reported to the end.
 const MAXIMUM_PROBLEMS: usize = 50;
 
+/// Later items of a list are reported at its key: each is looked for from the beginning of the list.
+const MAXIMUM_ITEMS: usize = 200;
+
 /// Keys below more levels are reported at their nearest parent.
 const MAXIMUM_KEY_DEPTH: usize = 8;
 
@@ -47,7 +50,14 @@ impl<'a> Document<'a> {
                 || Place::file(self.path),
                 |location| Place::in_text(self.path, self.text, location.index()..location.index()),
             );
-            self.problem_at(place, format!("It is not valid YAML: {error}."))
+            let line = error.location().map_or(0, |location| location.line());
+            // The place of the error may be behind the line that it comes from.
+            let mut lines = self.text.lines().take(line).collect::<Vec<_>>().into_iter().rev().take(2);
+            let cause = lines.find_map(|line| misread(value_of(line)));
+            let fix = cause
+                .map(|cause| format!(" To YAML, {cause}: put the whole item in single quotes."))
+                .unwrap_or_default();
+            self.problem_at(place, format!("It is not valid YAML: {error}.{fix}"))
         };
         if let Some(offset) = yaml_nesting::too_deep(self.text) {
             let detail = format!("More than {} brackets are nested in one another.", yaml_nesting::MAXIMUM_DEPTH);
@@ -85,12 +95,7 @@ impl<'a> Document<'a> {
             if known.contains(&name.as_str()) || name.starts_with("x-") || name.starts_with('.') {
                 continue;
             }
-            let nearest = known
-                .iter()
-                .map(|candidate| (strsim::damerau_levenshtein(&name, candidate), candidate))
-                .filter(|(distance, candidate)| *distance <= candidate.len().max(3) / 3)
-                .min()
-                .map(|(_, candidate)| format!(" Did you mean `{candidate}`?"));
+            let nearest = nearest(&name, known).map(|candidate| format!(" Did you mean `{candidate}`?"));
             self.report(
                 &[parents, &[&name]].concat(),
                 format!("it is no key here (known: {}).{}", known.join(", "), nearest.unwrap_or_default()),
@@ -154,11 +159,25 @@ impl<'a> Document<'a> {
             Value::Null => None,
             Value::Sequence(items) => {
                 let texts = items.iter().enumerate().filter_map(|(index, item)| match item {
-                    Value::Mapping(mapping) => {
-                        self.report_at(key, self.place_of_item(key, index), &became_mapping(mapping));
+                    Value::Mapping(_) | Value::Sequence(_) | Value::Tagged(_) => {
+                        let (place, written) = self.item(key, index);
+                        self.report_at(key, place, &not_text(written.unwrap_or_default()));
                         None
                     }
-                    item => self.text_of(key, Some(item)),
+                    item => {
+                        let text = self.text_of(key, Some(item))?;
+                        if is_open(&text)
+                            && let (place, Some(written)) = self.item(key, index)
+                            && let Some((_, rest)) = cut(written, &text)
+                        {
+                            let detail = format!(
+                                "the item ends in the middle: to YAML, ` #` begins a comment, so `#{rest}` is dropped. Put the \
+                                 whole item in single quotes."
+                            );
+                            self.report_at(key, place, &detail);
+                        }
+                        Some(text)
+                    }
                 });
                 Some(texts.collect())
             }
@@ -187,9 +206,9 @@ impl<'a> Document<'a> {
         (1..=key.len()).rev().find_map(|length| keys.get(&key[..length].join("\0"))).cloned()
     }
 
-    /// Where an item of a list is, if each has a line of its own; else its key.
-    fn place_of_item(&self, key: &[&str], index: usize) -> Place {
-        let range = self.range_of(key).and_then(|range| {
+    /// Where an item of a list is, with its text, if each has a line of its own; else its key.
+    fn item(&self, key: &[&str], index: usize) -> (Place, Option<&'a str>) {
+        let range = self.range_of(key).filter(|_| index < MAXIMUM_ITEMS).and_then(|range| {
             let mut offset = range.start + self.text[range.start..].find('\n')? + 1;
             let mut dash = None;
             let mut items = 0;
@@ -206,7 +225,10 @@ impl<'a> Document<'a> {
             }
             None
         });
-        range.map_or_else(|| self.place(key), |range| Place::in_text(self.path, self.text, range))
+        match range {
+            Some(range) => (Place::in_text(self.path, self.text, range.clone()), self.text.get(range)),
+            None => (self.place(key), None),
+        }
     }
 
     /// A number as the file has it: `1.10` is not `1.1`.
@@ -257,13 +279,60 @@ fn keys_of(text: &str) -> HashMap<String, Range<usize>> {
 }
 
 /// Why an item that was meant as a text is none.
-fn became_mapping(mapping: &Mapping) -> String {
-    if mapping.len() == 1 {
-        "expected a text. The `: ` in this item makes a key and a value of it: put the whole item in single quotes."
-            .to_owned()
-    } else {
-        "expected a text, not keys with values.".to_owned()
-    }
+fn not_text(written: &str) -> String {
+    misread(written).map_or_else(
+        || "expected a text, not keys with values.".to_owned(),
+        |cause| format!("expected a text. To YAML, {cause}: put the whole item in single quotes."),
+    )
+}
+
+/// What a line gives to a list or a key.
+fn value_of(line: &str) -> &str {
+    let line = line.trim();
+    let item = line.strip_prefix("- ").map(str::trim_start);
+    item.or_else(|| line.split_once(": ").map(|(_, value)| value.trim_start())).unwrap_or_default()
+}
+
+/// What YAML makes of a value that is not in quotes, in the place of a text; null if nothing is known of it.
+pub fn misread(value: &str) -> Option<&'static str> {
+    let first = value.chars().next()?;
+    Some(match first {
+        '{' => "a value that begins with `{` is a mapping",
+        '[' => "a value that begins with `[` is a list",
+        '*' => "a value that begins with `*` refers to an anchor",
+        '&' => "a value that begins with `&` is an anchor",
+        '!' => "a value that begins with `!` is a tag",
+        '%' | '@' | '`' => "no value begins with `%`, `@` or a backtick",
+        '"' | '\'' if value.len() > 1 && !value.ends_with(first) => {
+            "a value that begins with a quotation mark ends with the next one"
+        }
+        '"' | '\'' | '|' | '>' | '#' => return None,
+        _ if value.contains(": ") || value.ends_with(':') => "the `: ` in it makes a key and a value of it",
+        _ => return None,
+    })
+}
+
+/// What is kept of a written value, and what is dropped, if YAML ends it at ` #` in the middle of what somebody meant: in
+/// quotes, or in a template.
+pub fn cut<'a>(written: &'a str, read: &str) -> Option<(&'a str, &'a str)> {
+    let (kept, rest) = written.split_once(" #")?;
+    (is_open(kept) && !written.starts_with(['"', '\'', '|', '>']) && kept.trim() == read.trim()).then_some((kept, rest))
+}
+
+/// Whether a quotation or a template in it does not end.
+fn is_open(text: &str) -> bool {
+    ['"', '\''].iter().any(|quote| text.matches(*quote).count() % 2 == 1)
+        || text.matches("{{").count() > text.matches("}}").count()
+}
+
+/// The most similar known word, if it is similar enough.
+pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), *candidate))
+        .filter(|(distance, candidate)| *distance <= candidate.len().max(3) / 3)
+        .min()
+        .map(|(_, candidate)| candidate)
 }
 
 /// A key as text; a number or a truth value as YAML writes it.
@@ -292,6 +361,38 @@ mod tests {
         ] {
             let position = document.place(key).position.map(|position| (position.line, position.column));
             assert_eq!(position, expected, "{key:?}");
+        }
+    }
+
+    #[test]
+    fn says_why_an_item_is_no_text_and_in_which_line() {
+        let text =
+            "a:\n- echo \"in: $PWD\"\n- echo \"x # y\"\n- {{ x }}\n- !a b\n- [ -f x ]\n- echo it # done\n- 'a: b'\n";
+        let document = Document::new("config.yml".into(), text, "x");
+        let mapping = document.mapping().unwrap();
+        assert_eq!(document.texts_of(&["a"], mapping.get("a")).unwrap(), ["echo \"x", "echo it", "a: b"]);
+        let problems = document.into_problems();
+        let said: Vec<_> = problems
+            .iter()
+            .map(|problem| (problem.place.position.as_ref().unwrap().line, problem.detail.as_str()))
+            .collect();
+        for ((line, detail), (at, part)) in said.iter().zip([
+            (2, "the `: ` in it"),
+            (3, "`# y\"` is dropped"),
+            (4, "begins with `{`"),
+            (5, "is a tag"),
+            (6, "is a list"),
+        ]) {
+            assert_eq!(*line, at, "{detail}");
+            assert!(detail.contains(part), "{detail}");
+        }
+        assert_eq!(said.len(), 5, "{said:?}");
+        for (item, part) in
+            [("*.tf", "refers to an anchor"), ("@x", "no value begins"), ("\"a\" && b", "quotation mark")]
+        {
+            let text = format!("a:\n- {item}\n- b\n");
+            let problem = Document::new("config.yml".into(), &text, "x").mapping().unwrap_err();
+            assert!(problem.detail.contains(part), "{}", problem.detail);
         }
     }
 

@@ -5,8 +5,10 @@
 //!
 //! - [`structure`]: bodies, arguments and blocks
 //! - [`constant`]: values that need no variables
+//! - [`evaluation`]: values that need some
 
 pub mod constant;
+pub mod evaluation;
 mod place;
 mod problem;
 mod scanner;
@@ -135,6 +137,11 @@ impl NativeFile {
 
     /// An expression as hcl-rs reads it; null if it cannot be read.
     pub fn expression(&self, expression: &Expression) -> Option<HclExpression> {
+        self.expression_text(expression)?.parse().ok()
+    }
+
+    /// The text of an expression, without comments; null if hcl-rs cannot read it.
+    pub fn expression_text(&self, expression: &Expression) -> Option<String> {
         if !is_flat(&self.tokens[expression.tokens.clone()]) {
             return None;
         }
@@ -144,7 +151,7 @@ impl NativeFile {
             let inner = comment.start - start..(comment.end - start).min(readable.len());
             readable.replace_range(inner.clone(), &" ".repeat(inner.len()));
         }
-        readable.parse().ok()
+        Some(readable)
     }
 
     /// The keys and values of an object that is written out; null for anything else. A key may stand there twice.

@@ -59,8 +59,7 @@ impl ProviderAddress {
     ///
     /// Source: OpenTofu `internal/addrs/provider.go` `ImpliedProviderForUnqualifiedType`.
     pub fn implied(engine: EngineName, local_name: &str) -> Result<Self, AddressError> {
-        let provider_type = parse_part(local_name)
-            .map_err(|reason| AddressError { summary: "Invalid provider name", detail: reason.to_owned() })?;
+        let provider_type = parse_part(local_name).ok_or_else(|| AddressError::provider_type(local_name))?;
         let (host, namespace) = if provider_type == "terraform" {
             (BUILT_IN_HOST, BUILT_IN_NAMESPACE)
         } else {
@@ -117,17 +116,13 @@ impl ProviderAddress {
 
     /// Normalises the parts; a legacy type is kept as it is.
     fn from_parts(host: &str, namespace: &str, provider_type: &str) -> Result<Self, AddressError> {
-        let invalid = |what: &'static str, text: &str, reason: &str| AddressError {
-            summary: what,
-            detail: format!("{what} {}: {reason}", Quoted(text)),
-        };
-        let normal_type = parse_part(provider_type).map_err(|e| invalid("Invalid provider type", provider_type, e))?;
-        let host = parse_host(host).map_err(|reason| invalid("Invalid provider hostname", host, &reason))?;
+        let normal_type = parse_part(provider_type).ok_or_else(|| AddressError::provider_type(provider_type))?;
+        let host = parse_host(host).ok_or_else(|| AddressError::host(host))?;
         if namespace == LEGACY_NAMESPACE {
             let (namespace, provider_type) = (namespace.to_owned(), provider_type.to_owned());
             return Ok(Self { host, namespace, provider_type });
         }
-        let namespace = parse_namespace(namespace).map_err(|e| invalid("Invalid provider namespace", namespace, e))?;
+        let namespace = parse_namespace(namespace).ok_or_else(|| AddressError::namespace(namespace))?;
         Ok(Self { host, namespace, provider_type: normal_type })
     }
 
@@ -135,10 +130,7 @@ impl ProviderAddress {
     pub(super) fn check_legacy_host(&self, engine: EngineName) -> Result<(), AddressError> {
         let default_host = engine.default_registry_host();
         if self.is_legacy() && self.host != default_host {
-            return Err(AddressError {
-                summary: "Invalid provider namespace",
-                detail: format!(r#"The legacy provider namespace "-" can be used only with hostname {default_host}."#),
-            });
+            return Err(AddressError(format!("The namespace \"-\" is only for the host {default_host}.")));
         }
         Ok(())
     }
@@ -157,40 +149,41 @@ impl FromStr for ProviderAddress {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parts: Vec<&str> = text.split('/').collect();
         let &[host, namespace, provider_type] = parts.as_slice() else {
-            return Err(AddressError {
-                summary: "Invalid provider address format",
-                detail: r#"Expected FQN in the format "hostname/namespace/name""#.to_owned(),
-            });
+            return Err(AddressError("A full provider address is HOST/NAMESPACE/TYPE".to_owned()));
         };
         let address = Self::from_parts(host, namespace, provider_type)?;
         let normal_form = address.to_string();
         if normal_form != text {
-            return Err(AddressError {
-                summary: "Non-normalized provider address",
-                detail: format!("The provider address {} must be written as {}", Quoted(text), Quoted(&normal_form)),
-            });
+            return Err(AddressError(format!(
+                "The provider address {} must be written as {}",
+                Quoted(text),
+                Quoted(&normal_form)
+            )));
         }
         Ok(address)
     }
 }
 
-/// Why a text is no provider address, in the engine's words. Displays its detail.
+/// Why a text is no provider address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{detail}")]
-pub struct AddressError {
-    pub(super) summary: &'static str,
-    pub(super) detail: String,
-}
+#[error("{0}")]
+pub struct AddressError(pub(super) String);
 
 impl AddressError {
-    /// What the engine prints after `Error: `.
-    pub fn summary(&self) -> &str {
-        self.summary
+    fn part(what: &str, text: &str) -> Self {
+        Self(format!("{} is no {what}: it has letters, digits, and single dashes between them", Quoted(text)))
     }
 
-    /// What the engine prints below the snippet.
-    pub fn detail(&self) -> &str {
-        &self.detail
+    pub(super) fn provider_type(text: &str) -> Self {
+        Self::part("type of a provider", text)
+    }
+
+    pub(super) fn namespace(text: &str) -> Self {
+        Self::part("namespace", text)
+    }
+
+    pub(super) fn host(text: &str) -> Self {
+        Self(format!("{} is no host name in Unicode, alone or with a port", Quoted(text)))
     }
 }
 
@@ -205,7 +198,7 @@ mod tests {
         let implied = |name| ProviderAddress::implied(EngineName::Tofu, name).map(|address| address.to_string());
         assert_eq!(implied("Null").as_deref(), Ok("registry.opentofu.org/hashicorp/null"));
         assert_eq!(implied("terraform").as_deref(), Ok("terraform.io/builtin/terraform"));
-        assert_eq!(implied("a_b").unwrap_err().summary(), "Invalid provider name");
+        assert!(implied("a_b").is_err());
     }
 
     #[test]

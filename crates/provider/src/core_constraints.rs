@@ -65,7 +65,7 @@ pub enum CoreCheck {
 
 impl CoreConstraints {
     pub fn parse(text: &str) -> Result<Self, ConstraintError> {
-        let terms = text.split(',').map(CoreTerm::parse).collect::<Option<_>>().ok_or(ConstraintError::Decoding)?;
+        let terms = text.split(',').map(CoreTerm::parse).collect::<Option<_>>().ok_or(ConstraintError)?;
         Ok(Self { text: text.to_owned(), terms })
     }
 

@@ -39,6 +39,14 @@ impl Engine {
         self.is_tofu_since(10) || self.is_terraform_since(15, 0)
     }
 
+    /// Module sources, their versions and a local backend's arguments may refer to variables and local values; in Terraform to
+    /// those alone that are `const`, and not in backends.
+    ///
+    /// Source: OpenTofu's changelog of 1.8, Terraform's of 1.15.
+    pub fn evaluates_module_sources(&self) -> bool {
+        self.is_tofu_since(8) || self.is_terraform_since(15, 0)
+    }
+
     /// Test files are read with the root module.
     ///
     /// Source: Terraform's changelog of 1.6.

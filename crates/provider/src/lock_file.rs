@@ -21,6 +21,9 @@ use airtight_hcl::{Place, Sources};
 use airtight_hcl::{Problem, ProblemKind};
 
 const ROOT_BLOCKS: &[&str] = &["provider", "module"];
+const NO_VERSION: &str = "A provider block has a version.";
+const UNSUITABLE: &str = "Unsuitable value type";
+const NULL: &str = "Unsuitable value: null value is not allowed";
 
 pub const FILE_NAME: &str = ".terraform.lock.hcl";
 
@@ -194,16 +197,16 @@ impl Reader<'_> {
     /// Arguments and blocks that a body may not hold.
     fn check_names(&mut self, body: &Body, arguments: &[&str], blocks: &[&str]) {
         for attribute in body.attributes().filter(|attribute| !arguments.contains(&attribute.key.as_str())) {
-            let detail = format!("An argument named \"{}\" is not expected here.", attribute.key.as_str());
+            let detail = format!("A lock file has no argument \"{}\" here.", attribute.key.as_str());
             self.refuse("Unsupported argument", detail, attribute.key.span().unwrap_or_default());
         }
         for block in body.blocks().filter(|block| !is_one_of(block, blocks)) {
             let name = block.ident.as_str();
             let (summary, detail) = if !blocks.contains(&name) {
-                ("Unsupported block type".to_owned(), format!("Blocks of type \"{name}\" are not expected here."))
+                ("Unsupported block type".to_owned(), format!("A lock file has no blocks \"{name}\" here."))
             } else if block.labels.is_empty() {
                 let label = if name == "module" { "path" } else { "source_addr" };
-                (format!("Missing {label} for {name}"), format!("All {name} blocks must have 1 label ({label})."))
+                (format!("Missing {label} for {name}"), format!("A {name} block has one label."))
             } else {
                 (format!("Extraneous label for {name}"), format!("A {name} block has one label."))
             };
@@ -229,7 +232,7 @@ impl Reader<'_> {
                 if warnings.is_empty() {
                     warnings.push(self.problem(
                         "Dependency locks for modules are not yet supported",
-                        "Only dependency locks for providers are supported, not for modules.",
+                        "No engine locks modules.",
                         range,
                     ));
                 }
@@ -239,9 +242,7 @@ impl Reader<'_> {
             let Some((address, lock)) = self.read_lock(block) else { continue };
             let line = self.file.place(self.path, Some(range.clone())).position.map_or(0, |place| place.line);
             if let Some(first_line) = seen.get(&address) {
-                let detail = format!(
-                    "This lockfile already declared a lock for provider {address} at {FILE_NAME}:{first_line}."
-                );
+                let detail = format!("{address} has another block in line {first_line}.");
                 self.refuse("Duplicate provider lock", detail, range);
                 continue;
             }
@@ -259,44 +260,22 @@ impl Reader<'_> {
         let label = block.labels.first()?;
         let range = label.span().unwrap_or_default();
         let Ok(source) = SourceAddress::parse(label.as_str(), self.engine) else {
-            self.refuse(
-                INVALID_ADDRESS,
-                "The provider source address for a provider lock must be a valid, fully-qualified address of the form \
-                 \"hostname/namespace/type\".",
-                range,
-            );
+            self.refuse(INVALID_ADDRESS, "The label of a provider block is HOST/NAMESPACE/TYPE.", range);
             return None;
         };
         let address = source.resolve(self.engine);
-        if address.is_built_in() {
-            let title = self.engine.title();
-            let detail = format!(
-                "Cannot lock a version for built-in provider {address}. Built-in providers are bundled inside {title} \
-                 itself, so you can't select a version for them independently of the {title} release you are currently \
-                 running."
-            );
-            self.refuse(INVALID_ADDRESS, detail, range);
-            return None;
-        }
-        if address.is_legacy() {
-            let detail = format!(
-                "Provider source address {address} is a special provider that is not eligible for dependency locking."
-            );
-            self.refuse(INVALID_ADDRESS, detail, range);
+        if address.is_built_in() || address.is_legacy() {
+            self.refuse(INVALID_ADDRESS, format!("{address} is no provider that can be locked."), range);
             return None;
         }
         if address.to_string() != label.as_str() {
-            let detail = format!(
-                "The provider source address for this provider lock must be written as \"{address}\", the \
-                 fully-qualified and normalized form."
-            );
+            let detail = format!("This provider's block must have the label \"{address}\".");
             self.refuse("Non-normalized provider source address", detail, range);
             return None;
         }
         self.check_names(&block.body, &["version", "constraints", "hashes"], &[]);
         if !block.body.has_attribute("version") {
-            let detail = "The argument \"version\" is required, but no definition was found.";
-            self.refuse("Missing required argument", detail, block.ident.span().unwrap_or_default());
+            self.refuse("Missing required argument", NO_VERSION, block.ident.span().unwrap_or_default());
         }
         let version = block.body.get_attribute("version").and_then(|a| self.read_version(&address, &a.value));
         let constraints = block.body.get_attribute("constraints").map_or_else(String::new, |attribute| {
@@ -326,7 +305,7 @@ impl Reader<'_> {
         let range = expression.span().unwrap_or_default();
         match evaluate(expression).map(Constant::into_string) {
             Ok(Ok(text)) => return Ok(text),
-            Ok(Err(reason)) => self.refuse("Unsuitable value type", format!("Unsuitable value: {reason}"), range),
+            Ok(Err(reason)) => self.refuse(UNSUITABLE, format!("Unsuitable value: {reason}"), range),
             Err(reason) => match reason.refusal() {
                 Some((summary, detail)) => self.refuse(summary, detail, range),
                 None => self.give_up("This expression could not be evaluated.", range),
@@ -339,28 +318,16 @@ impl Reader<'_> {
         const SUMMARY: &str = "Invalid provider version number";
         let range = expression.span().unwrap_or_default();
         let Some(text) = self.read_string(expression).ok()? else {
-            self.refuse(
-                "Missing required argument",
-                "A provider lock block must contain a \"version\" argument.",
-                range,
-            );
+            self.refuse("Missing required argument", NO_VERSION, range);
             return None;
         };
-        let version = match text.parse::<Version>() {
-            Ok(version) => version,
-            Err(reason) => {
-                let detail = format!("The selected version number for provider {address} is invalid: {reason}.");
-                self.refuse(SUMMARY, detail, range);
-                return None;
-            }
+        let Ok(version) = text.parse::<Version>() else {
+            self.refuse(SUMMARY, format!("\"{text}\" is no version of {address}."), range);
+            return None;
         };
         let canonical = version.to_string();
         if canonical != text {
-            let detail = format!(
-                "The selected version number for provider {address} must be written in normalized form: \
-                 \"{canonical}\"."
-            );
-            self.refuse(SUMMARY, detail, range.clone());
+            self.refuse(SUMMARY, format!("The version of {address} must be written \"{canonical}\"."), range.clone());
         }
         Some((version, range))
     }
@@ -369,23 +336,15 @@ impl Reader<'_> {
         const SUMMARY: &str = "Invalid provider version constraints";
         let range = expression.span().unwrap_or_default();
         let Some(text) = self.read_string(expression).ok()? else {
-            self.refuse("Unsuitable value type", "Unsuitable value: null value is not allowed", range);
+            self.refuse(UNSUITABLE, NULL, range);
             return None;
         };
-        let canonical = match VersionConstraints::parse_locked(&text) {
-            Ok(constraints) => constraints.to_string(),
-            Err(reason) => {
-                let detail = format!("The recorded version constraints for provider {address} are invalid: {reason}.");
-                self.refuse(SUMMARY, detail, range);
-                return None;
-            }
+        let Ok(canonical) = VersionConstraints::parse_locked(&text).map(|constraints| constraints.to_string()) else {
+            self.refuse(SUMMARY, format!("\"{text}\" is no constraint on the versions of {address}."), range);
+            return None;
         };
         if canonical != text {
-            let detail = format!(
-                "The recorded version constraints for provider {address} must be written in normalized form: \
-                 \"{canonical}\"."
-            );
-            self.refuse(SUMMARY, detail, range);
+            self.refuse(SUMMARY, format!("The constraints of {address} must be written \"{canonical}\"."), range);
         }
         Some(canonical)
     }
@@ -394,28 +353,24 @@ impl Reader<'_> {
     fn read_hashes(&mut self, expression: &Expression) -> Vec<Hash> {
         let range = expression.span().unwrap_or_default();
         let Expression::Array(elements) = expression else {
-            self.refuse("Invalid expression", "A static list expression is required.", range);
+            self.refuse("Invalid expression", "Hashes are a list of texts.", range);
             return Vec::new();
         };
         if elements.is_empty() {
-            self.refuse(
-                "Invalid provider hash set",
-                "The \"hashes\" argument must either be omitted or contain at least one hash value.",
-                range,
-            );
+            self.refuse("Invalid provider hash set", "Leave the empty list of hashes out.", range);
         }
         let mut hashes = Vec::new();
         for element in elements {
             let element_range = element.span().unwrap_or_default();
             let Ok(text) = self.read_string(element) else { continue };
             let Some(text) = text else {
-                self.refuse("Unsuitable value type", "Unsuitable value: null value is not allowed", element_range);
+                self.refuse(UNSUITABLE, NULL, element_range);
                 continue;
             };
             match text.parse::<Hash>() {
                 Ok(hash) => hashes.push(hash),
-                Err(reason) => {
-                    let detail = format!("Cannot interpret \"{text}\" as a provider hash: {reason}.");
+                Err(_) => {
+                    let detail = format!("\"{text}\" is no hash: it begins with a scheme, such as `h1:`.");
                     self.refuse("Invalid provider hash string", detail, element_range);
                 }
             }

@@ -7,6 +7,8 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 
 use camino::Utf8Path;
 
+use crate::unlikely_text::UnlikelyText;
+
 /// Why there is nothing to read.
 #[derive(Debug, thiserror::Error)]
 pub enum TextFileError {
@@ -22,6 +24,8 @@ pub enum TextFileError {
     TooLarge { limit_bytes: u64 },
     #[error("it is not UTF-8 (byte {offset})")]
     NotUtf8 { offset: usize },
+    #[error("it {0}")]
+    Unlikely(UnlikelyText),
     #[error("{}", crate::digest::os_error::reason(.0))]
     Unreadable(io::Error),
 }
@@ -30,6 +34,14 @@ impl TextFileError {
     /// Whether only we refuse the file: an engine follows every link, reads what is large, and waits on a pipe.
     pub const fn is_ours(&self) -> bool {
         matches!(self, Self::NotRegular | Self::LeadsOut | Self::TooLarge { .. })
+    }
+
+    /// What fixes it, if the cause is known.
+    pub fn fix(&self, path: &Utf8Path) -> Option<String> {
+        match self {
+            Self::Unlikely(unlikely) => Some(unlikely.fix(path.as_str())),
+            _ => None,
+        }
     }
 }
 
@@ -48,8 +60,20 @@ fn size(bytes: u64) -> String {
 /// # Errors
 /// Each refusal is a variant, with a text that fits after the file's name.
 pub fn read(path: &Utf8Path, limit_bytes: u64) -> Result<String, TextFileError> {
-    String::from_utf8(read_bytes(path, limit_bytes)?)
-        .map_err(|error| TextFileError::NotUtf8 { offset: error.utf8_error().valid_up_to() })
+    decode(read_bytes(path, limit_bytes)?)
+}
+
+/// The same for a file that people write: what got into its place is named.
+///
+/// # Errors
+/// Those of [`read`], and [`TextFileError::Unlikely`].
+pub fn read_document(path: &Utf8Path, limit_bytes: u64) -> Result<String, TextFileError> {
+    let bytes = read_bytes(path, limit_bytes)?;
+    UnlikelyText::of(&bytes).map_or_else(|| decode(bytes), |unlikely| Err(TextFileError::Unlikely(unlikely)))
+}
+
+fn decode(bytes: Vec<u8>) -> Result<String, TextFileError> {
+    String::from_utf8(bytes).map_err(|error| TextFileError::NotUtf8 { offset: error.utf8_error().valid_up_to() })
 }
 
 /// Reads a whole file. Never reads more than the limit, never waits on a pipe; `/dev/null`, which people name to say

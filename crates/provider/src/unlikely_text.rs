@@ -97,7 +97,7 @@ impl UnlikelyText {
                                key: keep the file unencrypted, with secrets elsewhere."
                     .to_owned()
             }
-            Self::ByteOrderMark => format!("Remove it: `sed -i '1s/^\\xef\\xbb\\xbf//' {path}`"),
+            Self::ByteOrderMark => format!("Remove it: `sed -i '1s/^\\xef\\xbb\\xbf//' {word}`"),
             Self::Html => format!("Fetch `{path}` again: a proxy or a server has answered with an error page."),
             Self::Compressed => format!("Decompress `{path}`, or put the right file into its place."),
         }
@@ -111,7 +111,7 @@ impl fmt::Display for UnlikelyText {
             Self::MergeMarkers { line } => {
                 write!(formatter, "holds the conflict markers of an unfinished merge (line {line})")
             }
-            Self::Utf16 => formatter.write_str("is UTF-16, and engines read UTF-8"),
+            Self::Utf16 => formatter.write_str("is UTF-16, and must be UTF-8"),
             Self::LinkAsText => {
                 formatter.write_str("holds only a path: it is a symbolic link that was checked out as text")
             }

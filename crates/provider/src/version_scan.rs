@@ -4,9 +4,6 @@
 //! `operator separator number ('.' number)* ('-' extra)? ('+' extra)?`; it never fails, but stops at the first
 //! character that does not fit, with what it has seen until then.
 
-/// Names of the three numbers, for messages.
-pub(super) const NUMBER_NAMES: [&str; 3] = ["major", "minor", "patch"];
-
 /// What the scanner has seen; every part is empty if it is missing.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Scanned<'text> {
@@ -23,26 +20,19 @@ pub(super) struct Scanned<'text> {
 }
 
 impl Scanned<'_> {
-    /// Index of the first number that is a wildcard.
-    pub(super) fn first_wildcard(&self) -> Option<usize> {
-        self.numbers.iter().position(|number| is_wildcard(number))
-    }
-
-    /// The three numbers, missing ones as 0, or an error text when one is too large.
+    /// The three numbers, missing ones as 0; null for wildcards, a fourth number, none at all, or one that is too large.
     ///
-    /// Go-versions panics instead: neither a mirror nor a lock file that made the engine do so would be of use.
-    pub(super) fn parsed_numbers(&self) -> Result<[u64; 3], String> {
-        let mut parsed = [0; 3];
-        for (index, number) in self.numbers.iter().enumerate().filter(|(_, number)| !number.is_empty()) {
-            parsed[index] =
-                number.parse().map_err(|_| format!("{} number {number} is too large", NUMBER_NAMES[index]))?;
+    /// Go-versions panics at a large one: neither a mirror nor a lock file that made the engine do so would be of use.
+    pub(super) fn parsed_numbers(&self) -> Option<[u64; 3]> {
+        if !(1..=3).contains(&self.number_count) {
+            return None;
         }
-        Ok(parsed)
+        let mut parsed = [0; 3];
+        for (parsed, number) in parsed.iter_mut().zip(self.numbers).take(self.number_count) {
+            *parsed = number.parse().ok()?;
+        }
+        Some(parsed)
     }
-}
-
-pub(super) fn is_wildcard(number: &str) -> bool {
-    matches!(number, "*" | "x" | "X")
 }
 
 /// White space as the scanner knows it.

@@ -1,4 +1,4 @@
-mkdir -p source/.git source/terraform.tfstate.d/a source/terraform.tfstate.d/b home
+mkdir -p source/terraform.tfstate.d/a source/terraform.tfstate.d/b home
 text='credentials "app.example.com" { token = "not-a-real-token" }'
 echo "$text" > home/environment
 case $1 in
@@ -11,3 +11,5 @@ terraform {
   backend "local" {}
 }
 END
+git -C source init --quiet
+git -C source add --force .

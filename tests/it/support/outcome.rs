@@ -117,7 +117,7 @@ pub(crate) fn configuration_alone(tree: &Tree, root_module: &str) -> Tree {
 pub(crate) fn ask(engine: &Engine, command: Isolated, alone: &Workspace, arguments: &[String]) -> Configuration {
     const KEPT: [&str; 5] = ["-var=", "-var-file=", "-test-directory=", "-get=", "-from-module="];
     let mut command = command.environment("TF_CLI_CONFIG_FILE", alone.path(EMPTY_MIRROR).as_str());
-    for name in ["TF_PLUGIN_CACHE_DIR", "TF_CLI_ARGS", "TF_CLI_ARGS_init"] {
+    for name in ["TF_PLUGIN_CACHE_DIR", "TF_CLI_ARGS", "TF_CLI_ARGS_init", "TF_REATTACH_PROVIDERS"] {
         command.environment.remove(name);
     }
     let kept = arguments.iter().filter(|argument| KEPT.iter().any(|kept| argument.starts_with(kept))).cloned();

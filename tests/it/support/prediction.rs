@@ -175,12 +175,24 @@ impl Prediction {
             }
             (Configuration::Loads(_), _) => {}
         }
+        // What an engine does with another package in a plugin cache, or with one place under two spellings, is not predicted.
+        let is_cached = self
+            .assumptions
+            .iter()
+            .any(|code| ["plugin-cache-beside-mirror", "package-planted"].contains(&code.as_str()));
+        if is_cached && self.init == Init::Unknown {
+            return faults;
+        }
         expect("init", self.init == outcome.init, &(outcome.init, &outcome.errors), &(self.init, &self.assumptions));
         if self.init != outcome.init {
             return faults;
         }
         match outcome.init {
-            Init::Failure => expect("failed", self.failed == outcome.failed, &outcome.failed, &self.failed),
+            Init::Failure => {
+                let is_right =
+                    if is_cached { self.failed.is_subset(&outcome.failed) } else { self.failed == outcome.failed };
+                expect("failed", is_right, &outcome.failed, &self.failed);
+            }
             Init::Success | Init::Unknown => {
                 let predicted = self.installed.iter().map(|(address, installed)| {
                     let is_compared = outcome.installed.get(address).is_none_or(|real| real.by.is_some());

@@ -44,6 +44,14 @@ impl Test {
         ENGINES.into_iter().map(test).collect()
     }
 
+    /// With one engine; with the others in the deep comparison.
+    pub(crate) fn one_engine(module: &str, name: &str, needs: Needs, body: fn(&'static Engine)) -> Vec<Self> {
+        let mut tests = Self::each_engine(module, name, needs, body);
+        let others = Self::deep(tests.split_off(1));
+        tests.extend(others);
+        tests
+    }
+
     /// The tests that are a part of the deep comparison, as `deep::NAME`; none in other runs.
     pub(crate) fn deep(tests: Vec<Self>) -> Vec<Self> {
         let tests = tests.into_iter().filter(|_| is_deep());
@@ -86,7 +94,8 @@ pub(crate) fn run(modules: impl IntoIterator<Item = Vec<Test>>) -> ExitCode {
 }
 
 /// The tests of a module, which are functions of it: `name`, `name(engine)` for each engine, `name(engine with providers)` if
-/// it needs real providers too, `name(deep engine)` in the deep comparison.
+/// it needs real providers too, `name(one engine with providers)` where engines differ little: the others are for the deep
+/// comparison, as is `name(deep engine)`.
 ///
 /// A function that is not listed is dead code to the compiler.
 #[macro_export]
@@ -107,6 +116,10 @@ macro_rules! tests {
     (@one $name:ident engine with providers) => {
         $crate::tests!(@each $name RealProviders)
     };
+    (@one $name:ident one engine with providers) => {{
+        use $crate::support::runner::{Needs, Test};
+        Test::one_engine(module_path!(), stringify!($name), Needs::RealProviders, $name)
+    }};
     (@one $name:ident deep engine) => {
         $crate::support::runner::Test::deep($crate::tests!(@each $name Engine))
     };

@@ -93,6 +93,8 @@ impl EngineRequirement {
 pub struct Refused {
     /// At least one.
     pub errors: Vec<EngineDiagnostic>,
+    /// Those of them that are about fetching a module from this machine.
+    pub of_local_modules: Vec<EngineDiagnostic>,
     pub warnings: Vec<EngineDiagnostic>,
 }
 

@@ -117,10 +117,11 @@ pub(super) fn judge(mut transcript: Transcript, status: ExitStatus, engine: Engi
     }
     // Without network a download fails whatever the configuration is like. Other errors are its own.
     let (downloads, others): (Vec<_>, Vec<_>) = others.into_iter().partition(is_about_download);
+    let of_local_modules = others.iter().filter(|error| is_about_local_fetch(error)).cloned().collect();
     if let ([], Some(download)) = (&others[..], downloads.first()) {
         return Answer::Failed(Failure::ModuleNotDownloaded { place: download.place.clone() });
     }
-    Answer::Refused(Refused { errors: others, warnings })
+    Answer::Refused(Refused { errors: others, of_local_modules, warnings })
 }
 
 struct Diagnostics {
@@ -162,7 +163,20 @@ fn is_about_arguments(error: &EngineDiagnostic) -> bool {
 /// A module could not be downloaded, or an API not be asked about its source.
 fn is_about_download(error: &EngineDiagnostic) -> bool {
     const SUMMARIES: [&str; 2] = ["Error accessing remote module registry", "Failed to download module"];
-    SUMMARIES.contains(&error.summary.as_str()) || error.detail.contains(CLOSED_PROXY)
+    let is_download = SUMMARIES.contains(&error.summary.as_str()) && !is_about_local_fetch(error);
+    is_download || error.detail.contains(CLOSED_PROXY)
+}
+
+/// A module that comes from this machine could not be fetched: the network is not the reason.
+fn is_about_local_fetch(error: &EngineDiagnostic) -> bool {
+    let source = || error.detail.split_once("source code from").map(|(_, source)| source.trim_start());
+    match error.summary.as_str() {
+        "Failed to download module" => source().is_some_and(|source| {
+            ["\"git::file://", "\"file://"].iter().any(|beginning| source.starts_with(beginning))
+        }),
+        "Failed to expand subdir globs" => true,
+        _ => false,
+    }
 }
 
 /// Whether a backend's error comes before it connects to anything: it names a place in a file, or an argument that is missing

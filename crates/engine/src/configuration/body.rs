@@ -283,6 +283,14 @@ impl Expression<'_> {
         }
     }
 
+    /// Its text in native syntax, for [`airtight_hcl::evaluation`]; null if it cannot be read. Strings in JSON are templates.
+    pub(super) fn source_text(&self) -> Option<String> {
+        match &self.kind {
+            ExpressionKind::Native(native, expression) => native.expression_text(expression),
+            ExpressionKind::Json(json) => json.in_native_syntax(),
+        }
+    }
+
     /// The pairs of an object written out, each with its key if that is a constant. Null for anything else.
     pub(super) fn items(&self) -> Option<Vec<(Option<String>, Self)>> {
         let sibling = |kind| Self { file: self.file, kind };

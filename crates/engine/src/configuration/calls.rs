@@ -4,6 +4,7 @@ use camino::Utf8Path;
 
 use super::body::Text;
 use super::declarations::CallDeclaration;
+use super::static_values::{GivenVariables, Scope};
 use super::{ModuleSource, module, source, test_files};
 use airtight_hcl::{Place, Problem, Sources};
 use airtight_provider::Engine;
@@ -38,9 +39,14 @@ pub fn read(
     let test_directory = test_directory.filter(|_| engine.reads_test_files());
     let loaded = module::load(directory, test_directory, engine, sources);
     let (_, runs) = test_files::read(directory, &loaded.tests.tests, engine, sources);
-    let calls = loaded.calls.iter().chain(runs.iter().map(|run| &run.call));
+    let repository = sources.repository().map(Utf8Path::to_owned);
+    let scope = Scope::root(loaded.statics, directory, repository, GivenVariables::default(), engine);
+    // Only a root module's variables have their values here.
+    let scope = scope.filter(|_| test_directory.is_some());
+    let calls = loaded.calls.iter().map(|declaration| (declaration, scope.as_deref()));
+    let calls = calls.chain(runs.iter().map(|run| (&run.call, None)));
     DirectoryCalls {
-        calls: calls.filter_map(|declaration| call(declaration, engine)).collect(),
+        calls: calls.filter_map(|(declaration, scope)| call(declaration, scope, engine)).collect(),
         not_understood: loaded.module.not_understood,
     }
 }
@@ -50,16 +56,16 @@ pub fn module_source(text: &str, has_version: bool, engine: &Engine) -> ModuleSo
     source::parse(text, has_version, engine)
 }
 
-fn call(declaration: &CallDeclaration, engine: &Engine) -> Option<Call> {
+fn call(declaration: &CallDeclaration, scope: Option<&Scope<'_>>, engine: &Engine) -> Option<Call> {
     let constant = |value: &Text| match value {
         Text::Constant(text) => Some(text.clone()),
         Text::Null | Text::Unevaluated => None,
     };
     let written = declaration.source.as_ref()?;
-    let version = declaration.version.as_ref().map(|version| &version.value);
-    let is_unevaluated = version == Some(&Text::Unevaluated);
-    let text = constant(&written.value).filter(|_| !is_unevaluated);
-    let version = version.and_then(constant);
+    let version = declaration.version.as_ref().map(|version| version.evaluated(scope));
+    let is_unevaluated = version == Some(Text::Unevaluated);
+    let text = constant(&written.evaluated(scope)).filter(|_| !is_unevaluated);
+    let version = version.as_ref().and_then(constant);
     let source = text.as_deref().map_or(ModuleSource::Unknown, |text| source::parse(text, version.is_some(), engine));
     Some(Call { name: declaration.name.clone(), text, source, version, place: written.place.clone() })
 }

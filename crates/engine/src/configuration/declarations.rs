@@ -5,7 +5,10 @@
 //!
 //! Source: OpenTofu `internal/configs/parser_config.go` `loadConfigFileBody` and the decoders that it calls.
 
+use std::collections::BTreeMap;
+
 use super::body::{Attribute, Block, BlockTypes, Body, Expression, ParsedFile, Text};
+use super::static_values::{Scope, StaticDeclarations, Variable};
 use super::{Backend, CoreVersion, ProviderBlock, RequiredProvider};
 use airtight_hcl::constant::Constant;
 use airtight_hcl::{Place, Problem, ProblemKind};
@@ -46,6 +49,7 @@ pub(super) struct Declarations {
     pub calls: Vec<CallDeclaration>,
     pub resources: Vec<ResourceDeclaration>,
     pub imports: Vec<ImportDeclaration>,
+    pub statics: StaticDeclarations,
     pub not_understood: Vec<Problem>,
 }
 
@@ -62,12 +66,24 @@ pub(super) struct CallDeclaration {
     pub name: String,
     pub source: Option<PlacedText>,
     pub version: Option<PlacedText>,
+    /// What it gives the module's variables, as texts of expressions.
+    pub inputs: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct PlacedText {
     pub value: Text,
+    /// The text of an expression that is no constant.
+    pub expression: Option<String>,
     pub place: Place,
+}
+
+impl PlacedText {
+    /// The value, if the engine knows it before a plan.
+    pub(super) fn evaluated(&self, scope: Option<&Scope<'_>>) -> Text {
+        let evaluated = self.expression.as_ref().zip(scope).and_then(|(expression, scope)| scope.text(expression));
+        evaluated.map_or_else(|| self.value.clone(), Text::Constant)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -154,6 +170,12 @@ impl Reader<'_> {
                     }
                 }
                 "import" => self.import(&block),
+                "variable" => self.variable(&block),
+                "locals" => {
+                    let locals = block.body.attributes().into_iter();
+                    let locals = locals.filter_map(|local| Some((local.name.clone(), local.value.source_text()?)));
+                    self.found.statics.locals.extend(locals);
+                }
                 _ => {}
             }
         }
@@ -285,12 +307,34 @@ impl Reader<'_> {
 
     /// Source: OpenTofu `internal/configs/module_call.go`.
     fn module(&mut self, name: &str, block: &Block<'_>) {
+        const OWN: [&str; 6] = ["source", "version", "count", "for_each", "depends_on", "providers"];
         let text = |name: &str| {
             let value = block.body.attribute(name)?.value;
-            Some(PlacedText { value: value.text(), place: value.place() })
+            let text = value.text();
+            let expression = (text == Text::Unevaluated).then(|| value.source_text()).flatten();
+            Some(PlacedText { value: text, expression, place: value.place() })
         };
+        let inputs = block.body.attributes().into_iter().filter(|attribute| !OWN.contains(&attribute.name.as_str()));
+        let inputs = inputs.filter_map(|input| Some((input.name.clone(), input.value.source_text()?))).collect();
         let (source, version) = (text("source"), text("version"));
-        self.found.calls.push(CallDeclaration { name: name.to_owned(), source, version });
+        self.found.calls.push(CallDeclaration { name: name.to_owned(), source, version, inputs });
+    }
+
+    /// Source: OpenTofu `internal/configs/named_values.go`.
+    fn variable(&mut self, block: &Block<'_>) {
+        let text = |name: &str| block.body.attribute(name)?.value.source_text();
+        let is_true = |name: &str| text(name).is_some_and(|text| text == "true");
+        let has = |name: &str| block.body.attribute(name).is_some();
+        let variable = Variable {
+            default: text("default"),
+            value_type: text("type"),
+            is_const: is_true("const"),
+            is_hidden: ["sensitive", "ephemeral"]
+                .into_iter()
+                .any(|name| has(name) && text(name).as_deref() != Some("false")),
+            is_nullable: text("nullable").is_none_or(|text| text == "true"),
+        };
+        self.found.statics.variables.insert(block.labels[0].to_owned(), variable);
     }
 
     /// Source: OpenTofu `internal/configs/resource.go`.
@@ -356,6 +400,7 @@ fn backend(kind: &str, block: &Block<'_>) -> Backend {
         workspace_dir: None,
         hostname: None,
         is_unevaluated: false,
+        expressions: Vec::new(),
         place: block.place(),
     };
     let settings: &mut [(&str, &mut Option<String>)] = match kind {
@@ -364,10 +409,14 @@ fn backend(kind: &str, block: &Block<'_>) -> Backend {
         _ => &mut [],
     };
     for (name, setting) in settings {
-        match block.body.attribute(name).map(|attribute| attribute.value.text()) {
-            Some(Text::Constant(text)) => **setting = Some(text),
-            Some(Text::Unevaluated) => backend.is_unevaluated = true,
-            Some(Text::Null) | None => {}
+        let Some(value) = block.body.attribute(name).map(|attribute| attribute.value) else { continue };
+        match value.text() {
+            Text::Constant(text) => **setting = Some(text),
+            Text::Unevaluated => {
+                backend.is_unevaluated = true;
+                backend.expressions.extend(value.source_text().map(|text| (*name, text)));
+            }
+            Text::Null => {}
         }
     }
     backend

@@ -15,6 +15,33 @@ pub(super) enum Json {
     Object(Vec<(String, Self)>),
 }
 
+impl Json {
+    /// The same value in native syntax, whose strings have the same escapes; null if it cannot be written.
+    pub(super) fn in_native_syntax(&self) -> Option<String> {
+        let quoted = |text: &str| serde_json::to_string(text).ok();
+        match self {
+            Self::Null => Some("null".to_owned()),
+            Self::Bool(value) => Some(value.to_string()),
+            Self::Number(text) => Some(text.clone()),
+            // An interpolation has its own quotes, which are no escapes of the string.
+            Self::String(text) if text.starts_with("${") && text.ends_with('}') && text.matches("${").count() == 1 => {
+                Some(format!("({})", &text[2..text.len() - 1]))
+            }
+            Self::String(text) if text.contains("${") && text.contains('"') => None,
+            Self::String(text) => quoted(text),
+            Self::Array(elements) => {
+                let elements = elements.iter().map(Self::in_native_syntax).collect::<Option<Vec<_>>>()?;
+                Some(format!("[{}]", elements.join(", ")))
+            }
+            Self::Object(pairs) => {
+                let pairs =
+                    pairs.iter().map(|(key, value)| Some(format!("{} = {}", quoted(key)?, value.in_native_syntax()?)));
+                Some(format!("{{ {} }}", pairs.collect::<Option<Vec<_>>>()?.join(", ")))
+            }
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(JsonVisitor)

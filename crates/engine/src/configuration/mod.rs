@@ -15,6 +15,7 @@ mod json;
 mod links;
 mod module;
 mod source;
+mod static_values;
 mod test_files;
 mod tree;
 
@@ -24,6 +25,8 @@ mod tests;
 use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
+
+pub use static_values::GivenVariables;
 
 use crate::module_stores::ModuleStores;
 use crate::modules_manifest::ModuleRecord;
@@ -47,9 +50,11 @@ pub struct Configuration {
     pub placement: Placement,
 }
 
-/// The stores of modules, and where what comes from them will be.
+/// What the configuration is read with.
 #[derive(Clone, Copy, Debug)]
-pub struct Stores<'a> {
+pub struct Surroundings<'a> {
+    pub variables: GivenVariables<'a>,
+    /// The stores of modules.
     pub modules: &'a ModuleStores,
     /// As the engine names it: `.terraform`, or what `TF_DATA_DIR` says.
     pub data_dir: &'a Utf8Path,
@@ -124,6 +129,8 @@ pub enum MissingModule {
     Unreadable { directory: Utf8PathBuf, mistake: Option<PathMistake> },
     /// The path that its source names on this machine is not there.
     PathMissing,
+    /// It comes from a repository on this machine, and cannot be fetched from there.
+    Repository(RepositoryProblem),
     /// It is one of the modules that call it.
     Cycle,
     /// Its path in the tree, `a.b.c`, is longer than a file's name may be: the installer makes a name of it.
@@ -145,6 +152,17 @@ pub enum PathMistake {
     File,
     /// The directory is there, with other capital letters; its name.
     Capitals { name: String },
+}
+
+/// What is wrong with a repository on this machine, as git sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RepositoryProblem {
+    /// git's own directory belongs to another user, so that git refuses it.
+    Owner { directory: Utf8PathBuf },
+    /// It has no branch, tag or commit of this name.
+    Reference { name: String },
+    /// The reference has no such directory.
+    Subdirectory { name: String },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -269,10 +287,27 @@ pub struct Backend {
     pub hostname: Option<String>,
     /// Only the engine can say what one of them is.
     pub is_unevaluated: bool,
+    /// The texts of those of them that are no constants.
+    pub(crate) expressions: Vec<(&'static str, String)>,
     pub place: Place,
 }
 
 impl Backend {
+    /// Fills in what is no constant, as far as `text` knows it.
+    fn evaluate(&mut self, text: impl Fn(&str) -> Option<String>) {
+        let mut is_unevaluated = false;
+        for (name, expression) in std::mem::take(&mut self.expressions) {
+            let value = text(&expression);
+            is_unevaluated |= value.is_none();
+            match name {
+                "path" => self.path = value,
+                "workspace_dir" => self.workspace_dir = value,
+                _ => self.hostname = value,
+            }
+        }
+        self.is_unevaluated = is_unevaluated;
+    }
+
     /// The host that a `cloud` block or the `remote` backend asks before anything else; null if that cannot be known here.
     /// `by_variable` is the value of `TF_CLOUD_HOSTNAME`.
     ///
@@ -325,18 +360,22 @@ pub fn read(
     engine: &Engine,
     sources: &mut Sources,
 ) -> Configuration {
-    let stores = Stores { modules: &ModuleStores::default(), data_dir: Utf8Path::new(".terraform") };
-    tree::read(root_module, data_dir, test_directory, engine, &stores, sources)
+    let surroundings = Surroundings {
+        variables: GivenVariables::default(),
+        modules: &ModuleStores::default(),
+        data_dir: Utf8Path::new(".terraform"),
+    };
+    tree::read(root_module, data_dir, test_directory, engine, &surroundings, sources)
 }
 
-/// The same, with modules that are not installed read in stores.
-pub fn read_with_stores(
+/// The same, with variables' values, and with modules that are not installed read in stores.
+pub fn read_with(
     root_module: &Utf8Path,
     data_dir: &Utf8Path,
     test_directory: &str,
     engine: &Engine,
-    stores: &Stores<'_>,
+    surroundings: &Surroundings<'_>,
     sources: &mut Sources,
 ) -> Configuration {
-    tree::read(root_module, data_dir, test_directory, engine, stores, sources)
+    tree::read(root_module, data_dir, test_directory, engine, surroundings, sources)
 }

@@ -11,6 +11,7 @@ use super::declarations::{
     implied_local_name,
 };
 use super::files::{self, ModuleFiles};
+use super::static_values::StaticDeclarations;
 use super::{Module, ProviderUse};
 use airtight_hcl::{Place, Problem, ProblemKind, Sources};
 use airtight_provider::Engine;
@@ -21,6 +22,7 @@ pub(super) struct LoadedModule {
     pub module: Module,
     pub calls: Vec<CallDeclaration>,
     pub tests: ModuleFiles,
+    pub statics: StaticDeclarations,
     /// False if the directory itself could not be read.
     pub is_readable: bool,
 }
@@ -50,8 +52,9 @@ pub(super) fn load(
     merge.module.not_understood.splice(..0, problems);
     merge.module.directory = directory.to_owned();
     merge.module.files = files.in_order().map(|(path, _)| path.clone()).collect();
+    let statics = std::mem::take(&mut merge.statics);
     let (module, calls) = merge.finish();
-    LoadedModule { module, calls, tests: files, is_readable }
+    LoadedModule { module, calls, tests: files, statics, is_readable }
 }
 
 struct Merge<'a> {
@@ -61,6 +64,7 @@ struct Merge<'a> {
     calls: Vec<CallDeclaration>,
     resources: Vec<ResourceDeclaration>,
     imports: Vec<ImportDeclaration>,
+    statics: StaticDeclarations,
     /// Where each of them is, as there may be ten thousands of one.
     indices: HashMap<Key, usize>,
 }
@@ -94,6 +98,7 @@ impl<'a> Merge<'a> {
             calls: Vec::new(),
             resources: Vec::new(),
             imports: Vec::new(),
+            statics: StaticDeclarations::default(),
             indices: HashMap::new(),
         }
     }
@@ -144,6 +149,7 @@ impl<'a> Merge<'a> {
             if let Some(existing) = index.and_then(|index| self.calls.get_mut(index)) {
                 existing.source = call.source.or(existing.source.take());
                 existing.version = call.version.or(existing.version.take());
+                existing.inputs.extend(call.inputs);
             }
         }
         for resource in std::mem::take(&mut declared.resources) {
@@ -168,6 +174,7 @@ impl<'a> Merge<'a> {
         if self.module.backend.is_none() {
             self.module.backend = declared.backends.into_iter().next();
         }
+        self.statics.merge(declared.statics);
         self.module.has_encryption |= declared.has_encryption;
         self.module.core_versions.extend(declared.core_versions);
         self.module.not_understood.extend(declared.not_understood);

@@ -3,6 +3,7 @@
 //! Source: OpenTofu `internal/initwd/module_install.go`, `internal/configs/configload/loader_load.go`.
 
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
@@ -12,14 +13,15 @@ use super::declarations::CallDeclaration;
 use super::links::eval_symlinks;
 use super::module::{self, LoadedModule};
 use super::source::{self, clean_path, is_fetchable};
+use super::static_values::Scope;
 use super::{
     ChildModule, Configuration, InstallationRecord, MissingModule, ModuleCall, ModuleCopy, ModuleSource, NetworkNeed,
-    PathMistake, Placement, Stores, test_files,
+    PathMistake, Placement, Surroundings, test_files,
 };
 use crate::module_stores::ModuleStores;
 use crate::modules_manifest::{self, ModuleRecord, ModulesManifest};
 use airtight_hcl::{Place, Problem, ProblemKind, Sources};
-use airtight_provider::{CoreConstraints, Engine};
+use airtight_provider::{CoreConstraints, Engine, EngineName};
 
 /// Trees that grow larger are cut off: modules that call each other many times grow exponentially.
 const MAXIMUM_CHILDREN: usize = 5000;
@@ -35,7 +37,7 @@ pub(super) fn read(
     data_dir: &Utf8Path,
     test_directory: &str,
     engine: &Engine,
-    stores: &Stores<'_>,
+    surroundings: &Surroundings<'_>,
     sources: &mut Sources,
 ) -> Configuration {
     let test_directory = Some(test_directory).filter(|_| engine.reads_test_files());
@@ -44,11 +46,16 @@ pub(super) fn read(
     let manifest_errors = manifest.errors.clone();
     root.module.not_understood.extend(manifest.not_understood.iter().cloned());
     let (tests, runs) = test_files::read(root_module, &root.tests.tests, engine, sources);
+    let repository = sources.repository().map(Utf8Path::to_owned);
+    let scope = Scope::root(std::mem::take(&mut root.statics), root_module, repository, surroundings.variables, engine);
+    if let (Some(scope), Some(backend), EngineName::Tofu) = (&scope, &mut root.module.backend, engine.name) {
+        backend.evaluate(|expression| scope.text(expression));
+    }
     let mut tree = Tree {
         root_module,
         engine,
-        stores: stores.modules,
-        placed: Utf8PathBuf::from(clean_path(stores.data_dir.join("modules").as_str())),
+        stores: surroundings.modules,
+        placed: Utf8PathBuf::from(clean_path(surroundings.data_dir.join("modules").as_str())),
         records: Vec::new(),
         copies: Vec::new(),
         manifest,
@@ -58,13 +65,14 @@ pub(super) fn read(
         calls_before: Vec::new(),
         is_cut_off: false,
     };
-    let parent = Parent::default();
+    let parent = Parent { scope, ..Parent::default() };
     tree.calls_before.extend(canonical(root_module));
     for call in &root.calls {
         tree.child(&parent, &call.name, call);
     }
     // The root module does not call what its test files call, and may be called from there.
     tree.calls_before.clear();
+    let parent = Parent::default();
     for run in &runs {
         tree.child(&parent, &run.key, &run.call);
     }
@@ -97,13 +105,15 @@ struct Tree<'a> {
 }
 
 #[derive(Clone, Default)]
-struct Parent {
+struct Parent<'a> {
     key: String,
     /// Relative to the root module, or absolute.
     directory: Utf8PathBuf,
     /// The installer has dropped its record, and with it those of everything below.
     is_reinstalled: bool,
     served: Option<ServedTree>,
+    /// Null if the engine evaluates nothing in it.
+    scope: Option<Rc<Scope<'a>>>,
 }
 
 /// A tree of a store, and where its copy will be.
@@ -133,8 +143,8 @@ enum Location {
     Unread,
 }
 
-impl Tree<'_> {
-    fn child(&mut self, parent: &Parent, key: &str, call: &CallDeclaration) {
+impl<'a> Tree<'a> {
+    fn child(&mut self, parent: &Parent<'a>, key: &str, call: &CallDeclaration) {
         if self.children.len() >= MAXIMUM_CHILDREN {
             self.is_cut_off = true;
             return;
@@ -145,18 +155,22 @@ impl Tree<'_> {
             Text::Constant(text) => Some(text.clone()),
             Text::Null | Text::Unevaluated => None,
         };
-        let version = call.version.as_ref().map(|version| &version.value);
+        let scope = parent.scope.as_deref();
+        let source_value = source.evaluated(scope);
+        let version = call.version.as_ref().map(|version| version.evaluated(scope));
+        let version = version.as_ref();
         let has_version = match version {
             None => false,
             Some(Text::Null) => !self.engine.passes_over_null_versions(),
             Some(_) => true,
         };
-        let source_text = text(&source.value).filter(|_| version != Some(&Text::Unevaluated));
+        let source_text = text(&source_value).filter(|_| version != Some(&Text::Unevaluated));
         let kind =
             source_text.as_deref().map_or(ModuleSource::Unknown, |text| source::parse(text, has_version, self.engine));
+        let inputs = &call.inputs;
         let call = ModuleCall {
             name: call.name.clone(),
-            source: text(&source.value),
+            source: text(&source_value),
             source_place: source.place.clone(),
             version: version.and_then(text),
         };
@@ -190,7 +204,9 @@ impl Tree<'_> {
                     return;
                 };
                 self.record_as(&key, &child, None, recorded);
-                self.descend(&mut child, &Parent { key: key.clone(), directory, is_reinstalled, served });
+                let scope = parent.scope.clone();
+                let inner = Parent { key: key.clone(), directory, is_reinstalled, served, scope };
+                self.descend(&mut child, inner, inputs);
             }
             Location::Served(copy, directory, tree) => {
                 child.is_served = true;
@@ -198,16 +214,17 @@ impl Tree<'_> {
                 let placed = tree.placed(&directory).unwrap_or_else(|| tree.placed.clone());
                 self.record_as(&key, &child, copy.version.clone(), placed);
                 self.copies.push(*copy);
-                let parent = Parent { key: key.clone(), directory, is_reinstalled: true, served: Some(tree) };
-                self.descend(&mut child, &parent);
+                let (served, scope) = (Some(tree), parent.scope.clone());
+                let inner = Parent { key: key.clone(), directory, is_reinstalled: true, served, scope };
+                self.descend(&mut child, inner, inputs);
             }
         }
         let key = key.as_str();
         self.children.insert(key.to_owned(), child);
     }
 
-    /// Reads the module in a directory and everything below it.
-    fn descend(&mut self, child: &mut ChildModule, parent: &Parent) {
+    /// Reads the module in a directory and everything below it. `parent` still has the scope of the calling module.
+    fn descend(&mut self, child: &mut ChildModule, mut parent: Parent<'a>, inputs: &BTreeMap<String, String>) {
         let path = self.root_module.join(&parent.directory);
         let Some(real) = canonical(&path) else {
             child.missing = Some(MissingModule::Unreadable { directory: path, mistake: None });
@@ -228,9 +245,10 @@ impl Tree<'_> {
             return;
         }
         child.module = Some(loaded.module);
+        parent.scope = parent.scope.map(|scope| scope.called(loaded.statics, inputs.clone()));
         self.calls_before.push(real);
         for call in &loaded.calls {
-            self.child(parent, &format!("{}.{}", parent.key, call.name), call);
+            self.child(&parent, &format!("{}.{}", parent.key, call.name), call);
         }
         self.calls_before.pop();
     }
@@ -262,7 +280,7 @@ impl Tree<'_> {
     }
 
     /// What the manifest of installed modules says about a call.
-    fn record(&self, parent: &Parent, key: &str, call: &ModuleCall, source: &ModuleSource) -> InstallationRecord {
+    fn record(&self, parent: &Parent<'_>, key: &str, call: &ModuleCall, source: &ModuleSource) -> InstallationRecord {
         let Some(record) = self.manifest.record(key).filter(|_| !parent.is_reinstalled) else {
             return InstallationRecord::None;
         };
@@ -289,7 +307,7 @@ impl Tree<'_> {
 
     fn locate(
         &self,
-        parent: &Parent,
+        parent: &Parent<'_>,
         key: &str,
         call: &ModuleCall,
         source: &ModuleSource,
@@ -326,7 +344,7 @@ impl Tree<'_> {
     }
 
     /// A path below the calling module's directory: the real one, if a link led there.
-    fn local(&self, parent: &Parent, path: &str) -> Location {
+    fn local(&self, parent: &Parent<'_>, path: &str) -> Location {
         let joined = clean_path(&format!(
             "{}/{path}",
             if parent.directory.as_str().is_empty() { "." } else { parent.directory.as_str() }

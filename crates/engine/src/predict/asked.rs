@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::cause::Cause;
 use super::requirements::Collected;
 use super::{Facts, Origin, Requirement};
 use crate::ask::Loaded;
@@ -66,7 +67,7 @@ pub fn differences(facts: &Facts, loaded: &Loaded) -> Vec<Difference> {
 }
 
 /// Replaces the requirements that were read from the configuration with the engine's own.
-pub(super) fn apply(collected: &mut Collected, loaded: &Loaded) {
+pub(super) fn apply(collected: &mut Collected, loaded: &Loaded, has_backend: bool) {
     for ours in &mut collected.requirements {
         match loaded.requirement(&ours.address) {
             Some(theirs) => {
@@ -96,8 +97,8 @@ pub(super) fn apply(collected: &mut Collected, loaded: &Loaded) {
         .requirements
         .retain(|one| one.is_needed || one.origins.iter().any(|origin| matches!(origin, Origin::Lock { .. })));
     collected.requirements.sort_by(|one, other| one.address.cmp(&other.address));
-    // The configuration loads, whatever we expected of it.
-    collected.failures.clear();
+    // The configuration loads, whatever we expected of it. The engine has not seen a state behind a backend.
+    collected.failures.retain(|failure| has_backend && matches!(failure.cause, Some(Cause::LegacyInState(_))));
     collected.assumptions.clear();
 }
 

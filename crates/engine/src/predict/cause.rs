@@ -1,6 +1,6 @@
 //! What exactly a failure comes from: the kinds that decide its fix.
 
-use crate::configuration::{InstallationRecord, PathMistake};
+use crate::configuration::{InstallationRecord, PathMistake, RepositoryProblem};
 use crate::modules_manifest::ModuleRecord;
 use crate::state::StateProblemKind;
 use airtight_provider::unlikely_text::UnlikelyText;
@@ -40,6 +40,8 @@ pub enum Cause {
         record: ModuleRecord,
         state: InstallationRecord,
     },
+    /// Why a module cannot be fetched from a repository on this machine.
+    Repository(RepositoryProblem),
     /// Why a module's local path leads to no directory.
     ModulePath(PathMistake),
     /// The lock file is something else, such as a page of a proxy.

@@ -245,6 +245,11 @@ pub fn module_from_network(facts: &Facts) -> Option<String> {
     modules::from_network(facts)
 }
 
+/// The first called module, as its path, that the engine would certainly have to download.
+pub fn module_to_download(facts: &Facts) -> Option<String> {
+    modules::to_download(facts)
+}
+
 /// The first called module, as its path, that is one of the modules that call it.
 pub fn module_without_end(facts: &Facts) -> Option<String> {
     modules::without_end(facts)

@@ -3,7 +3,9 @@
 //! Source: OpenTofu `internal/command/init.go` `Run`, `internal/initwd/module_install.go`.
 
 use super::{Assumption, Cause, Facts, Failure, ModuleCause, Stage};
-use crate::configuration::{ChildModule, InstallationRecord, MissingModule, Module, ModuleSource, NetworkNeed};
+use crate::configuration::{
+    ChildModule, InstallationRecord, MissingModule, Module, ModuleSource, NetworkNeed, RepositoryProblem,
+};
 use crate::state::{Unseen, WorkspaceFileProblem};
 use airtight_finding::Code;
 use airtight_hcl::{Place, Problem};
@@ -25,6 +27,16 @@ pub(super) fn has_configuration(facts: &Facts) -> bool {
 pub(super) fn from_network(facts: &Facts) -> Option<String> {
     let is_elsewhere = |child: &ChildModule| {
         matches!(child.missing, Some(MissingModule::NeedsNetwork { .. } | MissingModule::Unevaluated))
+    };
+    facts.configuration.children.iter().find(|(_, child)| is_elsewhere(child)).map(|(path, _)| path.clone())
+}
+
+/// The first called module that the engine would certainly have to download: not one that git's configuration leads elsewhere,
+/// nor one whose source means nothing here.
+pub(super) fn to_download(facts: &Facts) -> Option<String> {
+    let is_elsewhere = |child: &ChildModule| match &child.missing {
+        Some(MissingModule::NeedsNetwork { why, .. }) => *why != NetworkNeed::RewrittenByGit,
+        _ => false,
     };
     facts.configuration.children.iter().find(|(_, child)| is_elsewhere(child)).map(|(path, _)| path.clone())
 }
@@ -195,6 +207,7 @@ impl Before {
                     NetworkNeed::OtherVersions(versions) => {
                         format!("the image's store has {}, which the call does not allow", versions.join(", "))
                     }
+                    NetworkNeed::RewrittenByGit if facts.asked.is_some() => return,
                     NetworkNeed::RewrittenByGit => {
                         let source = child.call.source.as_deref().unwrap_or_default();
                         let text = format!(
@@ -222,6 +235,23 @@ impl Before {
                 let detail = format!("The source of module {name} names a path that does not exist on this machine.");
                 self.fail(Code::ModuleInvalid, "Failed to download module", detail, Some(place));
             }
+            Some(MissingModule::Repository(problem)) => {
+                let detail = match problem {
+                    RepositoryProblem::Owner { directory } => {
+                        format!(
+                            "The repository of module {name}, `{directory}`, belongs to another user, and git refuses it."
+                        )
+                    }
+                    RepositoryProblem::Reference { name: reference } => {
+                        format!("The repository of module {name} has no branch, tag or commit {}.", Quoted(reference))
+                    }
+                    RepositoryProblem::Subdirectory { name: subdirectory } => {
+                        format!("The repository of module {name} has no directory {} there.", Quoted(subdirectory))
+                    }
+                };
+                let failure = Failure::new(Stage::Before, Code::ModuleInvalid, "Failed to download module", detail);
+                self.failures.push(failure.at(place).because(Cause::Repository(problem.clone())));
+            }
             Some(MissingModule::Cycle) => {
                 let detail = format!("Module {name} is one of the modules that call it, so that the calls never end.");
                 self.fail(Code::ModuleInvalid, "Failed to remove local module cache", detail, Some(place));
@@ -238,6 +268,7 @@ impl Before {
                 self.fail(Code::ModuleInvalid, not_loaded(child.record), "It is recorded without one.", Some(place));
             }
             Some(MissingModule::Unevaluated) => self.unevaluated(facts, path, place),
+            None if child.module.is_none() && facts.asked.is_some() => {}
             None if child.module.is_none() => {
                 let text = format!("{}: module `{path}` is copied by `init` and was not read", at(place));
                 self.assume(Code::ConfigurationNotUnderstood, text);

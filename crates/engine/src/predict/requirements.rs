@@ -33,7 +33,7 @@ pub(super) fn collect(facts: &Facts) -> Collected {
         assumptions: collector.assumptions,
     };
     if let Some(loaded) = &facts.asked {
-        super::asked::apply(&mut collected, loaded);
+        super::asked::apply(&mut collected, loaded, facts.configuration.root.backend.is_some());
     }
     collected
 }

@@ -52,8 +52,8 @@ pub(super) fn select(facts: &Facts) -> Selection {
 
 /// A failure that depends on parts that could not be read is only an assumption.
 pub(super) fn unless_unread(failure: &Failure) -> Assumption {
-    let text =
-        format!("{}: {}, unless what could not be read says otherwise", failure.summary, failure.detail.trim_end());
+    let names = failure.providers.iter().map(|address| format!("`{address}`: ")).collect::<String>();
+    let text = format!("{names}init fails with `{}`, if what could not be read does not change that", failure.summary);
     Assumption { code: Code::ConfigurationNotUnderstood, text }
 }
 

@@ -5,8 +5,9 @@ use airtight_engine::cli_config::{
     url_mistake,
 };
 use airtight_engine::predict::{Facts, Prediction};
-use airtight_finding::{Claim, Code, Finding, Owner, Severity, shell_word};
+use airtight_finding::{Claim, Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
+use airtight_provider::unlikely_text::UnlikelyText;
 
 const OVERRIDDEN: Claim = Claim {
     noun: "provider",
@@ -127,12 +128,9 @@ pub fn finding(problem: &CliConfigProblem, summary: String) -> Finding {
 }
 
 fn fix(kind: &ProblemKind, path: &str) -> String {
-    let path = shell_word(path);
     match kind {
-        ProblemKind::ByteOrderMark => format!("Remove it: `sed -i '1s/^\\xef\\xbb\\xbf//' {path}`"),
-        ProblemKind::Utf16 => {
-            format!("Convert the file: `iconv -f UTF-16 -t UTF-8 {path} > FILE`. PowerShell's `>` writes UTF-16.")
-        }
+        ProblemKind::ByteOrderMark => UnlikelyText::ByteOrderMark.fix(path),
+        ProblemKind::Utf16 => UnlikelyText::Utf16.fix(path),
         ProblemKind::NotUtf8 => "Save the file as UTF-8.".to_owned(),
         ProblemKind::Escape { .. } => {
             "Write `\\\\` for each backslash, or `/`. Windows paths such as `C:\\Users` need this.".to_owned()

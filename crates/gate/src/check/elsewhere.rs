@@ -21,6 +21,38 @@ pub fn find(facts: &Facts, address: &ProviderAddress, implied: &[Utf8PathBuf]) -
         .or_else(|| under_another_address(facts, &mirrors, address))
 }
 
+/// The directories where an engine looks by itself that together hold providers, in the place of a mirror that is missing.
+/// Null if one is nowhere.
+pub(super) fn in_place_of_the_mirror(
+    facts: &Facts,
+    addresses: &[ProviderAddress],
+    implied: &[Utf8PathBuf],
+) -> Option<(Owner, String)> {
+    let walked: Vec<_> = implied.iter().map(|path| (path, walk(path, facts.engine.name))).collect();
+    let mut directories = Vec::new();
+    for address in addresses {
+        let (path, _) =
+            walked.iter().find(|(_, mirror)| mirror.packages.iter().any(|found| is_wanted(facts, address, found)))?;
+        if !directories.contains(path) {
+            directories.push(path);
+        }
+    }
+    let named = directories.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(" and ");
+    let options = directories.iter().map(|path| format!("--mirror {}", shell_word(path.as_str()))).collect::<Vec<_>>();
+    let help = format!(
+        "{named} {}. Name that as the mirror: `{}`. In an image, copy it to /providers, which the run's user cannot change.",
+        if directories.len() == 1 { "has every provider" } else { "have every provider" },
+        options.join(" ")
+    );
+    (!directories.is_empty()).then_some((Owner::Image, help))
+}
+
+fn is_wanted(facts: &Facts, address: &ProviderAddress, package: &MirrorPackage) -> bool {
+    package.id.address == *address
+        && package.id.platform == facts.platform
+        && facts.lock.lock_for(address).is_none_or(|lock| lock.version == package.id.version)
+}
+
 /// In a directory where an engine looks by itself, but not with the CLI configuration of this run.
 fn in_implied(
     facts: &Facts,
@@ -31,13 +63,7 @@ fn in_implied(
     let is_asked = |path: &Utf8Path| mirrors.iter().any(|mirror| mirror.base == path);
     for path in implied.iter().filter(|path| !is_asked(path)) {
         let found = walk(path, facts.engine.name);
-        let lock = facts.lock.lock_for(address);
-        let is_wanted = |package: &&MirrorPackage| {
-            package.id.address == *address
-                && package.id.platform == facts.platform
-                && lock.is_none_or(|lock| lock.version == package.id.version)
-        };
-        if let Some(package) = found.packages.iter().rev().find(is_wanted) {
+        if let Some(package) = found.packages.iter().rev().find(|package| is_wanted(facts, address, package)) {
             return Some((Owner::Image, copied(mirrors, package, path)));
         }
         if let Some(flat) = flat(path, facts, address) {

@@ -1,6 +1,6 @@
 //! Failures that `init` hides: it runs no provider, so what is not executable here fails at the first plan.
 
-use airtight_finding::{Claim, Code, Finding, Owner, Severity};
+use airtight_finding::{Claim, Code, Finding, Owner, Severity, shell_word};
 use airtight_hcl::Place;
 use airtight_provider::executable::{Executable, ExecutableKind, Interpreter};
 use airtight_provider::{Platform, ProviderAddress};
@@ -29,8 +29,11 @@ fn check_one(selected: &SelectedExecutable, platform: &Platform, runs_here: bool
     };
     let subject = || format!("`{address}`");
     if !executable.mode_allows {
-        let help = "Restore the execute permission when you build the image: `chmod a+x` on this file.";
-        found(Code::PackageNotExecutable, subject(), NO_PERMISSION, "permission denied", help);
+        let help = format!(
+            "Restore the execute permission when you build the image: `chmod a+x {}`",
+            shell_word(executable.path.as_str())
+        );
+        found(Code::PackageNotExecutable, subject(), NO_PERMISSION, "permission denied", &help);
     }
     if runs_here && executable.mount_forbids {
         let help = "Mount the mirror with `exec`, or put it into the image.";

@@ -65,7 +65,11 @@ fn finding(
 ) -> Finding {
     let is_missing = matches!(failure.code, Code::ProviderMissing | Code::MirrorMissing);
     let elsewhere = failure.providers.first().filter(|_| is_missing);
-    let elsewhere = elsewhere.and_then(|address| elsewhere::find(facts, address, implied));
+    let elsewhere = match failure.code {
+        Code::MirrorMissing => elsewhere::in_place_of_the_mirror(facts, &failure.providers, implied),
+        _ => None,
+    }
+    .or_else(|| elsewhere.and_then(|address| elsewhere::find(facts, address, implied)));
     let (owner, help) = elsewhere.unwrap_or_else(|| fix(facts, prediction, failure));
     let program = facts.engine.name;
     let claim = claim(failure);
@@ -191,7 +195,7 @@ fn fix(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, Str
         Some(Cause::State(kind)) => return state::fix(facts, kind),
         Some(Cause::LegacyInState(address)) => return state::fix_legacy(facts, address),
         Some(Cause::LockFile(unlikely)) => {
-            return (Owner::Repository, unlikely.fix(&quoted(facts.lock.path.as_str())));
+            return (Owner::Repository, unlikely.fix(facts.lock.path.as_str()));
         }
         Some(Cause::Package(problem)) => return (Owner::Image, problem.fix(&package_path(prediction, failure))),
         Some(Cause::ExecutableBelow(name)) => {
@@ -204,9 +208,16 @@ fn fix(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, Str
             );
         }
         Some(Cause::Leftovers(names)) => {
-            let names = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            let path = package_path(prediction, failure);
+            let package = quoted(&path);
+            let names = names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(" ");
+            let command = if path.strip_suffix(".zip").is_some() {
+                format!("zip --quiet --delete {package} {names}")
+            } else {
+                format!("cd {package} && rm {names}")
+            };
             let help = format!(
-                "Remove the files that an archiver left in the package: {names}. Without them the package matches."
+                "Remove the files that an archiver left in the package: `{command}`. Without them the package matches."
             );
             return (Owner::Image, help);
         }
@@ -214,6 +225,7 @@ fn fix(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, Str
         Some(Cause::ModuleRecord { record, state }) => {
             return (Owner::Repository, module_fixes::record(record, *state));
         }
+        Some(Cause::Repository(problem)) => return module_fixes::repository(problem),
         Some(Cause::ModulePath(mistake)) => return (Owner::Repository, module_fixes::path(mistake)),
         Some(Cause::BackendHost(host)) => return (Owner::Repository, backend_host(host)),
         Some(Cause::LockSet { unlocked, unused }) => return (Owner::Repository, lock_set(facts, unlocked, unused)),
@@ -318,10 +330,9 @@ fn fix(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, Str
             Owner::Administrator,
             "Correct the installation method; `airtight render cli-config` prints a file that both engines accept.".to_owned(),
         ),
-        Code::ConfigurationInvalid | Code::ModuleInvalid => (
-            Owner::Repository,
-            format!("Correct the configuration; `{program} validate` says the same without a run."),
-        ),
+        Code::ConfigurationInvalid | Code::ModuleInvalid => {
+            (Owner::Repository, "Correct it there. `airtight check` shows whether it is right.".to_owned())
+        }
         code => (Owner::Repository, format!("Read how to fix it: `airtight explain {code}`")),
     }
 }
@@ -362,12 +373,11 @@ fn pre_release(facts: &Facts, prediction: &Prediction, failure: &Failure) -> Opt
     })
 }
 
-/// For a command that people paste.
 fn package_path(prediction: &Prediction, failure: &Failure) -> String {
     let is_of = |provider: &&ProviderPrediction| failure.providers.contains(&provider.requirement.address);
     let selected = prediction.providers.iter().find(is_of).and_then(|provider| provider.selected.as_ref());
     let package = selected.and_then(|selected| selected.package.as_ref());
-    package.map_or_else(|| "PACKAGE".to_owned(), |package| quoted(package.path.as_str()))
+    package.map_or_else(|| "PACKAGE".to_owned(), |package| package.path.to_string())
 }
 
 /// `-lockfile=readonly` and another set of providers. What the mirror holds must not become what is locked.

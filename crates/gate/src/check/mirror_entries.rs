@@ -6,6 +6,7 @@ use airtight_hcl::Place;
 use airtight_provider::ProviderAddress;
 use airtight_provider::digest::is_leftover;
 use airtight_provider::mirror::{Ignored, IgnoredEntry, Mirror};
+use camino::{Utf8DirEntry, Utf8Path};
 
 /// One warning for each ignored entry: what it takes to be seen. Not for one that is a package of a provider in `missing`,
 /// whose own finding says so.
@@ -16,7 +17,7 @@ pub fn check(mirror: &Mirror, missing: &[ProviderAddress]) -> Vec<Finding> {
     mirror
         .ignored
         .iter()
-        .filter(|entry| !is_said(entry))
+        .filter(|entry| !is_said(entry) && holds_files(&entry.path, DEPTH))
         .map(|entry| {
             let (why, help) = if entry.path.file_name().is_some_and(|name| is_leftover(name.as_bytes())) {
                 ("an archiver left it here".to_owned(), "Remove it: no engine and no tool needs it.".to_owned())
@@ -32,6 +33,18 @@ pub fn check(mirror: &Mirror, missing: &[ProviderAddress]) -> Vec<Finding> {
             Finding::new(code, Severity::Warning, Owner::Image, summary).help(help).at(Place::file(&entry.path), "")
         })
         .collect()
+}
+
+/// Directories are looked into to this depth.
+const DEPTH: usize = 6;
+
+/// Not for what is left when a package was moved to its place: directories without a file.
+fn holds_files(path: &Utf8Path, depth: usize) -> bool {
+    let Ok(entries) = path.read_dir_utf8() else { return true };
+    let is_directory = |entry: &Utf8DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+    entries.into_iter().any(|entry| {
+        entry.is_ok_and(|entry| depth == 0 || !is_directory(&entry) || holds_files(entry.path(), depth - 1))
+    })
 }
 
 fn words(why: &Ignored) -> (String, String) {

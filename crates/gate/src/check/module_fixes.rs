@@ -1,6 +1,6 @@
 //! How to fix what is wrong with a called module, and who can.
 
-use airtight_engine::configuration::{InstallationRecord, PathMistake};
+use airtight_engine::configuration::{InstallationRecord, PathMistake, RepositoryProblem};
 use airtight_engine::init_arguments::{ArgumentOrigin, Flag};
 use airtight_engine::modules_manifest::ModuleRecord;
 use airtight_engine::predict::{Facts, ModuleCause};
@@ -55,6 +55,27 @@ pub(super) fn record(record: &ModuleRecord, state: InstallationRecord) -> String
             quoted(&format!("s#\"{before}/.terraform/#\".terraform/#g"))
         ),
         _ => format!("Copy the directory `{directory}` along with `{MODULES}`: one without the other is of no use."),
+    }
+}
+
+pub(super) fn repository(problem: &RepositoryProblem) -> (Owner, String) {
+    match problem {
+        RepositoryProblem::Owner { directory } => (
+            Owner::Image,
+            format!(
+                "In the image's build, run `git config --system --add safe.directory {}`, or give the repository to the run's \
+                 user (1983 in Spacelift).",
+                quoted(directory.as_str())
+            ),
+        ),
+        RepositoryProblem::Reference { .. } => (
+            Owner::Repository,
+            "Name a branch, tag or commit that the repository has after `?ref=`, or bring the repository up to date."
+                .to_owned(),
+        ),
+        RepositoryProblem::Subdirectory { .. } => {
+            (Owner::Repository, "Correct the path after `//`, or the reference after `?ref=`.".to_owned())
+        }
     }
 }
 

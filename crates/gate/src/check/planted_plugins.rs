@@ -41,10 +41,11 @@ fn planted(plugin: &Plugin) -> Finding {
     };
     finding(format!("the engine would start this file as {what}: it looks for such names in {place}"))
         .detail(format!("{when} No lock file and no mirror proves it."))
-        .help(
-            "Remove it, also from the repository. `file`, `local-exec` and `remote-exec` are built into the engine. If the \
-             image must have such a plugin, install it as root next to the engine, where the run's user cannot write.",
-        )
+        .help(format!(
+            "Remove it, also from the repository: `rm {}`. `file`, `local-exec` and `remote-exec` are built into the engine. If \
+             the image must have such a plugin, install it as root next to the engine, where the run's user cannot write.",
+            shell_word(plugin.path.as_str())
+        ))
         .at(Place::file(&plugin.path), "")
 }
 

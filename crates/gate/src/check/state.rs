@@ -6,6 +6,7 @@ use airtight_finding::shell_word as quoted;
 use airtight_finding::{Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
 use airtight_provider::{Engine, EngineName, ProviderAddress};
+use camino::Utf8Path;
 
 /// Refuses a file of the workspace's name that holds no name: an engine prints its text, which may be a secret.
 pub fn check(facts: &Facts) -> Vec<Finding> {
@@ -28,9 +29,17 @@ pub fn check(facts: &Facts) -> Vec<Finding> {
             .detail(format!(
                 "{why} The engine would print the text of the file, which may be a secret, so it does not start."
             ))
-            .help(format!("Remove it, also from the repository: `git rm --cached {0}; rm {0}`", quoted(path.as_str())))
+            .help(format!(
+                "Remove it, also from the repository: `git rm --cached {0}; rm {0}`",
+                quoted(committed(path).as_str())
+            ))
             .at(Place::file(path), ""),
     ]
+}
+
+/// The data directory if it is a link, behind which the file is somebody else's; else the file.
+fn committed(path: &Utf8Path) -> &Utf8Path {
+    path.parent().filter(|directory| directory.is_symlink()).unwrap_or(path)
 }
 
 /// Who can fix what is wrong with the state, and how.

@@ -27,6 +27,8 @@ pub struct InstalledModule {
     pub version: Option<String>,
     /// What the engine would load, as recorded.
     pub directory: Utf8PathBuf,
+    /// The hash of the store's package; null if no store has one.
+    pub tree: Option<String>,
     pub standing: Standing,
 }
 
@@ -97,11 +99,12 @@ pub(crate) fn judge(stores: &ModuleStores, engine: &Engine, places: &Places<'_>)
             source: String::new(),
             version: None,
             directory: Utf8PathBuf::new(),
+            tree: None,
             standing: Standing::Unread(problem.detail.clone()),
         };
         return Judged { modules: vec![unread] };
     }
-    let mut judge = Judge { stores, engine, places, manifest: &manifest, compared: HashMap::new() };
+    let mut judge = Judge { stores, engine, places, manifest: &manifest, comparisons: HashMap::new() };
     let modules = manifest.records.iter().filter_map(|record| judge.record(record)).collect();
     Judged { modules }
 }
@@ -112,7 +115,7 @@ struct Judge<'a> {
     places: &'a Places<'a>,
     manifest: &'a ModulesManifest,
     /// Copies that were compared, by their root and the store's tree.
-    compared: HashMap<(Utf8PathBuf, Utf8PathBuf), Result<Differences, String>>,
+    comparisons: HashMap<(Utf8PathBuf, Utf8PathBuf), Result<Differences, String>>,
 }
 
 impl Judge<'_> {
@@ -122,8 +125,8 @@ impl Judge<'_> {
         if record.key.is_empty() || record.directory.as_str().is_empty() {
             return None;
         }
-        let standing = match ModuleSource::parse(&record.source, self.engine) {
-            ModuleSource::Local(path) => self.local(record, &path, &real),
+        let (standing, tree) = match ModuleSource::parse(&record.source, self.engine) {
+            ModuleSource::Local(path) => (self.local(record, &path, &real), None),
             _ => self.installed(record, &real),
         };
         Some(InstalledModule {
@@ -131,6 +134,7 @@ impl Judge<'_> {
             source: record.source.clone(),
             version: record.version.clone(),
             directory: record.directory.clone(),
+            tree,
             standing,
         })
     }
@@ -164,7 +168,7 @@ impl Judge<'_> {
         self.manifest.record(parent)
     }
 
-    fn installed(&mut self, record: &ModuleRecord, real: &Utf8Path) -> Standing {
+    fn installed(&mut self, record: &ModuleRecord, real: &Utf8Path) -> (Standing, Option<String>) {
         let normalized = match ModuleSource::parse(&record.source, self.engine) {
             ModuleSource::Registry { normalized, .. }
             | ModuleSource::Remote { normalized, .. }
@@ -172,8 +176,13 @@ impl Judge<'_> {
             ModuleSource::Local(_) | ModuleSource::Unknown => record.source.clone(),
         };
         let Some(found) = self.stores.recorded(&normalized, record.version.as_deref()) else {
-            return Standing::Unproven(self.location(record, real));
+            return (Standing::Unproven(self.location(record, real)), None);
         };
+        let h1 = found.tree.contents.h1.clone();
+        (self.compared(&found, real), Some(h1))
+    }
+
+    fn compared(&mut self, found: &Found<'_>, real: &Utf8Path) -> Standing {
         let tree = found.path();
         let below = found.directory().unwrap_or_default();
         let is_in_store = tree.canonicalize_utf8().is_ok_and(|tree| real == joined(&tree, below.as_str()));
@@ -188,11 +197,11 @@ impl Judge<'_> {
             return Standing::Differs(everything);
         };
         let key = (root.to_owned(), tree.clone());
-        if !self.compared.contains_key(&key) {
-            let compared = self.compare(root, &tree, &found);
-            self.compared.insert(key.clone(), compared);
+        if !self.comparisons.contains_key(&key) {
+            let compared = self.compare(root, &tree, found);
+            self.comparisons.insert(key.clone(), compared);
         }
-        match &self.compared[&key] {
+        match &self.comparisons[&key] {
             Ok(differences) if differences.configuration.is_empty() && differences.other.is_empty() => Standing::Proven,
             Ok(differences) => Standing::Differs(differences.clone()),
             Err(error) => Standing::Unreadable(error.clone()),
@@ -330,7 +339,7 @@ mod tests {
                 source(GIT, None, Some(ReferenceKind::Branch)),
                 source(&format!("{GIT}?ref=v1"), None, Some(ReferenceKind::Tag)),
             ];
-            Manifest { sources, trees: vec![tree] }.write(&store).unwrap();
+            Manifest { serial: None, sources, trees: vec![tree] }.write(&store).unwrap();
             let stores = ModuleStores { stores: vec![ModuleStore::read(&store).unwrap().unwrap()] };
             Self { _guard: guard, base, stores }
         }

@@ -68,8 +68,12 @@ pub struct Settings {
 pub enum Seal {
     /// `sha256:` and 64 hexadecimal digits; each mirror has one of them.
     Digests(Vec<String>),
-    /// A file with an ECDSA P-256 public key in PEM.
-    PublicKey(Utf8PathBuf),
+    PublicKey {
+        /// A file with an ECDSA P-256 public key in PEM.
+        path: Utf8PathBuf,
+        /// The smallest serial number that is accepted, so that an older mirror with its own valid signature is not.
+        minimum: Option<u64>,
+    },
 }
 
 /// Whether an error stops the run.
@@ -178,10 +182,13 @@ pub struct Source {
 /// # Errors
 /// Names the file, the line if it is known, the reason and the fix.
 pub fn read(path: &Utf8Path) -> Result<Option<Settings>, SettingsError> {
-    match text_file::read(path, LIMIT_BYTES) {
+    match text_file::read_document(path, LIMIT_BYTES) {
         Ok(text) => parse(path, &text).map(Some),
         Err(TextFileError::Missing) => Ok(None),
-        Err(error) => Err(SettingsError::of_file(path, error.to_string())),
+        Err(error) => {
+            let fix = error.fix(path).map(|fix| format!(". {fix}")).unwrap_or_default();
+            Err(SettingsError::of_file(path, format!("{error}{fix}")))
+        }
     }
 }
 

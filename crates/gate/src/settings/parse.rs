@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_yaml::{Mapping, Value};
 
 use super::{AlsoKind, AlsoMethod, Execute, Level, Policy, ProviderPolicy, ProviderRule, Rule, Seal, Settings};
+use crate::yaml_document::nearest;
 use crate::yaml_nesting;
 use airtight_finding::Code;
 use airtight_provider::license::License;
@@ -171,12 +172,17 @@ impl Reader<'_> {
 
     fn seal(&self, value: &Value) -> Result<Seal, SettingsError> {
         const EXPECTED: &str = "expected either `digest` (`sha256:` and 64 hexadecimal digits, or a list of such) or \
-                                `public_key` (an absolute path)";
+                                `public_key` (an absolute path), with `minimum` (a whole number) or without";
         let Value::Mapping(mapping) = value else { return Err(self.error(&["seal"], EXPECTED)) };
-        let entries = self.keys(&["seal"], mapping, &["digest", "public_key"])?;
-        match entries.as_slice() {
-            [("public_key", path)] => Ok(Seal::PublicKey(self.absolute(&["seal", "public_key"], path)?)),
-            [("digest", value)] => {
+        let entries = self.keys(&["seal"], mapping, &["digest", "minimum", "public_key"])?;
+        let find = |key| entries.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
+        match (find("digest"), find("public_key"), find("minimum")) {
+            (None, Some(path), minimum) => {
+                let number = |value: &Value| value.as_u64().ok_or_else(|| self.error(&["seal", "minimum"], EXPECTED));
+                let path = self.absolute(&["seal", "public_key"], path)?;
+                Ok(Seal::PublicKey { path, minimum: minimum.map(number).transpose()? })
+            }
+            (Some(value), None, None) => {
                 let key = ["seal", "digest"];
                 let digests = match value {
                     Value::Sequence(_) => self.strings(&key, value)?,
@@ -348,8 +354,8 @@ impl Reader<'_> {
                 format!("`{text}` needs three parts, HOST/NAMESPACE/TYPE; shorter patterns mean a different host in each engine"),
             ));
         }
-        let pattern = AddressPattern::parse(&text, EngineName::Tofu)
-            .map_err(|error| self.error(path, error.detail().to_owned()))?;
+        let pattern =
+            AddressPattern::parse(&text, EngineName::Tofu).map_err(|error| self.error(path, error.to_string()))?;
         Ok(ProviderRule { text, pattern, versions, licenses, reason })
     }
 
@@ -426,16 +432,6 @@ fn is_date(text: &str) -> bool {
     number(4, 0..=9999) && number(2, 1..=12) && number(2, 1..=31) && parts.next().is_none()
 }
 
-/// The most similar known word, if it is similar enough.
-fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    known
-        .iter()
-        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), *candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.len().max(3) / 3)
-        .min()
-        .map(|(_, candidate)| candidate)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -462,7 +458,11 @@ mod tests {
         for text in [format!("seal: {{digest: '{digest}'}}"), format!("seal: {{digest: ['{digest}']}}")] {
             assert_eq!(parsed(&text).unwrap().seal, Some(Seal::Digests(vec![digest.clone()])));
         }
-        assert_eq!(parsed("seal: {public_key: /key.pem}").unwrap().seal, Some(Seal::PublicKey("/key.pem".into())));
+        for (text, minimum) in
+            [("seal: {public_key: /k.pem}", None), ("seal: {minimum: 7, public_key: /k.pem}", Some(7))]
+        {
+            assert_eq!(parsed(text).unwrap().seal, Some(Seal::PublicKey { path: "/k.pem".into(), minimum }));
+        }
         assert_eq!(parsed("execute: image").unwrap().execute, Some(Execute::Image));
         assert_eq!(parsed("execute: anything").unwrap().execute, Some(Execute::Anything));
         assert_eq!(parsed("mirror: /providers").unwrap().mirror.unwrap(), ["/providers"]);
@@ -509,6 +509,8 @@ mod tests {
             ("seal: {}", "expected either `digest`"),
             ("seal: {public_key: key.pem}", "expected an absolute path"),
             ("seal: {public_key: /k, digest: x}", "expected either `digest`"),
+            ("seal: {public_key: /k, minimum: -1}", "key `seal.minimum`: expected"),
+            ("seal: {minimum: 1}", "expected either `digest`"),
             ("mirror: /a\nmirror: /b\n", "duplicate"),
             ("- a", "expected keys and values"),
             ("a: [", "line 2"),

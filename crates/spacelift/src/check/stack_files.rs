@@ -17,7 +17,7 @@ const PLUGIN_PATHS: [&str; 2] = ["plugin.yml", ".spacelift/plugin.yml"];
 pub fn of_repository(repository: &Utf8Path) -> Vec<Finding> {
     let mut findings = Vec::new();
     let path = repository.join(workflow::PATH);
-    match text_file::read(&path, workflow::LIMIT_BYTES) {
+    match text_file::read_document(&path, workflow::LIMIT_BYTES) {
         Ok(text) => findings.extend(workflow_file(&WorkflowFile::parse(&path, &text, Origin::Source))),
         Err(TextFileError::Missing) => {
             let lookalikes = workflow::lookalikes(repository, Utf8Path::new(""));
@@ -26,12 +26,16 @@ pub fn of_repository(repository: &Utf8Path) -> Vec<Finding> {
         Err(error) => findings.push(unreadable_workflow(&path, &error)),
     }
     let path = repository.join(configuration::PATH);
-    if let Ok(text) = text_file::read(&path, configuration::LIMIT_BYTES) {
-        findings.push(replaceable_configuration(&path));
-        match configuration::parse(&path, &text) {
-            Ok(configuration) => findings.extend(runtime_configuration(&configuration.problems)),
-            Err(problem) => findings.extend(runtime_configuration(&[problem])),
+    match text_file::read_document(&path, configuration::LIMIT_BYTES) {
+        Ok(text) => {
+            findings.push(replaceable_configuration(&path));
+            match configuration::parse(&path, &text) {
+                Ok(configuration) => findings.extend(runtime_configuration(&configuration.problems)),
+                Err(problem) => findings.extend(runtime_configuration(&[problem])),
+            }
         }
+        Err(TextFileError::Missing) => {}
+        Err(error) => findings.push(unreadable_configuration(&path, &error)),
     }
     for path in PLUGIN_PATHS.map(|path| repository.join(path)) {
         let Ok(text) = text_file::read(&path, configuration::LIMIT_BYTES) else { continue };
@@ -75,8 +79,18 @@ pub fn workflow_file(file: &WorkflowFile) -> Vec<Finding> {
 /// A workflow file that cannot be read.
 pub(crate) fn unreadable_workflow(path: &Utf8Path, error: &TextFileError) -> Finding {
     let summary = format!("the workflow file cannot be read: {error}");
+    let help = error.fix(path).unwrap_or_else(|| "Write the whole file again: `airtight render workflow`.".to_owned());
     Finding::new(Code::WorkflowFileInvalid, Severity::Error, Owner::Repository, summary)
-        .help("Write the whole file again: `airtight render workflow`.")
+        .help(help)
+        .at(Place::file(path), "")
+}
+
+/// A runtime configuration that cannot be read.
+pub(crate) fn unreadable_configuration(path: &Utf8Path, error: &TextFileError) -> Finding {
+    let summary = format!("the runtime configuration cannot be read: {error}");
+    let help = error.fix(path).unwrap_or_else(|| "Put a file in UTF-8 into its place, or remove it.".to_owned());
+    Finding::new(Code::RuntimeConfigurationInvalid, Severity::Warning, Owner::Repository, summary)
+        .help(help)
         .at(Place::file(path), "")
 }
 
@@ -100,6 +114,20 @@ pub fn runtime_configuration(problems: &[Problem]) -> Vec<Finding> {
             .help("Correct `.spacelift/config.yml`; airtight ignored what it does not understand.")
     };
     problems.iter().map(finding).collect()
+}
+
+/// A stack that the file does not name, while it names one that is written almost alike.
+#[cfg(feature = "rehearsal")]
+pub(crate) fn misspelt_stack(read: &configuration::RuntimeConfiguration, slug: &str) -> Option<Finding> {
+    let known: Vec<&str> = read.stacks.keys().map(String::as_str).collect();
+    let nearest = airtight_gate::yaml_document::nearest(slug, &known).filter(|nearest| *nearest != slug)?;
+    let summary =
+        format!("the runtime configuration has no settings for the stack `{slug}`. Did you mean `{nearest}`?");
+    Some(
+        Finding::new(Code::RuntimeConfigurationInvalid, Severity::Warning, Owner::Repository, summary)
+            .help(format!("If they are for this stack, name them `{slug}` below `stacks`."))
+            .at(Place::file(configuration::PATH), ""),
+    )
 }
 
 /// Something in a plugin's manifest, or a context, that does not fit Spacelift's schema.

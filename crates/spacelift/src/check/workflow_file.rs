@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::workflow_command;
 use crate::workflow::{Origin, PATH, Workflow, WorkflowFile};
 use airtight_finding::{Code, Finding, Owner, Severity};
+use airtight_gate::yaml_document;
 use airtight_hcl::Place;
 use airtight_provider::WorkflowCommand;
 
@@ -158,15 +159,7 @@ fn unknown(file: &WorkflowFile, key: &str) -> Finding {
 /// A value that YAML ends at ` #`, in the middle of what somebody meant.
 fn cut(file: &WorkflowFile, command: WorkflowCommand, text: &str) -> Option<Finding> {
     let written = file.written(command.as_str())?;
-    let (kept, rest) = written.split_once(" #")?;
-    let is_open = |part: &str| {
-        part.matches('\'').count() % 2 == 1
-            || part.matches('"').count() % 2 == 1
-            || part.matches("{{").count() > part.matches("}}").count()
-    };
-    if written.starts_with(['"', '\'', '|', '>']) || kept.trim() != text.trim() || !is_open(kept) {
-        return None;
-    }
+    let (_, rest) = yaml_document::cut(written, text)?;
     let finding = new(
         file,
         Code::WorkflowFileInvalid,
@@ -181,18 +174,8 @@ fn cut(file: &WorkflowFile, command: WorkflowCommand, text: &str) -> Option<Find
 fn yaml_help(file: &WorkflowFile) -> String {
     let unquoted = WorkflowCommand::ALL.iter().find_map(|command| {
         let written = file.written(command.as_str())?;
-        let reason = if written.starts_with("{{") {
-            "to YAML, a value that begins with `{{` is a mapping"
-        } else if !written.starts_with(['"', '\'', '|', '>']) && written.contains(": ") {
-            "to YAML, `: ` begins a mapping"
-        } else if written.len() > 1 && written.starts_with(['"', '\'']) && !written.ends_with(&written[..1]) {
-            "to YAML, a value that begins with a quotation mark ends with the next one"
-        } else if written.starts_with(['`', '@', '%', '&', '*', '!']) {
-            "to YAML, its first character means something else"
-        } else {
-            return None;
-        };
-        Some(format!("Put the whole value of `{command}` in quotes: {reason}."))
+        let reason = yaml_document::misread(written)?;
+        Some(format!("Put the whole value of `{command}` in quotes: to YAML, {reason}."))
     });
     unquoted.unwrap_or_else(|| "Correct it; `airtight render workflow` prints a file that is valid.".to_owned())
 }

@@ -2,8 +2,8 @@
 //!
 //! Source: Go `text/template` `exec.go`, `funcs.go`.
 
-use super::parser::{Control, Function, Node, Operand, Pipeline, Term};
-use super::{Stage, TemplateError, Values, variables};
+use super::parse::{Control, Node, Operand, Pipeline};
+use super::{Function, Stage, TemplateError, Values, failed, variables};
 use airtight_provider::WorkflowCommand;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl Value {
         match self {
             Self::Bool(value) => Ok(value.to_string()),
             Self::List(items) => Ok(format!("[{}]", items.join(" "))),
-            Self::Root => unsupported(line, "`.` as a whole, which Spacelift does not document"),
+            Self::Root => failed(Stage::Unsupported, line, "`.` as a whole, which Spacelift does not document"),
             Self::Text(text) => Ok(text.clone()),
         }
     }
@@ -40,14 +40,6 @@ impl Value {
 pub(super) struct Root<'a> {
     pub(super) command: WorkflowCommand,
     pub(super) values: &'a Values<'a>,
-}
-
-fn fail<T>(line: usize, message: impl Into<String>) -> Result<T, TemplateError> {
-    Err(TemplateError::new(Stage::Execute, line, message))
-}
-
-fn unsupported<T>(line: usize, what: impl Into<String>) -> Result<T, TemplateError> {
-    Err(TemplateError::new(Stage::Unsupported, line, what))
 }
 
 impl Root<'_> {
@@ -75,7 +67,7 @@ impl Root<'_> {
                             self.list(body, &Value::Text(item), printed)?;
                         }
                     }
-                    _ => return unsupported(pipeline.line, "`range` over something that is no list"),
+                    _ => return failed(Stage::Unsupported, pipeline.line, "`range` over something that is no list"),
                 },
             }
         }
@@ -87,29 +79,30 @@ impl Root<'_> {
         let mut piped = None;
         for command in &pipeline.commands {
             let [first, arguments @ ..] = command.as_slice() else { continue };
-            piped = Some(match first.term {
-                Term::Function(function) => self.call(function, arguments, piped, dot, line)?,
+            piped = Some(match first {
+                Operand::Function(function) => self.call(function, arguments, piped, dot, line)?,
                 _ if arguments.is_empty() => self.operand(first, dot, line)?,
-                _ => return fail(line, "can't give argument to non-function"),
+                _ => return failed(Stage::Execute, line, "can't give argument to non-function"),
             });
         }
-        piped.map_or_else(|| fail(line, "a value is missing"), Ok)
+        piped.map_or_else(|| failed(Stage::Execute, line, "a value is missing"), Ok)
     }
 
     fn operand(&self, operand: &Operand, dot: &Value, line: usize) -> Result<Value, TemplateError> {
-        let mut value = match &operand.term {
-            Term::Bool(value) => Value::Bool(*value),
-            Term::Dot => dot.clone(),
-            Term::Function(function) => self.call(*function, &[], None, dot, line)?,
-            Term::Pipeline(pipeline) => self.value(pipeline, dot)?,
-            Term::Root => Value::Root,
-            Term::Text(text) => Value::Text(text.clone()),
+        let (mut value, names) = match operand {
+            Operand::Bool(value) => return Ok(Value::Bool(*value)),
+            Operand::Function(function) => return self.call(function, &[], None, dot, line),
+            Operand::Pipeline(pipeline) => return self.value(pipeline, dot),
+            Operand::Text(text) => return Ok(Value::Text(text.clone())),
+            Operand::Path { is_root: true, names } => (Value::Root, names),
+            Operand::Path { is_root: false, names } => (dot.clone(), names),
         };
-        for name in &operand.fields {
+        for name in names {
             value = match value {
                 Value::Root => self.variable(name, line)?,
                 _ => {
-                    return fail(
+                    return failed(
+                        Stage::Execute,
                         line,
                         format!("can't evaluate field {name}: only the command's variables have fields"),
                     );
@@ -124,7 +117,8 @@ impl Root<'_> {
         if !known.contains(&name) {
             let known = if known.is_empty() { "none".to_owned() } else { format!(".{}", known.join(", .")) };
             let command = self.command;
-            return fail(
+            return failed(
+                Stage::Execute,
                 line,
                 format!("can't evaluate field {name}: `{command}` has no such variable (it has {known})"),
             );
@@ -141,59 +135,55 @@ impl Root<'_> {
 
     fn call(
         &self,
-        function: Function,
+        function: &Function,
         operands: &[Operand],
         piped: Option<Value>,
         dot: &Value,
         line: usize,
     ) -> Result<Value, TemplateError> {
         let count = operands.len() + usize::from(piped.is_some());
-        let (least, most) = match function {
-            Function::And | Function::Or | Function::Eq => (1, usize::MAX),
-            Function::Ne => (2, 2),
-            Function::Not => (1, 1),
-            Function::UrlQuery => (0, usize::MAX),
-        };
-        if count < least || count > most {
-            return fail(line, format!("wrong number of arguments: {count}"));
+        if !function.takes.contains(&count) {
+            return failed(Stage::Execute, line, format!("wrong number of arguments: {count}"));
         }
         let mut arguments = Vec::with_capacity(count);
         for operand in operands {
             let value = self.operand(operand, dot, line)?;
             // What follows is not evaluated.
-            let decides = matches!((function, value.is_true()), (Function::And, false) | (Function::Or, true));
+            let decides = matches!((function.name, value.is_true()), ("and", false) | ("or", true));
             arguments.push(value);
             if decides {
                 return Ok(arguments.swap_remove(arguments.len() - 1));
             }
         }
         arguments.extend(piped);
-        match function {
-            Function::And | Function::Or => arguments.pop().map_or_else(|| fail(line, "a value is missing"), Ok),
-            Function::Not => Ok(Value::Bool(!arguments.iter().any(Value::is_true))),
-            Function::Eq => equals_any(&arguments, line).map(Value::Bool),
-            Function::Ne => Ok(Value::Bool(!equals_any(&arguments, line)?)),
-            Function::UrlQuery => match arguments.as_slice() {
+        match function.name {
+            "and" | "or" => arguments.pop().map_or_else(|| failed(Stage::Execute, line, "a value is missing"), Ok),
+            "not" => Ok(Value::Bool(!arguments.iter().any(Value::is_true))),
+            "eq" => equals_any(&arguments, line).map(Value::Bool),
+            "ne" => Ok(Value::Bool(!equals_any(&arguments, line)?)),
+            _ => match arguments.as_slice() {
                 [value] => Ok(Value::Text(urlquery(&value.printed(line)?))),
-                _ => unsupported(line, "`urlquery` of several values"),
+                _ => failed(Stage::Unsupported, line, "`urlquery` of several values"),
             },
         }
     }
 }
 
 fn equals_any(arguments: &[Value], line: usize) -> Result<bool, TemplateError> {
-    let [first, others @ ..] = arguments else { return fail(line, "missing argument for comparison") };
+    let [first, others @ ..] = arguments else {
+        return failed(Stage::Execute, line, "missing argument for comparison");
+    };
     if others.is_empty() {
-        return fail(line, "missing argument for comparison");
+        return failed(Stage::Execute, line, "missing argument for comparison");
     }
     for other in others {
         let is_equal = match (first, other) {
             (Value::Bool(one), Value::Bool(two)) => one == two,
             (Value::Text(one), Value::Text(two)) => one == two,
             (Value::Bool(_), Value::Text(_)) | (Value::Text(_), Value::Bool(_)) => {
-                return fail(line, "incompatible types for comparison");
+                return failed(Stage::Execute, line, "incompatible types for comparison");
             }
-            _ => return unsupported(line, "a comparison of lists"),
+            _ => return failed(Stage::Unsupported, line, "a comparison of lists"),
         };
         if is_equal {
             return Ok(true);
@@ -201,7 +191,6 @@ fn equals_any(arguments: &[Value], line: usize) -> Result<bool, TemplateError> {
     }
     Ok(false)
 }
-
 fn urlquery(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {

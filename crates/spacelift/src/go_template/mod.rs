@@ -9,10 +9,11 @@
 //! is not documented for a command is not there.
 
 mod execute;
-mod lexer;
-mod parser;
+mod parse;
 #[cfg(test)]
 mod tests;
+
+use std::ops::RangeInclusive;
 
 use airtight_provider::WorkflowCommand;
 
@@ -68,12 +69,25 @@ pub const fn variables(command: WorkflowCommand) -> &'static [&'static str] {
 /// # Errors
 /// Go would refuse the template, or fail to execute it, or this program does not know what Go would print.
 pub fn render(command: WorkflowCommand, text: &str, values: &Values<'_>) -> Result<String, TemplateError> {
-    let nodes = parser::parse(text)?;
+    let nodes = parse::parse(text)?;
     execute::Root { command, values }.print(&nodes)
 }
 
-impl TemplateError {
-    fn new(stage: Stage, line: usize, message: impl Into<String>) -> Self {
-        Self { stage, line, message: message.into() }
-    }
+/// One of Go's functions, with how many arguments it takes.
+struct Function {
+    name: &'static str,
+    takes: RangeInclusive<usize>,
+}
+
+const FUNCTIONS: &[Function] = &[
+    Function { name: "and", takes: 1..=usize::MAX },
+    Function { name: "eq", takes: 1..=usize::MAX },
+    Function { name: "ne", takes: 2..=2 },
+    Function { name: "not", takes: 1..=1 },
+    Function { name: "or", takes: 1..=usize::MAX },
+    Function { name: "urlquery", takes: 0..=usize::MAX },
+];
+
+fn failed<T>(stage: Stage, line: usize, message: impl Into<String>) -> Result<T, TemplateError> {
+    Err(TemplateError { stage, line, message: message.into() })
 }

@@ -30,22 +30,31 @@ pub enum CauseKind {
         interpreter: String,
     },
     NotExecutable,
+    /// It is in the directory of the command, which is not on `PATH`.
+    NotOnPath,
 }
 
 /// Looks at the files below the workspace that a command's text names.
 pub(super) fn of_command(text: &str, directory: &Utf8Path, workspace: &Utf8Path) -> Vec<Cause> {
     let is_separator = |character: char| character.is_whitespace() || ";|&(){}'\"<>`".contains(character);
     let mut causes: Vec<Cause> = Vec::new();
-    for word in text.split(is_separator).filter(|word| !word.is_empty()) {
+    let mut rest = text;
+    while let Some(start) = rest.find(|character| !is_separator(character)) {
+        let between = if rest.len() == text.len() { ";" } else { &rest[..start] };
+        let end = rest[start..].find(is_separator).map_or(rest.len(), |length| start + length);
+        let word = &rest[start..end];
+        // Where a shell expects the name of a program.
+        let is_program = between.contains(['\n', ';', '|', '&', '(', '{', '`']);
         let known = causes.iter().any(|cause| cause.file == word);
-        if let Some(kind) = of_file(word, directory, workspace).filter(|_| !known) {
+        if let Some(kind) = of_file(word, is_program, directory, workspace).filter(|_| !known) {
             causes.push(Cause { file: word.to_owned(), kind });
         }
+        rest = &rest[end..];
     }
     causes
 }
 
-fn of_file(word: &str, directory: &Utf8Path, workspace: &Utf8Path) -> Option<CauseKind> {
+fn of_file(word: &str, is_program: bool, directory: &Utf8Path, workspace: &Utf8Path) -> Option<CauseKind> {
     let path = directory.join(word);
     // What a link leads to elsewhere is not quoted.
     let real = path.canonicalize_utf8().ok().filter(|real| real.starts_with(workspace) && real.is_file())?;
@@ -63,7 +72,7 @@ fn of_file(word: &str, directory: &Utf8Path, workspace: &Utf8Path) -> Option<Cau
     let is_started = word.contains('/');
     let is_executable = fs::metadata(&real).ok()?.permissions().mode() & 0o111 != 0;
     match interpreter {
-        _ if !is_started => None,
+        _ if !is_started => is_program.then_some(CauseKind::NotOnPath),
         Some(_) if !is_executable => Some(CauseKind::NotExecutable),
         Some(interpreter) if !Utf8PathBuf::from(&interpreter).exists() => {
             Some(CauseKind::NoInterpreter { interpreter })
@@ -102,6 +111,9 @@ mod tests {
         let missing = CauseKind::NoInterpreter { interpreter: "/nonexistent/bash".to_owned() };
         assert_eq!(kinds("(./bash.sh)"), cause("./bash.sh", missing));
         assert_eq!(kinds("./closed.sh"), cause("./closed.sh", CauseKind::NotExecutable));
+        for command in ["good.sh", "cd . && good.sh x", "(good.sh)"] {
+            assert_eq!(kinds(command), cause("good.sh", CauseKind::NotOnPath), "{command}");
+        }
         for harmless in ["sh closed.sh", "./good.sh", "./link.sh", "./none.sh", "../x", ""] {
             assert_eq!(kinds(harmless), [], "{harmless}");
         }

@@ -331,6 +331,7 @@ fn why(Cause { file, kind }: &Cause) -> String {
             format!("`{file}` names the interpreter `{interpreter}`, which is not in the image.")
         }
         CauseKind::NotExecutable => format!("`{file}` is not executable."),
+        CauseKind::NotOnPath => format!("`{file}` is in the directory where the command runs, which is not on PATH."),
     }
 }
 
@@ -349,6 +350,7 @@ fn fix(Cause { file, kind }: &Cause) -> String {
                 "Make it executable in the repository: `git update-index --chmod=+x {word}`. Or run it with `sh {word}`."
             )
         }
+        CauseKind::NotOnPath => format!("Write `./{word}`."),
     }
 }
 

@@ -140,13 +140,20 @@ fn stack_settings(
     if request.ignores_runtime_configuration || is_mounted(mounted, shown) {
         return request.stack_settings.clone();
     }
-    let Ok(text) = text_file::read(&path, runtime_configuration::LIMIT_BYTES) else {
-        return request.stack_settings.clone();
+    let text = match text_file::read_document(&path, runtime_configuration::LIMIT_BYTES) {
+        Ok(text) => text,
+        Err(TextFileError::Missing) => return request.stack_settings.clone(),
+        Err(error) => {
+            findings.push(stack_files::unreadable_configuration(shown, &error).severity(Severity::Error));
+            return request.stack_settings.clone();
+        }
     };
     match runtime_configuration::parse(shown, &text) {
         Ok(configuration) => {
             findings.extend(stack_files::runtime_configuration(&configuration.problems));
             findings.push(stack_files::replaceable_configuration(shown));
+            findings
+                .extend(request.stack.as_deref().and_then(|slug| stack_files::misspelt_stack(&configuration, slug)));
             configuration.for_stack(request.stack.as_deref(), &request.stack_settings)
         }
         Err(problem) => {
@@ -172,7 +179,7 @@ fn read_workflow_file(workspace: &Workspace, mounted: &[&MountedFile]) -> Option
     }
     let shown = Utf8Path::new(workflow::PATH);
     let origin = if is_mounted(mounted, shown) { Origin::Mounted } else { Origin::Source };
-    Some(text_file::read(&path, workflow::LIMIT_BYTES).map(|text| WorkflowFile::parse(shown, &text, origin)))
+    Some(text_file::read_document(&path, workflow::LIMIT_BYTES).map(|text| WorkflowFile::parse(shown, &text, origin)))
 }
 
 /// What is said about a workflow file, and its commands where they can be run.

@@ -228,10 +228,10 @@ fn store(layout: &Layout, rows: &[testing::Row<'_>]) -> ModuleStores {
     testing::store(&layout.path().join("store"), rows)
 }
 
-fn read_with(layout: &Layout, stores: &ModuleStores, data_dir: &str) -> Configuration {
+fn read_with_stores(layout: &Layout, stores: &ModuleStores, data_dir: &str) -> Configuration {
     let (root, data_dir) = (layout.path().join("ws"), Utf8Path::new(data_dir));
-    let stores = Stores { modules: stores, data_dir };
-    read_with_stores(&root, &root.join(data_dir), "tests", &terraform(), &stores, &mut Sources::default())
+    let surroundings = Surroundings { variables: GivenVariables::default(), modules: stores, data_dir };
+    read_with(&root, &root.join(data_dir), "tests", &terraform(), &surroundings, &mut Sources::default())
 }
 
 fn called() -> Layout {
@@ -259,7 +259,7 @@ const ROWS: &[testing::Row<'_>] = &[
 #[test]
 fn what_a_store_has_is_recorded_as_the_engine_would_have_installed_it() {
     let layout = called();
-    let configuration = read_with(&layout, &store(&layout, ROWS), ".terraform");
+    let configuration = read_with_stores(&layout, &store(&layout, ROWS), ".terraform");
     assert_eq!(configuration.children["net.own"].missing, None);
     let found = modules_manifest::text(&configuration.placement.records);
     assert_eq!(
@@ -275,7 +275,7 @@ fn what_a_store_has_is_recorded_as_the_engine_would_have_installed_it() {
 #[test]
 fn the_data_directory_is_named_as_the_engine_names_it() {
     let layout = called();
-    let configuration = read_with(&layout, &store(&layout, ROWS), "/data/./x");
+    let configuration = read_with_stores(&layout, &store(&layout, ROWS), "/data/./x");
     assert_eq!(configuration.placement.copies[0].directory, "/data/x/modules/net");
 }
 
@@ -286,14 +286,14 @@ fn what_is_installed_stays_and_what_a_store_lacks_needs_the_network() {
     fs_err::create_dir_all(layout.path().join("ws/.terraform/modules")).unwrap();
     fs_err::create_dir_all(layout.path().join("ws/vendored")).unwrap();
     fs_err::write(layout.path().join("ws/.terraform/modules/modules.json"), records).unwrap();
-    let configuration = read_with(&layout, &store(&layout, ROWS), ".terraform");
+    let configuration = read_with_stores(&layout, &store(&layout, ROWS), ".terraform");
     let keys: Vec<_> = configuration.placement.records.iter().map(|record| record.key.as_str()).collect();
     assert_eq!(keys, ["", "gone", "local", "local.g", "local.g.b", "net", "net.own"]);
     assert_eq!(configuration.placement.records[4].directory, ".terraform/modules/local.g/m/b");
     assert_eq!(configuration.placement.records[5].version.as_deref(), Some("1.0.5"));
     assert_eq!(configuration.placement.copies.len(), 1);
 
-    let configuration = read_with(&layout, &store(&layout, &ROWS[1..2]), ".terraform");
+    let configuration = read_with_stores(&layout, &store(&layout, &ROWS[1..2]), ".terraform");
     assert!(matches!(configuration.children["local.g"].missing, Some(MissingModule::NeedsNetwork { .. })));
     assert_eq!(configuration.placement, Placement::default());
 }
@@ -302,6 +302,6 @@ fn what_is_installed_stays_and_what_a_store_lacks_needs_the_network() {
 fn a_link_out_of_a_stored_tree_is_not_followed() {
     let layout = called().link("../../ws/local", "store/net/own/out");
     fs_err::write(layout.path().join("store/net/own/main.tf"), "module \"out\" {\n  source = \"./out\"\n}\n").unwrap();
-    let configuration = read_with(&layout, &store(&layout, ROWS), ".terraform");
+    let configuration = read_with_stores(&layout, &store(&layout, ROWS), ".terraform");
     assert!(matches!(configuration.children["net.own.out"].missing, Some(MissingModule::Unreadable { .. })));
 }

@@ -14,7 +14,13 @@ impl Installation<'_> {
             return Err(self.not_judged("it is where providers are installed"));
         }
         if let Some(entry) = entry_for(self.facts, &cache.entries, self.selected) {
-            let proven_by = self.match_existing(entry)?.ok_or_else(|| self.not_judged("it holds another package"))?;
+            let Some(proven_by) = self.match_existing(entry)? else {
+                // What the lock file does not prove is not taken from the cache, and the mirror's package may not be right either.
+                if !self.selected.locked_hashes.is_empty() {
+                    self.place(None)?;
+                }
+                return Err(self.not_judged("it holds another package"));
+            };
             if let Some(directory) = existing_directory(entry, self.selected) {
                 self.require_executable(self.contents_of(&directory)?)
                     .map_err(|stop| stop.shared().proven(Some(proven_by.clone())))?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::testing::*;
 use super::super::*;
 use crate::configuration::{
-    ChildModule, MissingModule, Module, ModuleCall, ModuleSource, NetworkNeed, ProviderBlock, ProviderUse,
+    Backend, ChildModule, MissingModule, Module, ModuleCall, ModuleSource, NetworkNeed, ProviderBlock, ProviderUse,
     RequiredProvider,
 };
 use airtight_hcl::{Problem, ProblemKind};
@@ -117,6 +117,20 @@ fn legacy_addresses_stop_the_engine_before_any_query() {
     assert_eq!(prediction.failures[0].cause, Some(Cause::LegacyInState(address)));
     assert!(prediction.failures[0].detail.contains("unqualified provider \"aws\""));
     assert!(!select(&case.facts).reaches_providers);
+    // An engine that was asked has seen the state only if it is no backend's.
+    case.facts.asked = Some(Loaded::default());
+    assert!(case.predict().failures.is_empty());
+    case.facts.configuration.root.backend = Some(Backend {
+        kind: "local".to_owned(),
+        path: None,
+        workspace_dir: None,
+        hostname: None,
+        is_unevaluated: false,
+        expressions: Vec::new(),
+        place: place("main.tf", 1),
+    });
+    assert_eq!(case.predict().failures[0].code, Code::StateInvalid);
+    case.facts.asked = None;
     case.require("aws", Some("-/aws"), None);
     assert_eq!(case.predict().failures[0].code, Code::ProviderAddressInvalid);
 }

@@ -53,6 +53,7 @@ fn backend(kind: &str, path: Option<&str>) -> Backend {
         workspace_dir: None,
         hostname: None,
         is_unevaluated: false,
+        expressions: Vec::new(),
         place: Place::file("x.tf"),
     }
 }

@@ -7,7 +7,7 @@ use camino::Utf8Path;
 
 use super::{Demand, Need, Source};
 use crate::registry::{Client, ListedVersion, Registry, RegistryError};
-use airtight_engine::configuration::{ChildModule, Stores};
+use airtight_engine::configuration::{ChildModule, GivenVariables, Surroundings};
 use airtight_engine::init_arguments::InitArguments;
 use airtight_engine::module_stores::ModuleStores;
 use airtight_engine::predict;
@@ -30,17 +30,18 @@ pub fn requirements(
 ) -> anyhow::Result<Vec<(ProviderAddress, VersionConstraints)>> {
     let data_dir = root_module.join(".terraform");
     let mut sources = Sources::default();
-    let stores = Stores { modules, data_dir: Utf8Path::new(".terraform") };
+    let surroundings =
+        Surroundings { variables: GivenVariables::default(), modules, data_dir: Utf8Path::new(".terraform") };
     let init = InitArguments { backend: false, ..InitArguments::default() };
     let facts = Facts {
         engine: engine.clone(),
         platform: Platform::current(),
-        configuration: configuration::read_with_stores(
+        configuration: configuration::read_with(
             root_module,
             &data_dir,
             &init.test_directory,
             engine,
-            &stores,
+            &surroundings,
             &mut sources,
         ),
         lock: lock_file::read(root_module, engine.name, &mut sources),
