@@ -144,12 +144,7 @@ pub fn directories(cache: &Utf8Path) -> BTreeMap<Utf8PathBuf, bool> {
 
 impl Installed {
     /// `names` are those of the directories from `providers` down to this one.
-    fn visit(
-        &mut self,
-        directory: &Utf8Path,
-        names: &mut Vec<String>,
-        engine: EngineName,
-    ) -> anyhow::Result<()> {
+    fn visit(&mut self, directory: &Utf8Path, names: &mut Vec<String>, engine: EngineName) -> anyhow::Result<()> {
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
             let file_type = entry.file_type()?;
