@@ -265,8 +265,8 @@ fn copies(installed: &Installed, mirrors: &[Mirror]) -> Vec<(usize, VerifiedCopy
     let is_in_mirror = |path: &Utf8Path| mirrors.iter().any(|mirror| path.starts_with(&mirror.base));
     let place = |entry: &InstalledEntry| match &entry.kind {
         InstalledKind::Directory => Some(entry.path.clone()),
-        InstalledKind::Link { resolved: Some(resolved), .. } if !is_in_mirror(resolved) => Some(resolved.clone()),
-        _ => None,
+        InstalledKind::Link { resolved, .. } => resolved.get().filter(|resolved| !is_in_mirror(resolved)).cloned(),
+        InstalledKind::Other => None,
     };
     let copies =
         installed.entries.iter().enumerate().filter_map(|(number, entry)| Some((number, entry, place(entry)?)));
@@ -327,7 +327,8 @@ fn leg(
         if let Some(package) = installed::package_for(mirrors, &id) {
             let contents = installed::contents(&package.path, package.layout);
             let h1 = seen.digests.get(&contents).and_then(|result| result.as_ref().ok());
-            let metadata = fs_err::metadata(&package.path).ok();
+            // Behind a seal, its digest says whether the image is another one.
+            let metadata = if seen.seal.is_none() { fs_err::metadata(&package.path).ok() } else { None };
             leg.providers.insert(
                 lock.address.to_string(),
                 LegProvider {

@@ -129,7 +129,7 @@ impl Pass<'_> {
             judgement.leave_to_the_engine();
         }
         if is_check {
-            findings.extend(git::ignored_lock_file(&gathered.facts.lock, self.context.repository));
+            findings.extend(git::ignored_lock_file(&gathered.facts.lock, self.context.repository, self.context.guard));
         }
         let loading = confirm::loading(answer.as_ref());
         let (configuration, found) = prepared::collect(&self.context);
