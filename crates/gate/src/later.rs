@@ -327,8 +327,7 @@ fn leg(
         if let Some(package) = installed::package_for(mirrors, &id) {
             let contents = installed::contents(&package.path, package.layout);
             let h1 = seen.digests.get(&contents).and_then(|result| result.as_ref().ok());
-            // Behind a seal, its digest says whether the image is another one.
-            let metadata = if seen.seal.is_none() { fs_err::metadata(&package.path).ok() } else { None };
+            let metadata = fs_err::metadata(&package.path).ok();
             leg.providers.insert(
                 lock.address.to_string(),
                 LegProvider {
