@@ -131,7 +131,8 @@ pub(crate) fn modules(gathered: &Gathered) -> Vec<ReportModule> {
         }
         let record = placement.records.iter().find(|record| record.key == *key);
         let dir = record.map(|record| record.directory.clone());
-        let copy = dir.as_ref().and_then(|dir| placement.copies.iter().find(|copy| dir.starts_with(&copy.directory)));
+        // A local module of a package is a part of it, and not counted, as it is not after `init`.
+        let copy = placement.copies.iter().find(|copy| copy.key == *key);
         let (origin, status) = match (&child.missing, copy, &child.source) {
             (Some(MissingModule::NeedsNetwork { .. }), ..) => (ModuleOrigin::Network, Some(Status::Missing)),
             (Some(_), ..) => (ModuleOrigin::Local, Some(Status::Missing)),
@@ -143,7 +144,7 @@ pub(crate) fn modules(gathered: &Gathered) -> Vec<ReportModule> {
         ReportModule {
             key: key.clone(),
             source: without_credentials(source.unwrap_or_default()),
-            version: copy.filter(|copy| copy.key == *key).and_then(|copy| copy.version.clone()),
+            version: copy.and_then(|copy| copy.version.clone()),
             origin,
             tree: copy.map(|copy| copy.contents.h1.clone()),
             status,

@@ -31,6 +31,8 @@ use airtight_provider::modules::manifest::{Reference, ReferenceKind, StoredSourc
 use airtight_provider::modules::tree::{Contents, entries, hexadecimal};
 use airtight_provider::modules::{ModuleStore, expanded, split_subdirectory};
 
+const OF_THIS_MACHINE: &str = "a path of this machine, which an answer from the network must not name";
+
 /// Pages that name another page lead so far.
 const MAXIMUM_PAGES: usize = 10;
 
@@ -405,7 +407,12 @@ pub(super) fn address_of(text: &str, options: &Options<'_>) -> Result<(Address, 
         return Err(FetchError::Page("an answer that names no package"));
     };
     let (package, subdirectory) = split_subdirectory(&normalized);
-    Ok((Address::parse(&package)?, subdirectory))
+    match Address::parse(&package)? {
+        // It would put this machine's own files into the image.
+        Address::Directory(_) => Err(FetchError::Page(OF_THIS_MACHINE)),
+        Address::Archive(archive) if archive.url.scheme() == "file" => Err(FetchError::Page(OF_THIS_MACHINE)),
+        address => Ok((address, subdirectory)),
+    }
 }
 
 fn reference(address: &GitAddress, kind: ReferenceKind) -> Reference {
