@@ -14,6 +14,7 @@ mod copy;
 mod fetch;
 mod git;
 mod graph;
+mod page;
 mod paths;
 pub mod prune;
 mod request;
