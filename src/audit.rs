@@ -75,7 +75,7 @@ pub(crate) struct AuditArguments {
     /// Platform of the image, such as linux_amd64 (default: this machine's)
     #[arg(long, value_name = "OS_ARCH", env = "AIRTIGHT_PLATFORM")]
     platform: Option<String>,
-    /// The image's settings, for their rules (default: /etc/airtight/settings.yml if it is there)
+    /// The image's settings, for their rules (default: /etc/airtight/settings.yml if it exists)
     #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS")]
     settings: Option<String>,
     /// Directories with repositories

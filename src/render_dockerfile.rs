@@ -65,7 +65,7 @@ pub(crate) struct DockerfileArguments {
     /// File next to the Dockerfile with further certificate authorities (PEM)
     #[arg(long, value_name = "FILE")]
     pub ca: Option<String>,
-    /// Proxy for the package manager, during the build only
+    /// Proxy for the package manager, during the build only; without user name and password
     #[arg(long, value_name = "URL")]
     pub proxy: Option<String>,
     /// Install git, procps and ca-certificates with this package manager; `none` if the base image has them
@@ -127,6 +127,10 @@ const TOFU_KEY: &str = "E3E6E43D84CB852EADB0051D0C0AF313E5FD9F80";
 /// Source: <https://www.hashicorp.com/trust/security>.
 const TERRAFORM_KEY: &str = "C874011F0AB405110D02105534365D9472D7468F";
 
+/// Builders know `HTTPS_PROXY` without an `ARG`, and then write it into no layer.
+const NO_SECRET: &str = "a user name and password would be in the Dockerfile and in the image's history. Leave --proxy out, and build \
+                         with `--build-arg HTTPS_PROXY=URL --build-arg HTTP_PROXY=URL`: builders keep these two out of the image";
+
 /// Renders the Dockerfile.
 pub(crate) fn dockerfile(arguments: &DockerfileArguments) -> Result<String, Stop> {
     let directories = [("mirror", Some(arguments.mirror.as_str())), ("modules", given(arguments.modules.as_ref()))];
@@ -137,7 +141,10 @@ pub(crate) fn dockerfile(arguments: &DockerfileArguments) -> Result<String, Stop
     plain("base", Some(&arguments.base), "/._-:@")?;
     plain("airtight-image", given(arguments.airtight_image.as_ref()), "/._-:@")?;
     plain("ca", given(arguments.ca.as_ref()), "/._-")?;
-    plain("proxy", given(arguments.proxy.as_ref()), "/._-:@%")?;
+    if given(arguments.proxy.as_ref()).is_some_and(|proxy| proxy.contains('@')) {
+        return Err(usage("proxy", NO_SECRET));
+    }
+    plain("proxy", given(arguments.proxy.as_ref()), "/._-:%")?;
     let downloads = given(arguments.downloads.as_ref()).map(|text| text.trim_end_matches('/'));
     plain("downloads", downloads, "/._-:%~")?;
     let platform: Platform = arguments.platform.parse().map_err(|error| usage("platform", &error))?;
@@ -259,7 +266,7 @@ fn options(arguments: &DockerfileArguments) -> String {
         ("airtight-image", given(arguments.airtight_image.as_ref())),
         ("downloads", given(arguments.downloads.as_ref())),
         ("ca", given(arguments.ca.as_ref())),
-        ("proxy", given(arguments.proxy.as_ref()).filter(|proxy| !proxy.contains('@'))),
+        ("proxy", given(arguments.proxy.as_ref())),
         ("packages", arguments.packages.to_possible_value().as_ref().map(clap::builder::PossibleValue::get_name)),
     ]
     .map(|(name, value)| value.map(|value| format!(" --{name} {value}")).unwrap_or_default());
@@ -344,6 +351,7 @@ mod tests {
             "--ca a;b",
             "--downloads $(x)",
             "--engine tofu --engine tofu",
+            "--packages apt --proxy http://user:secret@proxy:3128",
         ] {
             assert!(matches!(rendered(options), Err(Stop::Usage(_))), "{options}");
         }

@@ -135,7 +135,7 @@ impl Resolved {
         match self.engine() {
             Ok(found) => Ok(found.engine),
             Err(Stop::Engine(EngineError::NotFound(reason))) => Err(Stop::Usage(format!(
-                "no engine: {reason}; name it with --engine tofu|terraform and --engine-version X.Y.Z"
+                "no engine: {reason}; if it is not on this machine, also give --engine-version X.Y.Z"
             ))),
             Err(stop) => Err(stop),
         }

@@ -4,6 +4,8 @@
 # The gate writes `airtight.custom.spacelift.json` into the project root before each plan, and Spacelift puts it into this
 # policy's input. What the policy proves: the gate ran in this run, and let the plan start. What it cannot prove: that nothing of
 # the run wrote the file again afterwards.
+#
+# Assumed: `TF_VAR_spacelift_run_id`, which the gate writes into the report, is this policy's `input.spacelift.run.id`.
 package spacelift
 
 default airtight = {}

@@ -64,7 +64,8 @@ enum MirrorWhat {
     ///
     /// The seal, .airtight/seal.json, lists every package with its files, sizes, permissions and hashes, the executable's machine
     /// and loader, and its evidence. The same packages have the same seal in any directory. The command prints the seal's
-    /// digest; `sha256sum .airtight/seal.json` prints the same.
+    /// digest; `sha256sum .airtight/seal.json` prints the same. A store of modules has its own list, which is its
+    /// seal: with --modules it is verified, and its digest is printed, too.
     ///
     /// If root owns the mirror and the run's user cannot write it, `run`, `hook` and `check` then compare the lock file with the
     /// seal and check sizes and permissions instead of hashing. They do not detect a changed file of the same size that root put
@@ -95,15 +96,16 @@ or with the public key (ECDSA P-256, PEM) of its signature:
 
   seal:
     public_key: /etc/airtight/seal.pem
+    minimum: 42             # optional: refuse an older seal, with a smaller --serial
 
-The signature is .airtight/seal.sig, plain (base64 of DER) or a Sigstore bundle. One of these commands makes it:
+The signature is .airtight/seal.sig: DER, base64 of DER, or a Sigstore bundle. One of these commands makes it:
 
   cosign 2:  cosign sign-blob --key KEY --tlog-upload=false \\
                --output-signature /providers/.airtight/seal.sig /providers/.airtight/seal.json
   cosign 3:  cosign sign-blob --key KEY --use-signing-config=false --tlog-upload=false \\
                --bundle /providers/.airtight/seal.sig /providers/.airtight/seal.json
-  OpenSSL:   openssl dgst -sha256 -sign KEY /providers/.airtight/seal.json | \\
-               base64 -w0 > /providers/.airtight/seal.sig";
+  OpenSSL:   openssl dgst -sha256 -sign KEY -out /providers/.airtight/seal.sig \\
+               /providers/.airtight/seal.json";
 
 /// Options of every command for a mirror.
 #[derive(Args, Debug)]

@@ -50,7 +50,8 @@ pub(super) fn run(arguments: &SbomArguments) -> Result<ExitCode, Stop> {
     if !problems.is_empty() {
         return Err(anyhow::anyhow!("the mirror cannot be listed as a whole:\n  {}", problems.join("\n  ")).into());
     }
-    let manifest = print(&packages).map_err(anyhow::Error::new)?;
+    let serial = Manifest::read(&walked.base)?.map(|sealed| sealed.serial()).transpose()?.flatten();
+    let manifest = print(&packages, serial).map_err(anyhow::Error::new)?;
     let digest = Manifest::new(manifest).digest().to_owned();
     let archives = packages.iter().filter_map(|package| {
         let sha256 = evidence::recorded_archive(&walked.base, &package.id().ok()?, &package.h1)?;

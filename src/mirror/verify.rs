@@ -40,7 +40,7 @@ pub(super) struct VerifyArguments {
     /// Public key (ECDSA P-256, PEM) that must verify the seal's signature
     #[arg(long, value_name = "FILE")]
     seal_key: Option<Utf8PathBuf>,
-    /// Settings whose provider policy every package must meet (default: /etc/airtight/settings.yml if it is there)
+    /// Settings whose provider policy every package must meet (default: /etc/airtight/settings.yml if it exists)
     #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS")]
     settings: Option<String>,
     /// Format of the report
@@ -101,7 +101,7 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Stop> {
         return Err(Stop::Usage(format!("--lock `{path}` does not exist")));
     }
     let digest = arguments.seal_digest.clone().map(|digest| Seal::Digests(vec![digest]));
-    let vouching = digest.or_else(|| arguments.seal_key.clone().map(Seal::PublicKey));
+    let vouching = digest.or_else(|| arguments.seal_key.clone().map(|path| Seal::PublicKey { path, minimum: None }));
     let policies = policies(arguments.settings.as_deref())?;
     let progress = Progress::new();
     let request = Request {

@@ -21,26 +21,26 @@ use airtight_supply::modules::TreeLimits;
 use airtight_supply::modules::build::{Built, Event, Options, Outcome, SourceResult, build};
 use airtight_supply::modules::wanted::{self, Unread, UnreadWhy};
 
-pub(super) const HELP: &str = "\
+pub(super) const HELP: &str = "Examples:
   airtight modules build --from repositories modules
   airtight modules build --from stack-a --from stack-b --engine terraform modules
   airtight modules build --from repositories --dry-run modules
   airtight modules build --manifest next.json modules
 
-In the Dockerfile: COPY modules /modules. Then `check`, `run` and `hook` find the store without an option.
+In the Dockerfile: COPY --chown=0:0 modules /modules. Then `check`, `run` and `hook` find the store without an option.
 
 What is fetched: modules of registries, git repositories (git::, github.com/, git@HOST:), https archives (zip, \
-tar.gz, tar.xz), and file addresses. For a registry's module, the version is the one that an engine would select now. A call \
+tar.gz, tar.xz, tar.bz2), and file addresses. For a registry's module, the version is the one that an engine would select now. A call \
 without a host means another registry for each engine: see --engine.
 
 git is the one on PATH, with its configuration and credentials; it never asks for a password and runs no hook. Registries get \
 TF_TOKEN_* and the `credentials` and `host` blocks of the engine's CLI configuration. HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE are \
 respected by both.
 
-A reference that moved is an error: a tag, a version or an archive's address that was something else in the last build. The error \
-names both. `--accept-moved SOURCE` takes the new one. Branches move without that; each move is printed.
+A reference that moved is an error: a tag, a version or an archive that was something else in the last build. The error names \
+both. `--accept-moved SOURCE` accepts the new one. Branches may move; each move is printed.
 
-Build again on a schedule into the same directory: what did not change is only asked for, not fetched.
+Build again on a schedule into the same directory: sources that did not change are not fetched again.
 
 Exit codes: 0 everything is in the store; 100 a module could not be fetched; 96 usage.";
 
@@ -58,6 +58,9 @@ pub(super) struct BuildArguments {
     /// Accept that this source means something else than in the last build; as the error names it (repeatable)
     #[arg(long, value_name = "SOURCE")]
     accept_moved: Vec<String>,
+    /// Number in the store's manifest that grows with each build, for `seal: minimum:` in the settings
+    #[arg(long, value_name = "NUMBER")]
+    serial: Option<u64>,
     /// Say what would be fetched, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -104,6 +107,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<ExitCode, Stop> {
         client: client.as_ref(),
         accept_moved: arguments.accept_moved.iter().cloned().collect(),
         newest: arguments.all_matching.max(1),
+        serial: arguments.serial,
         dry_run: arguments.dry_run,
         jobs: arguments.jobs,
         limits: TreeLimits { bytes: arguments.limit_mb.saturating_mul(1_000_000), ..TreeLimits::default() },

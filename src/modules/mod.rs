@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::{ExitCode, Stop};
 use airtight_finding::escape;
 use airtight_provider::modules::{MANIFEST, ModuleStore};
+use airtight_supply::modules::verify::{Owners, verify};
 
 #[derive(Args, Debug)]
 pub(crate) struct ModulesArguments {
@@ -24,7 +25,7 @@ enum ModulesWhat {
     /// Fetch the module sources that many repositories call
     ///
     /// Finds every module call below the given directories, and the calls of the modules that it fetches. Each repository and each
-    /// archive is fetched once. What is in the store and still is what its origin has is not fetched again. `check`, `run` and
+    /// archive is fetched once. What did not change at its origin is not fetched again. `check`, `run` and
     /// `hook` give modules of the store to `init`, which then downloads none.
     #[command(after_help = build::HELP)]
     Build(build::BuildArguments),
@@ -66,6 +67,15 @@ impl OneStore {
             ))),
             Err(error) => Err(anyhow::Error::new(error).into()),
         }
+    }
+}
+
+/// A store that is what its manifest says.
+pub(crate) fn whole(directory: &str) -> Result<ModuleStore, Stop> {
+    let store = OneStore { modules: Some(directory.to_owned()) }.read()?;
+    match verify(&store, None, Owners::Anybody).first() {
+        None => Ok(store),
+        Some(fault) => Err(anyhow::anyhow!("the store of modules `{directory}`: {fault}").into()),
     }
 }
 

@@ -13,8 +13,8 @@ use airtight_supply::modules::verify::{Owners, verify};
 pub(super) const HELP: &str = "\
 Run it as the last step of the image's build: RUN airtight modules verify
 
-Verified is that the store is what its manifest says. That the manifest is the one that `modules build` made is only known by its \
-digest: pin the digest that `modules build` prints, with --digest here and with `seal` in the image's settings.
+This compares the store with its manifest. Only a digest shows that the manifest is the one that `modules build` made: pin the \
+digest that `modules build` prints, with --digest here and with `seal` in the image's settings.
 
 Exit codes: 0 the store is whole; 100 it is not; 96 usage.";
 

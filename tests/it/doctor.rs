@@ -70,7 +70,8 @@ fn examine(workspace: &Workspace) -> (i32, Vec<[String; 3]>) {
     // command looks at every file from where a program may start.
     let script = "mkdir etc && cp -r /etc/ssl etc/ && cp passwd etc/ && mkdir etc/airtight && \
                   cp settings.yml etc/airtight/ && mount --bind etc /etc && \
-                  for place in /*/ /usr/local/; do case $place in /bin/|/dev/|/etc/|/lib*/|/proc/|/sbin/|/sys/|/usr/) ;; \
+                  for place in /*/ /usr/include/ /usr/local/ /usr/share/ /usr/lib/*-sdk/; do [ -d $place ] || continue; \
+                  case $place in /bin/|/dev/|/etc/|/lib*/|/proc/|/sbin/|/sys/|/usr/) ;; \
                   *) case $PWD/ in $place*) ;; *) mount -t tmpfs -o mode=755 none $place || exit 77 ;; esac ;; esac; done; \
                   exec \"$@\"";
     let airtight = root.join("bin/airtight");

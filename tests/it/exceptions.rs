@@ -19,6 +19,7 @@ crate::tests! {
     observing_at_init_is_said_at_every_later_phase(one engine with providers),
     an_exception_before_a_native_init_is_said_at_every_later_phase(one engine with providers),
     an_exception_that_has_ended_lets_nothing_in(one engine with providers),
+    a_provider_that_is_denied_after_init_is_refused_in_later_phases(one engine with providers),
     a_provider_of_a_further_method_works_from_init_to_apply(engine with providers),
     a_changed_provider_of_a_further_method_is_refused_after_init(engine with providers),
 }
@@ -113,6 +114,18 @@ fn an_exception_that_has_ended_lets_nothing_in(engine: &'static Engine) {
     excepted(&phase(&stack, &settings, "init"));
     let text = refused(&phase(&stack, &settings.replace("2099", "2020"), "plan"));
     assert!(text.contains("provider-not-locked") && !text.contains("allowed until"), "{text}");
+}
+
+fn a_provider_that_is_denied_after_init_is_refused_in_later_phases(engine: &'static Engine) {
+    let stack = Stack::new(engine, Layout::Unpacked, TWO_PROVIDERS);
+    let policy = |what: &str| format!("providers:\n  {what}: ['{}/hashicorp/*']\n", engine.default_host());
+    for name in ["init", "plan"] {
+        succeeded(&phase(&stack, &policy("allow"), name));
+    }
+    stack.renew_container();
+    let text = refused(&phase(&stack, &policy("deny"), "apply"));
+    assert!(text.contains("provider-not-allowed"), "{text}");
+    succeeded(&phase(&stack, &policy("allow"), "apply"));
 }
 
 /// `null` is in the image's mirror, `random` comes from a network mirror that the settings allow for it.

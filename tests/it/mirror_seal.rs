@@ -19,6 +19,7 @@ crate::tests! {
     behind_a_seal_nothing_is_hashed_and_everything_else_is_seen,
     a_seal_that_nobody_vouches_for_is_refused_and_everything_is_hashed,
     a_signature_vouches_for_a_seal_as_cosign_makes_it,
+    an_older_mirror_with_its_own_valid_signature_is_refused,
     a_mirror_that_the_runs_user_can_write_is_hashed_in_spite_of_its_seal,
     a_mirror_behind_a_link_is_hashed_in_spite_of_its_seal,
     a_key_that_is_away_none_or_the_users_own_makes_no_seal_count,
@@ -40,9 +41,9 @@ fn mirror(tree: &mut Tree) {
     tree.file("mirror/.airtight/evidence/x", "");
 }
 
-fn seal(workspace: &Workspace) -> Output {
+fn seal(workspace: &Workspace, more: &[&str]) -> Output {
     Isolated::new(Utf8Path::new(env!("CARGO_BIN_EXE_airtight")), workspace.root())
-        .arguments(["mirror", "seal", "--mirror", "mirror"])
+        .arguments(["mirror", "seal", "--mirror", "mirror"].iter().chain(more).copied())
         .run()
 }
 
@@ -57,7 +58,7 @@ fn the_same_packages_have_the_same_seal_anywhere_and_others_another() {
         mirror(&mut tree);
         let workspace = Workspace::holding(&tree, false);
         change(&workspace);
-        let digest = digest(&seal(&workspace));
+        let digest = digest(&seal(&workspace, &[]));
         let sum = Command::new("sha256sum").arg(workspace.path("mirror/.airtight/seal.json")).output().unwrap();
         assert_eq!(digest, format!("sha256:{}", &String::from_utf8(sum.stdout).unwrap()[..64]));
         digest
@@ -85,7 +86,7 @@ fn a_mirror_with_something_that_cannot_be_sealed_gets_no_seal() {
         mirror(&mut tree);
         tree.file(path, "x");
         let workspace = Workspace::holding(&tree, false);
-        let output = seal(&workspace);
+        let output = seal(&workspace, &[]);
         assert_eq!(output.status.code(), Some(100));
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.contains(reason), "{said}");
@@ -94,7 +95,7 @@ fn a_mirror_with_something_that_cannot_be_sealed_gets_no_seal() {
     let mut tree = Tree::default();
     mirror(&mut tree);
     tree.link(format!("mirror/{}/link", package(UNPACKED).unpacked_path()), NAME);
-    let output = seal(&Workspace::holding(&tree, false));
+    let output = seal(&Workspace::holding(&tree, false), &[]);
     assert!(String::from_utf8(output.stderr).unwrap().contains("could become another one unseen"));
 }
 
@@ -141,7 +142,7 @@ impl Image {
 
     /// Seals the mirror, and has the settings say what vouches for the seal.
     fn sealed(&self, vouching: impl FnOnce(&str) -> String) {
-        let digest = digest(&seal(&self.workspace));
+        let digest = digest(&seal(&self.workspace, &[]));
         let text = format!("mirror: {}\nseal:\n  {}\n", self.path("mirror"), vouching(&digest));
         fs::write(self.path("etc/airtight/settings.yml"), text).unwrap();
     }
@@ -292,6 +293,27 @@ fn a_signature_vouches_for_a_seal_as_cosign_makes_it() {
     image.sign();
     // The lock file has the last word: what was sealed is not what was locked.
     assert_eq!(image.judged(), refused(&["package-mismatch"]));
+}
+
+fn an_older_mirror_with_its_own_valid_signature_is_refused() {
+    if !has_own_etc() || Command::new("openssl").arg("version").output().is_err() {
+        return ignored("only root can mount an /etc, and openssl has to be here");
+    }
+    let image = Image::new();
+    image.make_key();
+    image.sealed(|_| "public_key: /etc/seal.pem\n  minimum: 7".to_owned());
+    for (serial, expected) in [
+        (&["--serial", "6"][..], refused(&["seal-invalid"])),
+        (&["--serial", "7"], cleared(&[])),
+        (&["--serial", "8"], cleared(&[])),
+        (&[], refused(&["seal-invalid"])),
+    ] {
+        digest(&seal(&image.workspace, serial));
+        image.openssl(
+            "openssl dgst -sha256 -sign private.pem -out mirror/.airtight/seal.sig mirror/.airtight/seal.json",
+        );
+        assert_eq!(image.judged(), expected, "{serial:?}");
+    }
 }
 
 fn a_mirror_that_the_runs_user_can_write_is_hashed_in_spite_of_its_seal() {

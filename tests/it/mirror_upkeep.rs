@@ -506,7 +506,7 @@ fn the_bill_of_materials_is_valid_and_complete() {
         version: Some("1.2.0".to_owned()),
     };
     let tree = StoredTree { id: Some("c0ffee".to_owned()), ..tree };
-    Manifest { sources: vec![source], trees: vec![tree] }.write(&store).unwrap();
+    Manifest { serial: None, sources: vec![source], trees: vec![tree] }.write(&store).unwrap();
     let print = || airtight(&workspace, &["sbom", "--engine", "./tofu", "--modules", "modules"]);
     let output = print();
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));

@@ -4,7 +4,8 @@ use std::os::unix::fs::symlink;
 
 use fs_err as fs;
 
-use crate::modules_build::Case;
+use crate::modules_build::{Case, serve};
+use crate::support::registry::Answer;
 use crate::support::repository::Repository;
 
 crate::tests! {
@@ -13,6 +14,7 @@ crate::tests! {
     links_that_lead_out_are_left_out_and_named,
     a_local_call_cannot_leave_its_package,
     modules_that_call_each_other_end,
+    a_page_leads_to_no_file_of_this_machine,
 }
 
 fn marker(case: &Case) -> String {
@@ -110,4 +112,31 @@ fn modules_that_call_each_other_end() {
     case.calls("stack", &[("a", &one.source(), None)]);
     let text = case.built(&[]);
     assert!(text.contains("2 module packages: 2 fetched"), "{text}");
+}
+
+fn a_page_leads_to_no_file_of_this_machine() {
+    let case = Case::new();
+    let registry = serve(&case);
+    let secret = case.path("secret");
+    fs::create_dir(&secret).unwrap();
+    fs::write(secret.join("key"), "s3cret").unwrap();
+    registry.interfere(move |request, _| {
+        let place = match request.path.split('?').next()? {
+            "/directory" => format!("file://{secret}"),
+            "/archive" => format!("file://{secret}/x.zip"),
+            "/up" => format!("git::file://{secret}//../.."),
+            _ => return None,
+        };
+        Some(Answer { headers: vec![("X-Terraform-Get".to_owned(), place)], ..Answer::ok("") })
+    });
+    let sources = ["/directory", "/archive", "/up"].map(|path| registry.url(path));
+    case.calls("stack", &[("a", &sources[0], None), ("b", &sources[1], None), ("c", &sources[2], None)]);
+    let (code, text) = case.build(&[]);
+    assert_eq!(code, 100, "{text}");
+    assert_eq!(
+        text.matches("a path of this machine, which an answer from the network must not name").count(),
+        2,
+        "{text}"
+    );
+    assert!(text.contains("3 failed") && !case.path("store/local").exists(), "{text}");
 }

@@ -51,14 +51,14 @@ pub(crate) fn title(report: &AuditReport) -> String {
     escape::line(&title).into_owned()
 }
 
-/// `2 stacks fail, 1 is refused, 9 work`.
+/// `2 would fail, 1 would be refused, 9 would work`.
 pub(crate) fn states(report: &AuditReport) -> String {
     let states = report.states;
     let parts = [
         (states.fails, "would fail"),
         (states.refused, "would be refused"),
         (states.unknown, "unknown"),
-        (states.works, "work"),
+        (states.works, "would work"),
     ];
     let parts: Vec<String> =
         parts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();

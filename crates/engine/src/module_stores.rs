@@ -5,7 +5,7 @@ use camino::Utf8PathBuf;
 use crate::configuration::ModuleSource;
 use airtight_provider::CoreConstraints;
 use airtight_provider::modules::manifest::{StoredSource, StoredTree};
-use airtight_provider::modules::{ModuleStore, Stored, source_name, split_subdirectory};
+use airtight_provider::modules::{ModuleStore, Stored, expanded, is_pattern, source_name, split_subdirectory};
 
 /// The image's stores, in the order in which they are asked.
 #[derive(Clone, Debug, Default)]
@@ -19,11 +19,19 @@ pub struct Found<'a> {
     pub store: &'a ModuleStore,
     pub source: &'a StoredSource,
     pub tree: &'a StoredTree,
-    /// The directory in the package that the call names; empty for all of it.
-    pub subdirectory: String,
+    /// The directory in the tree that the call names, as the engine finds it: relative, perhaps with `..`.
+    subdirectory: String,
 }
 
-impl Found<'_> {
+impl<'a> Found<'a> {
+    /// Null if the call's directory is a pattern that does not match one directory: the engine fails at it, too.
+    fn new(store: &'a ModuleStore, source: &'a StoredSource, subdirectory: &str) -> Option<Self> {
+        let tree = store.tree(&source.tree)?;
+        let whole = format!("{}/{subdirectory}", source.subdirectory);
+        let subdirectory = if is_pattern(subdirectory) { expanded(&store.path_of(tree), &whole)? } else { whole };
+        Some(Self { store, source, tree, subdirectory })
+    }
+
     /// Where the tree is on this machine.
     pub fn path(&self) -> Utf8PathBuf {
         self.store.path_of(self.tree)
@@ -32,8 +40,7 @@ impl Found<'_> {
     /// The called module's directory below the tree, without `.` and `..`; null if it leads out of the tree.
     pub fn directory(&self) -> Option<Utf8PathBuf> {
         let mut directory = Utf8PathBuf::new();
-        let parts = [self.source.subdirectory.as_str(), &self.subdirectory];
-        for part in parts.iter().flat_map(|part| part.split('/')) {
+        for part in self.subdirectory.split('/') {
             match part {
                 "" | "." => {}
                 ".." if directory.pop() => {}
@@ -51,12 +58,9 @@ impl ModuleStores {
     }
 
     /// What a source means here. A registry's module is the newest version that the constraint allows, as the engine would
-    /// select; of two stores with the same version the first has it. Patterns in the directory are left to the engine.
+    /// select; of two stores with the same version the first has it.
     pub fn find(&self, source: &ModuleSource, constraint: Option<&CoreConstraints>) -> Option<Found<'_>> {
         let (package, subdirectory) = address(source)?;
-        if subdirectory.contains(['*', '?', '[', '\\']) {
-            return None;
-        }
         let mut best: Option<(&ModuleStore, &StoredSource)> = None;
         for store in &self.stores {
             let Stored::Found(found) = store.find(&package, constraint) else { continue };
@@ -65,7 +69,7 @@ impl ModuleStores {
             }
         }
         let (store, source) = best?;
-        Some(Found { store, source, tree: store.tree(&source.tree)?, subdirectory })
+        Found::new(store, source, &subdirectory)
     }
 
     /// The versions of a registry's module that are here.
@@ -83,7 +87,7 @@ impl ModuleStores {
             let mut found = versions.filter(|source| source.version.as_deref() == version);
             Some((store, found.next()?))
         })?;
-        Some(Found { store, source, tree: store.tree(&source.tree)?, subdirectory })
+        Found::new(store, source, &subdirectory)
     }
 }
 

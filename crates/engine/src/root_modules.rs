@@ -55,6 +55,8 @@ impl Found {
             if file_type.is_dir() && !PASSED_OVER.contains(&name.as_str()) {
                 self.search(&path)?;
             } else if file_type.is_file()
+                // The engines read no hidden file, such as `._main.tf` of macOS.
+                && !name.starts_with('.')
                 && [".tf", ".tf.json", ".tofu", ".tofu.json"].iter().any(|ending| name.ends_with(ending))
             {
                 has_configuration = true;
@@ -103,6 +105,7 @@ mod tests {
             ("modules/a/b/main.tf.json", "{}"),
             ("forgotten/main.tofu", ""),
             ("notes/README.md", ""),
+            ("hidden/._main.tf", ""),
         ] {
             fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
             fs::write(root.join(path), text).unwrap();

@@ -72,6 +72,22 @@ pub fn counts(counts: Counts) -> Vec<String> {
 }
 
 fn proven(report: &Report) -> String {
+    let of_providers = proven_providers(report);
+    modules(report).map_or_else(|| of_providers.clone(), |of_modules| format!("{of_providers}, {of_modules}"))
+}
+
+/// `3 modules proven`; null if no store has said anything of one.
+pub(super) fn modules(report: &Report) -> Option<String> {
+    let judged = || report.modules.iter().filter_map(|module| module.status);
+    let (all, proven) = (judged().count(), judged().filter(|status| *status == Status::Proven).count());
+    match proven {
+        0 => None,
+        _ if proven == all => Some(format!("{} proven", plural(all, "module"))),
+        _ => Some(format!("{proven} of {} proven", plural(all, "module"))),
+    }
+}
+
+fn proven_providers(report: &Report) -> String {
     let all = report.providers.len();
     let proven = report.providers.iter().filter(|provider| provider.status == Status::Proven).count();
     match all {
@@ -148,6 +164,7 @@ pub(super) fn elapsed(milliseconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::report::ReportAssumption;
+    use super::super::report::{ModuleOrigin, ReportModule};
     use super::super::sample;
     use super::*;
 
@@ -172,6 +189,26 @@ mod tests {
             "airtight: cleared: 0 of 1 provider proven, allowed until 2026-12-01: INC-4711, plan may run (OpenTofu 1.12.6, \
              linux_amd64), only the image's programs can start in 12 ms"
         );
+    }
+
+    #[test]
+    fn modules_are_counted_if_a_store_proves_some() {
+        let mut report = sample::cleared();
+        let module = |status| ReportModule {
+            key: "a".to_owned(),
+            source: "h.example/a/b/c".to_owned(),
+            version: None,
+            origin: ModuleOrigin::Store,
+            tree: None,
+            status,
+            dir: None,
+        };
+        report.modules = vec![module(Some(Status::Proven)), module(None)];
+        assert!(closing(&report).starts_with("airtight: cleared: 3 providers proven, 1 module proven, init"));
+        report.modules.push(module(Some(Status::Unproven)));
+        assert!(closing(&report).contains(", 1 of 2 modules proven, "));
+        report.modules.retain(|module| module.status != Some(Status::Proven));
+        assert!(closing(&report).starts_with("airtight: cleared: 3 providers proven, init"));
     }
 
     #[test]

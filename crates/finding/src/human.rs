@@ -275,6 +275,9 @@ fn derivation(report: &Report, width: usize) -> String {
     if !proven.is_empty() {
         lines.push(format!("  - {} proven by the lock file's hashes", plural(proven.len(), "provider")));
     }
+    if let Some(modules) = heading::modules(report) {
+        lines.push(format!("  - {modules} by the store of modules"));
+    }
     lines.join("\n") + "\n"
 }
 

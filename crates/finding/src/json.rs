@@ -33,6 +33,7 @@ mod tests {
                 "elapsed_ms",
                 "prediction",
                 "providers",
+                "modules",
                 "findings",
                 "exceptions",
                 "subject"

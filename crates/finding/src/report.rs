@@ -22,6 +22,8 @@ pub struct Report {
     pub elapsed_ms: u64,
     pub prediction: ReportPrediction,
     pub providers: Vec<ReportProvider>,
+    /// Called modules, by key.
+    pub modules: Vec<ReportModule>,
     pub findings: Vec<ReportFinding>,
     /// Rules of the settings that lower a finding here, and `policy: observe`.
     pub exceptions: Vec<ReportException>,
@@ -120,6 +122,37 @@ pub struct ReportAssumption {
 }
 
 #[derive(Clone, Debug, Serialize)]
+pub struct ReportModule {
+    /// The path of calls, such as `a.b`.
+    pub key: String,
+    /// As the engine records it, without secrets.
+    pub source: String,
+    /// Of a registry's module.
+    pub version: Option<String>,
+    pub origin: ModuleOrigin,
+    /// The `h1:` hash of the package in the store; null if no store has it.
+    pub tree: Option<String>,
+    /// Null for a directory of the repository itself.
+    pub status: Option<Status>,
+    /// Where the engine reads it, from the root module or absolute; null if it is not there.
+    pub dir: Option<String>,
+}
+
+/// Where a module comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModuleOrigin {
+    /// `init` gets it from the image's store.
+    Store,
+    /// A path: of the repository, or of the package that the calling module is in.
+    Local,
+    /// It is in the data directory already.
+    Installed,
+    /// The engine would fetch it.
+    Network,
+}
+
+#[derive(Clone, Debug, Serialize)]
 pub struct ReportProvider {
     /// Always `host/namespace/type`.
     pub address: String,
@@ -185,6 +218,7 @@ impl Report {
             elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
             prediction,
             providers,
+            modules: Vec::new(),
             findings: findings(found),
             exceptions: Vec::new(),
             subject: ReportSubject::default(),

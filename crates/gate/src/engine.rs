@@ -53,7 +53,9 @@ pub fn locate(asked_for: Option<&str>, path_variable: Option<&str>) -> Result<Ut
         Some(text) if text.contains('/') => Ok(Utf8PathBuf::from(text)),
         Some(name) => on_path(name, path_variable),
         None => on_path("tofu", path_variable).or_else(|_| on_path("terraform", path_variable)).map_err(|_| {
-            EngineError::NotFound("neither `tofu` nor `terraform` is on PATH; name one with --engine".to_owned())
+            EngineError::NotFound(
+                "neither `tofu` nor `terraform` is on PATH; name one with --engine tofu|terraform".to_owned(),
+            )
         }),
     }
 }

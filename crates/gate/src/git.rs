@@ -51,7 +51,7 @@ fn is_rewritten(address: &str, guard: Option<&Guard>) -> bool {
 }
 
 /// What git is given to answer: a repository may hold pipes in the place of files.
-const LIMIT: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_millis(if cfg!(test) { 1000 } else { 5000 });
 
 /// git without network; null if it does not answer in time. `PATH` may lead to a program that is not the image's.
 fn git(arguments: &[&str], stdout: Stdio, guard: Option<&Guard>) -> Option<Output> {
@@ -121,20 +121,15 @@ fn problem(address: &str, guard: Option<&Guard>) -> Option<RepositoryProblem> {
 }
 
 /// The lock file that git ignores: no checkout will have it.
-pub(crate) fn ignored_lock_file(lock: &LockFile, repository: &Utf8Path) -> Option<Finding> {
+pub(crate) fn ignored_lock_file(lock: &LockFile, repository: &Utf8Path, guard: Option<&Guard>) -> Option<Finding> {
     if !lock.exists || !repository.join(".git").exists() {
         return None;
     }
     let directory = lock.path.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
     let name = lock.path.file_name()?;
     // Of files that git tracks it says nothing.
-    let output = Command::new("git")
-        .args(["-c", "core.fsmonitor=false", "-C", directory.as_str(), "check-ignore", "--verbose", name])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()
-        .filter(|output| output.status.success())?;
+    let arguments = ["-c", "core.fsmonitor=false", "-C", directory.as_str(), "check-ignore", "--verbose", name];
+    let output = git(&arguments, Stdio::piped(), guard).filter(|output| output.status.success())?;
     let said = String::from_utf8(output.stdout).ok()?;
     // `FILE:LINE:PATTERN<TAB>PATH`
     let (rule, _) = said.split_once('\t')?;
@@ -163,6 +158,10 @@ pub(crate) fn ignored_lock_file(lock: &LockFile, repository: &Utf8Path) -> Optio
 
 #[cfg(test)]
 mod tests {
+    use airtight_provider::{EngineName, lock_file};
+    use fs_err as fs;
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
     use super::*;
 
     #[test]
@@ -198,5 +197,18 @@ mod tests {
         ] {
             assert_eq!(repository(source), expected, "{source}");
         }
+    }
+
+    /// In git's own call this waits for ever.
+    #[test]
+    fn nobody_waits_for_a_pipe_in_the_place_of_a_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap().canonicalize_utf8().unwrap();
+        fs::create_dir(root.join(".git")).unwrap();
+        fs::write(root.join(lock_file::FILE_NAME), "").unwrap();
+        let (pipe, mode) = (root.join(".git/HEAD"), Mode::from_raw_mode(0o644));
+        mknodat(CWD, pipe.as_std_path(), FileType::Fifo, mode, 0).unwrap();
+        let lock = lock_file::read(&root, EngineName::Tofu, &mut airtight_hcl::Sources::default());
+        assert!(ignored_lock_file(&lock, &root, None).is_none());
     }
 }

@@ -31,6 +31,9 @@ pub struct Handover {
     pub providers: BTreeMap<String, HandoverProvider>,
     /// The digest of a sealed mirror; null if it is not sealed.
     pub mirror: Option<String>,
+    /// By key: the `h1:` hash of the configuration files of each module that was compared with a store.
+    #[serde(default)]
+    pub modules: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,8 +74,9 @@ impl Handover {
         platform: String,
         providers: BTreeMap<String, HandoverProvider>,
         mirror: Option<String>,
+        modules: BTreeMap<String, String>,
     ) -> Self {
-        Self { schema: SCHEMA.to_owned(), engine, platform, providers, mirror }
+        Self { schema: SCHEMA.to_owned(), engine, platform, providers, mirror, modules }
     }
 
     /// The providers that were not proven, each with its finding. What is no code of ours is passed over: a forged file can
@@ -136,7 +140,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(directory.path()).unwrap();
         let engine = HandoverEngine { name: "tofu".to_owned(), version: "1.12.6".to_owned() };
-        let handover = Handover::new(engine, "linux_amd64".to_owned(), BTreeMap::new(), None);
+        let handover = Handover::new(engine, "linux_amd64".to_owned(), BTreeMap::new(), None, BTreeMap::new());
         fs::create_dir_all(root.join("outside")).unwrap();
         fs::create_dir_all(root.join("linked")).unwrap();
         symlink(root.join("outside"), root.join("linked/airtight")).unwrap();

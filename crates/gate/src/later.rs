@@ -15,6 +15,7 @@ use crate::check::installed;
 use crate::check::installed::{Locked, Proof};
 use crate::exec::guard::{NotEnforceable, VerifiedCopy};
 use crate::modules;
+use crate::modules::judge::InstalledModule;
 use crate::settings::Execute;
 use airtight_engine::modules_manifest;
 use airtight_finding::report::{ReportPackage, ReportProvider};
@@ -40,10 +41,24 @@ pub enum Demand {
     Whatever,
 }
 
+/// What the settings' provider policies say of the packages that this phase uses.
+fn not_allowed(context: &Context<'_>, seen: &Seen) -> Vec<Finding> {
+    let policies = &context.settings.provider_policies;
+    let used = seen.installed.entries.iter().filter(|entry| {
+        let is_locked = |lock: &lock_file::ProviderLock| lock.version == entry.id.version;
+        entry.id.platform == *context.platform && seen.now.lock_for(&entry.id.address).is_some_and(is_locked)
+    });
+    let judge = |entry: &InstalledEntry| {
+        check::provider_policy::judge(policies, &entry.id, Some((&entry.path, Layout::Unpacked)), context.engine)
+    };
+    used.filter_map(judge).collect()
+}
+
 /// What was found before a later phase.
 #[derive(Debug)]
 pub struct Later {
     pub findings: Vec<Finding>,
+    pub modules: Vec<InstalledModule>,
     pub sources: Sources,
     pub providers: Vec<ReportProvider>,
     /// Executables in the data directory whose packages have the contents of the mirror's, or come from a further method.
@@ -94,13 +109,15 @@ pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: 
         context.platform,
         &is_installed_otherwise,
     ));
+    findings.extend(not_allowed(context, &seen));
     // Behind a seal, the owner of each file has been looked at.
     if context.guard.is_some() && seen.seal.is_none() {
         findings.extend(unprotected(&seen.installed, &mirrors));
     }
     let plugins = context.planted_plugins(context.launch_directory, &context.data_dir());
     findings.extend(check::planted_plugins::check(&plugins));
-    findings.extend(installed_modules(context));
+    let (modules, found_in_modules) = installed_modules(context);
+    findings.extend(found_in_modules);
     findings.extend(check::reattached::check(context.environment.reattach_providers.as_deref(), context.engine.name));
     let is_new = seen.now.locks.iter().any(|lock| seen.before.lock_for(&lock.address).is_none());
     let resources = after_init.filter(|_| is_new).map(|after| (after.resources)()).unwrap_or_default();
@@ -139,7 +156,7 @@ pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: 
         installed::is_hashed_copy(entry, &mirrors, &seen.digests, &is_installed_otherwise).then_some(copy)
     });
     let verified_copies = verified_copies.collect();
-    let (leg, mut providers) = leg(context, &seen, &mirrors);
+    let (leg, mut providers) = leg(context, &seen, &mirrors, &modules);
     let data_dir = context.data_dir();
     let place = Place::file(handover::path(&data_dir));
     let found = if after_init.is_some() { Found::Missing } else { handover::read(&data_dir) };
@@ -171,7 +188,7 @@ pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: 
     }
     findings.extend(locked.into_iter().map(|(_, finding)| finding));
     let has_added_locks = seen.now.text != seen.before.text;
-    Ok(Later { findings, sources, providers, verified_copies, unproven, has_added_locks, leg, found })
+    Ok(Later { findings, sources, providers, modules, verified_copies, unproven, has_added_locks, leg, found })
 }
 
 fn see(context: &Context<'_>, before: Option<&LockFile>, sources: &mut Sources) -> anyhow::Result<Seen> {
@@ -230,7 +247,7 @@ fn see(context: &Context<'_>, before: Option<&LockFile>, sources: &mut Sources) 
 }
 
 /// What the engine would load as modules.
-fn installed_modules(context: &Context<'_>) -> Vec<Finding> {
+fn installed_modules(context: &Context<'_>) -> (Vec<InstalledModule>, Vec<Finding>) {
     let (stores, mut findings) = modules::open(context);
     let data_dir = context.data_dir();
     let places = modules::judge::Places {
@@ -238,9 +255,9 @@ fn installed_modules(context: &Context<'_>) -> Vec<Finding> {
         data_dir: &data_dir,
         repository: context.repository,
     };
-    let judged = modules::judge::judge(&stores, context.engine, &places);
-    findings.extend(check::modules::check(&judged.modules, &modules_manifest::path(&data_dir)));
-    findings
+    let judged = modules::judge::judge(&stores, context.engine, &places).modules;
+    findings.extend(check::modules::check(&judged, &modules_manifest::path(&data_dir)));
+    (judged, findings)
 }
 
 /// Looks at the executable of each copy, also of one that a link leads to, such as into a plugin cache.
@@ -248,8 +265,8 @@ fn copies(installed: &Installed, mirrors: &[Mirror]) -> Vec<(usize, VerifiedCopy
     let is_in_mirror = |path: &Utf8Path| mirrors.iter().any(|mirror| path.starts_with(&mirror.base));
     let place = |entry: &InstalledEntry| match &entry.kind {
         InstalledKind::Directory => Some(entry.path.clone()),
-        InstalledKind::Link { resolved: Some(resolved), .. } if !is_in_mirror(resolved) => Some(resolved.clone()),
-        _ => None,
+        InstalledKind::Link { resolved, .. } => resolved.get().filter(|resolved| !is_in_mirror(resolved)).cloned(),
+        InstalledKind::Other => None,
     };
     let copies =
         installed.entries.iter().enumerate().filter_map(|(number, entry)| Some((number, entry, place(entry)?)));
@@ -278,13 +295,19 @@ fn unprotected(installed: &Installed, mirrors: &[&Mirror]) -> Vec<Finding> {
 }
 
 /// What this leg uses, and the same for the report.
-fn leg(context: &Context<'_>, seen: &Seen, mirrors: &[&Mirror]) -> (Leg, Vec<ReportProvider>) {
+fn leg(
+    context: &Context<'_>,
+    seen: &Seen,
+    mirrors: &[&Mirror],
+    modules: &[InstalledModule],
+) -> (Leg, Vec<ReportProvider>) {
     use std::os::unix::fs::MetadataExt as _;
     let mut leg = Leg {
         engine: format!("{} {}", context.engine.name, context.engine.version),
         platform: context.platform.to_string(),
         mirror: seen.seal.clone(),
         providers: BTreeMap::new(),
+        modules: modules.iter().filter_map(|module| Some((module.key.clone(), module.measured.clone()?))).collect(),
     };
     let mut providers = Vec::new();
     for lock in &seen.now.locks {
@@ -340,6 +363,7 @@ fn leg_of(handover: &Handover) -> Leg {
         platform: handover.platform.clone(),
         mirror: handover.mirror.clone(),
         providers: providers.collect(),
+        modules: handover.modules.clone(),
     }
 }
 
@@ -367,6 +391,7 @@ impl Later {
             (address.clone(), HandoverProvider { version, h1, path, modified, unproven })
         });
         let mirror = self.leg.mirror.clone();
-        Handover::new(engine, context.platform.to_string(), providers.collect(), mirror).write(&context.data_dir())
+        Handover::new(engine, context.platform.to_string(), providers.collect(), mirror, self.leg.modules.clone())
+            .write(&context.data_dir())
     }
 }

@@ -129,7 +129,7 @@ impl Pass<'_> {
             judgement.leave_to_the_engine();
         }
         if is_check {
-            findings.extend(git::ignored_lock_file(&gathered.facts.lock, self.context.repository));
+            findings.extend(git::ignored_lock_file(&gathered.facts.lock, self.context.repository, self.context.guard));
         }
         let loading = confirm::loading(answer.as_ref());
         let (configuration, found) = prepared::collect(&self.context);
@@ -152,7 +152,7 @@ impl Pass<'_> {
             &findings,
             self.started.elapsed(),
         );
-        let report = self.completed(report, &findings);
+        let report = self.completed(Report { modules: report::modules(&gathered), ..report }, &findings);
         let sources = std::mem::take(&mut gathered.sources);
         Ok(Judged { report, findings, sources, verdict, configuration, seen: Seen::Init(Box::new(gathered)) })
     }
@@ -190,7 +190,8 @@ impl Pass<'_> {
         let findings = findings.into_iter().map(|finding| finding.without_quotations(&later.sources));
         let mut findings = findings.collect::<Vec<_>>();
         let verdict = self.decide(&mut findings);
-        let report = self.report_later(name, later.providers.clone(), &findings);
+        let modules = later.modules.iter().map(report::installed_module).collect();
+        let report = Report { modules, ..self.report_later(name, later.providers.clone(), &findings) };
         let sources = std::mem::take(&mut later.sources);
         Ok(Judged { report, findings, sources, verdict, configuration, seen: Seen::Later(Box::new(later)) })
     }

@@ -1,17 +1,20 @@
 //! Predictions as the report's values.
 
 use airtight_engine::ask::{Answer, EngineDiagnostic};
+use airtight_engine::configuration::{MissingModule, ModuleSource};
 use airtight_engine::predict::{Origin, Outcome, ProviderPrediction};
 use airtight_finding::report::{
-    ReportAssumption, ReportConstraint, ReportPackage, ReportPrediction, ReportProvider, ReportReason, ReportSubject,
+    ModuleOrigin, ReportAssumption, ReportConstraint, ReportModule, ReportPackage, ReportPrediction, ReportProvider,
+    ReportReason, ReportSubject,
 };
 use airtight_finding::secrets::without_credentials;
-use airtight_finding::{Code, Loading, Need};
+use airtight_finding::{Code, Loading, Need, Status};
 
 use camino::Utf8Path;
 
 use crate::context::Context;
 use crate::gather::Gathered;
+use crate::modules::judge::{InstalledModule, Standing};
 
 /// What the report is about.
 pub(crate) fn subject(context: &Context<'_>) -> ReportSubject {
@@ -114,6 +117,61 @@ fn shown(gathered: &Gathered, path: Option<&Utf8Path>, summary: &str, detail: &s
     match path.and_then(|path| Some((path, gathered.sources.withheld(path)?))) {
         Some((path, said)) => (airtight_finding::summary_of_withheld(path), said.to_owned()),
         None => (without_credentials(summary.to_owned()), without_credentials(detail.to_owned())),
+    }
+}
+
+/// The modules that `init` will have, whether they are installed now or not.
+pub(crate) fn modules(gathered: &Gathered) -> Vec<ReportModule> {
+    let configuration = &gathered.facts.configuration;
+    let placement = &configuration.placement;
+    let one = |(key, child): (&String, &airtight_engine::configuration::ChildModule)| {
+        if let Some(installed) = gathered.installed_modules.iter().find(|module| module.key == *key && !child.is_served)
+        {
+            return installed_module(installed);
+        }
+        let record = placement.records.iter().find(|record| record.key == *key);
+        let dir = record.map(|record| record.directory.clone());
+        // A local module of a package is a part of it, and not counted, as it is not after `init`.
+        let copy = placement.copies.iter().find(|copy| copy.key == *key);
+        let (origin, status) = match (&child.missing, copy, &child.source) {
+            (Some(MissingModule::NeedsNetwork { .. }), ..) => (ModuleOrigin::Network, Some(Status::Missing)),
+            (Some(_), ..) => (ModuleOrigin::Local, Some(Status::Missing)),
+            (None, Some(_), _) => (ModuleOrigin::Store, Some(Status::Proven)),
+            (None, None, ModuleSource::Local(_)) => (ModuleOrigin::Local, None),
+            (None, None, _) => (ModuleOrigin::Installed, Some(Status::Unknown)),
+        };
+        let source = record.map(|record| record.source.clone()).or_else(|| child.call.source.clone());
+        ReportModule {
+            key: key.clone(),
+            source: without_credentials(source.unwrap_or_default()),
+            version: copy.and_then(|copy| copy.version.clone()),
+            origin,
+            tree: copy.map(|copy| copy.contents.h1.clone()),
+            status,
+            dir: dir.map(camino::Utf8PathBuf::into_string),
+        }
+    };
+    configuration.children.iter().map(one).collect()
+}
+
+/// A module as it is installed.
+pub(crate) fn installed_module(module: &InstalledModule) -> ReportModule {
+    let (origin, status) = match &module.standing {
+        Standing::Local => (ModuleOrigin::Local, None),
+        Standing::LocalElsewhere { .. } => (ModuleOrigin::Local, Some(Status::Mismatch)),
+        Standing::Proven => (ModuleOrigin::Installed, Some(Status::Proven)),
+        Standing::Differs(_) => (ModuleOrigin::Installed, Some(Status::Mismatch)),
+        Standing::Unproven(_) => (ModuleOrigin::Installed, Some(Status::Unproven)),
+        Standing::Unreadable(_) | Standing::Unread(_) => (ModuleOrigin::Installed, Some(Status::Unknown)),
+    };
+    ReportModule {
+        key: module.key.clone(),
+        source: without_credentials(module.source.clone()),
+        version: module.version.clone(),
+        origin,
+        tree: module.tree.clone(),
+        status,
+        dir: Some(module.directory.to_string()),
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! It is taken only where all of this holds, and everything is hashed as without a seal where it does not:
 //!
-//! 1. The image's own settings pin the seal's digest, or name a public key and the seal is signed with its private key.
+//! 1. The image's own settings pin the seal's digest, or name a public key and the seal is signed with its private key
+//!    (and its serial number is not below the settings' minimum).
 //! 2. The mirror, its parents, its seal and the key belong to root, are no symbolic links, and can be written neither by
 //!    others (of parents a sticky `/tmp` may) nor by the user that asks: for root itself only on a read-only mount.
 //! 3. Each package that matters lists the sealed files and nothing else, these have the sealed sizes and permissions, and
@@ -83,11 +84,22 @@ fn vouched(path: &Utf8Path, setting: &Seal) -> Result<Manifest, Box<Finding>> {
     let invalid = |reason: &str| Box::new(invalid(path, reason));
     let manifest = Manifest::read(path).map_err(|error| invalid(&format!("{error:#}")))?;
     let manifest = manifest.ok_or_else(|| invalid("the settings require a sealed mirror, but this one has no seal"))?;
-    match setting {
-        Seal::Digests(pinned) => manifest.check_digest(pinned).map_err(|reason| invalid(&reason))?,
-        Seal::PublicKey(key) => manifest.check_signature(path, key).map_err(|reason| invalid(&reason))?,
-    }
+    accepts(setting, &manifest, path).map_err(|reason| invalid(&reason))?;
     Ok(manifest)
+}
+
+/// Whether a setting accepts a mirror's seal.
+///
+/// # Errors
+/// Says why not, as a fragment.
+pub fn accepts(setting: &Seal, manifest: &Manifest, mirror: &Utf8Path) -> Result<(), String> {
+    match setting {
+        Seal::Digests(pinned) => manifest.check_digest(pinned),
+        Seal::PublicKey { path, minimum } => {
+            manifest.check_signature(mirror, path)?;
+            seal::check_serial(manifest.serial().map_err(|error| error.to_string())?, *minimum)
+        }
+    }
 }
 
 /// Checks a whole mirror, for image builds: whether the settings accept its seal, and it is as it was
@@ -109,7 +121,7 @@ fn open(path: &Utf8Path, setting: &Seal) -> Result<TrustedSeal, Box<Finding>> {
     let manifest = vouched(path, setting)?;
     // By the names of the settings: a link on the way could lead elsewhere once the engine follows it.
     let mut evidence = vec![path.join(MANIFEST)];
-    if let Seal::PublicKey(key) = setting {
+    if let Seal::PublicKey { path: key, .. } = setting {
         evidence.extend([path.join(SIGNATURE), key.clone()]);
     }
     match evidence.iter().find_map(|place| why_unprotected(place, path)) {

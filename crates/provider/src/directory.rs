@@ -10,6 +10,7 @@ use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use rustix::fd::OwnedFd;
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
+use rustix::path::Arg;
 
 /// A link where none is followed. It is the inner error of an [`io::Error`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -323,9 +324,9 @@ impl Directory {
         Ok(Self { handle: self.handle.try_clone()?, path: self.path.clone() })
     }
 
-    /// One name down.
-    fn step(&self, from: &Self, name: &str) -> io::Result<Self> {
-        let path = from.path.join(name);
+    /// One name down, which may be no text.
+    pub(super) fn step(&self, from: &Self, name: impl Arg + Copy) -> io::Result<Self> {
+        let path = from.path.join(&*name.to_string_lossy());
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match fs::openat(&from.handle, name, flags, Mode::empty()) {
             Ok(handle) => Ok(Self { handle, path }),
@@ -339,7 +340,7 @@ impl Directory {
     }
 }
 
-fn is_link(directory: &OwnedFd, name: &str) -> bool {
+fn is_link(directory: &OwnedFd, name: impl Arg) -> bool {
     fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)
         .is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::Symlink)
 }

@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 use std::fs::FileType;
 use std::io::ErrorKind;
+use std::sync::OnceLock;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
@@ -43,13 +44,37 @@ pub struct InstalledEntry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InstalledKind {
     Directory,
-    /// With the target as written; `resolved` is null if it dangles.
+    /// With the target as written.
     Link {
         target: Utf8PathBuf,
-        resolved: Option<Utf8PathBuf>,
+        resolved: Resolved,
     },
     /// A file, which no engine takes for a package.
     Other,
+}
+
+/// Where a link leads in the end. It is looked up when it is asked for, as the target's text usually says enough.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    link: Utf8PathBuf,
+    real: OnceLock<Option<Utf8PathBuf>>,
+}
+
+impl Resolved {
+    fn of(link: &Utf8Path) -> Self {
+        Self { link: link.to_owned(), real: OnceLock::new() }
+    }
+
+    /// Null if the link dangles, or leads to a path that is no text.
+    pub fn get(&self) -> Option<&Utf8PathBuf> {
+        self.real.get_or_init(|| self.link.canonicalize_utf8().ok()).as_ref()
+    }
+}
+
+impl From<Option<Utf8PathBuf>> for Resolved {
+    fn from(real: Option<Utf8PathBuf>) -> Self {
+        Self { link: Utf8PathBuf::new(), real: real.into() }
+    }
 }
 
 /// Reads `providers` below the data directory; missing is empty.
@@ -88,7 +113,7 @@ pub fn read_directory(directory: &Utf8Path, engine: EngineName) -> anyhow::Resul
             }
         }
     }
-    installed.visit(directory, &mut Vec::new(), &mut Known::default(), engine)?;
+    installed.visit(directory, &mut Vec::new(), engine)?;
     installed.entries.sort_by(|left, right| left.path.as_str().cmp(right.path.as_str()));
     installed.strange.sort();
     Ok(installed)
@@ -119,13 +144,7 @@ pub fn directories(cache: &Utf8Path) -> BTreeMap<Utf8PathBuf, bool> {
 
 impl Installed {
     /// `names` are those of the directories from `providers` down to this one.
-    fn visit(
-        &mut self,
-        directory: &Utf8Path,
-        names: &mut Vec<String>,
-        known: &mut Known,
-        engine: EngineName,
-    ) -> anyhow::Result<()> {
+    fn visit(&mut self, directory: &Utf8Path, names: &mut Vec<String>, engine: EngineName) -> anyhow::Result<()> {
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
             let file_type = entry.file_type()?;
@@ -142,14 +161,14 @@ impl Installed {
             if is_at_package {
                 match identify(engine, names, name) {
                     Some(id) => {
-                        let kind = kind(&path, file_type, known)?;
+                        let kind = kind(&path, file_type)?;
                         self.entries.push(InstalledEntry { id, path, kind });
                     }
                     None => self.strange.push(path),
                 }
             } else if file_type.is_dir() {
                 names.push(name.to_owned());
-                self.visit(&path, names, known, engine)?;
+                self.visit(&path, names, engine)?;
                 names.pop();
             } else {
                 self.strange.push(path);
@@ -168,45 +187,16 @@ fn identify(engine: EngineName, names: &[String], platform: &str) -> Option<Pack
     })
 }
 
-fn kind(path: &Utf8Path, file_type: FileType, known: &mut Known) -> anyhow::Result<InstalledKind> {
+fn kind(path: &Utf8Path, file_type: FileType) -> anyhow::Result<InstalledKind> {
     if file_type.is_dir() {
         return Ok(InstalledKind::Directory);
     }
     if !file_type.is_symlink() {
         return Ok(InstalledKind::Other);
     }
-    let target = Utf8PathBuf::from(fs::read_link(path)?.to_string_lossy().into_owned());
-    // A target that is no text cannot be the place of a package of ours: as good as dangling.
-    let resolved = if target.is_absolute() { known.resolve(&target) } else { path.canonicalize_utf8().ok() };
-    Ok(InstalledKind::Link { target, resolved })
-}
-
-/// Directories without symbolic links in their paths: links into a mirror share most of their way. By their texts, which
-/// compare faster than paths.
-#[derive(Default)]
-struct Known(BTreeMap<String, Option<Utf8PathBuf>>);
-
-impl Known {
-    /// As `realpath` does; null if the path leads nowhere.
-    fn resolve(&mut self, path: &Utf8Path) -> Option<Utf8PathBuf> {
-        if let Some(known) = self.0.get(path.as_str()) {
-            return known.clone();
-        }
-        let resolved = match (path.parent(), path.file_name()) {
-            (Some(parent), Some(name)) => self.resolve(parent).and_then(|parent| {
-                let here = parent.join(name);
-                match fs::symlink_metadata(&here) {
-                    Ok(metadata) if metadata.is_symlink() => here.canonicalize_utf8().ok(),
-                    Ok(_) => Some(here),
-                    Err(_) => None,
-                }
-            }),
-            // The root, or a path that ends with `..`.
-            _ => path.canonicalize_utf8().ok(),
-        };
-        self.0.insert(path.as_str().to_owned(), resolved.clone());
-        resolved
-    }
+    // A target that is no text cannot be the place of a package of ours.
+    let target = Utf8PathBuf::from_path_buf(fs::read_link(path)?);
+    Ok(target.map_or(InstalledKind::Other, |target| InstalledKind::Link { target, resolved: Resolved::of(path) }))
 }
 
 #[cfg(test)]
@@ -269,17 +259,18 @@ mod tests {
         fs::write(scratch.path.join(PACKAGE.replace("3.2.1", "3.2.4")), "").unwrap();
         fs::write(scratch.path.join(format!("{PACKAGE}.lock")), "").unwrap();
         let installed = scratch.read();
-        let kinds: Vec<_> =
-            installed.entries.iter().map(|entry| (entry.id.version.patch, entry.kind.clone())).collect();
-        assert_eq!(
-            kinds,
-            [
-                (1, InstalledKind::Directory),
-                (2, InstalledKind::Link { target: "../../../../../mirror".into(), resolved: Some(mirror) }),
-                (3, InstalledKind::Link { target: "/nowhere".into(), resolved: None }),
-                (4, InstalledKind::Other),
-            ]
-        );
+        let kinds: Vec<_> = installed.entries.iter().map(|entry| &entry.kind).collect();
+        let [
+            InstalledKind::Directory,
+            InstalledKind::Link { target, resolved },
+            InstalledKind::Link { target: nowhere, resolved: none },
+            InstalledKind::Other,
+        ] = kinds[..]
+        else {
+            panic!("{kinds:?}");
+        };
+        assert_eq!((target.as_str(), resolved.get()), ("../../../../../mirror", Some(&mirror)));
+        assert_eq!((nowhere.as_str(), none.get()), ("/nowhere", None));
         assert_eq!(installed.strange, [] as [&str; 0]);
     }
 

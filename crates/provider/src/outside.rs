@@ -1,18 +1,34 @@
 //! Links that lead out of the repository. A repository may commit a link to `~/.netrc` where we read and quote a file:
 //! the target of such a link is used as the engines use it, but none of its text is printed.
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 /// Where the file really is, if a link at its place leads out of the repository.
 ///
-/// Without a known repository, a file that is itself a link is taken to lead outside.
+/// Without a known repository, a file that is itself a link is taken to lead outside. A path such as `../modules/a.tf` is no
+/// link: without `.git`, the repository is known as its root module alone.
 pub fn target(path: &Utf8Path, repository: Option<&Utf8Path>) -> Option<Utf8PathBuf> {
     let target = path.canonicalize_utf8().ok()?;
     let is_outside = match repository {
-        Some(repository) => !target.starts_with(repository.canonicalize_utf8().ok()?),
+        Some(repository) => {
+            !target.starts_with(repository.canonicalize_utf8().ok()?) && without_links(path).as_ref() != Some(&target)
+        }
         None => path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink()),
     };
     is_outside.then_some(target)
+}
+
+/// The place that the path names if no part of it is a link.
+fn without_links(path: &Utf8Path) -> Option<Utf8PathBuf> {
+    let mut place = Utf8PathBuf::new();
+    for component in camino::absolute_utf8(path).ok()?.components() {
+        if component == Utf8Component::ParentDir {
+            place.pop();
+        } else {
+            place.push(component);
+        }
+    }
+    Some(place)
 }
 
 /// What is said of such a file instead of its text.
@@ -52,5 +68,10 @@ mod tests {
             assert_eq!(target(&path, None).is_some(), by_itself, "{path}");
         }
         assert_eq!(target(&source.join("stack/main.tf"), Some(&source)), Some(root.join("home/.netrc")));
+        // The repository is known as its root module alone.
+        let stack = source.join("stack");
+        assert_eq!(target(&stack.join("../shared.tf"), Some(&stack)), None);
+        assert!(target(&stack.join("shared.tf"), Some(&stack)).is_some());
+        assert!(target(&stack.join("module/../home/.netrc"), Some(&stack)).is_some());
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::io;
 
 use camino::Utf8Path;
-use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
+use rustix::fs::{AtFlags, unlinkat};
 use rustix::io::Errno;
 
 use crate::directory::{Directory, named};
@@ -41,11 +41,9 @@ fn remove(parent: &Directory, name: &CStr) -> io::Result<()> {
         Err(Errno::ISDIR | Errno::PERM) => {}
         Err(error) => return Err(named("remove", &path, error)),
     }
-    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let handle = openat(&parent.handle, name, flags, Mode::empty()).map_err(|error| named("remove", &path, error))?;
-    let directory = Directory { handle, path };
+    let directory = parent.step(parent, name)?;
     for entry in directory.entries()? {
         remove(&directory, &entry)?;
     }
-    unlinkat(&parent.handle, name, AtFlags::REMOVEDIR).map_err(|error| named("remove", &directory.path, error))
+    unlinkat(&parent.handle, name, AtFlags::REMOVEDIR).map_err(|error| named("remove", &path, error))
 }

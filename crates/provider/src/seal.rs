@@ -2,7 +2,8 @@
 //!
 //! Canonical JSON: no white space but one line break after each package, keys in the order of their names, packages in
 //! the order of their paths; no times, no owners, no inodes. The digest of a mirror is the SHA-256 of these bytes, so the
-//! same packages have the same digest in any directory, and `sha256sum .airtight/seal.json` prints it.
+//! same packages have the same digest in any directory, and `sha256sum .airtight/seal.json` prints it. A serial number, if
+//! the maintainer gives one, orders the seals that were signed with one key.
 //!
 //! A package has a line of its own that begins with its address, so that a reader who needs fifty of a thousand
 //! parses fifty.
@@ -25,7 +26,8 @@ pub const MANIFEST: &str = ".airtight/seal.json";
 pub const SIGNATURE: &str = ".airtight/seal.sig";
 
 const START: &str = "{\"packages\":[";
-const END: &str = "],\"schema\":\"airtight/seal/1\"}\n";
+const END: &str = "],\"schema\":\"airtight/seal/1\"";
+const SERIAL: &str = ",\"serial\":";
 /// A bundle with a certificate and entries of logs has some kilobytes.
 const SIGNATURE_LIMIT_BYTES: u64 = 1024 * 1024;
 /// A package has about a kilobyte.
@@ -118,7 +120,7 @@ impl SealedPackage {
 }
 
 /// The manifest's text for packages, which are sorted by their paths.
-pub fn print(packages: &[SealedPackage]) -> serde_json::Result<String> {
+pub fn print(packages: &[SealedPackage], serial: Option<u64>) -> serde_json::Result<String> {
     let mut text = START.to_owned();
     for (index, package) in packages.iter().enumerate() {
         text.push_str(if index == 0 { "\n" } else { ",\n" });
@@ -126,6 +128,10 @@ pub fn print(packages: &[SealedPackage]) -> serde_json::Result<String> {
     }
     text.push('\n');
     text.push_str(END);
+    if let Some(serial) = serial {
+        let _ = write!(text, "{SERIAL}{serial}");
+    }
+    text.push_str("}\n");
     Ok(text)
 }
 
@@ -150,6 +156,10 @@ pub fn digests(base: &Utf8Path, packages: &[SealedPackage]) -> anyhow::Result<Di
         }
     }
     Ok(digests)
+}
+
+fn wrong() -> anyhow::Error {
+    anyhow::anyhow!("the seal is not written as this version of airtight writes it")
 }
 
 /// The key after all files of a package.
@@ -200,10 +210,30 @@ impl Manifest {
         &self.text
     }
 
+    /// The lines of the packages, and the serial number.
+    fn parts(&self) -> anyhow::Result<(&str, Option<u64>)> {
+        let parts = || {
+            let (body, end) = self.text.strip_prefix(START)?.rsplit_once(END)?;
+            let serial = match end.strip_suffix("}\n")? {
+                "" => None,
+                serial => Some(serial.strip_prefix(SERIAL)?.parse().ok()?),
+            };
+            Some((body, serial))
+        };
+        parts().ok_or_else(wrong)
+    }
+
+    /// The number that orders the seals of one key.
+    ///
+    /// # Errors
+    /// Fails if the manifest was not written by airtight.
+    pub fn serial(&self) -> anyhow::Result<Option<u64>> {
+        Ok(self.parts()?.1)
+    }
+
     /// The lines with a package each, and the addresses that they begin with.
     fn lines(&self) -> anyhow::Result<Vec<(&str, &str)>> {
-        let wrong = || anyhow::anyhow!("the seal is not written as this version of airtight writes it");
-        let body = self.text.strip_prefix(START).and_then(|rest| rest.strip_suffix(END)).ok_or_else(wrong)?;
+        let (body, _) = self.parts()?;
         let lines = body.lines().filter(|line| !line.is_empty());
         let line = |line: &'_ str| -> Option<(usize, usize)> {
             let start = "{\"address\":\"".len();
@@ -287,6 +317,21 @@ impl Manifest {
     }
 }
 
+/// Whether something that is signed is not older than the settings demand.
+///
+/// # Errors
+/// Says what it is instead.
+pub fn check_serial(serial: Option<u64>, minimum: Option<u64>) -> Result<(), String> {
+    match (serial, minimum) {
+        (_, None) => Ok(()),
+        (Some(serial), Some(minimum)) if serial >= minimum => Ok(()),
+        (Some(serial), Some(minimum)) => Err(format!(
+            "its serial number is {serial}, and the settings accept {minimum} and later: it is an older one"
+        )),
+        (None, Some(minimum)) => Err(format!("it has no serial number, and the settings accept {minimum} and later")),
+    }
+}
+
 /// Checks the signature of a file, such as the manifest of a store of modules.
 ///
 /// # Errors
@@ -300,7 +345,7 @@ fn check_signature(signed: &[u8], path: &Utf8Path, public_key: &Utf8Path) -> Res
     let key = text_file::read(public_key, 64 * 1024).map_err(|error| format!("the key `{public_key}`: {error}"))?;
     let key = VerifyingKey::from_public_key_pem(&key)
         .map_err(|_| format!("`{public_key}` is no ECDSA P-256 public key in PEM"))?;
-    let signature = text_file::read(path, SIGNATURE_LIMIT_BYTES)
+    let signature = text_file::read_bytes(path, SIGNATURE_LIMIT_BYTES)
         .map_err(|error| format!("the signature `{path}` cannot be read: {error}"))?;
     let signature = seal_signature::parse(&signature).map_err(|reason| format!("`{path}` {reason}"))?;
     key.verify(signed, &signature).map_err(|_| format!("`{path}` was not made for it with the key `{public_key}`"))
@@ -335,7 +380,7 @@ mod tests {
     fn manifest() -> Manifest {
         let packages =
             [package("a.example/b/c", "1.0.0"), package("a.example/b/c", "1.1.0"), package("a.example/b/d", "1.0.0")];
-        Manifest::new(print(&packages).unwrap())
+        Manifest::new(print(&packages, None).unwrap())
     }
 
     #[test]
@@ -345,7 +390,22 @@ mod tests {
         assert_eq!(addresses, ["a.example/b/c", "a.example/b/d"]);
         assert_eq!(packages, [package("a.example/b/d", "1.0.0")]);
         assert_eq!(manifest.all().unwrap().len(), 3);
-        assert_eq!(Manifest::new(print(&[]).unwrap()).all().unwrap(), []);
+        assert_eq!(Manifest::new(print(&[], None).unwrap()).all().unwrap(), []);
+    }
+
+    #[test]
+    fn a_serial_number_orders_seals() {
+        let sealed = Manifest::new(print(&[package("a.example/b/c", "1.0.0")], Some(7)).unwrap());
+        assert_eq!((sealed.serial().unwrap(), sealed.all().unwrap().len()), (Some(7), 1));
+        assert_eq!(manifest().serial().unwrap(), None);
+        for wrong in ["7,\"x\":1", "-7", "7.0", "", "18446744073709551616"] {
+            let text = sealed.text().replace("\"serial\":7", &format!("\"serial\":{wrong}"));
+            assert!(Manifest::new(text).serial().is_err(), "{wrong}");
+        }
+        assert_eq!(check_serial(Some(7), Some(7)), Ok(()));
+        assert_eq!(check_serial(None, None), Ok(()));
+        assert!(check_serial(Some(6), Some(7)).unwrap_err().contains("serial number is 6"));
+        assert!(check_serial(None, Some(7)).unwrap_err().contains("no serial number"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The signature next to a seal, in the forms that `cosign sign-blob` and OpenSSL write.
 //!
-//! - plain: the DER of an ECDSA signature in base64 (cosign before version 3, `openssl dgst -sign | base64`);
+//! - plain: the DER of an ECDSA signature (`openssl dgst -sign`), also in base64 (cosign before version 3);
 //! - a Sigstore bundle: JSON with a `messageSignature` (cosign from version 3);
 //! - cosign's own older bundle: JSON with a `base64Signature`.
 //!
@@ -30,10 +30,14 @@ struct MessageSignature {
 ///
 /// # Errors
 /// Says what the text is instead, as a fragment after its file's name.
-pub(crate) fn parse(text: &str) -> Result<Signature, &'static str> {
-    let plain = text.trim();
+pub(crate) fn parse(bytes: &[u8]) -> Result<Signature, &'static str> {
+    const NONE: &str = "is no ECDSA signature (DER, also in base64), and no Sigstore bundle";
+    if let Ok(signature) = Signature::from_der(bytes) {
+        return Ok(signature);
+    }
+    let plain = std::str::from_utf8(bytes).map_err(|_| NONE)?.trim();
     if !plain.starts_with('{') {
-        return der(plain).ok_or("is no ECDSA signature in base64, and no Sigstore bundle");
+        return der(plain).ok_or(NONE);
     }
     let bundle: Bundle = serde_json::from_str(plain).map_err(|_| "is JSON, but no Sigstore bundle")?;
     let encoded = match (bundle.message_signature, bundle.base64_signature, bundle.dsse_envelope) {
@@ -68,17 +72,18 @@ mod tests {
              \"AAAA\"}},\"signature\":\"{encoded}\"}}}}\n"
         );
         for text in [format!("{encoded}\n"), bundle, format!("{{\"base64Signature\":\"{encoded}\"}}")] {
-            assert_eq!(parse(&text), Ok(signature), "{text}");
+            assert_eq!(parse(text.as_bytes()), Ok(signature), "{text}");
         }
+        assert_eq!(parse(signature.to_der().as_bytes()), Ok(signature));
         for (text, expected) in [
-            ("", "no ECDSA signature in base64"),
-            ("AAAA", "no ECDSA signature in base64"),
+            ("", "no ECDSA signature"),
+            ("AAAA", "no ECDSA signature"),
             ("{", "no Sigstore bundle"),
             ("{}", "without a `messageSignature`"),
             ("{\"dsseEnvelope\":{}}", "an attestation"),
             ("{\"messageSignature\":{\"signature\":\"AAAA\"}}", "none of an ECDSA key"),
         ] {
-            assert!(parse(text).unwrap_err().contains(expected), "{text}");
+            assert!(parse(text.as_bytes()).unwrap_err().contains(expected), "{text}");
         }
     }
 }

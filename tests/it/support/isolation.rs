@@ -85,6 +85,8 @@ pub(crate) struct Isolated {
     pub offline: bool,
     /// A shell command that root of the namespace runs first, such as one that starts a loopback.
     pub before: Option<String>,
+    /// Whether it gets a minute and 6 GB at most, because its input is foreign.
+    pub limited: bool,
 }
 
 impl Isolated {
@@ -97,6 +99,7 @@ impl Isolated {
             unprivileged: false,
             offline: true,
             before: None,
+            limited: false,
         }
     }
 
@@ -125,6 +128,9 @@ impl Isolated {
         };
         if let Some(before) = &self.before {
             command.args(["sh", "-c", &format!("{before} && exec \"$@\""), "sh"]);
+        }
+        if self.limited {
+            command.args(["timeout", "--kill-after=5", "60", "prlimit", "--as=6144000000"]);
         }
         let mut program = self.program.clone();
         if self.unprivileged {

@@ -1,12 +1,13 @@
 //! A provider registry on loopback, with TLS and a certificate authority of its own, that can misbehave.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use camino::{Utf8Path, Utf8PathBuf};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
@@ -44,7 +45,9 @@ impl Answer {
 /// A request that came in.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
+    pub method: String,
     pub path: String,
+    pub body: Vec<u8>,
     /// By lower-case name.
     pub headers: BTreeMap<String, String>,
 }
@@ -63,6 +66,8 @@ pub(crate) struct Registry {
 
 #[derive(Default)]
 struct Shared {
+    /// Its repositories are served below `/git/`.
+    repositories: Mutex<Option<Utf8PathBuf>>,
     files: Mutex<BTreeMap<String, Vec<u8>>>,
     log: Mutex<Vec<Request>>,
     interference: Mutex<Option<Interference>>,
@@ -187,6 +192,11 @@ impl Registry {
         self.shared.files.lock().unwrap().extend(from.shared.files.lock().unwrap().clone());
     }
 
+    /// Serves the repositories of a directory below `/git/`, by git's own CGI program.
+    pub(crate) fn serve_git(&self, directory: &Utf8Path) {
+        *self.shared.repositories.lock().unwrap() = Some(directory.to_owned());
+    }
+
     /// Lets something go wrong from now on.
     pub(crate) fn interfere(&self, with: impl Fn(&Request, usize) -> Option<Answer> + Send + Sync + 'static) {
         *self.shared.interference.lock().unwrap() = Some(Box::new(with));
@@ -217,7 +227,8 @@ fn serve(stream: TcpStream, config: Arc<ServerConfig>, shared: &Shared) -> std::
                 None => break,
             };
         }
-        let request = Request { path, headers };
+        let body = body_of(&mut stream, &headers)?;
+        let request = Request { method: method.clone(), path, body, headers };
         let count = {
             let mut log = shared.log.lock().unwrap();
             log.push(request.clone());
@@ -262,8 +273,64 @@ fn serve(stream: TcpStream, config: Arc<ServerConfig>, shared: &Shared) -> std::
     }
 }
 
+/// By its length, or in chunks.
+fn body_of(stream: &mut impl BufRead, headers: &BTreeMap<String, String>) -> std::io::Result<Vec<u8>> {
+    let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or_default();
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body)?;
+    if headers.get("transfer-encoding").is_some_and(|encoding| encoding == "chunked") {
+        loop {
+            let mut line = String::new();
+            stream.read_line(&mut line)?;
+            let length = usize::from_str_radix(line.trim(), 16).map_err(std::io::Error::other)?;
+            let mut chunk = vec![0; length + 2];
+            stream.read_exact(&mut chunk)?;
+            if length == 0 {
+                break;
+            }
+            body.extend(&chunk[..length]);
+        }
+    }
+    Ok(body)
+}
+
+/// What `git http-backend` answers.
+fn git_answer(request: &Request, below: &str, repositories: &Utf8Path) -> Answer {
+    let (path, query) = below.split_once('?').unwrap_or((below, ""));
+    let header = |name: &str| request.headers.get(name).map(String::as_str).unwrap_or_default();
+    let mut child = std::process::Command::new("git")
+        .arg("http-backend")
+        .envs([("GIT_PROJECT_ROOT", repositories.as_str()), ("GIT_HTTP_EXPORT_ALL", "1"), ("REMOTE_ADDR", "127.0.0.1")])
+        .envs([("REQUEST_METHOD", request.method.as_str()), ("PATH_INFO", path), ("QUERY_STRING", query)])
+        .envs([("CONTENT_TYPE", header("content-type")), ("GIT_PROTOCOL", header("git-protocol"))])
+        .envs([("HTTP_CONTENT_ENCODING", header("content-encoding"))])
+        .env("CONTENT_LENGTH", request.body.len().to_string())
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&request.body).unwrap();
+    let output = child.wait_with_output().unwrap().stdout;
+    let end = output.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8(output[..end].to_vec()).unwrap();
+    let mut headers: Vec<(String, String)> = head
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect();
+    let status = headers.iter().position(|(name, _)| name == "Status").map(|at| headers.remove(at).1);
+    let status = status.map_or(200, |status| status[..3].parse().unwrap());
+    Answer { status, headers, body: output[end + 4..].to_vec(), ..Answer::default() }
+}
+
 /// Files, and parts of files.
 fn own_answer(request: &Request, shared: &Shared) -> Answer {
+    if let Some(below) = request.path.strip_prefix("/git")
+        && let Some(repositories) = shared.repositories.lock().unwrap().clone()
+    {
+        return git_answer(request, below, &repositories);
+    }
     let files = shared.files.lock().unwrap();
     let Some(body) = files.get(&request.path) else { return Answer::status(404) };
     let range =

@@ -125,7 +125,7 @@ fn existing_directory(entry: &InstalledEntry, selected: &Selected) -> Option<Utf
     match &entry.kind {
         InstalledKind::Directory => Some(entry.path.clone()),
         InstalledKind::Link { target, resolved } => {
-            let resolved = resolved.as_ref()?;
+            let resolved = resolved.get()?;
             let package = selected.package.as_ref().filter(|package| package.layout == Layout::Unpacked);
             Some(match package {
                 Some(package) if package.path == *target || package.path == *resolved => package.path.clone(),

@@ -288,7 +288,7 @@ fn is_in_plugin_cache(facts: &Facts, address: &ProviderAddress, version: &Versio
                 && entry.id.platform == facts.platform
                 && match &entry.kind {
                     InstalledKind::Directory => true,
-                    InstalledKind::Link { resolved, .. } => resolved.is_some(),
+                    InstalledKind::Link { resolved, .. } => resolved.get().is_some(),
                     InstalledKind::Other => false,
                 }
         })

@@ -212,7 +212,7 @@ impl Case {
     pub(super) fn installed_link(&mut self, text: &str, of: &str, target: &str, resolved: Option<&str>) {
         let id = Self::id(text, of, "linux_amd64");
         let path = Utf8PathBuf::from("/conf/.terraform/providers").join(id.unpacked_path());
-        let kind = InstalledKind::Link { target: target.into(), resolved: resolved.map(Into::into) };
+        let kind = InstalledKind::Link { target: target.into(), resolved: resolved.map(Utf8PathBuf::from).into() };
         self.facts.installed.entries.push(InstalledEntry { id, path, kind });
     }
 

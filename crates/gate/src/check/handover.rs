@@ -11,6 +11,12 @@ const OTHER_PACKAGE: Claim = Claim {
     of_many: "have other packages than at `init`",
 };
 
+const OTHER_MODULE: Claim = Claim {
+    noun: "module",
+    of_one: "has other configuration files than at `init`",
+    of_many: "have other configuration files than at `init`",
+};
+
 const NOT_PROVEN: Claim =
     Claim { noun: "provider", of_one: "was not proven at `init`", of_many: "were not proven at `init`" };
 
@@ -24,6 +30,8 @@ pub struct Leg {
     pub mirror: Option<String>,
     /// By address.
     pub providers: BTreeMap<String, LegProvider>,
+    /// The hash of the configuration files of each module that was compared with a store, by key.
+    pub modules: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +80,16 @@ pub fn check(before: &Leg, now: &Leg, place: &Place) -> Vec<Finding> {
                     "The approved plan was made with other packages. The image or the lock file changed in between.",
                 )
                 .help("Pin the runner image by digest, and trigger the run again.")
+                .at(place.clone(), ""),
+        );
+    }
+    for (key, now) in &now.modules {
+        let Some(before) = before.modules.get(key).filter(|before| *before != now) else { continue };
+        let subject = format!("`{key}` ({before} at `init`, {now} now)");
+        findings.push(
+            Finding::about(Code::HandoverPackageDiffers, Severity::Warning, Owner::Repository, subject, OTHER_MODULE)
+                .detail("A saved plan holds the configuration that it was made from. Other commands read the files as they are now.")
+                .help("Look for a hook or a command that changes `.terraform/modules`, and trigger the run again.")
                 .at(place.clone(), ""),
         );
     }

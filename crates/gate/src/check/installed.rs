@@ -25,8 +25,9 @@ pub(crate) fn package_for<'a>(mirrors: &'a [&'a Mirror], id: &PackageId) -> Opti
 fn is_link_to(entry: &InstalledEntry, package: &MirrorPackage) -> bool {
     match &entry.kind {
         // A platform directory of the mirror may itself be a link; the engine links to it, not to where it leads.
-        InstalledKind::Link { target, resolved: Some(resolved) } => {
-            package.layout == Layout::Unpacked && (*target == package.path || *resolved == package.path)
+        InstalledKind::Link { target, resolved } => {
+            package.layout == Layout::Unpacked
+                && (*target == package.path || resolved.get().is_some_and(|resolved| *resolved == package.path))
         }
         _ => false,
     }
@@ -35,9 +36,9 @@ fn is_link_to(entry: &InstalledEntry, package: &MirrorPackage) -> bool {
 /// The hashes that [`check`] needs: of copies and of the packages that they should equal. Links need none.
 pub fn wanted_digests(installed: &Installed, mirrors: &[&Mirror]) -> Vec<DigestRequest> {
     let mut wanted = Vec::new();
-    for entry in installed.entries.iter().filter(|entry| can_be_hashed(entry)) {
+    for entry in &installed.entries {
         match package_for(mirrors, &entry.id) {
-            Some(package) if is_link_to(entry, package) => {}
+            Some(package) if is_link_to(entry, package) || !can_be_hashed(entry) => {}
             Some(package) => {
                 wanted.push(contents(&entry.path, Layout::Unpacked));
                 wanted.push(contents(&package.path, package.layout));
@@ -53,7 +54,7 @@ pub fn wanted_digests(installed: &Installed, mirrors: &[&Mirror]) -> Vec<DigestR
 fn can_be_hashed(entry: &InstalledEntry) -> bool {
     match &entry.kind {
         InstalledKind::Directory => true,
-        InstalledKind::Link { resolved, .. } => resolved.is_some(),
+        InstalledKind::Link { resolved, .. } => resolved.get().is_some(),
         InstalledKind::Other => false,
     }
 }
@@ -122,7 +123,7 @@ fn why_planted(entry: &InstalledEntry, mirrors: &[&Mirror], digests: &Digests) -
     }
     match &entry.kind {
         InstalledKind::Other => return Some("it is neither a directory nor a link to one".to_owned()),
-        InstalledKind::Link { target, resolved: None } => {
+        InstalledKind::Link { target, resolved } if resolved.get().is_none() => {
             return Some(format!("it is a link to `{target}`, which does not exist"));
         }
         _ => {}

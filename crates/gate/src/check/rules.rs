@@ -114,7 +114,7 @@ fn unmatched(code: Code, rule: &Rule, from: &str, owner: Owner) -> Finding {
 /// Stronger than one that matches nothing: what it was made for is no longer let through.
 fn expired(code: Code, rule: &Rule, from: &str, owner: Owner) -> Finding {
     let until = rule.until.as_deref().unwrap_or_default();
-    let summary = format!("the rule `{code}: {}` has expired on {until}", rule.level.as_str());
+    let summary = format!("the rule `{code}: {}` expired on {until}", rule.level.as_str());
     let reason = rule.reason.as_ref().map(|reason| format!("Its reason was: {reason}.")).unwrap_or_default();
     Finding::new(Code::RuleUnmatched, Severity::Warning, owner, summary)
         .detail(reason)
@@ -211,7 +211,7 @@ mod tests {
         apply(&settings(Code::PackageMismatch, ended.clone(), ended), &mut findings, "2026-06-15");
         let owners: Vec<Owner> = findings.iter().map(|finding| finding.owner).collect();
         assert_eq!(owners, [Owner::Administrator, Owner::Repository]);
-        assert!(findings[0].summary.ends_with("has expired on 2026-06-14"), "{}", findings[0].summary);
+        assert!(findings[0].summary.ends_with("expired on 2026-06-14"), "{}", findings[0].summary);
     }
 
     #[test]

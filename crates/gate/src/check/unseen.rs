@@ -68,10 +68,14 @@ fn without_configuration(facts: &Facts) -> Finding {
     let finding = finding("this directory holds no configuration, so `init` would do nothing");
     let finding = match below.as_slice() {
         [] => finding.help("Name the directory that holds the configuration: the stack's project root, or `airtight check DIR`."),
+        [only] => finding.help(format!(
+            "The one root module below is `{}`: set the stack's project root to it, or name it to `airtight check`.",
+            only.directory
+        )),
         [first, ..] => finding.help(format!(
-            "{} below: check them with `airtight check --recursive {}`, or set the stack's project root to one of them, such as \
-             `{}`.",
-            if below.len() == 1 { "One root module is".to_owned() } else { format!("{} root modules are", below.len()) },
+            "{} root modules are below: check them with `airtight check --recursive {}`, or set the stack's project root to one \
+             of them, such as `{}`.",
+            below.len(),
             shell_word(directory.as_str()),
             first.directory
         )),

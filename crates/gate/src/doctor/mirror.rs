@@ -10,6 +10,7 @@ use super::user::User;
 use super::{Check, Image};
 use crate::check::executables;
 use crate::check::executables::SelectedExecutable;
+use airtight_finding::plural;
 use airtight_provider::executable;
 use airtight_provider::mirror::{Mirror, walk};
 use airtight_provider::{EngineName, Platform};
@@ -54,7 +55,7 @@ fn check_one(path: &Utf8Path, engine: EngineName, user: &User) -> Vec<Check> {
         let here = mirror.packages.iter().filter(|package| package.id.platform == Platform::current()).count();
         checks.push(Check::passed(
             NAME,
-            format!("{path}: {} packages, {here} of them for {}", mirror.packages.len(), Platform::current()),
+            format!("{path}: {}, {here} of them for {}", plural(mirror.packages.len(), "package"), Platform::current()),
         ));
     }
     checks

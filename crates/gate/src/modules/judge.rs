@@ -27,6 +27,10 @@ pub struct InstalledModule {
     pub version: Option<String>,
     /// What the engine would load, as recorded.
     pub directory: Utf8PathBuf,
+    /// The hash of the store's package; null if no store has one.
+    pub tree: Option<String>,
+    /// The `h1:` hash of the configuration files of a copy, which modules do not write; null for what was not compared.
+    pub measured: Option<String>,
     pub standing: Standing,
 }
 
@@ -97,11 +101,13 @@ pub(crate) fn judge(stores: &ModuleStores, engine: &Engine, places: &Places<'_>)
             source: String::new(),
             version: None,
             directory: Utf8PathBuf::new(),
+            tree: None,
+            measured: None,
             standing: Standing::Unread(problem.detail.clone()),
         };
         return Judged { modules: vec![unread] };
     }
-    let mut judge = Judge { stores, engine, places, manifest: &manifest, compared: HashMap::new() };
+    let mut judge = Judge { stores, engine, places, manifest: &manifest, comparisons: HashMap::new() };
     let modules = manifest.records.iter().filter_map(|record| judge.record(record)).collect();
     Judged { modules }
 }
@@ -112,7 +118,7 @@ struct Judge<'a> {
     places: &'a Places<'a>,
     manifest: &'a ModulesManifest,
     /// Copies that were compared, by their root and the store's tree.
-    compared: HashMap<(Utf8PathBuf, Utf8PathBuf), Result<Differences, String>>,
+    comparisons: HashMap<(Utf8PathBuf, Utf8PathBuf), Result<(Differences, String), String>>,
 }
 
 impl Judge<'_> {
@@ -122,8 +128,8 @@ impl Judge<'_> {
         if record.key.is_empty() || record.directory.as_str().is_empty() {
             return None;
         }
-        let standing = match ModuleSource::parse(&record.source, self.engine) {
-            ModuleSource::Local(path) => self.local(record, &path, &real),
+        let (standing, tree, measured) = match ModuleSource::parse(&record.source, self.engine) {
+            ModuleSource::Local(path) => (self.local(record, &path, &real), None, None),
             _ => self.installed(record, &real),
         };
         Some(InstalledModule {
@@ -131,6 +137,8 @@ impl Judge<'_> {
             source: record.source.clone(),
             version: record.version.clone(),
             directory: record.directory.clone(),
+            tree,
+            measured,
             standing,
         })
     }
@@ -164,7 +172,7 @@ impl Judge<'_> {
         self.manifest.record(parent)
     }
 
-    fn installed(&mut self, record: &ModuleRecord, real: &Utf8Path) -> Standing {
+    fn installed(&mut self, record: &ModuleRecord, real: &Utf8Path) -> (Standing, Option<String>, Option<String>) {
         let normalized = match ModuleSource::parse(&record.source, self.engine) {
             ModuleSource::Registry { normalized, .. }
             | ModuleSource::Remote { normalized, .. }
@@ -172,30 +180,39 @@ impl Judge<'_> {
             ModuleSource::Local(_) | ModuleSource::Unknown => record.source.clone(),
         };
         let Some(found) = self.stores.recorded(&normalized, record.version.as_deref()) else {
-            return Standing::Unproven(self.location(record, real));
+            return (Standing::Unproven(self.location(record, real)), None, None);
         };
+        let h1 = found.tree.contents.h1.clone();
+        let (standing, measured) = self.compared(&found, real);
+        (standing, Some(h1), measured)
+    }
+
+    fn compared(&mut self, found: &Found<'_>, real: &Utf8Path) -> (Standing, Option<String>) {
         let tree = found.path();
         let below = found.directory().unwrap_or_default();
         let is_in_store = tree.canonicalize_utf8().is_ok_and(|tree| real == joined(&tree, below.as_str()));
         if is_in_store {
-            return Standing::Proven;
+            return (Standing::Proven, None);
         }
         // The package begins above the directory that is called.
         let root = if below.as_str().is_empty() { Some(real) } else { without_suffix(real, &below) };
         let Some(root) = root else {
             let everything =
                 Differences { is_fixed: true, configuration: vec![below.into_string()], other: Vec::new() };
-            return Standing::Differs(everything);
+            return (Standing::Differs(everything), None);
         };
         let key = (root.to_owned(), tree.clone());
-        if !self.compared.contains_key(&key) {
-            let compared = self.compare(root, &tree, &found);
-            self.compared.insert(key.clone(), compared);
+        if !self.comparisons.contains_key(&key) {
+            let compared = self.compare(root, &tree, found);
+            self.comparisons.insert(key.clone(), compared);
         }
-        match &self.compared[&key] {
-            Ok(differences) if differences.configuration.is_empty() && differences.other.is_empty() => Standing::Proven,
-            Ok(differences) => Standing::Differs(differences.clone()),
-            Err(error) => Standing::Unreadable(error.clone()),
+        match &self.comparisons[&key] {
+            Ok((differences, measured)) => {
+                let is_same = differences.configuration.is_empty() && differences.other.is_empty();
+                let standing = if is_same { Standing::Proven } else { Standing::Differs(differences.clone()) };
+                (standing, Some(measured.clone()))
+            }
+            Err(error) => (Standing::Unreadable(error.clone()), None),
         }
     }
 
@@ -214,10 +231,12 @@ impl Judge<'_> {
 
     /// Compares a copy with the store's tree. The store is only read if something differs: a module may have written files
     /// beside its own.
-    fn compare(&self, root: &Utf8Path, tree: &Utf8Path, found: &Found<'_>) -> Result<Differences, String> {
+    fn compare(&self, root: &Utf8Path, tree: &Utf8Path, found: &Found<'_>) -> Result<(Differences, String), String> {
         let here = tree::entries(root).map_err(|error| error.to_string())?;
+        let configuration: Vec<Entry> = here.iter().filter(|entry| is_configuration(&entry.path)).cloned().collect();
+        let measured = Contents::of(&configuration).h1;
         if Contents::of(&here).difference_from(&found.tree.contents).is_none() {
-            return Ok(Differences::default());
+            return Ok((Differences::default(), measured));
         }
         let there = tree::entries(tree).map_err(|error| error.to_string())?;
         if let Some(difference) = Contents::of(&there).difference_from(&found.tree.contents) {
@@ -226,7 +245,7 @@ impl Judge<'_> {
         let loaded = self.loaded_directories(root);
         let is_fixed = found.source.version.is_some()
             || found.source.reference.as_ref().is_some_and(|reference| reference.kind != ReferenceKind::Branch);
-        Ok(differences(&here, &there, &loaded, is_fixed))
+        Ok((differences(&here, &there, &loaded, is_fixed), measured))
     }
 
     /// The directories below a copy that some record names, relative to it.
@@ -330,7 +349,7 @@ mod tests {
                 source(GIT, None, Some(ReferenceKind::Branch)),
                 source(&format!("{GIT}?ref=v1"), None, Some(ReferenceKind::Tag)),
             ];
-            Manifest { sources, trees: vec![tree] }.write(&store).unwrap();
+            Manifest { serial: None, sources, trees: vec![tree] }.write(&store).unwrap();
             let stores = ModuleStores { stores: vec![ModuleStore::read(&store).unwrap().unwrap()] };
             Self { _guard: guard, base, stores }
         }

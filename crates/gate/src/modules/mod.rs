@@ -56,9 +56,10 @@ pub(crate) fn vouched(store: &ModuleStore, setting: &Seal) -> Result<(), String>
     match setting {
         Seal::Digests(pinned) if pinned.contains(&store.digest) => Ok(()),
         Seal::Digests(_) => Err(format!("its digest {} is not one of the image's settings", store.digest)),
-        Seal::PublicKey(key) => {
+        Seal::PublicKey { path, minimum } => {
             let manifest = store.directory.join(modules::MANIFEST);
-            seal::check_signature_of(&manifest, &store.directory.join(modules::SIGNATURE), key)
+            seal::check_signature_of(&manifest, &store.directory.join(modules::SIGNATURE), path)?;
+            seal::check_serial(store.manifest.serial, *minimum)
         }
     }
 }

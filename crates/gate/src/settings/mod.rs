@@ -68,8 +68,12 @@ pub struct Settings {
 pub enum Seal {
     /// `sha256:` and 64 hexadecimal digits; each mirror has one of them.
     Digests(Vec<String>),
-    /// A file with an ECDSA P-256 public key in PEM.
-    PublicKey(Utf8PathBuf),
+    PublicKey {
+        /// A file with an ECDSA P-256 public key in PEM.
+        path: Utf8PathBuf,
+        /// The smallest serial number that is accepted, so that an older mirror with its own valid signature is not.
+        minimum: Option<u64>,
+    },
 }
 
 /// Whether an error stops the run.

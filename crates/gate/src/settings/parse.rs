@@ -172,12 +172,17 @@ impl Reader<'_> {
 
     fn seal(&self, value: &Value) -> Result<Seal, SettingsError> {
         const EXPECTED: &str = "expected either `digest` (`sha256:` and 64 hexadecimal digits, or a list of such) or \
-                                `public_key` (an absolute path)";
+                                `public_key` (an absolute path), with `minimum` (a whole number) or without";
         let Value::Mapping(mapping) = value else { return Err(self.error(&["seal"], EXPECTED)) };
-        let entries = self.keys(&["seal"], mapping, &["digest", "public_key"])?;
-        match entries.as_slice() {
-            [("public_key", path)] => Ok(Seal::PublicKey(self.absolute(&["seal", "public_key"], path)?)),
-            [("digest", value)] => {
+        let entries = self.keys(&["seal"], mapping, &["digest", "minimum", "public_key"])?;
+        let find = |key| entries.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
+        match (find("digest"), find("public_key"), find("minimum")) {
+            (None, Some(path), minimum) => {
+                let number = |value: &Value| value.as_u64().ok_or_else(|| self.error(&["seal", "minimum"], EXPECTED));
+                let path = self.absolute(&["seal", "public_key"], path)?;
+                Ok(Seal::PublicKey { path, minimum: minimum.map(number).transpose()? })
+            }
+            (Some(value), None, None) => {
                 let key = ["seal", "digest"];
                 let digests = match value {
                     Value::Sequence(_) => self.strings(&key, value)?,
@@ -453,7 +458,11 @@ mod tests {
         for text in [format!("seal: {{digest: '{digest}'}}"), format!("seal: {{digest: ['{digest}']}}")] {
             assert_eq!(parsed(&text).unwrap().seal, Some(Seal::Digests(vec![digest.clone()])));
         }
-        assert_eq!(parsed("seal: {public_key: /key.pem}").unwrap().seal, Some(Seal::PublicKey("/key.pem".into())));
+        for (text, minimum) in
+            [("seal: {public_key: /k.pem}", None), ("seal: {minimum: 7, public_key: /k.pem}", Some(7))]
+        {
+            assert_eq!(parsed(text).unwrap().seal, Some(Seal::PublicKey { path: "/k.pem".into(), minimum }));
+        }
         assert_eq!(parsed("execute: image").unwrap().execute, Some(Execute::Image));
         assert_eq!(parsed("execute: anything").unwrap().execute, Some(Execute::Anything));
         assert_eq!(parsed("mirror: /providers").unwrap().mirror.unwrap(), ["/providers"]);
@@ -500,6 +509,8 @@ mod tests {
             ("seal: {}", "expected either `digest`"),
             ("seal: {public_key: key.pem}", "expected an absolute path"),
             ("seal: {public_key: /k, digest: x}", "expected either `digest`"),
+            ("seal: {public_key: /k, minimum: -1}", "key `seal.minimum`: expected"),
+            ("seal: {minimum: 1}", "expected either `digest`"),
             ("mirror: /a\nmirror: /b\n", "duplicate"),
             ("- a", "expected keys and values"),
             ("a: [", "line 2"),

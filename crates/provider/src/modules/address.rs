@@ -1,4 +1,8 @@
-//! How a store names a package: the engine's normalised address, without what is secret.
+//! How a store names a package: the engine's normalised address, without what is secret; and directories in a package.
+
+use std::fs;
+
+use camino::Utf8Path;
 
 /// Parameters of an address that hold a key.
 const SECRET_PARAMETERS: [&str; 4] = ["sshkey", "aws_access_key_id", "aws_access_key_secret", "aws_access_token"];
@@ -47,6 +51,58 @@ fn without_user(address: &str) -> String {
     format!("{scheme}://{user}{at}{host}{path}")
 }
 
+/// A directory in a tree, with patterns such as `*` replaced by the one directory that they match.
+///
+/// Source: hashicorp/go-getter `source.go` `SubdirGlob`; Go `path/filepath` `Glob`.
+pub fn expanded(root: &Utf8Path, subdirectory: &str) -> Option<String> {
+    let mut found = vec![String::new()];
+    for part in subdirectory.split('/').filter(|part| !matches!(*part, "" | ".")) {
+        if part == ".." {
+            return None;
+        }
+        let mut next = Vec::new();
+        for place in found {
+            if is_pattern(part) {
+                let entries = fs::read_dir(root.join(&place)).into_iter().flatten().flatten();
+                let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+                next.extend(names.filter(|name| matches(part, name)).map(|name| join(&place, &name)));
+            } else {
+                next.push(join(&place, part));
+            }
+        }
+        next.retain(|place| root.join(place).exists());
+        found = next;
+    }
+    match found.as_slice() {
+        [one] if root.join(one).is_dir() => Some(one.clone()),
+        _ => None,
+    }
+}
+
+/// Whether an engine looks for the directory that it matches.
+pub fn is_pattern(subdirectory: &str) -> bool {
+    subdirectory.contains(['*', '?', '[', '\\'])
+}
+
+fn join(place: &str, name: &str) -> String {
+    if place.is_empty() { name.to_owned() } else { format!("{place}/{name}") }
+}
+
+/// `*` and `?` of Go's `path.Match`; sets of characters are not read, and match nothing.
+fn matches(pattern: &str, name: &str) -> bool {
+    fn rest(pattern: &[char], name: &[char]) -> bool {
+        match (pattern.split_first(), name.split_first()) {
+            (None, None) => true,
+            (Some(('*', pattern)), _) => (0..=name.len()).any(|skip| rest(pattern, &name[skip..])),
+            (Some(('?', pattern)), Some((_, name))) => rest(pattern, name),
+            (Some((one, pattern)), Some((other, name))) => one == other && *one != '[' && rest(pattern, name),
+            _ => false,
+        }
+    }
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    rest(&pattern, &name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +133,23 @@ mod tests {
             ("file:///x//y", "file:///x", "y"),
         ] {
             assert_eq!(split_subdirectory(text), (package.to_owned(), subdirectory.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_means_the_one_directory_that_it_matches() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap();
+        fs::create_dir_all(root.join("x-1/modules/a")).unwrap();
+        fs::create_dir_all(root.join("x-1/modules/b")).unwrap();
+        fs::create_dir_all(root.join("x-1/other")).unwrap();
+        let expand = |subdirectory: &str| expanded(root, subdirectory);
+        assert_eq!(expand("*").as_deref(), Some("x-1"));
+        assert_eq!(expand("x-1/*/a").as_deref(), Some("x-1/modules/a"));
+        assert_eq!(expand("x-?/modules/a").as_deref(), Some("x-1/modules/a"));
+        assert_eq!(expand("").as_deref(), Some(""));
+        for wrong in ["x-1/modules/*", "none", "../x", "x-1/*/c"] {
+            assert_eq!(expand(wrong), None, "{wrong}");
         }
     }
 }

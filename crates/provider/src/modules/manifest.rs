@@ -17,6 +17,8 @@ const SCHEMA: &str = "airtight/modules/1";
 /// What a store has. Sources are sorted by name and version, trees by path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manifest {
+    /// Orders the manifests that are signed with one key.
+    pub serial: Option<u64>,
     pub sources: Vec<StoredSource>,
     pub trees: Vec<StoredTree>,
 }
@@ -119,6 +121,7 @@ pub enum ManifestError {
 struct Raw {
     #[serde(rename = "schema")]
     _schema: String,
+    serial: Option<u64>,
     sources: Vec<StoredSource>,
     trees: Vec<StoredTree>,
 }
@@ -163,7 +166,8 @@ impl Manifest {
             text.push_str("\n]");
             Ok(())
         }
-        let mut text = format!("{{\"schema\":\"{SCHEMA}\",\"sources\":[");
+        let serial = self.serial.map(|serial| format!(",\"serial\":{serial}")).unwrap_or_default();
+        let mut text = format!("{{\"schema\":\"{SCHEMA}\"{serial},\"sources\":[");
         rows(&mut text, &self.sources)?;
         text.push_str(",\"trees\":[");
         rows(&mut text, &self.trees)?;
@@ -198,8 +202,8 @@ impl Manifest {
         if schema != SCHEMA {
             return Err(ManifestError::Schema(schema));
         }
-        let Raw { sources, trees, .. }: Raw = serde_json::from_str(text).map_err(syntax)?;
-        let manifest = Self { sources, trees };
+        let Raw { serial, sources, trees, .. }: Raw = serde_json::from_str(text).map_err(syntax)?;
+        let manifest = Self { serial, sources, trees };
         manifest.check()?;
         Ok(manifest)
     }

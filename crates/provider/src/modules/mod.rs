@@ -17,7 +17,7 @@ mod address;
 pub mod manifest;
 pub mod tree;
 
-pub use address::{source_name, split_subdirectory};
+pub use address::{expanded, is_pattern, source_name, split_subdirectory};
 
 use std::collections::BTreeMap;
 

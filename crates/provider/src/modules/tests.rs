@@ -35,6 +35,7 @@ fn store(manifest: Manifest) -> ModuleStore {
 #[test]
 fn what_is_printed_is_read_again() {
     let mut manifest = Manifest {
+        serial: Some(7),
         sources: vec![
             source("h/a/b/c", Some("1.10.0")),
             source("h/a/b/c", Some("1.9.0")),
@@ -55,7 +56,8 @@ fn what_is_printed_is_read_again() {
 
 #[test]
 fn a_manifest_that_is_not_ours_is_refused() {
-    let text = |sources: Vec<StoredSource>, trees: Vec<StoredTree>| Manifest { sources, trees }.print().unwrap();
+    let text =
+        |sources: Vec<StoredSource>, trees: Vec<StoredTree>| Manifest { serial: None, sources, trees }.print().unwrap();
     let sound = text(vec![source("s", None)], vec![tree("git/a")]);
     assert!(Manifest::parse(&sound).is_ok());
     let newer = sound.replace("modules/1", "modules/2").replace("\"id\"", "\"identity\"");
@@ -84,7 +86,7 @@ fn a_manifest_that_is_not_ours_is_refused() {
 #[test]
 fn the_newest_version_that_is_allowed_is_found() {
     let versions = ["1.9.0", "1.10.0", "2.0.0-beta"].map(|version| source("h/a/b/c", Some(version)));
-    let mut manifest = Manifest { sources: versions.to_vec(), trees: vec![tree("git/a")] };
+    let mut manifest = Manifest { serial: None, sources: versions.to_vec(), trees: vec![tree("git/a")] };
     manifest.sources.push(source("git::https://h.example/x.git", None));
     manifest.sort();
     let store = store(manifest);
@@ -126,7 +128,7 @@ fn a_tree_is_checked_whole() {
     assert_eq!((contents.files, contents.bytes), (2, 2));
     let measured = StoredTree::measure(root, "git/a", TreeKind::Git, "https://h.example/a").unwrap();
     assert_eq!(measured.contents, contents);
-    Manifest { trees: vec![measured], sources: Vec::new() }.write(root).unwrap();
+    Manifest { serial: None, trees: vec![measured], sources: Vec::new() }.write(root).unwrap();
     let store = ModuleStore::read(root).unwrap().unwrap();
     let stored = store.tree("git/a").unwrap();
     store.check_tree(stored).unwrap();

@@ -94,7 +94,6 @@ fn undeclared_host(ended: &[Ended], times: &[(usize, &Asked)], known: &Known<'_>
         Protocol::Icmp => "It was sent an echo request.",
         Protocol::Tcp => "A connection was attempted.",
         Protocol::Udp => "A datagram was sent to it.",
-        Protocol::Text => "The phase's own output names it.",
     };
     if asked.host == CHECKPOINT {
         return Finding::new(Code::HostUndeclared, Severity::Warning, Owner::Administrator, summary)
@@ -368,7 +367,7 @@ fn error_text(output: &str) -> String {
 }
 
 /// Without the sequences that colour a terminal.
-pub(super) fn without_colors(text: &str) -> String {
+fn without_colors(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("\u{1b}[") {

@@ -46,5 +46,4 @@ mod served_state;
 mod state_backend;
 mod visible;
 pub mod witness;
-mod words;
 pub mod workspace;

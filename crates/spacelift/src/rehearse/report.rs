@@ -71,7 +71,7 @@ pub struct Isolation {
     pub kind: IsolationKind,
     /// Nothing could leave.
     pub proven: bool,
-    /// Hosts that were asked for were seen; else only what the phases' own words tell is known.
+    /// Hosts that were asked for were seen; else nothing is known of them.
     pub witnessed: bool,
     pub reason: String,
 }

@@ -21,7 +21,7 @@ use super::leg::{Leg, Status, Step, StepResult, Watched};
 use super::namespaces::RUN_USER;
 use super::progress::{self, Part, Progress};
 use super::witness::Witness;
-use super::{causes, installation, mounts, plan_file, words};
+use super::{causes, installation, mounts, plan_file};
 
 /// Between two looks at a running phase.
 const TICK: Duration = Duration::from_millis(5);
@@ -68,7 +68,7 @@ impl Running<'_> {
         let progress = progress::take(&self.progress_file());
         let is_json = self.step.captured.is_none() || self.prints_json();
         let skipped_command = progress.skipped_command(&self.step.parts);
-        let hosts = if self.leg.has_namespaces { self.witness.asked() } else { words::hosts(&output) };
+        let hosts = self.witness.asked();
         let directory = project_directory(self.leg);
         Ok(StepResult {
             status: match ended_by_us {

@@ -28,7 +28,7 @@ use airtight_provider::{EngineName, Layout, PackageId};
 /// # Errors
 /// Names everything that keeps the mirror from being sealed: entries that no engine sees, links, names that are not
 /// canonical, packages that cannot be read. Nothing is written then.
-pub fn seal(path: &Utf8Path, progress: Progress<'_>) -> anyhow::Result<Manifest> {
+pub fn seal(path: &Utf8Path, serial: Option<u64>, progress: Progress<'_>) -> anyhow::Result<Manifest> {
     let hold = Hold::take(path)?;
     let walked = mirror::walk(path, EngineName::Tofu);
     let (packages, mut problems) = measure(&walked, Names::Canonical, progress);
@@ -40,7 +40,7 @@ pub fn seal(path: &Utf8Path, progress: Progress<'_>) -> anyhow::Result<Manifest>
     if !problems.is_empty() {
         anyhow::bail!("the mirror cannot be sealed:\n  {}", problems.join("\n  "));
     }
-    let manifest = Manifest::new(seal::print(&packages)?);
+    let manifest = Manifest::new(seal::print(&packages, serial)?);
     hold.write(Utf8Path::new(MANIFEST), manifest.text().as_bytes())?;
     hold.finish(true)?;
     Ok(manifest)

@@ -58,6 +58,7 @@ pub(super) fn extract(
     let mut extraction = Extraction { target, limits, bytes: 0, entries: 0, newest: None };
     match format {
         ArchiveFormat::Zip => extraction.zip(archive)?,
+        ArchiveFormat::TarBz2 => extraction.tar(bzip2::bufread::MultiBzDecoder::new(open(archive)?))?,
         ArchiveFormat::TarGz => extraction.tar(flate2::read::MultiGzDecoder::new(open(archive)?))?,
         ArchiveFormat::TarXz => {
             // The memory that an archive asks for is only touched as it is filled, and that ends at the limits.
@@ -73,6 +74,7 @@ pub(super) fn sniff(file: &Utf8Path) -> io::Result<Option<ArchiveFormat>> {
     File::open(file)?.take(6).read_to_end(&mut start)?;
     Ok(match start.as_slice() {
         [b'P', b'K', ..] => Some(ArchiveFormat::Zip),
+        [b'B', b'Z', b'h', ..] => Some(ArchiveFormat::TarBz2),
         [0x1f, 0x8b, ..] => Some(ArchiveFormat::TarGz),
         [0xfd, b'7', b'z', b'X', b'Z', 0] => Some(ArchiveFormat::TarXz),
         _ => None,

@@ -41,6 +41,8 @@ pub struct Options<'a> {
     pub accept_moved: BTreeSet<String>,
     /// Of a registry's module so many of the newest versions that a constraint allows.
     pub newest: usize,
+    /// For the manifest.
+    pub serial: Option<u64>,
     /// Say what would be fetched, and change nothing.
     pub dry_run: bool,
     /// Repositories and archives at a time.
@@ -93,10 +95,12 @@ pub enum FetchError {
     Disk(String),
     #[error("its address leads to {0}")]
     Page(&'static str),
-    #[error("what was downloaded is no zip, tar.gz or tar.xz archive")]
+    #[error("what was downloaded is no zip, tar.gz, tar.xz or tar.bz2 archive")]
     UnknownArchive,
     #[error("what was downloaded does not have the checksum that its address names")]
     Checksum,
+    #[error("the file of checksums that its address names has none for it")]
+    NoChecksum,
     #[error("it has no single directory `{0}`")]
     Subdirectory(String),
     /// The last part of the fix is the command's.

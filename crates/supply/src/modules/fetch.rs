@@ -14,11 +14,14 @@ use url::Url;
 use super::address::{Address, ArchiveAddress, ArchiveFormat, GitAddress};
 use super::archive;
 use super::build::{Event, FetchError, Options};
+use super::checksum::Checksum;
 use super::copy::copy;
 use super::git::{Git, Repository};
 use super::graph::RowKey;
-use super::paths::{archive_path, encoded, expanded, git_path, joined};
+use super::page::meta;
+use super::paths::{archive_path, encoded, git_path, joined, part_path};
 use super::request::{Arrived, Brought, How, Place, Request};
+use super::rounds::inside;
 use super::tidy::{Tidied, tidy};
 use crate::mirror::place::Hold;
 use crate::registry::Download;
@@ -27,7 +30,9 @@ use airtight_engine::configuration::calls::module_source;
 use airtight_provider::Timestamp;
 use airtight_provider::modules::manifest::{Reference, ReferenceKind, StoredSource, StoredTree, TreeKind};
 use airtight_provider::modules::tree::{Contents, entries, hexadecimal};
-use airtight_provider::modules::{ModuleStore, split_subdirectory};
+use airtight_provider::modules::{ModuleStore, expanded, split_subdirectory};
+
+const OF_THIS_MACHINE: &str = "a path of this machine, which an answer from the network must not name";
 
 /// Pages that name another page lead so far.
 const MAXIMUM_PAGES: usize = 10;
@@ -74,6 +79,7 @@ impl Fetcher<'_> {
                     row: request.row.clone(),
                     place: Place::Address(Address::Git(address.clone())),
                     subdirectory: request.subdirectory.clone(),
+                    part: request.part.clone(),
                 };
                 let brought = self.repository(vec![request]).pop();
                 brought.map_or(Err(FetchError::Bug), |brought| brought.result)
@@ -81,7 +87,7 @@ impl Fetcher<'_> {
         }
     }
 
-    /// A page names the package: in a header, or in its text.
+    /// A page names the package: in a header, or in its text. If it also names a directory, that directory is the package.
     ///
     /// Source: hashicorp/go-getter `get_http.go` `HttpGetter.Get`.
     fn page(&self, request: &Request, url: &Url, pages: usize) -> Result<Arrived, FetchError> {
@@ -91,7 +97,7 @@ impl Fetcher<'_> {
         let client = self.options.client.map_err(Clone::clone)?;
         let mut asked = url.clone();
         asked.query_pairs_mut().append_pair("terraform-get", "1");
-        let answer = client.answer(&asked, None)?;
+        let answer = client.answer(&client.with_login(&asked), None)?;
         let text = answer.package.or_else(|| meta(&String::from_utf8_lossy(&answer.body)));
         let text =
             text.ok_or(FetchError::Page("no archive by its name, and no page that says where the package is"))?;
@@ -99,7 +105,8 @@ impl Fetcher<'_> {
         let request = Request {
             row: request.row.clone(),
             place: Place::Address(package.clone()),
-            subdirectory: joined(&subdirectory, &request.subdirectory),
+            subdirectory: request.subdirectory.clone(),
+            part: joined(&subdirectory, &request.part),
         };
         self.address(&request, &package, pages + 1)
     }
@@ -111,7 +118,8 @@ impl Fetcher<'_> {
             let Place::Address(Address::Git(address)) = &request.place else { continue };
             // A commit cannot move: nobody has to be asked for one that is here.
             let pinned = address.reference.clone().filter(|name| name.len() >= 40);
-            let kept = pinned.and_then(|name| self.kept(&git_path(address, &name.to_ascii_lowercase())).cloned());
+            let kept =
+                pinned.and_then(|name| self.kept(&place_of(address, &name.to_ascii_lowercase(), &request)).cloned());
             match kept {
                 Some(tree) => {
                     let kind = ReferenceKind::Commit;
@@ -151,16 +159,16 @@ impl Fetcher<'_> {
             .iter()
             .map(|(address, request)| {
                 let commit = repository.resolve(address.reference.as_deref(), address.is_shallow)?;
-                self.check_moved(&request.row, &git_path(address, &commit.id), &commit.id, commit.kind)?;
+                self.check_moved(&request.row, &place_of(address, &commit.id, request), &commit.id, commit.kind)?;
                 Ok(commit)
             })
             .collect::<Vec<Result<_, FetchError>>>();
         let missing: BTreeSet<String> = asked
             .iter()
             .zip(&resolved)
-            .filter_map(|((address, _), commit)| Some((address, commit.as_ref().ok()?)))
-            .filter(|(address, commit)| self.kept(&git_path(address, &commit.id)).is_none())
-            .map(|(_, commit)| commit.id.clone())
+            .filter_map(|((address, request), commit)| Some((address, request, commit.as_ref().ok()?)))
+            .filter(|(address, request, commit)| self.kept(&place_of(address, &commit.id, request)).is_none())
+            .map(|(_, _, commit)| commit.id.clone())
             .collect();
         let mut trees: BTreeMap<String, (StoredTree, Tidied)> = BTreeMap::new();
         if self.hold.is_some() && !missing.is_empty() {
@@ -172,7 +180,7 @@ impl Fetcher<'_> {
             .zip(resolved)
             .map(|((address, request), commit)| {
                 let commit = commit?;
-                let path = git_path(address, &commit.id);
+                let path = place_of(address, &commit.id, request);
                 let reference = Some(reference(address, commit.kind));
                 if let Some(tree) = self.kept(&path) {
                     return self.arrive(request, tree.clone(), reference, How::Kept, Tidied::default());
@@ -186,7 +194,7 @@ impl Fetcher<'_> {
                 }
                 let ready = self.scratch();
                 let seconds = repository.checkout(&commit.id, &ready)?;
-                let (tree, noticed) = self.store(&ready, planned, Some(seconds))?;
+                let (tree, noticed) = self.store(&ready, &request.part, planned, Some(seconds))?;
                 trees.insert(path, (tree.clone(), noticed.clone()));
                 self.arrive(request, tree, reference, How::Fetched, noticed)
             })
@@ -198,13 +206,13 @@ impl Fetcher<'_> {
         request: &Request,
         url: &Url,
         format: Option<ArchiveFormat>,
-        checksum: Option<&super::address::Checksum>,
+        checksum: Option<&Checksum>,
         token_host: Option<&str>,
     ) -> Result<Arrived, FetchError> {
         let name = airtight_provider::modules::source_name(url.as_str());
         let name = name.split('?').next().unwrap_or_default().to_owned();
-        if let Some(super::address::Checksum::Sha256(expected)) = checksum {
-            let path = archive_path(url, &hexadecimal(expected));
+        if let Some(Checksum::Sha256(expected)) = checksum {
+            let path = part_path(archive_path(url, &hexadecimal(expected)), &request.part);
             if let Some(tree) = self.kept(&path) {
                 return self.arrive(request, tree.clone(), None, How::Kept, Tidied::default());
             }
@@ -232,7 +240,7 @@ impl Fetcher<'_> {
         url: &Url,
         name: &str,
         format: Option<ArchiveFormat>,
-        checksum: Option<&super::address::Checksum>,
+        checksum: Option<&Checksum>,
         token_host: Option<&str>,
     ) -> Result<Arrived, FetchError> {
         let file = if url.scheme() == "file" {
@@ -244,17 +252,22 @@ impl Fetcher<'_> {
             let file = fs::File::options().create(true).truncate(false).read(true).write(true).open(&path);
             let file = file.map_err(FetchError::disk)?;
             let progress = |bytes| (self.options.event)(&Event::Bytes(bytes));
+            let url = &if token_host.is_none() { client.with_login(url) } else { url.clone() };
             client.download(&Download { url, token_host, file: &file, progress: &progress })?;
             path
         };
         let open = || fs::File::open(&file).map_err(FetchError::disk);
-        if let Some(checksum) = checksum
+        let listed = match checksum {
+            Some(Checksum::File(sums)) => Some(self.checksum_in(sums, url)?),
+            _ => None,
+        };
+        if let Some(checksum) = listed.as_ref().or(checksum)
             && !checksum.matches(&mut open()?).map_err(FetchError::disk)?
         {
             return Err(FetchError::Checksum);
         }
         let id = sha256(&mut open()?).map_err(FetchError::disk)?;
-        let path = archive_path(url, &id);
+        let path = part_path(archive_path(url, &id), &request.part);
         self.check_moved(&request.row, &path, &id, ReferenceKind::Tag)?;
         if let Some(tree) = self.kept(&path) {
             return self.arrive(request, tree.clone(), None, How::Kept, Tidied::default());
@@ -268,7 +281,7 @@ impl Fetcher<'_> {
         fs::create_dir_all(&ready).map_err(FetchError::disk)?;
         let target = airtight_provider::directory::Directory::open(&ready).map_err(FetchError::disk)?;
         let seconds = archive::extract(&file, format, &target, self.options.limits)?;
-        let (tree, noticed) = self.store(&ready, planned, seconds)?;
+        let (tree, noticed) = self.store(&ready, &request.part, planned, seconds)?;
         self.arrive(request, tree, None, How::Fetched, noticed)
     }
 
@@ -292,21 +305,33 @@ impl Fetcher<'_> {
             if self.hold.is_none() {
                 return self.arrive(request, planned, None, How::Planned, noticed);
             }
-            let (tree, noticed) = self.store(&scratch, planned, None)?;
+            let (tree, noticed) = self.store(&scratch, "", planned, None)?;
             self.arrive(request, tree, None, How::Fetched, noticed)
         });
         let _ = fs::remove_dir_all(&scratch);
         result
     }
 
-    /// Puts a tree that is ready into its place.
+    fn checksum_in(&self, sums: &Url, archive: &Url) -> Result<Checksum, FetchError> {
+        let client = self.options.client.map_err(Clone::clone)?;
+        let (text, _) = client.document(&client.with_login(sums), None)?;
+        Checksum::in_file(&String::from_utf8_lossy(&text), sums, archive).ok_or(FetchError::NoChecksum)
+    }
+
+    /// Puts a tree that is ready, or the one directory of it that is the package, into its place.
     fn store(
         &self,
         ready: &Utf8Path,
+        part: &str,
         planned: StoredTree,
         seconds: Option<u64>,
     ) -> Result<(StoredTree, Tidied), FetchError> {
         let hold = self.hold.ok_or(FetchError::Bug)?;
+        let outside = || FetchError::Subdirectory(part.to_owned());
+        let ready = &match expanded(ready, part) {
+            Some(part) => ready.join(inside(ready, &ready.join(part)).ok_or_else(outside)?),
+            None => return Err(outside()),
+        };
         let noticed = tidy(ready, seconds, self.options.limits)?;
         let contents = Contents::of(&entries(ready).map_err(FetchError::tree)?);
         let time = seconds.map(|seconds| Timestamp(seconds).to_string());
@@ -327,8 +352,12 @@ impl Fetcher<'_> {
         noticed: Tidied,
     ) -> Result<Arrived, FetchError> {
         let root = self.options.store.join(&tree.path);
-        let subdirectory =
-            if how == How::Planned { request.subdirectory.clone() } else { expanded(&root, &request.subdirectory)? };
+        let subdirectory = if how == How::Planned {
+            Some(request.subdirectory.clone())
+        } else {
+            expanded(&root, &request.subdirectory)
+        };
+        let subdirectory = subdirectory.ok_or_else(|| FetchError::Subdirectory(request.subdirectory.clone()))?;
         Ok(Arrived { tree, reference, subdirectory, how, noticed })
     }
 
@@ -379,7 +408,12 @@ pub(super) fn address_of(text: &str, options: &Options<'_>) -> Result<(Address, 
         return Err(FetchError::Page("an answer that names no package"));
     };
     let (package, subdirectory) = split_subdirectory(&normalized);
-    Ok((Address::parse(&package)?, subdirectory))
+    match Address::parse(&package)? {
+        // It would put this machine's own files into the image.
+        Address::Directory(_) => Err(FetchError::Page(OF_THIS_MACHINE)),
+        Address::Archive(archive) if archive.url.scheme() == "file" => Err(FetchError::Page(OF_THIS_MACHINE)),
+        address => Ok((address, subdirectory)),
+    }
 }
 
 fn reference(address: &GitAddress, kind: ReferenceKind) -> Reference {
@@ -406,27 +440,6 @@ fn sha256(file: &mut fs::File) -> std::io::Result<String> {
     }
 }
 
-/// `<meta name="terraform-get" content="ADDRESS">`
-fn meta(page: &str) -> Option<String> {
-    page.split("<meta").skip(1).find_map(|tag| {
-        let tag = tag.split('>').next()?;
-        let value = |name: &str| {
-            let rest = tag.split_once(&format!("{name}=\""))?.1;
-            rest.split_once('"').map(|(value, _)| value.to_owned())
-        };
-        value("name").filter(|name| name == "terraform-get").and_then(|_| value("content"))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_page_says_where_the_package_is() {
-        let page =
-            "<html><head><meta charset=\"u\"><meta name=\"terraform-get\" content=\"git::https://h/x.git\" /></head>";
-        assert_eq!(meta(page).as_deref(), Some("git::https://h/x.git"));
-        assert_eq!(meta("<meta name=\"x\" content=\"y\">"), None);
-    }
+fn place_of(address: &GitAddress, commit: &str, request: &Request) -> String {
+    part_path(git_path(address, commit), &request.part)
 }

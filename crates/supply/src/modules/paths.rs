@@ -1,12 +1,11 @@
-//! Where a package is in the store, and a directory in a package.
+//! Where a package is in the store.
 
-use std::fs;
-
-use camino::Utf8Path;
+use sha2::{Digest as _, Sha256};
 use url::Url;
 
+use airtight_provider::modules::tree::hexadecimal;
+
 use super::address::GitAddress;
-use super::build::FetchError;
 
 /// `git/HOST/PATH/COMMIT`
 pub(super) fn git_path(address: &GitAddress, commit: &str) -> String {
@@ -19,6 +18,11 @@ pub(super) fn git_path(address: &GitAddress, commit: &str) -> String {
 pub(super) fn archive_path(url: &Url, id: &str) -> String {
     let name = airtight_provider::modules::source_name(url.as_str());
     format!("archive/{}/{id}", place_of(name.split('?').next().unwrap_or_default()))
+}
+
+/// The place of one directory of a package that is a package of its own.
+pub(super) fn part_path(path: String, part: &str) -> String {
+    if part.is_empty() { path } else { format!("{path}-{}", &hexadecimal(&Sha256::digest(part))[..16]) }
 }
 
 /// `HOST/PATH`, with plain names only. The user of SSH is no part of it, so that a repository has one place.
@@ -46,48 +50,6 @@ pub(super) fn joined(one: &str, other: &str) -> String {
     [one, other].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("/")
 }
 
-/// A directory in a tree, with patterns such as `*` replaced by the one directory that they match.
-///
-/// Source: hashicorp/go-getter `source.go` `SubdirGlob`; Go `path/filepath` `Glob`.
-pub(super) fn expanded(root: &Utf8Path, subdirectory: &str) -> Result<String, FetchError> {
-    let mut found = vec![String::new()];
-    for part in subdirectory.split('/').filter(|part| !matches!(*part, "" | ".")) {
-        if part == ".." {
-            return Err(FetchError::Subdirectory(subdirectory.to_owned()));
-        }
-        let mut next = Vec::new();
-        for place in found {
-            if part.contains(['*', '?', '[']) {
-                let entries = fs::read_dir(root.join(&place)).into_iter().flatten().flatten();
-                let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-                next.extend(names.filter(|name| matches(part, name)).map(|name| joined(&place, &name)));
-            } else {
-                next.push(joined(&place, part));
-            }
-        }
-        found = next;
-    }
-    match found.as_slice() {
-        [one] if root.join(one).is_dir() => Ok(one.clone()),
-        _ => Err(FetchError::Subdirectory(subdirectory.to_owned())),
-    }
-}
-
-/// `*` and `?` of Go's `path.Match`; sets of characters are not read, and match nothing.
-fn matches(pattern: &str, name: &str) -> bool {
-    fn rest(pattern: &[char], name: &[char]) -> bool {
-        match (pattern.split_first(), name.split_first()) {
-            (None, None) => true,
-            (Some(('*', pattern)), _) => (0..=name.len()).any(|skip| rest(pattern, &name[skip..])),
-            (Some(('?', pattern)), Some((_, name))) => rest(pattern, name),
-            (Some((one, pattern)), Some((other, name))) => one == other && *one != '[' && rest(pattern, name),
-            _ => false,
-        }
-    }
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
-    rest(&pattern, &name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::address::Address;
@@ -107,20 +69,5 @@ mod tests {
         }
         let url = Url::parse("https://u:p@h.example/a b/x.zip?token=1").unwrap();
         assert_eq!(archive_path(&url, "S"), "archive/h.example/a%20b/x.zip/S");
-    }
-
-    #[test]
-    fn a_pattern_means_the_one_directory_that_it_matches() {
-        let directory = tempfile::tempdir().unwrap();
-        let root = Utf8Path::from_path(directory.path()).unwrap();
-        fs::create_dir_all(root.join("x-1/modules/a")).unwrap();
-        fs::create_dir_all(root.join("x-1/modules/b")).unwrap();
-        let expand = |subdirectory: &str| expanded(root, subdirectory).ok();
-        assert_eq!(expand("*").as_deref(), Some("x-1"));
-        assert_eq!(expand("x-?/modules/a").as_deref(), Some("x-1/modules/a"));
-        assert_eq!(expand("").as_deref(), Some(""));
-        for wrong in ["x-1/modules/*", "none", "../x", "x-1/*/c"] {
-            assert_eq!(expand(wrong), None, "{wrong}");
-        }
     }
 }

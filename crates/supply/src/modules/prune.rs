@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::Utf8Path;
 
 use super::build::write;
-use super::paths::{expanded, joined};
+use super::paths::joined;
 use super::wanted::{Found, normalized, package_name};
 use crate::mirror::place::Hold;
 use airtight_engine::configuration::ModuleSource;
 use airtight_engine::configuration::calls;
 use airtight_hcl::Sources;
 use airtight_provider::modules::manifest::StoredSource;
-use airtight_provider::modules::{ModuleStore, Stored, split_subdirectory};
+use airtight_provider::modules::{ModuleStore, Stored, expanded, split_subdirectory};
 use airtight_provider::{CoreConstraints, Engine};
 
 /// What prune did, or would do.
@@ -87,7 +87,7 @@ impl Keep<'_> {
             let key = (found.source.clone(), found.version.clone());
             self.needed.entry(key).or_default().insert(repository.to_owned());
             let root = self.store.directory.join(&found.tree);
-            if let Ok(directory) = expanded(&root, &joined(&found.subdirectory, &subdirectory)) {
+            if let Some(directory) = expanded(&root, &joined(&found.subdirectory, &subdirectory)) {
                 let mut visited = BTreeSet::new();
                 self.calls(&root, &root.join(directory), &mut visited, &mut waiting);
             }

@@ -16,6 +16,8 @@ pub(super) struct Request {
     pub place: Place,
     /// The directory that a registry's answer adds.
     pub subdirectory: String,
+    /// The directory that alone is the package, as a page named it; empty for all of it.
+    pub part: String,
 }
 
 pub(super) enum Place {

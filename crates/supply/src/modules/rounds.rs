@@ -10,7 +10,7 @@ use super::address::Address;
 use super::build::{Built, Event, FetchError, Options, Outcome, SourceResult, write};
 use super::fetch::{self, Fetcher};
 use super::graph::{Caller, Graph, Node, RowKey, WantKey};
-use super::paths::{expanded, joined};
+use super::paths::joined;
 use super::request::{Arrived, Brought, How, Place, Request, grouped};
 use super::tidy::Tidied;
 use super::wanted::{Unread, UnreadWhy, Wanted, normalized, package_name, place_text, unknown};
@@ -21,7 +21,7 @@ use airtight_engine::configuration::calls;
 use airtight_hcl::Sources;
 use airtight_provider::CoreConstraints;
 use airtight_provider::modules::manifest::{Manifest, StoredSource, StoredTree};
-use airtight_provider::modules::{ModuleStore, split_subdirectory};
+use airtight_provider::modules::{ModuleStore, expanded, split_subdirectory};
 /// A package to look for, and the directories in it that are called.
 pub(super) struct Want {
     pub key: WantKey,
@@ -145,14 +145,12 @@ impl Work<'_> {
             let root = self.options.store.join(&arrived.tree.path);
             let whole = joined(&arrived.subdirectory, subdirectory);
             match expanded(&root, &whole) {
-                Ok(directory) => {
+                Some(directory) => {
                     let node = Node { tree: arrived.tree.path.clone(), directory: directory.into() };
                     self.graph.modules.entry(caller.clone()).or_default().insert(node.clone());
                     self.read(&root, &node, next);
                 }
-                Err(error) => {
-                    self.failed.insert(key.clone(), error);
-                }
+                None => drop(self.failed.insert(key.clone(), FetchError::Subdirectory(whole))),
             }
         }
     }
@@ -211,7 +209,12 @@ impl Work<'_> {
                 let text = normalized(source).ok_or(FetchError::Bug)?;
                 let address = Address::parse(&split_subdirectory(text).0)?;
                 let row = (name.clone(), None);
-                Ok(vec![Request { row, place: Place::Address(address), subdirectory: String::new() }])
+                Ok(vec![Request {
+                    row,
+                    place: Place::Address(address),
+                    subdirectory: String::new(),
+                    part: String::new(),
+                }])
             }
         }
     }
@@ -229,11 +232,16 @@ impl Work<'_> {
         Ok(match package {
             ModulePackage::Direct { url, with_token } => {
                 let token_host = with_token.then(|| host.to_owned());
-                Request { row, place: Place::Direct { url, token_host }, subdirectory: String::new() }
+                Request {
+                    row,
+                    place: Place::Direct { url, token_host },
+                    subdirectory: String::new(),
+                    part: String::new(),
+                }
             }
             ModulePackage::Address(text) => {
                 let (address, subdirectory) = fetch::address_of(&text, self.options)?;
-                Request { row, place: Place::Address(address), subdirectory }
+                Request { row, place: Place::Address(address), subdirectory, part: String::new() }
             }
         })
     }
@@ -353,8 +361,11 @@ impl Work<'_> {
             (&left.source, &left.version, &left.constraint).cmp(&(&right.source, &right.version, &right.constraint))
         });
         if let Some(hold) = hold {
-            let mut manifest =
-                Manifest { sources: sources.into_values().collect(), trees: trees.into_values().collect() };
+            let mut manifest = Manifest {
+                serial: self.options.serial,
+                sources: sources.into_values().collect(),
+                trees: trees.into_values().collect(),
+            };
             built.removed = write(&mut manifest, &self.options.store, hold)?;
         }
         Ok(built)
@@ -362,7 +373,7 @@ impl Work<'_> {
 }
 
 /// A directory below a tree, if the path leads to one, without links.
-fn inside(root: &Utf8Path, path: &Utf8Path) -> Option<Utf8PathBuf> {
+pub(super) fn inside(root: &Utf8Path, path: &Utf8Path) -> Option<Utf8PathBuf> {
     let root = root.canonicalize_utf8().ok()?;
     let real = path.canonicalize_utf8().ok().filter(|real| real.is_dir())?;
     real.strip_prefix(&root).ok().map(Utf8Path::to_owned)

@@ -5,16 +5,23 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
+use url::Url;
 
 use airtight_engine::cli_config::{read_inherited, tokens as tokens_of};
 use airtight_engine::environment::Environment;
+use airtight_provider::text_file;
 use airtight_provider::{Engine, EngineName, ProviderAddress};
+
+/// Nobody has a larger `.netrc`.
+const NETRC_BYTES: u64 = 1024 * 1024;
 
 /// Tokens by normalised host. `Debug` shows the hosts alone.
 #[derive(Clone, Default)]
 pub struct Credentials {
     tokens: BTreeMap<String, String>,
+    /// User and password by host, with its port if an address names one: the `.netrc` file's.
+    logins: BTreeMap<String, (String, String)>,
 }
 
 impl fmt::Debug for Credentials {
@@ -37,12 +44,44 @@ impl Credentials {
             }
         }
         tokens.extend(of_variables(environment));
-        Self { tokens }
+        Self { tokens, logins: netrc(environment) }
+    }
+
+    /// Not for an address that has a user itself.
+    pub(super) fn login_for(&self, url: &Url) -> Option<(&str, &str)> {
+        let host = url.host_str().filter(|_| url.username().is_empty())?;
+        let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        self.logins.get(&host).map(|(user, password)| (user.as_str(), password.as_str()))
     }
 
     pub(super) fn token_for(&self, host: &str) -> Option<&str> {
         self.tokens.get(&normal_host(host)?).map(String::as_str)
     }
+}
+
+/// The machines of `.netrc` with a user and a password. Its `default` is left out: it would go to every host.
+///
+/// Source: hashicorp/go-getter `netrc.go`.
+fn netrc(environment: &Environment) -> BTreeMap<String, (String, String)> {
+    let named = environment.variables.get("NETRC").filter(|path| !path.is_empty()).map(Utf8PathBuf::from);
+    let home = || environment.variables.get("HOME").map(|home| Utf8Path::new(home).join(".netrc"));
+    let text = named.or_else(home).and_then(|path| text_file::read(&path, NETRC_BYTES).ok()).unwrap_or_default();
+    let (mut logins, mut host, mut user) = (BTreeMap::new(), None, None);
+    let mut words = text.split_whitespace();
+    while let Some(word) = words.next() {
+        match word {
+            "machine" => (host, user) = (words.next(), None),
+            "default" => (host, user) = (None, None),
+            "login" => user = words.next(),
+            "password" => {
+                if let (Some(host), Some(user), Some(password)) = (host, user, words.next()) {
+                    logins.entry(host.to_owned()).or_insert((user.to_owned(), password.to_owned()));
+                }
+            }
+            _ => {}
+        }
+    }
+    logins
 }
 
 /// As addresses have it, so that every spelling finds its token.
@@ -77,7 +116,7 @@ mod tests {
             ("TF_TOKEN_empty_example", ""),
             ("OTHER", "c"),
         ]);
-        let credentials = Credentials { tokens: of_variables(&environment).collect() };
+        let credentials = Credentials { tokens: of_variables(&environment).collect(), ..Credentials::default() };
         assert_eq!(credentials.token_for("app.terraform.io"), Some("a"));
         assert_eq!(credentials.token_for("MY-registry.example.com"), Some("b"));
         assert_eq!(credentials.token_for("empty.example"), None);
@@ -100,5 +139,23 @@ mod tests {
         let credentials = Credentials::collect(&environment, &engine, directory);
         assert_eq!(credentials.token_for("a.example"), Some("of the variable"));
         assert_eq!(credentials.token_for("b.example"), Some("two"));
+    }
+
+    #[test]
+    fn a_login_is_its_machine_s_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Utf8Path::from_path(directory.path()).unwrap();
+        let text = "machine h.example login u\n password p\nmachine h.example:8443\nlogin o password q\ndefault login d password d\n";
+        fs_err::write(home.join(".netrc"), text).unwrap();
+        let engine = Engine::new(EngineName::Tofu, airtight_provider::Version::release(1, 12, 6));
+        let credentials = Credentials::collect(&environment(&[("HOME", home.as_str())]), &engine, home);
+        for (url, expected) in [
+            ("https://h.example/x.zip", Some(("u", "p"))),
+            ("https://h.example:8443/x.zip", Some(("o", "q"))),
+            ("https://own@h.example/x.zip", None),
+            ("https://other.example/x.zip", None),
+        ] {
+            assert_eq!(credentials.login_for(&Url::parse(url).unwrap()), expected, "{url}");
+        }
     }
 }

@@ -123,6 +123,17 @@ impl Client {
         &self.services
     }
 
+    /// The address with the user and password that `.netrc` has for its host, as engines send them to servers of archives.
+    pub(crate) fn with_login(&self, url: &Url) -> Url {
+        let mut url = url.clone();
+        if let Some((user, password)) = self.credentials.login_for(&url) {
+            // An https address takes both.
+            let _ = url.set_username(user);
+            let _ = url.set_password(Some(password));
+        }
+        url
+    }
+
     /// A whole document, with the URL that it came from in the end.
     ///
     /// `token_host`: the host whose token goes along, as long as no redirect leads elsewhere.

@@ -16,7 +16,7 @@ pub enum SignatureError {
     Mismatch(String),
     #[error("the key {fingerprint} had expired on {expired}, before it signed on {signed}")]
     KeyExpired { fingerprint: String, expired: Timestamp, signed: Timestamp },
-    #[error("the signature of {fingerprint} has expired on {expired}")]
+    #[error("the signature of {fingerprint} expired on {expired}")]
     SignatureExpired { fingerprint: String, expired: Timestamp },
     #[error("the key {0} is revoked")]
     KeyRevoked(String),

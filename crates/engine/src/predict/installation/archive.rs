@@ -134,10 +134,10 @@ impl Installation<'_> {
                 Code::PackageCacheConflict,
                 format!("cannot install package into target directory {} because it is a symlink.", entry.path),
             )),
-            InstalledKind::Link { resolved: Some(resolved), .. } => Ok(resolved.clone()),
-            InstalledKind::Link { resolved: None, .. } => {
-                Err(Stop::fails(Code::PackageCacheConflict, format!("mkdir {}: file exists", entry.path)))
-            }
+            InstalledKind::Link { resolved, .. } => resolved
+                .get()
+                .cloned()
+                .ok_or_else(|| Stop::fails(Code::PackageCacheConflict, format!("mkdir {}: file exists", entry.path))),
             InstalledKind::Other => {
                 Err(Stop::fails(Code::PackageCacheConflict, format!("mkdir {}: not a directory", entry.path)))
             }

@@ -35,8 +35,6 @@ pub enum Protocol {
     Icmp,
     Tcp,
     Udp,
-    /// Known from the engine's own words alone, where no witness can be.
-    Text,
 }
 
 impl Protocol {
@@ -46,7 +44,6 @@ impl Protocol {
             Self::Icmp => "icmp",
             Self::Tcp => "tcp",
             Self::Udp => "udp",
-            Self::Text => "text",
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use super::{Request, Verification};
 use airtight_gate::seal;
-use airtight_gate::settings::Seal;
 use airtight_provider::mirror::Mirror;
 use airtight_provider::seal::{Manifest, SealedPackage};
 
@@ -19,8 +18,7 @@ pub(super) fn check(request: &Request<'_>, mirror: &Mirror, verification: &mut V
     };
     let vouched = match request.seal {
         None => Ok(false),
-        Some(Seal::Digests(pinned)) => manifest.check_digest(pinned).map(|()| true),
-        Some(Seal::PublicKey(key)) => manifest.check_signature(&mirror.base, key).map(|()| true),
+        Some(setting) => seal::accepts(setting, &manifest, &mirror.base).map(|()| true),
     };
     let vouched = vouched.unwrap_or_else(|reason| {
         findings.push(invalid(&reason));
