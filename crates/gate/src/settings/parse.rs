@@ -489,7 +489,7 @@ mod tests {
             ("providers: [a/b/c]", "key `providers`: expected `allow` and `deny`"),
             ("providers: {alow: []}", "key `providers.alow`: unknown key; did you mean `allow`?"),
             ("providers: {allow: [hashicorp/null]}", "needs three parts"),
-            ("providers: {allow: ['*/hashicorp/*']}", "hostname can be a wildcard only if"),
+            ("providers: {allow: ['*/hashicorp/*']}", "and only `*` after a `*`"),
             ("providers: {deny: [{provider: a.b/c/d, version: '1'}]}", "did you mean `versions`?"),
             ("providers: {deny: [{provider: a.b/c/d, versions: new}]}", "key `providers.deny.versions`: "),
             ("providers: {deny: [{versions: '1'}]}", "`provider` is missing"),
