@@ -135,7 +135,7 @@ impl Visit for Survey {
     }
 
     fn visit_traversal(&mut self, node: &Traversal) {
-        let mut operators = node.operators.iter().map(|operator| operator.value());
+        let mut operators = node.operators.iter().map(hcl::edit::Decorated::value);
         if let Expression::Variable(root) = &node.expr {
             match operators.next() {
                 Some(TraversalOperator::GetAttr(name)) => {
