@@ -60,14 +60,14 @@ impl Fleet<'_> {
             }
         }
         packages.sort_by(|left, right| left.path.cmp(&right.path));
-        let sealed = seal::print(&packages).unwrap();
+        let sealed = seal::print(&packages, None).unwrap();
         write(&self.root.join("mirror/.airtight/seal.json"), &sealed);
         write(&self.root.join("seal.json"), &sealed);
         // Last month's image had one version less of some, and one more of others.
         packages.retain(|package| package.version != "1.9.0" && !package.address.ends_with("provider-7"));
         packages.push(package(3, VERSIONS));
         packages.sort_by(|left, right| left.path.cmp(&right.path));
-        write(&self.root.join("old.json"), &seal::print(&packages).unwrap());
+        write(&self.root.join("old.json"), &seal::print(&packages, None).unwrap());
         for repository in 0..self.repositories {
             self.repository(repository);
         }

@@ -45,7 +45,8 @@ pub(super) fn run(arguments: &SealArguments) -> Result<ExitCode, Stop> {
     let digest = manifest.digest();
     output::data(&match arguments.format {
         MirrorFormat::Human => {
-            [Some(digest), modules].into_iter().flatten().map(|digest| format!("{digest}\n")).collect()
+            let digests: Vec<_> = [Some(digest), modules].into_iter().flatten().collect();
+            format!("{}\n", digests.join("\n"))
         }
         MirrorFormat::Json => {
             json(&SealReport { schema: "airtight/mirror-seal/1", digest, packages, modules, serial: arguments.serial })?

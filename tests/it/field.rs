@@ -258,7 +258,7 @@ impl Play {
             fs::write(workspace.path("rc"), filesystem_mirror(workspace.path("mirror").as_str())).unwrap();
         }
         let init = self.command(engine, workspace).environment("CHECKPOINT_DISABLE", "1");
-        let init = init.arguments(["init", "-input=false", "-no-color"]).arguments(self.arguments(&workspace));
+        let init = init.arguments(["init", "-input=false", "-no-color"]).arguments(self.arguments(workspace));
         let output = init.run();
         let observed = if output.status.success() { Init::Success } else { Init::Failure };
         let said = said(&output);

@@ -169,7 +169,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let at = directory.path().to_str().unwrap();
         let run = |arguments: &[&str]| {
-            assert!(Command::new("git").args(["-C", at]).args(arguments).status().unwrap().success())
+            assert!(Command::new("git").args(["-C", at]).args(arguments).status().unwrap().success());
         };
         run(&["init", "--quiet", "-b", "main"]);
         std::fs::create_dir(directory.path().join("a")).unwrap();

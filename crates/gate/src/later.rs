@@ -188,7 +188,7 @@ pub fn judge(context: &Context<'_>, after_init: Option<&AfterInit<'_>>, demand: 
     }
     findings.extend(locked.into_iter().map(|(_, finding)| finding));
     let has_added_locks = seen.now.text != seen.before.text;
-    Ok(Later { findings, sources, providers, modules, verified_copies, unproven, has_added_locks, leg, found })
+    Ok(Later { findings, modules, sources, providers, verified_copies, unproven, has_added_locks, leg, found })
 }
 
 fn see(context: &Context<'_>, before: Option<&LockFile>, sources: &mut Sources) -> anyhow::Result<Seen> {

@@ -205,8 +205,8 @@ mod tests {
     fn what_refers_to_known_values_has_a_value() {
         for (text, expected) in [
             (r#""./mods/${var.which}""#, "./mods/b"),
-            (r#"local.paths[var.which]"#, "./mods/b"),
-            (r#"local.paths.a"#, "./mods/a"),
+            (r"local.paths[var.which]", "./mods/b"),
+            (r"local.paths.a", "./mods/a"),
             (r#"var.on ? "./mods/a" : var.unread"#, ""),
             (r#"var.on && var.which == "b" ? "x" : "y""#, "x"),
             (r#"var.none == null ? "x" : "y""#, "x"),

@@ -367,12 +367,11 @@ impl Reader<'_> {
                 self.refuse(UNSUITABLE, NULL, element_range);
                 continue;
             };
-            match text.parse::<Hash>() {
-                Ok(hash) => hashes.push(hash),
-                Err(_) => {
-                    let detail = format!("\"{text}\" is no hash: it begins with a scheme, such as `h1:`.");
-                    self.refuse("Invalid provider hash string", detail, element_range);
-                }
+            if let Ok(hash) = text.parse::<Hash>() {
+                hashes.push(hash);
+            } else {
+                let detail = format!("\"{text}\" is no hash: it begins with a scheme, such as `h1:`.");
+                self.refuse("Invalid provider hash string", detail, element_range);
             }
         }
         hashes

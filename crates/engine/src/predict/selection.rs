@@ -52,8 +52,9 @@ pub(super) fn select(facts: &Facts) -> Selection {
 
 /// A failure that depends on parts that could not be read is only an assumption.
 pub(super) fn unless_unread(failure: &Failure) -> Assumption {
-    let names = failure.providers.iter().map(|address| format!("`{address}`: ")).collect::<String>();
-    let text = format!("{names}init fails with `{}`, if what could not be read does not change that", failure.summary);
+    let names: Vec<_> = failure.providers.iter().map(|address| format!("`{address}`: ")).collect();
+    let (names, summary) = (names.concat(), &failure.summary);
+    let text = format!("{names}init fails with `{summary}`, if what could not be read does not change that");
     Assumption { code: Code::ConfigurationNotUnderstood, text }
 }
 
