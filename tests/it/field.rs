@@ -134,9 +134,7 @@ pub(crate) fn tests() -> Vec<Test> {
 
 fn plays() -> Vec<Play> {
     let base = Utf8Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/field"));
-    // A rehearsal that starts this program once more hides a checkout below /tmp.
-    let Ok(entries) = base.read_dir_utf8() else { return Vec::new() };
-    let mut directories: Vec<_> = entries.map(|entry| entry.unwrap().into_path()).collect();
+    let mut directories: Vec<_> = base.read_dir_utf8().unwrap().map(|entry| entry.unwrap().into_path()).collect();
     directories.retain(|directory| directory.is_dir());
     directories.sort();
     let mut plays = Vec::new();
