@@ -113,6 +113,10 @@ fn main() -> std::process::ExitCode {
     if let Some(code) = airtight_engine::bound::become_program(std::env::args_os()) {
         return code;
     }
+    // A rehearsal that has a task of its own sees neither fixtures nor the target directory.
+    if rehearse_witness::asks_for_hosts() {
+        return std::process::ExitCode::SUCCESS;
+    }
     support::runner::run([
         architecture::tests(),
         ask::tests(),

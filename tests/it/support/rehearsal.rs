@@ -1,6 +1,6 @@
 //! A rehearsal and its report.
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 
 use super::isolation::{Isolated, airtight, reachable};
@@ -49,10 +49,9 @@ impl Rehearsed {
     }
 }
 
-/// A test of this binary as a shell's command.
-pub(crate) fn client(test: &str) -> String {
-    let program = reachable(Utf8Path::from_path(&std::env::current_exe().unwrap()).unwrap());
-    format!("{program} --exact {test} --nocapture")
+/// This program, where every user can start it.
+pub(crate) fn client() -> Utf8PathBuf {
+    reachable(Utf8Path::from_path(&std::env::current_exe().unwrap()).unwrap())
 }
 
 /// A directory to rehearse in, without an engine.
@@ -71,14 +70,14 @@ pub(crate) fn bare_stack() -> BareStack {
 }
 
 impl BareStack {
-    pub(crate) fn path(&self, path: &str) -> camino::Utf8PathBuf {
+    pub(crate) fn path(&self, path: &str) -> Utf8PathBuf {
         self.workspace.path(path)
     }
 
     pub(crate) fn rehearse<'a>(&self, options: impl IntoIterator<Item = &'a str>) -> Isolated {
         // What the tests themselves start must be seen inside, wherever it lies.
-        let client = client("");
-        let own = Utf8Path::new(client.split(' ').next().unwrap()).parent().unwrap();
+        let client = client();
+        let own = client.parent().unwrap();
         let command = Isolated::new(airtight(), &self.workspace.path("stack"))
             .arguments(["rehearse", "--format", "json"])
             .arguments(options)
