@@ -211,6 +211,7 @@ pub fn build(wanted: Vec<Wanted>, repositories: &BTreeSet<String>, options: &Opt
         hold: hold.as_ref(),
         former: former.as_ref(),
         number: AtomicUsize::new(0),
+        placed: Mutex::default(),
     };
     let mut work = Work {
         options: &inner,

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -47,6 +48,8 @@ pub(super) struct Fetcher<'a> {
     pub former: Option<&'a ModuleStore>,
     /// For unique names.
     pub number: AtomicUsize,
+    /// What this build has put into its place: two addresses may lead to one archive, at the same time.
+    pub placed: Mutex<BTreeSet<String>>,
 }
 
 impl Fetcher<'_> {
@@ -338,7 +341,13 @@ impl Fetcher<'_> {
         let tree = StoredTree { contents, time, ..planned };
         let below = ready.strip_prefix(&self.options.store).map_err(|_| FetchError::Bug)?;
         let aside = hold.scratch().join(format!("aside-{}", self.number.fetch_add(1, Ordering::Relaxed)));
+        let mut placed = self.placed.lock().map_err(|_| FetchError::Bug)?;
+        if placed.contains(&tree.path) {
+            return Ok((tree, noticed));
+        }
         hold.put(below, Utf8Path::new(&tree.path), &aside).map_err(FetchError::disk)?;
+        placed.insert(tree.path.clone());
+        drop(placed);
         (self.options.event)(&Event::Stored(&tree));
         Ok((tree, noticed))
     }
