@@ -317,9 +317,12 @@ pub(crate) struct DoctorArguments {
     /// Administrator settings; they cannot override /etc/airtight/settings.yml in the image
     #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS")]
     pub settings: Option<String>,
-    /// Format of the list
-    #[arg(long, value_enum, default_value = "human")]
-    pub format: DoctorFormat,
+    /// Format of the list (default: human, or `AIRTIGHT_FORMAT` if it is one of these)
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<ListFormat>,
+    /// Also write the list to this file, as JSON
+    #[arg(long, value_name = "FILE", env = "AIRTIGHT_REPORT")]
+    pub report: Option<String>,
 }
 
 impl DoctorArguments {
@@ -329,16 +332,10 @@ impl DoctorArguments {
             modules: self.modules.clone(),
             engine: self.engine.clone(),
             settings: self.settings.clone(),
+            report: self.report.clone(),
             ..CommonArguments::default()
         }
     }
-}
-
-/// How `doctor` prints its list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DoctorFormat {
-    Human,
-    Json,
 }
 
 #[cfg(feature = "full")]
@@ -436,6 +433,24 @@ pub(crate) enum Ask {
     #[default]
     Auto,
     Never,
+}
+
+/// The format of a list or a result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    #[default]
+    Human,
+    Json,
+}
+
+/// The format of a report on one machine or one mirror.
+#[cfg(feature = "full")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    #[default]
+    Human,
+    Concise,
+    Json,
 }
 
 /// An output format.
