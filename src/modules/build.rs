@@ -287,6 +287,9 @@ fn unread_text(unread: &Unread) -> String {
         UnreadWhy::LocalPath { call, path } => {
             format!("{at}: the source `{path}` of module `{call}` is no directory in the same package")
         }
+        UnreadWhy::ThisMachine { call } => format!(
+            "{at}: module `{call}` is a path of this machine, which only your own configurations may name; it is not fetched"
+        ),
     }
 }
 
