@@ -3,7 +3,8 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use super::arguments::{DoctorArguments, ListFormat};
+use super::arguments::DoctorArguments;
+use super::common_arguments::ListFormat;
 use super::resolve::Resolved;
 use super::{ExitCode, Stop, output, typed};
 use airtight_engine::environment::Environment;

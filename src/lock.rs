@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::arguments::ListFormat;
+use super::common_arguments::ListFormat;
 use super::progress::Progress;
 use super::{ExitCode, Stop, output};
 use airtight_finding::{escape, plural};

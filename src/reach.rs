@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use camino::Utf8PathBuf;
 use clap::Args;
 
-use super::arguments::{CommonArguments, ReportFormat};
+use super::common_arguments::{CommonArguments, ReportFormat};
 use super::resolve::Resolved;
 use super::{ExitCode, Stop, output, typed};
 use airtight_provider::text_file;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::super::{ExitCode, Stop, output, typed};
 use super::OneMirror;
-use crate::arguments::ListFormat;
+use crate::common_arguments::ListFormat;
 use airtight_finding::escape;
 use airtight_supply::mirror::list;
 

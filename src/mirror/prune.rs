@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::super::{ExitCode, Stop, output};
 use super::OneMirror;
-use crate::arguments::ListFormat;
+use crate::common_arguments::ListFormat;
 use airtight_finding::{escape, plural};
 use airtight_provider::Platform;
 use airtight_supply::mirror::prune;

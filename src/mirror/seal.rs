@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::super::progress::Progress;
 use super::super::{ExitCode, Stop, output};
 use super::OneMirror;
-use crate::arguments::ListFormat;
+use crate::common_arguments::ListFormat;
 use airtight_supply::mirror::seal;
 
 #[derive(Args, Debug)]

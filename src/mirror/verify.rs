@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::super::progress::Progress;
 use super::super::{ExitCode, Stop, output, typed};
 use super::OneMirror;
-use crate::arguments::ReportFormat;
+use crate::common_arguments::ReportFormat;
 use airtight_finding::human;
 use airtight_finding::human::HumanOptions;
 use airtight_finding::report;

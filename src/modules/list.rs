@@ -6,8 +6,8 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{OneStore, named};
-use crate::arguments::ListFormat;
-use crate::mirror::size;
+use crate::common_arguments::ListFormat;
+use crate::sizes::size;
 use crate::{ExitCode, Stop, output, typed};
 use airtight_finding::{escape, plural};
 use airtight_provider::modules::manifest::{StoredSource, StoredTree};

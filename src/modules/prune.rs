@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{OneStore, named};
-use crate::arguments::ListFormat;
+use crate::common_arguments::ListFormat;
 use crate::downloading::EngineRules;
 use crate::{ExitCode, Stop, output};
 use airtight_finding::{escape, plural};

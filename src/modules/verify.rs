@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::OneStore;
-use crate::arguments::ListFormat;
+use crate::common_arguments::ListFormat;
 use crate::{ExitCode, Stop, output};
 use airtight_finding::{escape, plural};
 use airtight_supply::modules::verify::{Owners, verify};
