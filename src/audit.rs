@@ -18,7 +18,7 @@ use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::arguments::CommonArguments;
+use super::common_arguments::CommonArguments;
 use super::resolve::Resolved;
 use super::{ExitCode, Stop, output};
 

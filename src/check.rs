@@ -14,7 +14,8 @@ use airtight_provider::atomic_file;
 use airtight_spacelift::check::stack_files;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::arguments::{Ask, CheckArguments, Format};
+use super::arguments::{Ask, CheckArguments};
+use super::common_arguments::Format;
 use super::progress::Progress;
 use super::resolve::Resolved;
 use super::session;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use camino::Utf8PathBuf;
 use clap::Args;
 
-use super::arguments::CommonArguments;
+use super::common_arguments::CommonArguments;
 use super::resolve::Resolved;
 use super::{ExitCode, Stop, output};
 use airtight_provider::atomic_file;

@@ -2,13 +2,14 @@
 
 use camino::Utf8Path;
 
-use super::arguments::Format;
+use super::common_arguments::Format;
 use super::rehearse_arguments::RehearseArguments;
 use super::rehearse_request as request;
 use super::resolve::Resolved;
 use super::{ExitCode, Stop, output};
 use airtight_provider::atomic_file;
-use airtight_spacelift::rehearse::rehearsal::{self, Around, Rehearsal, RehearsalError};
+use airtight_spacelift::rehearse::RehearsalError;
+use airtight_spacelift::rehearse::rehearsal::{self, Around, Rehearsal};
 use airtight_spacelift::rehearse::report::RehearsalVerdict;
 use airtight_spacelift::rehearse::{container, html, human, janitor, markdown, report};
 

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::arguments::{CommonArguments, RenderArguments, RenderWhat};
+use super::arguments::{Rego, RenderArguments, RenderWhat};
+use super::common_arguments::CommonArguments;
 use super::resolve::Resolved;
 use super::{ExitCode, Stop, output};
 use crate::render_dockerfile;
@@ -15,15 +16,7 @@ use airtight_spacelift::plan_policy;
 use airtight_spacelift::render_hooks;
 use airtight_spacelift::render_workflow::{self, WorkflowForm};
 use camino::Utf8Path;
-use clap::ValueEnum;
 use fs_err as fs;
-
-/// A version of Rego.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Rego {
-    V0,
-    V1,
-}
 
 pub(super) fn run(arguments: &RenderArguments) -> Result<ExitCode, Stop> {
     let text = match &arguments.what {

@@ -15,7 +15,7 @@ use airtight_provider::digest::Progress;
 use airtight_spacelift::plan_policy;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::arguments::Format;
+use super::common_arguments::Format;
 use super::resolve::Resolved;
 use super::{Stop, output};
 

@@ -11,7 +11,7 @@ use camino::Utf8PathBuf;
 use clap::Args;
 
 use crate::downloading::{EngineRules, Patience, minutes};
-use crate::mirror::size;
+use crate::sizes::size;
 use crate::{ExitCode, Stop, output};
 use airtight_finding::{escape, plural};
 use airtight_provider::manifest::Manifest;

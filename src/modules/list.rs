@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{Format, OneStore, json, named};
-use crate::mirror::size;
+use crate::sizes::size;
 use crate::{ExitCode, Stop, output};
 use airtight_finding::{escape, plural};
 use airtight_provider::modules::manifest::{StoredSource, StoredTree};
