@@ -280,7 +280,9 @@ fn unread_text(unread: &Unread) -> String {
     let Unread { at, why } = unread;
     match why {
         UnreadWhy::Unevaluated { call } => {
-            format!("{at}: only the engine can evaluate the source of module `{call}`; what it names is not fetched")
+            format!(
+                "{at}: only the engine can evaluate the source of module `{call}`, so it is not fetched; name it in a file for --manifest"
+            )
         }
         UnreadWhy::Unknown { call, source } => {
             format!("{at}: the source `{source}` of module `{call}` is no address that is known here")
