@@ -5,7 +5,7 @@
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::common_arguments::CommonArguments;
+use super::common_arguments::{CommonArguments, ListFormat};
 use super::typed::{self, Given, GivenParser, Point, Suggested, SuggestedRaw};
 
 /// Run OpenTofu and Terraform in air-gapped Spacelift, and know before each phase that it will work.
@@ -264,9 +264,12 @@ pub(crate) struct DoctorArguments {
     /// Administrator settings; they cannot override /etc/airtight/settings.yml in the image
     #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS")]
     pub settings: Option<String>,
-    /// Format of the list
-    #[arg(long, value_enum, default_value = "human")]
-    pub format: DoctorFormat,
+    /// Format of the list (default: human, or `AIRTIGHT_FORMAT` if it is one of these)
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<ListFormat>,
+    /// Also write the list to this file, as JSON
+    #[arg(long, value_name = "FILE", env = "AIRTIGHT_REPORT")]
+    pub report: Option<String>,
 }
 
 impl DoctorArguments {
@@ -276,16 +279,10 @@ impl DoctorArguments {
             modules: self.modules.clone(),
             engine: self.engine.clone(),
             settings: self.settings.clone(),
+            report: self.report.clone(),
             ..CommonArguments::default()
         }
     }
-}
-
-/// How `doctor` prints its list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DoctorFormat {
-    Human,
-    Json,
 }
 
 #[cfg(feature = "full")]

@@ -69,3 +69,21 @@ pub(crate) enum Format {
     Junit,
     Markdown,
 }
+
+/// The format of a list or a result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    #[default]
+    Human,
+    Json,
+}
+
+/// The format of a report on one machine or one mirror.
+#[cfg(feature = "full")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    #[default]
+    Human,
+    Concise,
+    Json,
+}

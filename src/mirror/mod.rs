@@ -10,13 +10,12 @@ mod unpack;
 mod verify;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use fs_err as fs;
-use serde::Serialize;
 
 use super::{ExitCode, Stop, output};
 use airtight_engine::root_modules;
-use airtight_finding::{escape, shell_word};
+use airtight_finding::shell_word;
 use airtight_supply::signature::Keys;
 
 /// Root modules below directories that have no lock file.
@@ -102,7 +101,8 @@ The signature is .airtight/seal.sig: DER, base64 of DER, or a Sigstore bundle. O
 
   cosign 2:  cosign sign-blob --key KEY --tlog-upload=false \\
                --output-signature /providers/.airtight/seal.sig /providers/.airtight/seal.json
-  cosign 3:  cosign sign-blob --key KEY --use-signing-config=false --tlog-upload=false \\
+  cosign 3:  cosign signing-config create --out no-services.json
+             cosign sign-blob --key KEY --signing-config no-services.json \\
                --bundle /providers/.airtight/seal.sig /providers/.airtight/seal.json
   OpenSSL:   openssl dgst -sha256 -sign KEY -out /providers/.airtight/seal.sig \\
                /providers/.airtight/seal.json";
@@ -144,12 +144,6 @@ pub(super) fn keys(files: &[Utf8PathBuf]) -> Result<Keys, Stop> {
     Ok(keys)
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum MirrorFormat {
-    Human,
-    Json,
-}
-
 pub(super) fn run(arguments: &MirrorArguments) -> Result<ExitCode, Stop> {
     match &arguments.what {
         MirrorWhat::Build(arguments) => build::run(arguments),
@@ -160,10 +154,4 @@ pub(super) fn run(arguments: &MirrorArguments) -> Result<ExitCode, Stop> {
         MirrorWhat::Unpack(arguments) => unpack::run(arguments),
         MirrorWhat::Verify(arguments) => verify::run(arguments),
     }
-}
-
-/// One object, indented, harmless on a terminal.
-fn json(report: &impl Serialize) -> Result<String, Stop> {
-    let text = serde_json::to_string_pretty(report).map_err(anyhow::Error::new)?;
-    Ok(escape::json(&text) + "\n")
 }
