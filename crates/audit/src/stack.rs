@@ -293,15 +293,15 @@ fn modules(facts: &Facts, stores: &ModuleStores) -> Vec<StackModule> {
         let source = without_credentials(child.call.source.clone()?);
         let constraint = child.call.version.as_deref().and_then(|text| CoreConstraints::parse(text).ok());
         let found = stores.find(&child.source, constraint.as_ref());
-        let stored = found.map(|found| (found.source.source.clone(), found.source.version.clone()));
+        let held = found.map(|found| (found.source.source.clone(), found.source.version.clone()));
         let is_fetched = match child.source {
             ModuleSource::Registry { .. } | ModuleSource::Remote { .. } => true,
             // The image may have the path itself.
-            ModuleSource::LocalCopy(_) => stored.is_some(),
+            ModuleSource::LocalCopy(_) => held.is_some(),
             ModuleSource::Local(_) | ModuleSource::Unknown => false,
         };
         let version = child.call.version.clone();
-        is_fetched.then(|| StackModule { source, version, call: call.clone(), stored })
+        is_fetched.then(|| StackModule { source, version, call: call.clone(), stored: held })
     };
     facts.configuration.children.iter().filter_map(one).collect()
 }
