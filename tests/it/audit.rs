@@ -19,6 +19,7 @@ crate::tests! {
     a_seal_alone_says_the_same_as_its_mirror,
     a_new_image_is_compared_with_the_old_one,
     the_manifest_builds_the_mirror_and_the_modules_that_are_missing,
+    the_nightly_script_of_the_docs_opens_the_next_build_when_something_is_lacking,
     rules_and_the_provider_policy_decide_the_exit_code,
     every_format_prints_names_that_mean_harm_as_text,
 }
@@ -251,6 +252,36 @@ fn the_manifest_builds_the_mirror_and_the_modules_that_are_missing() {
     let unused =
         report["providers"].as_array().unwrap().iter().flat_map(|provider| provider["versions"].as_array().unwrap());
     assert!(unused.into_iter().all(|version| version["used_by"] != json!([])), "nothing that nobody uses");
+}
+
+/// The script as the docs have it; only its container runtime, git and the forge are stand-ins.
+fn the_nightly_script_of_the_docs_opens_the_next_build_when_something_is_lacking() {
+    let workspace = fleet();
+    airtight(&workspace, &["mirror", "seal", "--mirror", "mirror"]);
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/audit.md")).unwrap();
+    let script = page.split_once("```bash\n").unwrap().1.split_once("```").unwrap().0;
+    fs::create_dir(workspace.path("bin")).unwrap();
+    fs::os::unix::fs::symlink(env!("CARGO_BIN_EXE_airtight"), workspace.path("bin/airtight")).unwrap();
+    let stand_ins = "podman() { cat mirror/.airtight/seal.json; }\ngit() { echo \"git $*\"; }\n\
+                     open_pull_request() { echo \"opened with $(grep -c 1.5.0 \"$1\")\"; }\n";
+    let night = || {
+        let output = std::process::Command::new("sh")
+            .args(["-c", &format!("{stand_ins}{script}")])
+            .env("PATH", format!("{}:/usr/bin:/bin", workspace.path("bin")))
+            .env("IMAGE", "registry.example.com/runner")
+            .current_dir(workspace.root())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let opened = night();
+    assert!(opened.starts_with("git add next.json\ngit commit -m The next mirror\nopened with "), "{opened}");
+    assert!(!opened.ends_with("with 0\n"), "{opened}");
+    for stack in ["repositories/mono/stacks/broken", "repositories/other"] {
+        fs::remove_dir_all(workspace.path(stack)).unwrap();
+    }
+    assert_eq!(night(), "");
 }
 
 fn rules_and_the_provider_policy_decide_the_exit_code() {
