@@ -87,7 +87,8 @@ fn every_command_is_run_by_a_test() {
 fn commands_of_airtight_do_what_they_show(engine: &'static Engine) {
     let stack = Stack::new(engine, Layout::Unpacked, CONFIGURATION);
     for command in commands().into_iter().filter(|command| matches!(runner(command), Some(Runner::Stack))) {
-        let here = command.replace("/providers", stack.path("mirror").as_str()).replace("path/to/stack", ".");
+        let here = command.replace("--mirror providers", "--mirror /providers");
+        let here = here.replace("/providers", stack.path("mirror").as_str()).replace("path/to/stack", ".");
         let output = succeeded(&stack.shell(&here).run());
         assert!(!output.is_empty() || here.contains('>'), "`{command}` prints nothing");
     }
