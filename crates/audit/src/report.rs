@@ -39,7 +39,7 @@ pub struct AuditReport {
     pub providers: Vec<ReportProviderUsage>,
     /// What stacks need and the image lacks.
     pub lacking: Vec<DemandedProvider>,
-    /// What differs for whom from the image that was compared with.
+    /// What differs for which stack from the image of the baseline.
     pub changes: Vec<ReportChange>,
     pub left_out: Vec<ReportLeftOut>,
     pub findings: Vec<AuditFinding>,
