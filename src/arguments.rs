@@ -53,8 +53,8 @@ pub(crate) enum Command {
     /// Check many repositories against one image
     ///
     /// Finds the root modules below the directories and predicts `init` for each with one mirror, or with a seal's file alone. Says
-    /// which stacks would fail and why, what of the image nobody uses, which removal would break whom, and where fewer versions
-    /// would do. Asks no engine, needs no network and changes nothing.
+    /// which stacks would fail and why, which packages nobody uses, which stacks would fail if a package were removed, and where
+    /// fewer versions would be enough. Asks no engine, needs no network and changes nothing.
     #[command(after_help = super::audit::HELP)]
     Audit(Box<super::audit::AuditArguments>),
     #[cfg(feature = "full")]

@@ -27,7 +27,7 @@ Examples:
   airtight audit repositories                         against /providers, or --mirror DIR
   airtight audit --seal seal.json repositories        only the seal of the image is here
   airtight audit --seal new.json --baseline old.json repositories
-                                                      what changes for whom with the new image
+                                                      what changes for which stack with the new image
   airtight audit --emit-manifest next.json --html wall.html repositories
   airtight mirror build --manifest next.json providers
 
@@ -51,7 +51,7 @@ pub(crate) struct AuditArguments {
     /// The image's seal, instead of its mirror: DIR/.airtight/seal.json. No package is needed
     #[arg(long, value_name = "FILE", conflicts_with = "mirror")]
     seal: Option<Utf8PathBuf>,
-    /// Seal of an earlier image: say what changes for whom
+    /// Seal of an earlier image: say what the new image changes for which stack
     #[arg(long, value_name = "OLD-SEAL")]
     baseline: Option<Utf8PathBuf>,
     /// Write what the next mirror and store of modules must hold, for `mirror build --manifest` and `modules build --manifest`

@@ -173,7 +173,12 @@ fn upgrades(text: &mut String, report: &AuditReport) {
             megabytes(upgrade.saved_bytes),
         ]
     });
-    table(text, "Where fewer versions would do", &["provider", "keep", "drop", "to move", "saves"], rows.collect());
+    table(
+        text,
+        "Where fewer versions would be enough",
+        &["provider", "keep", "drop", "to move", "saves"],
+        rows.collect(),
+    );
 }
 
 fn unused(text: &mut String, report: &AuditReport) {

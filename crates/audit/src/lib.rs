@@ -4,7 +4,7 @@
 //! - [`image`]: what they are held against: mirrors, or a seal alone
 //! - [`stack`]: one of them, by the pure rules of the engine and the gate
 //! - [`fleet`]: all of them, each read once and dropped again
-//! - [`usage`]: who uses what, which removal would break whom, which versions could go
+//! - [`usage`]: which stacks use which packages, which would fail without one, which versions could go
 //! - [`findings`]: packages that nobody uses, versions that are behind, stacks that a new image breaks
 //! - [`demand`]: what the next mirror must hold
 //! - [`report`]: the value that every format prints; [`human`], [`csv`], [`markdown`], [`html`]

@@ -70,7 +70,7 @@ pub fn render(report: &AuditReport) -> String {
     });
     table(
         &mut text,
-        "Where fewer versions would do",
+        "Where fewer versions would be enough",
         &["provider", "keep", "drop", "to move", "saves"],
         &rows.collect::<Vec<_>>(),
     );

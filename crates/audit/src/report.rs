@@ -43,7 +43,7 @@ pub struct AuditReport {
     pub lacking: Vec<DemandedProvider>,
     /// What stacks call and no store has.
     pub lacking_modules: Vec<DemandedModule>,
-    /// What differs for whom from the image that was compared with.
+    /// What differs for which stack from the image of the baseline.
     pub changes: Vec<ReportChange>,
     pub left_out: Vec<ReportLeftOut>,
     pub findings: Vec<AuditFinding>,

@@ -1,4 +1,4 @@
-//! Who uses what of an image, which removal would break whom, and which versions could go if stacks moved.
+//! Which stacks use which packages of an image, which stacks would fail without a package, and which versions could go if stacks moved.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +31,7 @@ pub struct VersionUsage {
     pub breaks: Vec<usize>,
 }
 
-/// Fewer versions that would do for everybody.
+/// Fewer versions that would be enough for all stacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upgrade {
     /// Descending.

@@ -75,7 +75,10 @@ pub struct StateQuestion<'a> {
 /// Reads the state that `init` reads: that of the selected workspace, if a file holds it.
 pub fn read(question: &StateQuestion<'_>) -> State {
     match selection::select(question) {
-        Selection::File(path) => read_file(&path, question),
+        Selection::File(path, before) => {
+            let state = read_file(&path, question);
+            State { unseen: before.or(state.unseen), ..state }
+        }
         Selection::Unseen(unseen) => State { unseen: Some(unseen), ..State::default() },
         Selection::Problem(problem) => State { problems: vec![problem], ..State::default() },
     }
@@ -149,7 +152,7 @@ impl<'a> Reader<'a> {
                 for (resource, provider) in resources {
                     match provider_string::legacy(&provider, self.engine.name) {
                         Some(address) => self.state.needs.push(StateNeed { address, resource }),
-                        None => self.problem(StateProblemKind::ProviderUnreadable { resource }),
+                        None => self.state.unseen = Some(Unseen::Provider { resource }),
                     }
                 }
             }
@@ -179,61 +182,31 @@ impl<'a> Reader<'a> {
         self.state.problems.push(StateProblem { kind, place });
     }
 
+    /// What cannot be read is for the engine to judge.
     fn add_resource(&mut self, resource: &ResourceV4) {
-        let name = resource.address();
-        if !matches!(resource.mode(), "managed" | "data") {
-            return self.problem(StateProblemKind::ModeUnknown { resource: name });
+        let reads_instances = self.engine.reads_state_providers_of_instances();
+        let mut instances = resource.instance_providers();
+        instances.retain(|_| reads_instances);
+        let is_own = instances.is_empty();
+        if is_own {
+            instances.push(resource.provider());
         }
-        let reads_instances = reads_providers_of_instances(self.engine);
-        let instances = if reads_instances { resource.instance_providers() } else { Vec::new() };
-        if resource.provider().is_empty() && reads_instances {
-            // Without any instance either, OpenTofu 1.12 crashes.
-            if instances.is_empty() || instances.iter().any(Option::is_none) {
-                self.problem(StateProblemKind::ProviderUnreadable { resource: name.clone() });
-            }
-        } else if let Some(address) = self.parse_provider(resource.provider(), &name, false)
-            && instances.iter().flatten().next().is_none()
-        {
-            self.state.needs.push(StateNeed { address, resource: name.clone() });
-        }
-        // All instances must name the same provider.
-        let mut addresses: Vec<ProviderAddress> = Vec::new();
-        for provider in instances.into_iter().flatten() {
-            addresses.extend(self.parse_provider(provider, &name, true));
-        }
-        addresses.dedup();
-        if addresses.len() > 1 {
-            return self.problem(StateProblemKind::ProvidersDiffer { resource: name });
-        }
-        if let Some(address) = addresses.pop() {
-            self.state.needs.push(StateNeed { address, resource: name });
-        }
-    }
-
-    /// The address, or a problem if this engine refuses the text. Terraform passes over such a resource.
-    fn parse_provider(&mut self, text: &str, resource: &str, allows_instance_key: bool) -> Option<ProviderAddress> {
-        let error = match provider_string::parse(text, self.engine.name, allows_instance_key) {
-            Ok(address) => return Some(address),
-            Err(error) => error,
-        };
-        if self.engine.refuses_unreadable_state_providers() {
-            let resource = resource.to_owned();
-            self.problem(match error {
-                ProviderStringError::LegacyOnOtherHost { provider_type } => {
-                    StateProblemKind::LegacyOnOtherHost { resource, provider_type }
+        for text in instances {
+            let resource = resource.address();
+            match provider_string::parse(text, self.engine.name, !is_own) {
+                Ok(address) => {
+                    let need = StateNeed { address, resource };
+                    if self.state.needs.last() != Some(&need) {
+                        self.state.needs.push(need);
+                    }
                 }
-                ProviderStringError::NotAnAddress => StateProblemKind::ProviderUnreadable { resource },
-            });
+                Err(ProviderStringError::LegacyOnOtherHost { provider_type }) if reads_instances => {
+                    self.problem(StateProblemKind::LegacyOnOtherHost { resource, provider_type });
+                }
+                Err(_) => self.state.unseen = Some(Unseen::Provider { resource }),
+            }
         }
-        None
     }
-}
-
-/// A provider may be named at each instance, with the key of a provider that has `for_each`.
-///
-/// Source: OpenTofu's changelog, 1.9.0.
-fn reads_providers_of_instances(engine: &Engine) -> bool {
-    engine.name == EngineName::Tofu && engine.is_at_least(1, 9, 0)
 }
 
 #[cfg(test)]

@@ -127,10 +127,11 @@ impl Engine {
         self.name == EngineName::Tofu
     }
 
-    /// A provider string in the state that does not parse is an error, not a resource without a provider.
+    /// In a state, each instance of a resource may name the provider, with the key of a provider that has `for_each`. A legacy
+    /// address on another host is an error.
     ///
-    /// Source: `internal/states/statefile/version4.go` `prepareStateV4` of both.
-    pub fn refuses_unreadable_state_providers(&self) -> bool {
+    /// Source: OpenTofu's changelog, 1.9.0; `internal/states/statefile/version4.go` `prepareStateV4` of both.
+    pub fn reads_state_providers_of_instances(&self) -> bool {
         self.is_tofu_since(9)
     }
 
@@ -264,8 +265,8 @@ mod tests {
             Terraform::takes_underscores_in_namespaces["1.16.0"],
             Tofu::translates_state_addresses["0.0.0"],
             Terraform::translates_state_addresses[],
-            Tofu::refuses_unreadable_state_providers["1.9.0"],
-            Terraform::refuses_unreadable_state_providers[],
+            Tofu::reads_state_providers_of_instances["1.9.0"],
+            Terraform::reads_state_providers_of_instances[],
             Tofu::reserves_own_built_in_host["1.11.0"],
             Terraform::reserves_own_built_in_host[],
             Tofu::adopts_predecessor_locks["1.10.0"],

@@ -343,6 +343,7 @@ impl Scenario {
             _ => command.environment("TF_CLI_CONFIG_FILE", workspace.path("rc").as_str()),
         };
         command.unprivileged = self.is_unprivileged();
+        command.limited = true;
         command = match self.surroundings {
             Surroundings::ArgumentsByVariable => {
                 let flags = self.flags.join(" ").replace("$ROOT", workspace.root().as_str());

@@ -72,7 +72,9 @@ fn predictions_are_right(engine: (&str, &str), family: &str) {
     assert!(faults.is_empty(), "{} faults in {} cases:\n{}", faults.len(), cases.len(), faults.join("\n"));
 }
 
-/// An engine, recorded or not, that is asked about every case; and what is predicted when it is not.
+/// An engine, recorded or not, that is asked about every case; and what is predicted when it is not. Both predictions are
+/// compared with what the engine did, by the rule of `Prediction::faults`: exactly if the engine comes as far as providers.
+/// If it refuses something before them, any prediction is right that is no unhedged success.
 fn asking_is_right(engine: &Engine) {
     if !has_namespaces() || !is_root() {
         return ignored("needs root and network namespaces");

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cases::Case;
 use crate::support::engines::Engine;
+use crate::support::isolation::Isolated;
 use crate::support::outcome::{Configuration, Outcome, ask, observe};
 use crate::support::tree::ROOT;
 
@@ -28,10 +29,11 @@ impl Recording {
     /// Runs the engine: asks it, then has it run `init`.
     pub(crate) fn of(engine: &Engine, case: &Case) -> Self {
         let asked = case.lay_out_configuration();
-        let command = case.command(&engine.path, &asked);
+        let limited = |command| Isolated { limited: true, ..command };
+        let command = limited(case.command(&engine.path, &asked));
         let configuration = ask(engine, command, &asked, &case.arguments(&asked));
         let workspace = case.lay_out();
-        let command = case.command(&engine.path, &workspace);
+        let command = limited(case.command(&engine.path, &workspace));
         let (init, _) = observe(engine, command, &case.arguments(&workspace), &case.root_module(&workspace));
         let recording = Self { family: case.family.clone(), case: case.name.clone(), configuration, init };
         // Directories have other names each time.

@@ -85,7 +85,7 @@ pub(crate) struct Isolated {
     pub offline: bool,
     /// A shell command that root of the namespace runs first, such as one that starts a loopback.
     pub before: Option<String>,
-    /// Whether it gets a minute and 6 GB at most, because its input is foreign.
+    /// Whether it gets a minute and 6 GB at most, because its input is foreign or random.
     pub limited: bool,
 }
 

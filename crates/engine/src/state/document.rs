@@ -58,24 +58,20 @@ struct InstanceV4 {
 }
 
 impl ResourceV4 {
-    pub(super) fn mode(&self) -> &str {
-        self.mode.as_deref().unwrap_or_default()
-    }
-
     pub(super) fn provider(&self) -> &str {
         self.provider.as_deref().unwrap_or_default()
     }
 
-    /// For each instance, its own provider if it names one.
-    pub(super) fn instance_providers(&self) -> Vec<Option<&str>> {
-        let named = |text: &&str| !text.is_empty();
-        self.instances.iter().flatten().map(|instance| instance.provider.as_deref().filter(named)).collect()
+    /// The providers that its instances name.
+    pub(super) fn instance_providers(&self) -> Vec<&str> {
+        let named = self.instances.iter().flatten().filter_map(|instance| instance.provider.as_deref());
+        named.filter(|text| !text.is_empty()).collect()
     }
 
     /// `module.a.data.null_data_source.x`, as people write it.
     pub(super) fn address(&self) -> String {
         let module = self.module.as_deref().filter(|module| !module.is_empty());
-        let parts = module.into_iter().chain((self.mode() == "data").then_some("data"));
+        let parts = module.into_iter().chain((self.mode.as_deref() == Some("data")).then_some("data"));
         parts
             .chain([&self.resource_type, &self.name].map(|part| part.as_deref().unwrap_or_default()))
             .collect::<Vec<_>>()

@@ -27,31 +27,15 @@ pub enum StateProblemKind {
     /// Something else than a state has got into the file's place.
     Unlikely(UnlikelyText),
     /// The line of the first error.
-    NotJson {
-        line: usize,
-    },
+    NotJson { line: usize },
     /// JSON without what every state has.
     NotAState,
     /// Its format is newer than every format that is known here.
-    Newer {
-        format: u64,
-    },
+    Newer { format: u64 },
     /// It is encrypted, and nothing says how.
     Encrypted,
-    ModeUnknown {
-        resource: String,
-    },
-    ProviderUnreadable {
-        resource: String,
-    },
-    ProvidersDiffer {
-        resource: String,
-    },
     /// OpenTofu reads an address without namespace on its own registry's host only.
-    LegacyOnOtherHost {
-        resource: String,
-        provider_type: String,
-    },
+    LegacyOnOtherHost { resource: String, provider_type: String },
 }
 
 impl StateProblemKind {
@@ -79,15 +63,6 @@ impl fmt::Display for StateProblemKind {
             }
             Self::Encrypted => {
                 formatter.write_str("the state is encrypted, and the configuration has no `encryption` block")
-            }
-            Self::ModeUnknown { resource } => {
-                write!(formatter, "`{resource}` in the state is neither a managed resource nor a data source")
-            }
-            Self::ProviderUnreadable { resource } => {
-                write!(formatter, "the provider of `{resource}` in the state is not a provider address")
-            }
-            Self::ProvidersDiffer { resource } => {
-                write!(formatter, "the instances of `{resource}` in the state name different providers")
             }
             Self::LegacyOnOtherHost { resource, provider_type } => {
                 write!(formatter, "`{resource}` in the state names the provider `{provider_type}` without a namespace")
@@ -128,7 +103,7 @@ pub enum Unseen {
         path: Utf8PathBuf,
         why: String,
     },
-    /// A resource of `show -json` whose provider cannot be read.
+    /// A resource whose provider cannot be read.
     Provider {
         resource: String,
     },
@@ -172,7 +147,7 @@ impl fmt::Display for Unseen {
             Self::Encrypted => formatter.write_str("the state file is encrypted"),
             Self::NotRead { path, why } => write!(formatter, "`{path}` is not read: {why}"),
             Self::Provider { resource } => {
-                write!(formatter, "the provider of `{resource}` in the given state cannot be read")
+                write!(formatter, "the provider of `{resource}` in the state cannot be read")
             }
         }
     }

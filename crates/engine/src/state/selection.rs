@@ -27,8 +27,8 @@ const SMALL_BYTES: u64 = 1024 * 1024;
 /// Where the state is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Selection {
-    /// The file may be missing: then there is no state yet.
-    File(Utf8PathBuf),
+    /// The file may be missing: then there is no state yet. With what else the engine reads before it.
+    File(Utf8PathBuf, Option<Unseen>),
     Unseen(Unseen),
     Problem(StateProblem),
 }
@@ -68,6 +68,7 @@ pub(super) fn select(question: &StateQuestion<'_>) -> Selection {
 fn selected(question: &StateQuestion<'_>) -> Result<Selection, Stop> {
     let init = question.init;
     let recorded = if init.backend && init.reconfigure { None } else { recorded_backend(question)? };
+    let mut migration = None;
     let chosen = if init.backend {
         let configured = question.backend.map(|backend| configured(question, backend)).transpose()?;
         if let Some(recorded) = recorded.as_ref().filter(|recorded| configured.as_ref() != Some(*recorded)) {
@@ -76,7 +77,10 @@ fn selected(question: &StateQuestion<'_>) -> Result<Selection, Stop> {
         if let Some(chosen) = configured.as_ref().filter(|_| recorded.is_none())
             && is_migrated(question, chosen)?
         {
-            return Err(Selection::Unseen(Unseen::Migration));
+            if init.migrate_state || chosen.kind != LOCAL {
+                return Err(Selection::Unseen(Unseen::Migration));
+            }
+            migration = Some(Unseen::Migration);
         }
         configured
     } else {
@@ -107,11 +111,12 @@ fn selected(question: &StateQuestion<'_>) -> Result<Selection, Stop> {
             }
         }
     }
-    Ok(Selection::File(if selected == DEFAULT_WORKSPACE {
+    let file = if selected == DEFAULT_WORKSPACE {
         local.default_state(question.root_module)
     } else {
         workspaces.join(selected).join(STATE_FILE)
-    }))
+    };
+    Ok(Selection::File(file, migration))
 }
 
 fn problem(question: &StateQuestion<'_>, kind: StateProblemKind) -> Stop {

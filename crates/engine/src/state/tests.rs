@@ -51,15 +51,16 @@ fn every_resource_names_its_provider() {
 }
 
 #[test]
-fn only_tofu_refuses_a_provider_that_cannot_be_read() {
+fn a_provider_that_cannot_be_read_is_for_the_engine_to_judge() {
     for provider in ["providers.null", r#"module.a[0].provider[\"hashicorp/null\"]"#, ""] {
         let text = state_with(&format!(
             r#"{{"mode": "managed", "type": "null_resource", "name": "x", "provider": "{provider}", "instances": [{{}}]}}"#
         ));
-        let ignored = parse_text(&text, &terraform());
-        assert_eq!((ignored.needs, ignored.problems), (vec![], vec![]), "{provider}");
-        let refused = parse_text(&text, &tofu());
-        assert_eq!(refused.problems.len(), 1, "{provider}");
+        for engine in [terraform(), tofu()] {
+            let state = parse_text(&text, &engine);
+            let unseen = Some(Unseen::Provider { resource: "null_resource.x".to_owned() });
+            assert_eq!((state.needs, state.problems, state.unseen), (vec![], vec![], unseen), "{provider}");
+        }
     }
 }
 
@@ -71,16 +72,12 @@ fn an_instance_may_name_the_provider() {
                  {{"provider": "provider[\"hashicorp/random\"].by_region[\"us\"]"}}, {{"provider": "{second}"}}]}}"#
         ))
     };
+    let random = "random_id.x: registry.opentofu.org/hashicorp/random";
     let same = text(r#"provider[\"hashicorp/random\"].by_region[\"eu\"]"#);
-    assert_eq!(needs(&parse_text(&same, &tofu())), ["random_id.x: registry.opentofu.org/hashicorp/random"]);
+    assert_eq!(needs(&parse_text(&same, &tofu())), [random]);
     assert_eq!(needs(&parse_text(&same, &terraform())), [] as [&str; 0]);
-    let resource = || "random_id.x".to_owned();
-    for (second, expected) in [
-        (r#"provider[\"hashicorp/null\"]"#, StateProblemKind::ProvidersDiffer { resource: resource() }),
-        ("", StateProblemKind::ProviderUnreadable { resource: resource() }),
-    ] {
-        assert_eq!(parse_text(&text(second), &tofu()).problems[0].kind, expected);
-    }
+    let other = parse_text(&text(r#"provider[\"hashicorp/null\"]"#), &tofu());
+    assert_eq!(needs(&other), [random, "random_id.x: registry.opentofu.org/hashicorp/null"]);
 }
 
 #[test]
@@ -95,13 +92,6 @@ fn an_address_without_namespace_is_legacy_and_on_another_host_unreadable_to_tofu
         provider_type: "null".to_owned(),
     };
     assert_eq!(parse_text(&text, &tofu()).problems[0].kind, expected);
-}
-
-#[test]
-fn a_resource_without_any_provider_fails_in_tofu() {
-    let text = state_with(r#"{"mode": "managed", "type": "a_b", "name": "x", "instances": []}"#);
-    assert_eq!(parse_text(&text, &tofu()).problems.len(), 1);
-    assert_eq!(parse_text(&text, &terraform()).problems, []);
 }
 
 #[test]
@@ -129,8 +119,7 @@ fn old_states_name_legacy_providers() {
 
 #[test]
 fn what_is_no_state_is_refused_by_both_engines() {
-    use StateProblemKind::{ModeUnknown, Newer, NotAState, NotJson, Unlikely};
-    let mode = state_with(r#"{"mode": "ephemeral", "type": "a", "name": "b", "provider": "provider.a"}"#);
+    use StateProblemKind::{Newer, NotAState, NotJson, Unlikely};
     for (text, expected) in [
         ("{bad", NotJson { line: 1 }),
         ("\u{feff}{}", Unlikely(UnlikelyText::ByteOrderMark)),
@@ -146,7 +135,6 @@ fn what_is_no_state_is_refused_by_both_engines() {
         (r#"{"version": 0}"#, NotAState),
         (r#"{"version": 4, "resources": 7}"#, NotAState),
         (r#"{"version": 5, "resources": 7}"#, Newer { format: 5 }),
-        (&mode, ModeUnknown { resource: "a.b".to_owned() }),
         ("version https://git-lfs.github.com/spec/v1\noid sha256:00", Unlikely(UnlikelyText::GitLfsPointer)),
         ("{\n<<<<<<< a\n=======\n>>>>>>> b\n}", Unlikely(UnlikelyText::MergeMarkers { line: 2 })),
     ] {

@@ -37,7 +37,8 @@ impl Scratch {
     /// The file from the root module on, or what there is instead of one.
     fn select(&self, workspace: Option<&str>, backend: Option<&Backend>, init: &InitArguments) -> String {
         match self.selection(workspace, backend, init) {
-            Selection::File(path) => path.strip_prefix(&self.path).unwrap().to_string(),
+            Selection::File(path, None) => path.strip_prefix(&self.path).unwrap().to_string(),
+            Selection::File(path, Some(before)) => format!("{}, {before}", path.file_name().unwrap()),
             Selection::Unseen(unseen) => format!("unseen: {unseen}"),
             Selection::Problem(problem) => format!("problem: {}", problem.kind),
         }
@@ -154,19 +155,19 @@ fn a_record_of_the_same_backend_changes_nothing_and_of_another_one_is_not_judged
 
 #[test]
 fn states_that_would_be_migrated_are_not_judged() {
-    let copied = "unseen: the engine first reads the states of all local workspaces, to copy them to the new backend, and may stop there";
+    let copied = "terraform.tfstate, the engine first reads the states of all local workspaces, to copy them to the new backend, and may stop there";
     let (default, other) = ("terraform.tfstate", "terraform.tfstate.d/other/terraform.tfstate");
     let no_file = (".terraform/terraform.tfstate", r#"{"version": 3, "backend": {"type": "local", "config": {}}}"#);
     let below_a_file = "terraform.tfstate.d/other/terraform.tfstate/x";
     for (files, path, expected) in [
-        (&[(default, "{}")][..], Some("b"), copied),
+        (&[(default, "{}")][..], Some("states/terraform.tfstate"), copied),
         (&[(default, "")], Some("b"), "b"),
         (&[(default, "{}")], None, default),
         // The engine reads the states of other workspaces too.
         (&[(default, "{}"), (other, "")], None, copied),
         (&[(default, ""), (other, "")], None, default),
         (&[(other, "{")], None, copied),
-        (&[(other, "{")], Some("b"), copied),
+        (&[(other, "{")], Some("states/terraform.tfstate"), copied),
         (&[(below_a_file, "")], None, copied),
         (&[(other, "{"), no_file], None, default),
     ] {
@@ -180,6 +181,8 @@ fn states_that_would_be_migrated_are_not_judged() {
     let scratch = Scratch::with(&[(other, "{"), no_file]);
     let reconfigure = InitArguments { reconfigure: true, ..InitArguments::default() };
     assert_eq!(scratch.select(None, Some(&backend("local", None)), &reconfigure), copied);
+    let migrate = InitArguments { reconfigure: true, migrate_state: true, ..InitArguments::default() };
+    assert!(scratch.select(None, Some(&backend("local", None)), &migrate).starts_with("unseen: the engine first"));
     assert_eq!(scratch.select(None, Some(&backend("local", None)), &without_backend()), default);
     assert_eq!(scratch.select(None, None, &reconfigure), default);
 }
