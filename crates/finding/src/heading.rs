@@ -45,6 +45,7 @@ fn unless(report: &Report) -> Option<String> {
     for assumption in &report.prediction.assumptions {
         let text = match assumption.code {
             Code::StateUnseen => "the state needs a provider that is not listed",
+            Code::DirectoryUnwritable => "the run cannot write this directory either",
             Code::ConfigurationNotAsked => "the engine refuses the configuration",
             _ => "what was not seen says otherwise",
         };

@@ -17,11 +17,12 @@ use airtight_engine::environment::Environment;
 use airtight_engine::init_arguments::{ArgumentOrigin, Given, InitArguments, Remark};
 use airtight_engine::module_stores::ModuleStores;
 use airtight_engine::predict;
-use airtight_engine::predict::{Facts, Prediction, Selection};
+use airtight_engine::predict::{Facts, Prediction, Selection, Workspace};
 use airtight_engine::state::StateQuestion;
 use airtight_engine::{configuration, state};
 use airtight_finding::Finding;
 use airtight_hcl::Sources;
+use airtight_provider::directory_access::why_not_writable;
 use airtight_provider::hashing;
 use airtight_provider::hashing::Hasher;
 use airtight_provider::{Contents, Digests};
@@ -59,11 +60,11 @@ pub fn data_dir(environment: &Environment, root_module: &Utf8Path) -> Utf8PathBu
     root_module.join(environment.data_dir.as_deref().unwrap_or(DATA_DIR))
 }
 
-/// Reads and predicts.
+/// Reads and predicts. `is_of_the_run`: an `init` follows here, by this user.
 ///
 /// # Errors
 /// Fails if the data directory cannot be listed, or a given file cannot be read.
-pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<Gathered> {
+pub fn gather(context: &Context<'_>, question: &Question<'_>, is_of_the_run: bool) -> anyhow::Result<Gathered> {
     let Context { engine, environment, settings, .. } = *context;
     let mut init = InitArguments::parse(
         environment.cli_args.as_deref(),
@@ -140,6 +141,11 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
         plugin_cache: source_facts.plugin_cache.clone(),
         reachable: settings.reachable.clone(),
         asked: None,
+        workspace: Workspace {
+            data_directory: why_not_writable(&data_dir.join("providers")),
+            root_module: why_not_writable(&root_module),
+            is_of_the_run,
+        },
         backend_host: configuration
             .root
             .backend

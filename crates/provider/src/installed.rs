@@ -18,6 +18,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use rustix::fs::Access;
 
+use crate::directory_access::nearest;
 use crate::{EngineName, PackageId, Platform, ProviderAddress};
 
 #[derive(Clone, Debug, Default)]
@@ -126,7 +127,7 @@ pub fn directories(cache: &Utf8Path) -> BTreeMap<Utf8PathBuf, bool> {
     let can_add = |directory: &Utf8Path| {
         directory.is_dir() && rustix::fs::access(directory.as_std_path(), Access::WRITE_OK | Access::EXEC_OK).is_ok()
     };
-    let nearest = cache.ancestors().find(|path| fs::symlink_metadata(path).is_ok()).unwrap_or(cache);
+    let nearest = nearest(cache);
     let mut directories = BTreeMap::from([(Utf8PathBuf::new(), can_add(nearest))]);
     let mut waiting = vec![(Utf8PathBuf::new(), 0)];
     while let Some((relative, depth)) = waiting.pop() {

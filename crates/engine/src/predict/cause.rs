@@ -42,6 +42,8 @@ pub enum Cause {
     },
     /// Why a module cannot be fetched from a repository on this machine.
     Repository(RepositoryProblem),
+    /// A module's name, or those on the way to it, are too long for a file's name.
+    ModuleNameTooLong,
     /// Why a module's local path leads to no directory.
     ModulePath(PathMistake),
     /// The lock file is something else, such as a page of a proxy.

@@ -258,11 +258,13 @@ impl Before {
             }
             Some(MissingModule::NameTooLong) => {
                 let detail = format!(
-                    "The engine makes a file's name of the path of a module in the tree of modules, of at most 255 bytes; \
-                     that of module {name} has {}.",
+                    "The engine makes a file's name of a module's name and those of the modules that call it, of at most 255 \
+                     bytes. That of module {name} has {}.",
                     path.len()
                 );
-                self.fail(Code::ModuleInvalid, "Failed to remove local module cache", detail, Some(place));
+                let failure =
+                    Failure::new(Stage::Before, Code::ModuleInvalid, "Failed to remove local module cache", detail);
+                self.failures.push(failure.at(place).because(Cause::ModuleNameTooLong));
             }
             Some(MissingModule::VersionUnrecorded) => {
                 self.fail(Code::ModuleInvalid, not_loaded(child.record), "It is recorded without one.", Some(place));

@@ -150,7 +150,7 @@ impl fmt::Display for Unseen {
         match self {
             Self::Backend { kind } => write!(formatter, "the state is in the `{kind}` backend"),
             Self::BackendSettings { argument } => {
-                write!(formatter, "the backend's settings are in `{argument}`, which cannot be read here")
+                write!(formatter, "airtight does not know what `-backend-config` sets by `{argument}`")
             }
             Self::OtherBackendRecorded { kind } => {
                 write!(formatter, "the data directory records another `{kind}` backend than the configuration has")

@@ -1,12 +1,13 @@
 //! What the engine would fail on, as findings: each with who can fix it and how.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{elsewhere, module_fixes, proof, state};
 use airtight_engine::init_arguments::{ArgumentOrigin, Flag};
-use airtight_engine::predict::{Cause, Facts, Failure, ModuleCause, Origin, Prediction, ProviderPrediction};
+use airtight_engine::predict::{Cause, Facts, Failure, ModuleCause, Origin, Prediction, ProviderPrediction, Status};
 use airtight_finding::shell_word as quoted;
 use airtight_finding::{Claim, Code, Finding, Owner, Severity, plural};
+use airtight_provider::lock_file::LockFile;
 use airtight_provider::{ProviderAddress, Version};
 
 /// One error for each failure of the prediction: first those that follow from the required providers, then those about what
@@ -16,7 +17,10 @@ use airtight_provider::{ProviderAddress, Version};
 pub fn check(facts: &Facts, prediction: &Prediction, implied: &[Utf8PathBuf]) -> (Vec<Finding>, Vec<Finding>) {
     let mut failures: Vec<Failure> = Vec::new();
     // Another finding says what is wrong with these.
-    let has_finding = |failure: &&Failure| !matches!(failure.cause, Some(Cause::WorkspaceFile | Cause::Argument));
+    let has_finding = |failure: &&Failure| {
+        !matches!(failure.cause, Some(Cause::WorkspaceFile | Cause::Argument))
+            && failure.code != Code::DirectoryUnwritable
+    };
     for failure in prediction.failures.iter().filter(has_finding) {
         let is_of_mirror = matches!(failure.code, Code::MirrorMissing | Code::MirrorUnreadable);
         match failures.iter_mut().find(|earlier| is_of_mirror && earlier.code == failure.code) {
@@ -199,11 +203,30 @@ fn fix(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, Str
         }
         Some(Cause::Package(problem)) => return (Owner::Image, problem.fix(&package_path(prediction, failure))),
         Some(Cause::ExecutableBelow(name)) => {
+            let path = package_path(prediction, failure);
+            let (package, files) = (quoted(&path), quoted(&format!("{path}.files")));
+            // For back-slashes unzip ends with 1, which is only a warning.
+            let unzip = match name.contains('\\') {
+                true => format!("(unzip -q -j {package} -d {files} || [ $? = 1 ])"),
+                false => format!("unzip -q -j {package} -d {files}"),
+            };
+            let is_of = |provider: &&ProviderPrediction| failure.providers.contains(&provider.requirement.address);
+            let is_proven = prediction.providers.iter().find(is_of).is_some_and(|found| found.status == Status::Proven);
+            let mirror =
+                facts.sources.mirrors().into_iter().find(|mirror| Utf8Path::new(&path).starts_with(&mirror.path));
+            let lock = match mirror.filter(|_| is_proven) {
+                Some(mirror) => format!(
+                    "This archive is the locked one, so lock what you repack from it: `{program} providers lock \
+                     -fs-mirror={} -platform={platform} {names}`, and commit the lock file.",
+                    quoted(mirror.path.as_str())
+                ),
+                None => "The lock file has to get the new ones from those who build the provider.".to_owned(),
+            };
             return (
                 Owner::Image,
                 format!(
-                    "The archive has it as `{name}`, and engines look at its top level only. Repack it: `unzip -j OLD.zip -d \
-                     files && zip -j NEW.zip files/*`. Its `zh:` and `h1:` hashes change, so lock it again."
+                    "The archive has it as `{name}`, and engines look at its top level only. Repack it: `{unzip} && rm {package} && zip -q -j {package} {files}/* && rm -r {files}`. Its `zh:` and `h1:` hashes \
+                     change with that. {lock}"
                 ),
             );
         }
@@ -226,6 +249,9 @@ fn fix(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, Str
             return (Owner::Repository, module_fixes::record(record, *state));
         }
         Some(Cause::Repository(problem)) => return module_fixes::repository(problem),
+        Some(Cause::ModuleNameTooLong) => {
+            return (Owner::Repository, "Give the module, or a module on the way to it, a shorter name.".to_owned());
+        }
         Some(Cause::ModulePath(mistake)) => return (Owner::Repository, module_fixes::path(mistake)),
         Some(Cause::BackendHost(host)) => return (Owner::Repository, backend_host(host)),
         Some(Cause::LockSet { unlocked, unused }) => return (Owner::Repository, lock_set(facts, unlocked, unused)),
@@ -396,12 +422,26 @@ fn lock_set(facts: &Facts, unlocked: &[ProviderAddress], unused: &[ProviderAddre
         ));
     }
     if !unused.is_empty() {
-        help.push(format!("Remove the entry that nothing needs from the lock file: {}.", names(unused)));
+        let commands = unused.iter().filter_map(|address| entry_removal(&facts.lock, address)).collect::<Vec<_>>();
+        let commands = match commands.as_slice() {
+            [] => ".".to_owned(),
+            commands => format!(": {}", commands.join(", ")),
+        };
+        help.push(format!("Remove the entry that nothing needs from the lock file: {}{commands}", names(unused)));
     }
     if let Some(variable) = facts.init.origin(Flag::Lockfile).and_then(ArgumentOrigin::variable) {
         help.push(format!("`-lockfile=readonly` comes from {variable}."));
     }
     help.join(" ")
+}
+
+/// The command that removes an entry, if it is written as engines write it.
+pub(super) fn entry_removal(lock: &LockFile, address: &ProviderAddress) -> Option<String> {
+    let head = format!("provider \"{address}\" {{");
+    let mut lines = lock.text.lines().skip_while(|line| *line != head).skip(1);
+    let ends_alone = lines.find(|line| *line == "}" || line.starts_with("provider "))? == "}";
+    let sed = format!("\\#^provider \"{address}\" {{$#,/^}}$/d");
+    ends_alone.then(|| format!("`sed -i {} {}`", quoted(&sed), quoted(lock.path.as_str())))
 }
 
 /// The mirrors that cannot be searched, as configured.

@@ -27,6 +27,7 @@ pub mod state;
 pub mod surroundings;
 pub mod unseen;
 pub mod verdict;
+pub mod workspace;
 
 mod judgement;
 mod misplaced;

@@ -42,8 +42,8 @@ const MODULES: &str = ".terraform/modules/modules.json";
 pub(super) fn record(record: &ModuleRecord, state: InstallationRecord) -> String {
     let directory = record.directory.as_str();
     if state != InstallationRecord::DirectoryMissing {
-        return "Call what is recorded again, or install the modules anew: on a machine with network access, `rm -r \
-                .terraform/modules`, then `init` or `get`, and copy `.terraform/modules` to where it was."
+        return "Write what is recorded into the call again. Or, on a machine with network access, run `get` of the engine in \
+                this root module, which fetches this module anew, and copy `.terraform/modules` to where it was."
             .to_owned();
     }
     if directory.contains('\\') {

@@ -10,7 +10,10 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
     let mut findings = Vec::new();
     for assumption in &prediction.assumptions {
         let finding = Finding::new(assumption.code, Severity::Note, Owner::Administrator, assumption.text.clone());
-        if matches!(assumption.code, Code::ConfigurationNotUnderstood | Code::InitArgumentsInvalid) {
+        if matches!(
+            assumption.code,
+            Code::ConfigurationNotUnderstood | Code::InitArgumentsInvalid | Code::DirectoryUnwritable
+        ) {
             continue;
         }
         findings.push(match assumption.code {

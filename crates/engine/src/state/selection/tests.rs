@@ -180,7 +180,7 @@ fn settings_of_the_command_line_win() {
         (&["other.cfg"], "other.cfg"),
         (&["none.cfg"], "none.cfg"),
     ] {
-        let expected = format!("unseen: the backend's settings are in `{name}`, which cannot be read here");
+        let expected = format!("unseen: airtight does not know what `-backend-config` sets by `{name}`");
         assert_eq!(select(settings), expected);
     }
 }
