@@ -5,7 +5,7 @@
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::render::Rego;
+use super::common_arguments::{CommonArguments, ListFormat};
 use super::typed::{self, Given, GivenParser, Point, Suggested, SuggestedRaw};
 
 /// Run OpenTofu and Terraform in air-gapped Spacelift, and know before each phase that it will work.
@@ -177,59 +177,6 @@ accepted. A key that had expired when it signed, or is revoked, is not.
 
 Exit codes: 0 the signature is valid; 100 it is not; 96 usage.";
 
-/// Options of most commands.
-#[derive(Args, Clone, Debug, Default)]
-pub(crate) struct CommonArguments {
-    /// Directory with the provider packages, in the layout of `providers mirror` (repeatable, or several separated by
-    /// `:`; default: /providers)
-    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MIRROR", value_delimiter = ':')]
-    pub mirror: Vec<String>,
-    /// Directory with the sources of modules, made by `airtight modules build` (repeatable, or several separated by `:`;
-    /// default: /modules if it exists)
-    #[arg(long, value_name = "DIR", env = "AIRTIGHT_MODULES", value_delimiter = ':')]
-    pub modules: Vec<String>,
-    /// `tofu`, `terraform`, or the path of one (default: the one on PATH; if both are, `tofu`)
-    #[arg(
-        long,
-        value_name = "ENGINE",
-        env = "AIRTIGHT_ENGINE",
-        hide_possible_values = true,
-        value_parser = Suggested(typed::engines)
-    )]
-    pub engine: Option<String>,
-    /// Predict for this version of the engine; if --engine is `tofu` or `terraform`, it need not be installed
-    #[arg(long, value_name = "X.Y.Z", env = "AIRTIGHT_ENGINE_VERSION")]
-    pub engine_version: Option<String>,
-    /// Platform that `init` will run on, such as linux_amd64 (default: this machine's)
-    #[arg(
-        long,
-        value_name = "OS_ARCH",
-        env = "AIRTIGHT_PLATFORM",
-        hide_possible_values = true,
-        value_parser = Suggested(typed::platforms)
-    )]
-    pub platform: Option<String>,
-    /// Administrator settings; they cannot override /etc/airtight/settings.yml in the image
-    #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS")]
-    pub settings: Option<String>,
-    /// Also check the providers used by this state (a state file, or the output of `show -json`)
-    #[arg(long, value_name = "FILE", env = "AIRTIGHT_STATE")]
-    pub state: Option<String>,
-    /// Format of the report: human (default), concise, json, sarif, junit or markdown; `run` and `hook` report on
-    /// stderr, as human or concise only
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        env = "AIRTIGHT_FORMAT",
-        hide_possible_values = true,
-        value_parser = GivenParser::<Format>::new()
-    )]
-    pub format: Option<Given<Format>>,
-    /// Also write the report to this file, as JSON
-    #[arg(long, value_name = "FILE", env = "AIRTIGHT_REPORT")]
-    pub report: Option<String>,
-}
-
 #[derive(Args, Debug)]
 pub(crate) struct RunArguments {
     #[command(flatten)]
@@ -317,9 +264,12 @@ pub(crate) struct DoctorArguments {
     /// Administrator settings; they cannot override /etc/airtight/settings.yml in the image
     #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS")]
     pub settings: Option<String>,
-    /// Format of the list
-    #[arg(long, value_enum, default_value = "human")]
-    pub format: DoctorFormat,
+    /// Format of the list (default: human, or `AIRTIGHT_FORMAT` if it is one of these)
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<ListFormat>,
+    /// Also write the list to this file, as JSON
+    #[arg(long, value_name = "FILE", env = "AIRTIGHT_REPORT")]
+    pub report: Option<String>,
 }
 
 impl DoctorArguments {
@@ -329,16 +279,10 @@ impl DoctorArguments {
             modules: self.modules.clone(),
             engine: self.engine.clone(),
             settings: self.settings.clone(),
+            report: self.report.clone(),
             ..CommonArguments::default()
         }
     }
-}
-
-/// How `doctor` prints its list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DoctorFormat {
-    Human,
-    Json,
 }
 
 #[cfg(feature = "full")]
@@ -423,6 +367,13 @@ pub(crate) enum RenderWhat {
     Settings,
 }
 
+/// A version of Rego.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Rego {
+    V0,
+    V1,
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct ExplainArguments {
     /// A code, a part of an engine's error text, or `exceptions`
@@ -436,15 +387,4 @@ pub(crate) enum Ask {
     #[default]
     Auto,
     Never,
-}
-
-/// An output format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    Human,
-    Concise,
-    Json,
-    Sarif,
-    Junit,
-    Markdown,
 }

@@ -11,16 +11,16 @@ use airtight_audit::stack::Question;
 use airtight_audit::{csv, demand, findings, html, human, markdown, usage};
 use airtight_engine::module_stores::ModuleStores;
 use airtight_finding::report::ReportSubject;
-use airtight_finding::{escape, sarif};
+use airtight_finding::sarif;
+use airtight_provider::Timestamp;
 use airtight_provider::modules::ModuleStore;
-use airtight_provider::{Timestamp, atomic_file};
 use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::arguments::CommonArguments;
+use super::common_arguments::CommonArguments;
 use super::resolve::Resolved;
-use super::{ExitCode, Stop, output};
+use super::{ExitCode, Stop, output, typed};
 
 pub(super) const HELP: &str = "\
 Examples:
@@ -60,9 +60,9 @@ pub(crate) struct AuditArguments {
     /// Also write the report as a page that needs no server and no network
     #[arg(long, value_name = "FILE")]
     html: Option<Utf8PathBuf>,
-    /// Format of the report
-    #[arg(long, value_enum, default_value = "human")]
-    format: AuditFormat,
+    /// Format of the report (default: human, or `AIRTIGHT_FORMAT` if it is one of these)
+    #[arg(long, value_enum)]
+    format: Option<AuditFormat>,
     /// Also write the report to this file, as JSON
     #[arg(long, value_name = "FILE", env = "AIRTIGHT_REPORT")]
     report: Option<String>,
@@ -83,8 +83,9 @@ pub(crate) struct AuditArguments {
     directories: Vec<Utf8PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum AuditFormat {
+    #[default]
     Human,
     Json,
     Csv,
@@ -150,18 +151,18 @@ pub(super) fn run(arguments: &AuditArguments) -> Result<ExitCode, Stop> {
         elapsed: resolved.started.elapsed(),
     });
     if let Some(path) = &arguments.emit_manifest {
-        write(path, &demand.print().map_err(anyhow::Error::new)?)?;
+        output::file("the manifest", path, &demand.print().map_err(anyhow::Error::new)?)?;
     }
     if let Some(path) = &arguments.html {
         let date = Timestamp::from(SystemTime::now()).date();
-        write(path, &html::render(&report, &date).map_err(anyhow::Error::new)?)?;
+        output::file("the page", path, &html::render(&report, &date).map_err(anyhow::Error::new)?)?;
     }
     if let Some(path) = &resolved.report {
-        write(path, &json(&report)?)?;
+        output::file("the report", path, &output::json(&report)?)?;
     }
-    output::data(&match arguments.format {
+    output::data(&match typed::format(arguments.format) {
         AuditFormat::Human => human::render(&report),
-        AuditFormat::Json => json(&report)?,
+        AuditFormat::Json => output::json(&report)?,
         AuditFormat::Csv => csv::render(&report),
         AuditFormat::Markdown => markdown::render(&report),
         AuditFormat::Sarif => sarif(&report)?,
@@ -184,11 +185,6 @@ impl AuditArguments {
     }
 }
 
-fn json(report: &AuditReport) -> Result<String, Stop> {
-    let text = serde_json::to_string_pretty(report).map_err(anyhow::Error::new)?;
-    Ok(escape::json(&text) + "\n")
-}
-
 /// Paths are relative to the working directory, as the directories were given.
 fn sarif(report: &AuditReport) -> Result<String, Stop> {
     let subject = |stack: &Option<String>| ReportSubject {
@@ -204,9 +200,4 @@ fn sarif(report: &AuditReport) -> Result<String, Stop> {
         "states": report.states,
     });
     Ok(sarif::log(&found, "audit", &properties).map_err(anyhow::Error::new)?)
-}
-
-fn write(path: &Utf8PathBuf, text: &str) -> Result<(), Stop> {
-    atomic_file::write(path, text.as_bytes(), 0o644)
-        .map_err(|error| anyhow::Error::new(error).context(format!("`{path}` cannot be written")).into())
 }

@@ -10,11 +10,11 @@ use airtight_gate::check::Verdict;
 use airtight_gate::cli_sources::CliConfigChoice;
 use airtight_gate::gather::Question;
 use airtight_gate::pass::{Asking, Judged};
-use airtight_provider::atomic_file;
 use airtight_spacelift::check::stack_files;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::arguments::{Ask, CheckArguments, Format};
+use super::arguments::{Ask, CheckArguments};
+use super::common_arguments::Format;
 use super::progress::Progress;
 use super::resolve::Resolved;
 use super::session;
@@ -63,8 +63,7 @@ fn all(arguments: &CheckArguments, started: Instant) -> Result<ExitCode, Stop> {
     let reports = Reports::new(reports, started.elapsed());
     let as_json = || reports.json().map_err(anyhow::Error::new);
     if let Some(path) = &resolved.report {
-        atomic_file::write(path, as_json()?.as_bytes(), 0o644)
-            .map_err(|error| anyhow::Error::new(error).context(format!("the report `{path}` cannot be written")))?;
+        output::file("the report", path, &as_json()?)?;
     }
     let text = match resolved.format.unwrap_or(Format::Human) {
         Format::Human => text + &reports.closing() + "\n",

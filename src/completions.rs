@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use airtight_provider::atomic_file;
 use camino::Utf8Path;
 use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
@@ -71,8 +70,7 @@ pub(super) fn manual(directory: Option<&Utf8Path>) -> Result<ExitCode, Stop> {
 
 fn write_pages(command: &Command, directory: &Utf8Path) -> Result<(), Stop> {
     let path = directory.join(Man::new(command.clone()).get_filename());
-    atomic_file::write(&path, page(command)?.as_bytes(), 0o644)
-        .map_err(|error| anyhow::Error::new(error).context(format!("the page `{path}` cannot be written")))?;
+    output::file("the page", &path, &page(command)?)?;
     shown(command).try_for_each(|command| write_pages(command, directory))
 }
 

@@ -3,9 +3,10 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use super::arguments::{DoctorArguments, DoctorFormat};
+use super::arguments::DoctorArguments;
+use super::common_arguments::ListFormat;
 use super::resolve::Resolved;
-use super::{ExitCode, Stop, output};
+use super::{ExitCode, Stop, output, typed};
 use airtight_engine::environment::Environment;
 use airtight_finding::{escape, plural};
 use airtight_gate::doctor;
@@ -42,11 +43,14 @@ pub(super) fn run(arguments: &DoctorArguments) -> Result<ExitCode, Stop> {
     };
     let checks = doctor::examine(&image);
     let is_fit = doctor::is_fit(&checks);
-    let text = match arguments.format {
-        DoctorFormat::Human => human(&checks, is_fit),
-        DoctorFormat::Json => json(&checks, is_fit)?,
-    };
-    output::data(&text)?;
+    let json = || output::json(&Report { schema: doctor::SCHEMA, fit: is_fit, checks: &checks });
+    if let Some(path) = arguments.report.as_deref().filter(|path| !path.is_empty()) {
+        output::file("the report", path.into(), &json()?)?;
+    }
+    output::data(&match typed::format(arguments.format) {
+        ListFormat::Human => human(&checks, is_fit),
+        ListFormat::Json => json()?,
+    })?;
     Ok(if is_fit { ExitCode::Cleared } else { ExitCode::Refused })
 }
 
@@ -70,14 +74,10 @@ fn human(checks: &[Check], is_fit: bool) -> String {
     text + &format!("This image cannot run jobs offline: {failed} of {} failed.\n", plural(checks.len(), "check"))
 }
 
-fn json(checks: &[Check], is_fit: bool) -> Result<String, Stop> {
-    #[derive(Serialize)]
-    struct Report<'a> {
-        schema: &'static str,
-        fit: bool,
-        checks: &'a [Check],
-    }
-    let report = Report { schema: doctor::SCHEMA, fit: is_fit, checks };
-    let text = serde_json::to_string_pretty(&report).map_err(anyhow::Error::new)?;
-    Ok(escape::json(&text) + "\n")
+/// `airtight/doctor/1`.
+#[derive(Serialize)]
+struct Report<'a> {
+    schema: &'static str,
+    fit: bool,
+    checks: &'a [Check],
 }

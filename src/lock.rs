@@ -5,9 +5,10 @@ use std::time::SystemTime;
 
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::common_arguments::ListFormat;
 use super::progress::Progress;
 use super::{ExitCode, Stop, output};
 use airtight_finding::{escape, plural};
@@ -56,13 +57,7 @@ struct CompleteArguments {
     diff: bool,
     /// Format of the result
     #[arg(long, value_name = "FORMAT", default_value = "human")]
-    format: LockFormat,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum LockFormat {
-    Human,
-    Json,
+    format: ListFormat,
 }
 
 /// `airtight/lock/1`.
@@ -129,19 +124,15 @@ fn complete(arguments: &CompleteArguments) -> Result<ExitCode, Stop> {
     }
     let is_complete = !completion.answers.iter().any(|answer| matches!(answer.outcome, Outcome::Refused(_)));
     let text = match arguments.format {
-        LockFormat::Human => human(&completion, arguments.diff),
-        LockFormat::Json => {
-            let report = LockReport {
-                schema: "airtight/lock/1",
-                lock_file: completion.path.as_str(),
-                is_complete,
-                is_written,
-                diff: difference(&completion),
-                providers: completion.answers.iter().map(provider).collect(),
-            };
-            let text = serde_json::to_string_pretty(&report).map_err(anyhow::Error::new)?;
-            escape::json(&text) + "\n"
-        }
+        ListFormat::Human => human(&completion, arguments.diff),
+        ListFormat::Json => output::json(&LockReport {
+            schema: "airtight/lock/1",
+            lock_file: completion.path.as_str(),
+            is_complete,
+            is_written,
+            diff: difference(&completion),
+            providers: completion.answers.iter().map(provider).collect(),
+        })?,
     };
     output::data(&text)?;
     Ok(if is_complete { ExitCode::Cleared } else { ExitCode::Refused })

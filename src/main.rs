@@ -4,6 +4,7 @@ mod arguments;
 #[cfg(feature = "full")]
 mod audit;
 mod check;
+mod common_arguments;
 mod completions;
 mod doctor;
 #[cfg(feature = "full")]
@@ -32,6 +33,8 @@ mod render_dockerfile;
 mod resolve;
 mod run;
 mod session;
+#[cfg(feature = "full")]
+mod sizes;
 mod typed;
 #[cfg(feature = "full")]
 mod verify_archive;

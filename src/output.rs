@@ -5,6 +5,9 @@ use std::io::{self, Write};
 use super::Stop;
 use airtight_finding::escape;
 use airtight_finding::secrets::without_credentials;
+use airtight_provider::atomic_file;
+use camino::Utf8Path;
+use serde::Serialize;
 
 /// Columns to wrap texts at: the terminal's, from 40 to 120; 100 if the stream is no terminal.
 pub(super) fn width(stream: &(impl io::IsTerminal + std::os::fd::AsFd)) -> usize {
@@ -25,6 +28,18 @@ pub(super) fn data(text: &str) -> Result<(), Stop> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(anyhow::Error::new(error).context("stdout cannot be written").into()),
     }
+}
+
+/// One object, indented, harmless on a terminal.
+pub(super) fn json(report: &impl Serialize) -> Result<String, Stop> {
+    let text = serde_json::to_string_pretty(report).map_err(anyhow::Error::new)?;
+    Ok(escape::json(&text) + "\n")
+}
+
+/// Writes a file that was asked for, such as `the report`.
+pub(super) fn file(what: &str, path: &Utf8Path, text: &str) -> Result<(), Stop> {
+    atomic_file::write(path, text.as_bytes(), 0o644)
+        .map_err(|error| anyhow::Error::new(error).context(format!("{what} `{path}` cannot be written")).into())
 }
 
 /// Writes to stderr; where that fails there is nobody left to tell.

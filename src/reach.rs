@@ -5,10 +5,9 @@ use std::time::{Duration, Instant};
 use camino::Utf8PathBuf;
 use clap::Args;
 
-use super::arguments::CommonArguments;
+use super::common_arguments::{CommonArguments, ReportFormat};
 use super::resolve::Resolved;
-use super::{ExitCode, Stop, output};
-use airtight_provider::atomic_file;
+use super::{ExitCode, Stop, output, typed};
 use airtight_provider::text_file;
 use airtight_supply::network::Proxies;
 use airtight_supply::reach;
@@ -45,9 +44,9 @@ pub(crate) struct ReachArguments {
     /// Administrator settings; they cannot override /etc/airtight/settings.yml in the image
     #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS")]
     settings: Option<String>,
-    /// Format of the report: human (default), concise or json
-    #[arg(long, value_name = "FORMAT", env = "AIRTIGHT_FORMAT")]
-    format: Option<String>,
+    /// Format of the report (default: human, or `AIRTIGHT_FORMAT` if it is one of these)
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<ReportFormat>,
     /// Also write the report to this file, as JSON
     #[arg(long, value_name = "FILE", env = "AIRTIGHT_REPORT")]
     report: Option<String>,
@@ -63,10 +62,6 @@ pub(super) fn run(arguments: &ReachArguments) -> Result<ExitCode, Stop> {
         ..CommonArguments::default()
     };
     let resolved = Resolved::new(&common, None)?;
-    let format = arguments.format.as_deref().filter(|text| !text.is_empty()).unwrap_or("human");
-    if !["human", "concise", "json"].contains(&format) {
-        return Err(Stop::Usage(format!("--format `{format}`: expected human, concise or json")));
-    }
     let timeout = timeout(&arguments.timeout)?;
     let endpoints = endpoints(arguments, &resolved)?;
     let started = Instant::now();
@@ -75,13 +70,12 @@ pub(super) fn run(arguments: &ReachArguments) -> Result<ExitCode, Stop> {
     let elapsed = started.elapsed();
     let json = || JsonReport::new(&attempts, elapsed).render().map_err(anyhow::Error::new);
     if let Some(path) = &resolved.report {
-        atomic_file::write(path, json()?.as_bytes(), 0o644)
-            .map_err(|error| anyhow::Error::new(error).context(format!("the report `{path}` cannot be written")))?;
+        output::file("the report", path, &json()?)?;
     }
-    output::data(&match format {
-        "json" => json()?,
-        "concise" => reach::concise(&attempts),
-        _ => reach::human(&attempts, elapsed, resolved.colors(&std::io::stdout())),
+    output::data(&match typed::format(arguments.format) {
+        ReportFormat::Json => json()?,
+        ReportFormat::Concise => reach::concise(&attempts),
+        ReportFormat::Human => reach::human(&attempts, elapsed, resolved.colors(&std::io::stdout())),
     })?;
     let is_open = attempts.iter().all(reach::Attempt::is_open);
     Ok(if is_open { ExitCode::Cleared } else { ExitCode::Refused })

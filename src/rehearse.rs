@@ -1,14 +1,12 @@
 //! `airtight rehearse`: a whole Spacelift run, here, without network. The report is the data: stdout.
 
-use camino::Utf8Path;
-
-use super::arguments::Format;
+use super::common_arguments::Format;
 use super::rehearse_arguments::RehearseArguments;
 use super::rehearse_request as request;
 use super::resolve::Resolved;
 use super::{ExitCode, Stop, output};
-use airtight_provider::atomic_file;
-use airtight_spacelift::rehearse::rehearsal::{self, Around, Rehearsal, RehearsalError};
+use airtight_spacelift::rehearse::RehearsalError;
+use airtight_spacelift::rehearse::rehearsal::{self, Around, Rehearsal};
 use airtight_spacelift::rehearse::report::RehearsalVerdict;
 use airtight_spacelift::rehearse::{container, html, human, janitor, markdown, report};
 
@@ -61,15 +59,11 @@ pub(super) fn run(arguments: &RehearseArguments) -> Result<ExitCode, Stop> {
     rehearsal.judge();
     let report = rehearsal.report(interrupted.is_some());
     let json = report::json(&report).map_err(anyhow::Error::new)?;
-    let save = |path: &Utf8Path, text: &str| {
-        let written = atomic_file::write(path, text.as_bytes(), 0o644);
-        written.map_err(|error| anyhow::Error::new(error).context(format!("the report `{path}` cannot be written")))
-    };
     if let Some(path) = &resolved.report {
-        save(path, &json)?;
+        output::file("the report", path, &json)?;
     }
     if let Some(path) = &arguments.html {
-        save(path, &html::render(&report).map_err(anyhow::Error::new)?)?;
+        output::file("the report", path, &html::render(&report).map_err(anyhow::Error::new)?)?;
     }
     output::data(&match format {
         Format::Json => json,

@@ -5,7 +5,7 @@
 use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 
-use super::arguments::CommonArguments;
+use super::common_arguments::CommonArguments;
 use super::typed::named;
 use airtight_spacelift::rehearse::run::{Phase, RunType};
 use airtight_spacelift::rehearse::script::Joining;

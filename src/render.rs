@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::arguments::{CommonArguments, RenderArguments, RenderWhat};
+use super::arguments::{Rego, RenderArguments, RenderWhat};
+use super::common_arguments::CommonArguments;
 use super::resolve::Resolved;
 use super::{ExitCode, Stop, output};
 use crate::render_dockerfile;
@@ -10,20 +11,12 @@ use airtight_finding::{Finding, shell_word};
 use airtight_gate::cli_configuration;
 use airtight_gate::render;
 use airtight_gate::render::CliConfigContext;
-use airtight_provider::{EngineName, atomic_file};
+use airtight_provider::EngineName;
 use airtight_spacelift::plan_policy;
 use airtight_spacelift::render_hooks;
 use airtight_spacelift::render_workflow::{self, WorkflowForm};
 use camino::Utf8Path;
-use clap::ValueEnum;
 use fs_err as fs;
-
-/// A version of Rego.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Rego {
-    V0,
-    V1,
-}
 
 pub(super) fn run(arguments: &RenderArguments) -> Result<ExitCode, Stop> {
     let text = match &arguments.what {
@@ -52,8 +45,7 @@ fn hooks(directory: &Utf8Path) -> Result<String, Stop> {
     let mut lines = String::new();
     for (name, text) in render_hooks::SCRIPTS {
         let path = absolute.join(name);
-        atomic_file::write(&path, text.as_bytes(), 0o644)
-            .map_err(|error| anyhow::Error::new(error).context(format!("the hook `{path}` cannot be written")))?;
+        output::file("the hook", &path, text)?;
         let point = name.trim_end_matches(".sh");
         let _ = writeln!(lines, "{point}: . {}", shell_word(path.as_str()));
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Stop;
-use super::arguments::{CommonArguments, Format};
+use super::common_arguments::{CommonArguments, Format};
 use airtight_engine::environment::Environment;
 use airtight_finding::{Code, Finding, Owner, Severity};
 use airtight_gate::check::{execution, rules};

@@ -10,12 +10,11 @@ use airtight_gate::pass::{Judged, Pass};
 use airtight_gate::settings::{Execute, Policy};
 use airtight_hcl::Sources;
 use airtight_provider::Engine;
-use airtight_provider::atomic_file;
 use airtight_provider::digest::Progress;
 use airtight_spacelift::plan_policy;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::arguments::Format;
+use super::common_arguments::Format;
 use super::resolve::Resolved;
 use super::{Stop, output};
 
@@ -68,10 +67,7 @@ pub(super) fn publish(resolved: &Resolved, judged: &Judged) -> Result<(), Stop> 
 /// Writes the JSON report, if `--report` asks for one.
 pub(super) fn save(resolved: &Resolved, report: &Report) -> Result<(), Stop> {
     let Some(path) = &resolved.report else { return Ok(()) };
-    let text = json::render(report).map_err(anyhow::Error::new)?;
-    atomic_file::write(path, text.as_bytes(), 0o644)
-        .map_err(|error| anyhow::Error::new(error).context(format!("the report `{path}` cannot be written")))?;
-    Ok(())
+    output::file("the report", path, &json::render(report).map_err(anyhow::Error::new)?)
 }
 
 /// Before a plan in Spacelift: puts the report where a plan policy finds it, and whatever else had that name away. If that fails, a

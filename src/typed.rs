@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
+use airtight_engine::environment::Environment;
 use airtight_finding::Code;
 use airtight_provider::{HookPoint, WorkflowCommand};
 #[cfg(feature = "full")]
@@ -37,6 +38,13 @@ impl<T: ValueEnum + Clone + Send + Sync + 'static> TypedValueParser for GivenPar
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
         Some(Box::new(T::value_variants().iter().filter_map(ValueEnum::to_possible_value)))
     }
+}
+
+/// The format that is given, else the one in `AIRTIGHT_FORMAT`, if this command has it: the variable is for every command, and
+/// may be one of another's.
+pub(crate) fn format<T: ValueEnum + Default>(given: Option<T>) -> T {
+    let of_variable = || T::from_str(Environment::from_process().ok()?.variables.get("AIRTIGHT_FORMAT")?, false).ok();
+    given.or_else(of_variable).unwrap_or_default()
 }
 
 /// Reads a value by its name; completions offer all names.

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::build_progress::BuildProgress;
 use crate::downloading::{EngineRules, Patience, minutes};
+use crate::sizes::size;
 use crate::{ExitCode, Stop, output};
 use airtight_engine::module_stores::ModuleStores;
 use airtight_finding::{escape, plural, shell_word};
@@ -332,8 +333,7 @@ fn told(results: &[PackageResult]) -> String {
             Outcome::WouldFetch { source, size_bytes } => {
                 missing_bytes += size_bytes.unwrap_or_default();
                 unknown_sizes += usize::from(size_bytes.is_none());
-                let size =
-                    size_bytes.map_or(", of unknown size".to_owned(), |bytes| format!(", {}", super::size(bytes)));
+                let size = size_bytes.map_or(", of unknown size".to_owned(), |bytes| format!(", {}", size(bytes)));
                 ("missing", format!(", to be fetched from {source}{size}"), &[][..])
             }
             Outcome::Failed(reasons) => ("FAILED", String::new(), reasons.as_slice()),
@@ -347,7 +347,7 @@ fn told(results: &[PackageResult]) -> String {
     }
     let mut all: Vec<String> = counts.iter().map(|(word, count)| format!("{count} {}", word.to_lowercase())).collect();
     if missing_bytes > 0 {
-        all.push(format!("{} to be fetched", super::size(missing_bytes)));
+        all.push(format!("{} to be fetched", size(missing_bytes)));
     }
     if unknown_sizes > 0 {
         all.push(format!("{unknown_sizes} of unknown size"));

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::size;
 use crate::output;
+use crate::sizes::size;
 use airtight_finding::escape;
 use airtight_provider::PackageId;
 

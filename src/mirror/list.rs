@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use clap::Args;
 use serde::Serialize;
 
-use super::super::{ExitCode, Stop, output};
-use super::{MirrorFormat, OneMirror, json};
+use super::super::{ExitCode, Stop, output, typed};
+use super::OneMirror;
+use crate::common_arguments::ListFormat;
 use airtight_finding::escape;
 use airtight_supply::mirror::list;
 
@@ -14,9 +15,9 @@ use airtight_supply::mirror::list;
 pub(super) struct ListArguments {
     #[command(flatten)]
     mirror: OneMirror,
-    /// Format of the list
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    format: MirrorFormat,
+    /// Format of the list (default: human, or `AIRTIGHT_FORMAT` if it is one of these)
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<ListFormat>,
 }
 
 /// `airtight/mirror-list/1`.
@@ -57,9 +58,9 @@ pub(super) fn run(arguments: &ListArguments) -> Result<ExitCode, Stop> {
             is_shadowed: listed.is_shadowed,
         })
         .collect();
-    output::data(&match arguments.format {
-        MirrorFormat::Human => table(&packages),
-        MirrorFormat::Json => json(&ListReport { schema: "airtight/mirror-list/1", packages })?,
+    output::data(&match typed::format(arguments.format) {
+        ListFormat::Human => table(&packages),
+        ListFormat::Json => output::json(&ListReport { schema: "airtight/mirror-list/1", packages })?,
     })?;
     Ok(ExitCode::Cleared)
 }

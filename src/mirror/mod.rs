@@ -10,13 +10,12 @@ mod unpack;
 mod verify;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use fs_err as fs;
-use serde::Serialize;
 
 use super::{ExitCode, Stop, output};
 use airtight_engine::root_modules;
-use airtight_finding::{escape, shell_word};
+use airtight_finding::shell_word;
 use airtight_supply::signature::Keys;
 
 /// Root modules below directories that have no lock file.
@@ -102,7 +101,8 @@ The signature is .airtight/seal.sig: DER, base64 of DER, or a Sigstore bundle. O
 
   cosign 2:  cosign sign-blob --key KEY --tlog-upload=false \\
                --output-signature /providers/.airtight/seal.sig /providers/.airtight/seal.json
-  cosign 3:  cosign sign-blob --key KEY --use-signing-config=false --tlog-upload=false \\
+  cosign 3:  cosign signing-config create --out no-services.json
+             cosign sign-blob --key KEY --signing-config no-services.json \\
                --bundle /providers/.airtight/seal.sig /providers/.airtight/seal.json
   OpenSSL:   openssl dgst -sha256 -sign KEY -out /providers/.airtight/seal.sig \\
                /providers/.airtight/seal.json";
@@ -134,17 +134,6 @@ fn tell_seal(mirror: &Utf8Path, is_dry_run: bool) {
     ));
 }
 
-/// A number of bytes, readable for people.
-pub(crate) fn size(bytes: u64) -> String {
-    let tenths = |unit: u64| (bytes + unit / 20) / (unit / 10);
-    match bytes {
-        0..1_000 => format!("{bytes} bytes"),
-        1_000..1_000_000 => format!("{}.{} kB", tenths(1_000) / 10, tenths(1_000) % 10),
-        1_000_000..1_000_000_000 => format!("{}.{} MB", tenths(1_000_000) / 10, tenths(1_000_000) % 10),
-        _ => format!("{}.{} GB", tenths(1_000_000_000) / 10, tenths(1_000_000_000) % 10),
-    }
-}
-
 /// The OpenPGP keys in the given files.
 pub(super) fn keys(files: &[Utf8PathBuf]) -> Result<Keys, Stop> {
     let mut keys = Keys::default();
@@ -153,12 +142,6 @@ pub(super) fn keys(files: &[Utf8PathBuf]) -> Result<Keys, Stop> {
         keys.extend(Keys::parse(&bytes).map_err(|error| Stop::Usage(format!("`{path}`: {error}")))?);
     }
     Ok(keys)
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum MirrorFormat {
-    Human,
-    Json,
 }
 
 pub(super) fn run(arguments: &MirrorArguments) -> Result<ExitCode, Stop> {
@@ -170,30 +153,5 @@ pub(super) fn run(arguments: &MirrorArguments) -> Result<ExitCode, Stop> {
         MirrorWhat::Seal(arguments) => seal::run(arguments),
         MirrorWhat::Unpack(arguments) => unpack::run(arguments),
         MirrorWhat::Verify(arguments) => verify::run(arguments),
-    }
-}
-
-/// One object, indented, harmless on a terminal.
-fn json(report: &impl Serialize) -> Result<String, Stop> {
-    let text = serde_json::to_string_pretty(report).map_err(anyhow::Error::new)?;
-    Ok(escape::json(&text) + "\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_read_at_a_glance() {
-        for (bytes, expected) in [
-            (0, "0 bytes"),
-            (999, "999 bytes"),
-            (1_000, "1.0 kB"),
-            (12_345_678, "12.3 MB"),
-            (780_000_000, "780.0 MB"),
-            (1_960_000_000, "2.0 GB"),
-        ] {
-            assert_eq!(size(bytes), expected);
-        }
     }
 }

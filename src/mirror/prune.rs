@@ -7,7 +7,8 @@ use clap::Args;
 use serde::Serialize;
 
 use super::super::{ExitCode, Stop, output};
-use super::{MirrorFormat, OneMirror, json};
+use super::OneMirror;
+use crate::common_arguments::ListFormat;
 use airtight_finding::{escape, plural};
 use airtight_provider::Platform;
 use airtight_supply::mirror::prune;
@@ -27,7 +28,7 @@ pub(super) struct PruneArguments {
     dry_run: bool,
     /// Format of the result
     #[arg(long, value_name = "FORMAT", default_value = "human")]
-    format: MirrorFormat,
+    format: ListFormat,
 }
 
 /// `airtight/mirror-prune/1`.
@@ -78,7 +79,7 @@ pub(super) fn run(arguments: &PruneArguments) -> Result<ExitCode, Stop> {
         })
         .collect();
     output::data(&match arguments.format {
-        MirrorFormat::Human => {
+        ListFormat::Human => {
             let mut text = String::new();
             for package in &packages {
                 let why = match package.kept_for.as_slice() {
@@ -99,8 +100,8 @@ pub(super) fn run(arguments: &PruneArguments) -> Result<ExitCode, Stop> {
                 writeln!(text, "airtight: {} {what}, {} kept", plural(removed, "package"), packages.len() - removed);
             text
         }
-        MirrorFormat::Json => {
-            json(&PruneReport { schema: "airtight/mirror-prune/1", dry_run: arguments.dry_run, packages })?
+        ListFormat::Json => {
+            output::json(&PruneReport { schema: "airtight/mirror-prune/1", dry_run: arguments.dry_run, packages })?
         }
     })?;
     for directory in super::without_lock(&arguments.keep_for)? {

@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::super::progress::Progress;
 use super::super::{ExitCode, Stop, output};
-use super::{MirrorFormat, OneMirror, json};
+use super::OneMirror;
+use crate::common_arguments::ListFormat;
 use airtight_supply::mirror::seal;
 
 #[derive(Args, Debug)]
@@ -20,7 +21,7 @@ pub(super) struct SealArguments {
     serial: Option<u64>,
     /// Format of the result
     #[arg(long, value_name = "FORMAT", default_value = "human")]
-    format: MirrorFormat,
+    format: ListFormat,
 }
 
 /// `airtight/mirror-seal/1`.
@@ -44,13 +45,17 @@ pub(super) fn run(arguments: &SealArguments) -> Result<ExitCode, Stop> {
     let packages = manifest.all()?.len();
     let digest = manifest.digest();
     output::data(&match arguments.format {
-        MirrorFormat::Human => {
+        ListFormat::Human => {
             let digests: Vec<_> = [Some(digest), modules].into_iter().flatten().collect();
             format!("{}\n", digests.join("\n"))
         }
-        MirrorFormat::Json => {
-            json(&SealReport { schema: "airtight/mirror-seal/1", digest, packages, modules, serial: arguments.serial })?
-        }
+        ListFormat::Json => output::json(&SealReport {
+            schema: "airtight/mirror-seal/1",
+            digest,
+            packages,
+            modules,
+            serial: arguments.serial,
+        })?,
     })?;
     Ok(ExitCode::Cleared)
 }

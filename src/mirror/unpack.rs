@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::super::progress::Progress;
 use super::super::{ExitCode, Stop, output};
-use super::{MirrorFormat, OneMirror, json};
+use super::OneMirror;
+use crate::common_arguments::ListFormat;
 use airtight_finding::{escape, plural};
 use airtight_provider::seal::MANIFEST;
 use airtight_supply::mirror::Limits;
@@ -26,7 +27,7 @@ pub(super) struct UnpackArguments {
     limit_mb: u64,
     /// Format of the result
     #[arg(long, value_name = "FORMAT", default_value = "human")]
-    format: MirrorFormat,
+    format: ListFormat,
 }
 
 /// `airtight/mirror-unpack/1`.
@@ -57,7 +58,7 @@ pub(super) fn run(arguments: &UnpackArguments) -> Result<ExitCode, Stop> {
     progress.finish();
     let refused = unpacked.iter().filter(|package| package.outcome.is_err()).count();
     let text = match arguments.format {
-        MirrorFormat::Human => {
+        ListFormat::Human => {
             let mut text = String::new();
             for package in &unpacked {
                 let line = match &package.outcome {
@@ -70,7 +71,7 @@ pub(super) fn run(arguments: &UnpackArguments) -> Result<ExitCode, Stop> {
             let _ = writeln!(text, "airtight: {done} unpacked, {refused} refused");
             text
         }
-        MirrorFormat::Json => json(&UnpackReport {
+        ListFormat::Json => output::json(&UnpackReport {
             schema: "airtight/mirror-unpack/1",
             packages: unpacked
                 .iter()

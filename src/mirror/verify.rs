@@ -3,19 +3,20 @@
 use std::time::SystemTime;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 
 use super::super::progress::Progress;
-use super::super::{ExitCode, Stop, output};
-use super::{OneMirror, json};
+use super::super::{ExitCode, Stop, output, typed};
+use super::OneMirror;
+use crate::common_arguments::ReportFormat;
 use airtight_finding::human;
 use airtight_finding::human::HumanOptions;
 use airtight_finding::report;
 use airtight_finding::report::{Counts, ReportFinding};
 use airtight_finding::{concise, heading, plural};
 use airtight_gate::check::provider_policy::NamedPolicy;
-use airtight_gate::settings::{self, Seal};
+use airtight_gate::settings::{self, Seal, Settings};
 use airtight_provider::Platform;
 use airtight_supply::mirror::verify;
 use airtight_supply::mirror::verify::Request;
@@ -34,25 +35,19 @@ pub(super) struct VerifyArguments {
     /// checked against the keys stored next to it, which proves nothing
     #[arg(long, value_name = "FILE", env = "AIRTIGHT_ALLOW_KEY", value_delimiter = ':')]
     allow_key: Vec<String>,
-    /// Required digest of the seal
+    /// Required digest of the seal (default: as the settings demand)
     #[arg(long, value_name = "sha256:...", conflicts_with = "seal_key")]
     seal_digest: Option<String>,
-    /// Public key (ECDSA P-256, PEM) that must verify the seal's signature
+    /// Public key (ECDSA P-256, PEM) that must verify the seal's signature, at the place where it is here (default: as the settings
+    /// demand; their `minimum` holds in both cases)
     #[arg(long, value_name = "FILE")]
     seal_key: Option<Utf8PathBuf>,
-    /// Settings whose provider policy every package must meet (default: /etc/airtight/settings.yml if it exists)
+    /// Settings whose `seal` and provider policy the mirror must meet (default: /etc/airtight/settings.yml if it exists)
     #[arg(long, value_name = "FILE", env = "AIRTIGHT_SETTINGS")]
     settings: Option<String>,
-    /// Format of the report
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    format: VerifyFormat,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum VerifyFormat {
-    Human,
-    Concise,
-    Json,
+    /// Format of the report (default: human, or `AIRTIGHT_FORMAT` if it is one of these)
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<ReportFormat>,
 }
 
 /// `airtight/mirror-verify/1`.
@@ -78,15 +73,16 @@ struct VerifyPackage {
     proven_by: Vec<String>,
 }
 
-/// The provider policy of a settings file: of the one that is named, else of the image's own.
-fn policies(named: Option<&str>) -> Result<Vec<NamedPolicy>, Stop> {
+/// The seal and the provider policy of a settings file: of the one that is named, else of the image's own.
+fn demanded(named: Option<&str>) -> Result<(Option<Seal>, Vec<NamedPolicy>), Stop> {
     let named = named.filter(|path| !path.is_empty());
     let path = Utf8Path::new(named.unwrap_or(settings::IMAGE_PATH));
     let read = settings::read(path).map_err(|error| Stop::Usage(error.to_string()))?;
     if read.is_none() && named.is_some() {
         return Err(Stop::Usage(format!("settings `{path}`: the file does not exist")));
     }
-    Ok(read.and_then(|settings| settings.providers).map(|policy| (policy, path.to_string())).into_iter().collect())
+    let Settings { seal, providers, .. } = read.unwrap_or_default();
+    Ok((seal, providers.map(|policy| (policy, path.to_string())).into_iter().collect()))
 }
 
 pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Stop> {
@@ -100,9 +96,15 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Stop> {
     if let Some(path) = arguments.lock.iter().find(|path| !path.exists()) {
         return Err(Stop::Usage(format!("--lock `{path}` does not exist")));
     }
-    let digest = arguments.seal_digest.clone().map(|digest| Seal::Digests(vec![digest]));
-    let vouching = digest.or_else(|| arguments.seal_key.clone().map(|path| Seal::PublicKey { path, minimum: None }));
-    let policies = policies(arguments.settings.as_deref())?;
+    let (seal, policies) = demanded(arguments.settings.as_deref())?;
+    let vouching = match (&arguments.seal_digest, &arguments.seal_key, seal) {
+        (Some(digest), ..) => Some(Seal::Digests(vec![digest.clone()])),
+        (None, Some(path), seal) => {
+            let minimum = if let Some(Seal::PublicKey { minimum, .. }) = seal { minimum } else { None };
+            Some(Seal::PublicKey { path: path.clone(), minimum })
+        }
+        (None, None, seal) => seal,
+    };
     let progress = Progress::new();
     let request = Request {
         mirror: &mirror,
@@ -123,12 +125,12 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Stop> {
         vec![format!("{} hashed", plural(verification.packages.len(), "package")), format!("{proven} proven")];
     closing.extend(heading::counts(counts));
     let closing = format!("airtight: {}\n", closing.join(", "));
-    let text = match arguments.format {
-        VerifyFormat::Human => {
+    let text = match typed::format(arguments.format) {
+        ReportFormat::Human => {
             human::findings(&verification.findings, &verification.sources, HumanOptions::default()) + &closing
         }
-        VerifyFormat::Concise => concise::findings(&findings) + &closing,
-        VerifyFormat::Json => json(&VerifyReport {
+        ReportFormat::Concise => concise::findings(&findings) + &closing,
+        ReportFormat::Json => output::json(&VerifyReport {
             schema: "airtight/mirror-verify/1",
             seal: verification.seal,
             counts,

@@ -11,7 +11,7 @@ use camino::Utf8PathBuf;
 use clap::Args;
 
 use crate::downloading::{EngineRules, Patience, minutes};
-use crate::mirror::size;
+use crate::sizes::size;
 use crate::{ExitCode, Stop, output};
 use airtight_finding::{escape, plural};
 use airtight_provider::manifest::Manifest;
@@ -287,6 +287,9 @@ fn unread_text(unread: &Unread) -> String {
         UnreadWhy::LocalPath { call, path } => {
             format!("{at}: the source `{path}` of module `{call}` is no directory in the same package")
         }
+        UnreadWhy::ThisMachine { call } => format!(
+            "{at}: module `{call}` is a path of this machine, which only your own configurations may name; it is not fetched"
+        ),
     }
 }
 

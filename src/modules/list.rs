@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use clap::Args;
 use serde::Serialize;
 
-use super::{Format, OneStore, json, named};
-use crate::mirror::size;
-use crate::{ExitCode, Stop, output};
+use super::{OneStore, named};
+use crate::common_arguments::ListFormat;
+use crate::sizes::size;
+use crate::{ExitCode, Stop, output, typed};
 use airtight_finding::{escape, plural};
 use airtight_provider::modules::manifest::{StoredSource, StoredTree};
 
@@ -15,9 +16,9 @@ use airtight_provider::modules::manifest::{StoredSource, StoredTree};
 pub(super) struct ListArguments {
     #[command(flatten)]
     store: OneStore,
-    /// Format of the list
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    format: Format,
+    /// Format of the list (default: human, or `AIRTIGHT_FORMAT` if it is one of these)
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<ListFormat>,
 }
 
 /// `airtight/modules-list/1`.
@@ -32,9 +33,11 @@ struct ListReport<'a> {
 pub(super) fn run(arguments: &ListArguments) -> Result<ExitCode, Stop> {
     let store = arguments.store.read()?;
     let (sources, trees) = (&store.manifest.sources, &store.manifest.trees);
-    output::data(&match arguments.format {
-        Format::Json => json(&ListReport { schema: "airtight/modules-list/1", digest: &store.digest, sources, trees })?,
-        Format::Human => {
+    output::data(&match typed::format(arguments.format) {
+        ListFormat::Json => {
+            output::json(&ListReport { schema: "airtight/modules-list/1", digest: &store.digest, sources, trees })?
+        }
+        ListFormat::Human => {
             let mut text = String::new();
             for source in sources {
                 let Some(tree) = store.tree(&source.tree) else { continue };

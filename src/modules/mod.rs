@@ -6,8 +6,7 @@ mod prune;
 mod verify;
 
 use camino::Utf8PathBuf;
-use clap::{Args, Subcommand, ValueEnum};
-use serde::Serialize;
+use clap::{Args, Subcommand};
 
 use super::{ExitCode, Stop};
 use airtight_finding::escape;
@@ -79,22 +78,10 @@ pub(crate) fn whole(directory: &str) -> Result<ModuleStore, Stop> {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Human,
-    Json,
-}
-
 /// `SOURCE VERSION`, for a line.
 fn named(source: &str, version: Option<&str>) -> String {
     let text = version.map_or_else(|| source.to_owned(), |version| format!("{source} {version}"));
     escape::line(&text).into_owned()
-}
-
-/// One object, indented, harmless on a terminal.
-fn json(report: &impl Serialize) -> Result<String, Stop> {
-    let text = serde_json::to_string_pretty(report).map_err(anyhow::Error::new)?;
-    Ok(escape::json(&text) + "\n")
 }
 
 pub(super) fn run(arguments: &ModulesArguments) -> Result<ExitCode, Stop> {

@@ -6,7 +6,8 @@ use camino::Utf8PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::{Format, OneStore, json, named};
+use super::{OneStore, named};
+use crate::common_arguments::ListFormat;
 use crate::downloading::EngineRules;
 use crate::{ExitCode, Stop, output};
 use airtight_finding::{escape, plural};
@@ -27,7 +28,7 @@ pub(super) struct PruneArguments {
     rules: EngineRules,
     /// Format of the result
     #[arg(long, value_name = "FORMAT", default_value = "human")]
-    format: Format,
+    format: ListFormat,
 }
 
 /// `airtight/modules-prune/1`.
@@ -51,7 +52,7 @@ pub(super) fn run(arguments: &PruneArguments) -> Result<ExitCode, Stop> {
     let found = wanted::of_directories(&arguments.keep_for, &engine)?;
     let pruned = prune::prune(&store, &found, &engine, arguments.dry_run)?;
     output::data(&match arguments.format {
-        Format::Json => json(&PruneReport {
+        ListFormat::Json => output::json(&PruneReport {
             schema: "airtight/modules-prune/1",
             dry_run: arguments.dry_run,
             kept: &pruned.kept,
@@ -59,7 +60,7 @@ pub(super) fn run(arguments: &PruneArguments) -> Result<ExitCode, Stop> {
             removed_trees: &pruned.removed_trees,
             missing: pruned.missing.iter().collect(),
         })?,
-        Format::Human => {
+        ListFormat::Human => {
             let mut text = String::new();
             let removed = if arguments.dry_run { "would remove" } else { "removed" };
             for source in &pruned.kept {

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use clap::Args;
 use serde::Serialize;
 
-use super::{Format, OneStore, json};
+use super::OneStore;
+use crate::common_arguments::ListFormat;
 use crate::{ExitCode, Stop, output};
 use airtight_finding::{escape, plural};
 use airtight_supply::modules::verify::{Owners, verify};
@@ -30,7 +31,7 @@ pub(super) struct VerifyArguments {
     any_owner: bool,
     /// Format of the result
     #[arg(long, value_name = "FORMAT", default_value = "human")]
-    format: Format,
+    format: ListFormat,
 }
 
 /// `airtight/modules-verify/1`.
@@ -50,10 +51,14 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Stop> {
         verify(&store, arguments.digest.as_deref(), owners).iter().map(ToString::to_string).collect();
     let (is_whole, trees) = (faults.is_empty(), store.manifest.trees.len());
     output::data(&match arguments.format {
-        Format::Json => {
-            json(&VerifyReport { schema: "airtight/modules-verify/1", digest: &store.digest, is_whole, trees, faults })?
-        }
-        Format::Human => {
+        ListFormat::Json => output::json(&VerifyReport {
+            schema: "airtight/modules-verify/1",
+            digest: &store.digest,
+            is_whole,
+            trees,
+            faults,
+        })?,
+        ListFormat::Human => {
             let mut text = String::new();
             for fault in &faults {
                 let _ = writeln!(text, "error: {}", escape::line(fault));

@@ -313,6 +313,11 @@ fn an_older_mirror_with_its_own_valid_signature_is_refused() {
             "openssl dgst -sha256 -sign private.pem -out mirror/.airtight/seal.sig mirror/.airtight/seal.json",
         );
         assert_eq!(image.judged(), expected, "{serial:?}");
+        let verify = ["mirror", "verify", "--mirror", "mirror", "--settings", "etc/airtight/settings.yml"];
+        let verified = Isolated::new(Utf8Path::new(env!("CARGO_BIN_EXE_airtight")), image.workspace.root())
+            .arguments(verify.into_iter().chain(["--seal-key", "etc/seal.pem"]))
+            .run();
+        assert_eq!(verified.status.success(), expected.0 == "cleared", "{serial:?}: {verified:?}");
     }
 }
 

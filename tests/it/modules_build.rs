@@ -25,6 +25,7 @@ crate::tests! {
     two_builds_make_the_same_bytes_and_the_second_fetches_nothing,
     what_one_build_added_stays_for_the_others,
     a_dry_run_changes_nothing_and_says_what_would_come,
+    one_repository_by_two_addresses_at_once_is_stored_once,
     a_killed_build_goes_on_with_what_was_there,
     submodules_come_along_and_pointers_of_lfs_are_named,
     a_token_goes_to_its_registry_and_into_no_text,
@@ -378,7 +379,8 @@ fn a_registry_may_answer_in_each_way_that_the_protocol_has() {
     for name in ["header", "relative", "git", "direct", "page"] {
         registry.publish_module(&format!("acme/{name}/aws"), &[("1.0.0", "")]);
     }
-    let (url, git_source) = (registry.url(""), repository.source());
+    registry.serve_git(case.workspace.root());
+    let (url, git_source) = (registry.url(""), format!("git::{}", registry.url("/git/r/.git")));
     registry.interfere(move |request, _| {
         let name =
             request.path.strip_prefix("/v1/modules/acme/").and_then(|rest| rest.strip_suffix("/aws/1.0.0/download"));
@@ -537,6 +539,32 @@ fn a_dry_run_changes_nothing_and_says_what_would_come() {
     assert!(text.contains("1 kept"), "{text}");
 }
 
+fn one_repository_by_two_addresses_at_once_is_stored_once() {
+    let case = Case::new();
+    let registry = serve(&case);
+    registry.serve_git(case.workspace.root());
+    let repository = case.repository("r");
+    for number in 0..50 {
+        repository.write(&format!("f{number}.tf"), "");
+    }
+    repository.commit();
+    // Neither is sent anything before both have asked for it.
+    let both = std::sync::Barrier::new(2);
+    registry.interfere(move |request, _| {
+        if String::from_utf8_lossy(&request.body).contains("command=fetch") {
+            both.wait();
+        }
+        None
+    });
+    let base = format!("git::{}", registry.url("/git/r/.git"));
+    let (one, other) = (base.clone(), format!("{base}/"));
+    case.calls("stack", &[("a", &one, None), ("b", &other, None)]);
+    let text = case.built(&[]);
+    assert!(text.contains("2 module packages: 2 fetched"), "{text}");
+    assert_eq!(case.tree(&one), case.tree(&other), "{text}");
+    assert_eq!(ended(case.command(&["verify", "--any-owner", "--modules", "store"])).0, 0);
+}
+
 fn a_killed_build_goes_on_with_what_was_there() {
     let case = Case::new();
     let registry = serve(&case);
@@ -563,6 +591,8 @@ fn a_killed_build_goes_on_with_what_was_there() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
+    let (code, text) = ended(case.command(&["verify", "--any-owner", "--modules", "store"]));
+    assert!(code == 100 && text.contains("a build was stopped and left `.airtight/scratch`; build again"), "{text}");
     registry.interfere(|_, _| None);
     let text = case.built(&[]);
     assert!(text.contains("1 fetched, 1 kept"), "{text}");

@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 
 use fs_err as fs;
 
-use crate::modules_build::{Case, serve};
+use crate::modules_build::{Case, configuration, serve};
 use crate::support::registry::Answer;
 use crate::support::repository::Repository;
 
@@ -120,23 +120,52 @@ fn a_page_leads_to_no_file_of_this_machine() {
     let secret = case.path("secret");
     fs::create_dir(&secret).unwrap();
     fs::write(secret.join("key"), "s3cret").unwrap();
+    let caller = case.repository("caller");
+    let of_machine = [secret.to_string(), format!("file://{secret}"), format!("git::file://{}", caller.path)];
+    let calls: Vec<_> =
+        ["a", "b", "c"].into_iter().zip(&of_machine).map(|(name, source)| (name, source.as_str(), None)).collect();
+    caller.write("main.tf", &configuration(&calls)).commit();
+    registry.serve_git(case.workspace.root());
+    registry.publish_module("acme/direct/aws", &[("1.0.0", "")]);
+    let of_network = caller.path.clone();
     registry.interfere(move |request, _| {
         let place = match request.path.split('?').next()? {
             "/directory" => format!("file://{secret}"),
             "/archive" => format!("file://{secret}/x.zip"),
             "/up" => format!("git::file://{secret}//../.."),
+            "/repository" => format!("git::file://{of_network}"),
+            "/plain" => "git::http://user:s3cret@h.example/x.git".to_owned(),
+            path if path.ends_with("/download") => {
+                let place = format!("{{\"location\":\"file://{secret}/x.tar.gz\",\"use_registry_credentials\":true}}");
+                return Some(Answer::ok(place));
+            }
             _ => return None,
         };
         Some(Answer { headers: vec![("X-Terraform-Get".to_owned(), place)], ..Answer::ok("") })
     });
-    let sources = ["/directory", "/archive", "/up"].map(|path| registry.url(path));
-    case.calls("stack", &[("a", &sources[0], None), ("b", &sources[1], None), ("c", &sources[2], None)]);
+    let mut sources: Vec<_> =
+        ["/directory", "/archive", "/up", "/repository", "/plain"].map(|path| registry.url(path)).into();
+    sources.push(registry.address("acme/direct/aws"));
+    // A module from the network that calls what only this machine has.
+    sources.push(format!("git::{}", registry.url("/git/caller/.git")));
+    let names: Vec<String> = (0..sources.len()).map(|number| format!("m{number}")).collect();
+    let calls: Vec<_> =
+        names.iter().zip(&sources).map(|(name, source)| (name.as_str(), source.as_str(), None)).collect();
+    case.calls("stack", &calls);
     let (code, text) = case.build(&[]);
     assert_eq!(code, 100, "{text}");
     assert_eq!(
-        text.matches("a path of this machine, which an answer from the network must not name").count(),
-        2,
+        text.matches("a path of this machine, which only your own configurations may name, for from").count(),
+        3,
         "{text}"
     );
-    assert!(text.contains("3 failed") && !case.path("store/local").exists(), "{text}");
+    assert_eq!(
+        text.matches("is a path of this machine, which only your own configurations may name;").count(),
+        3,
+        "{text}"
+    );
+    assert!(text.contains("`location` is no https URL") && text.contains("without encryption"), "{text}");
+    let manifest = case.manifest().to_string();
+    assert!(text.contains("1 fetched, 6 failed") && !case.path("store/local").exists(), "{text}");
+    assert!(!manifest.contains("s3cret") && !text.contains("s3cret"), "{text}");
 }

@@ -18,6 +18,7 @@ crate::tests! {
     a_rule_has_a_reason_and_an_end,
     the_page_on_exceptions_works_as_it_says,
     empty_variables_count_as_unset,
+    a_variable_names_the_format_of_every_command_that_has_it,
     a_variable_names_several_mirrors,
     what_may_be_fetched_is_unknown_and_no_failure,
     every_rendered_method_is_accepted(engine),
@@ -262,6 +263,18 @@ fn empty_variables_count_as_unset() {
     // Without any mirror it is /providers.
     let done = run(&scene.airtight(CHECK).environment("AIRTIGHT_MIRROR", ""));
     assert!(done.stdout.contains("/providers"), "{done:?}");
+}
+
+fn a_variable_names_the_format_of_every_command_that_has_it() {
+    let scene = Scene::new();
+    for (format, is_json) in [("json", true), ("junit", false), ("", false)] {
+        for command in [&["mirror", "list", "--mirror", "../mirror"][..], &["doctor", "--mirror", "../mirror"]] {
+            let done =
+                run(&scene.airtight([]).arguments(command.iter().copied()).environment("AIRTIGHT_FORMAT", format));
+            assert_eq!(done.stdout.starts_with('{'), is_json, "{done:?}");
+            assert_eq!(done.stderr, "", "{done:?}");
+        }
+    }
 }
 
 fn a_variable_names_several_mirrors() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
 /// The CLI configuration file, which replaces every other one.
@@ -123,6 +123,11 @@ pub struct EnvironmentError {
 }
 
 impl Environment {
+    /// The engine's data directory, absolute or from the root module on.
+    pub fn data_dir(&self) -> &Utf8Path {
+        Utf8Path::new(self.data_dir.as_deref().unwrap_or(".terraform"))
+    }
+
     /// Of this process. Without `HOME` the home directory is that of `/etc/passwd`, as it is for the engines.
     pub fn from_process() -> Result<Self, EnvironmentError> {
         let mut environment = Self::from_vars(std::env::vars_os())?;

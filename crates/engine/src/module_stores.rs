@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 
-use crate::configuration::ModuleSource;
+use crate::configuration::source::ModuleSource;
 use airtight_provider::CoreConstraints;
 use airtight_provider::modules::manifest::{StoredSource, StoredTree};
 use airtight_provider::modules::{ModuleStore, Stored, expanded, is_pattern, source_name, split_subdirectory};

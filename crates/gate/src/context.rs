@@ -35,7 +35,7 @@ impl Context<'_> {
 
     /// The same for the root module that `-chdir` names.
     pub(crate) fn data_dir_of(&self, root_module: &Utf8Path) -> Utf8PathBuf {
-        super::gather::data_dir(self.environment, root_module)
+        root_module.join(self.environment.data_dir())
     }
 
     /// Executables that the engine would find by itself.

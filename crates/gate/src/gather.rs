@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 
 use super::cli_sources::{self, CliConfigChoice, NamedFileError, SourceFacts};
 use super::context::Context;
@@ -13,7 +13,6 @@ use crate::modules;
 use crate::modules::judge::InstalledModule;
 use airtight_engine::ask::Loaded;
 use airtight_engine::configuration::{GivenVariables, Surroundings};
-use airtight_engine::environment::Environment;
 use airtight_engine::init_arguments::{ArgumentOrigin, Given, InitArguments, Remark};
 use airtight_engine::module_stores::ModuleStores;
 use airtight_engine::predict;
@@ -27,8 +26,6 @@ use airtight_provider::hashing;
 use airtight_provider::hashing::Hasher;
 use airtight_provider::{Contents, Digests};
 use airtight_provider::{installed, lock_file};
-
-const DATA_DIR: &str = ".terraform";
 
 /// What a prediction is asked for, besides its surroundings.
 #[derive(Clone, Debug)]
@@ -55,11 +52,6 @@ pub struct Gathered {
     pub findings: Vec<Finding>,
 }
 
-/// Where the engine keeps what is `.terraform` by default.
-pub fn data_dir(environment: &Environment, root_module: &Utf8Path) -> Utf8PathBuf {
-    root_module.join(environment.data_dir.as_deref().unwrap_or(DATA_DIR))
-}
-
 /// Reads and predicts. `is_of_the_run`: an `init` follows here, by this user.
 ///
 /// # Errors
@@ -81,7 +73,7 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>, is_of_the_run: boo
         let reason = airtight_provider::digest::os_error::describe("chdir", directory.as_std_path(), &error);
         init.remarks.push(Given { value: Remark::DirectoryMissing { reason }, origin: ArgumentOrigin::CommandLine });
     }
-    let data_dir = data_dir(environment, &root_module);
+    let data_dir = root_module.join(environment.data_dir());
     let mut sources = Sources::of_repository(context.repository);
     let (module_stores, mut store_findings) = modules::open(context);
     let places =
@@ -92,7 +84,7 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>, is_of_the_run: boo
         variables: GivenVariables { environment: Some(&environment.variables), arguments: &init.variables },
         // `-upgrade` has the engine fetch every module again, whatever is installed.
         modules: if init.upgrade && init.get { &no_stores } else { &module_stores },
-        data_dir: Utf8Path::new(environment.data_dir.as_deref().unwrap_or(DATA_DIR)),
+        data_dir: environment.data_dir(),
     };
     let mut configuration =
         configuration::read_with(&root_module, &data_dir, &init.test_directory, engine, &surroundings, &mut sources);

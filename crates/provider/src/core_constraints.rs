@@ -6,7 +6,6 @@ use std::cmp::Ordering;
 use std::num::IntErrorKind;
 
 use super::version::Version;
-use super::version_constraints::ConstraintError;
 
 /// Constraints of `required_version` and of module versions, by hashicorp/go-version's own matcher.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +61,11 @@ pub enum CoreCheck {
     /// A term names a pre-release, which is an error of its own, whatever the version.
     NamesPrerelease,
 }
+
+/// The text is no version constraint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a constraint is versions of up to three numbers with operators, such as `>= 1.2, < 2.0`, without a `v`")]
+pub struct ConstraintError;
 
 impl CoreConstraints {
     pub fn parse(text: &str) -> Result<Self, ConstraintError> {

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use super::core_constraints::CoreConstraints;
+use super::core_constraints::{ConstraintError, CoreConstraints};
 use super::engine::Engine;
 use super::version::{Version, cmp_extra};
 use super::version_scan::{Scanned, scan};
@@ -40,11 +40,6 @@ enum Operator {
     Less,
     NotEqual,
 }
-
-/// The text is no version constraint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a constraint is versions of up to three numbers with operators, such as `>= 1.2, < 2.0`, without a `v`")]
-pub struct ConstraintError;
 
 impl VersionConstraints {
     /// As `required_providers` has it: both parsers must accept.

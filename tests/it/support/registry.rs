@@ -53,7 +53,7 @@ pub(crate) struct Request {
 }
 
 /// Decides over a request; null where the registry's own answer is right. The number counts requests of that path.
-pub(crate) type Interference = Box<dyn Fn(&Request, usize) -> Option<Answer> + Send + Sync>;
+pub(crate) type Interference = Arc<dyn Fn(&Request, usize) -> Option<Answer> + Send + Sync>;
 
 /// The registry; it serves as long as the process lives.
 pub(crate) struct Registry {
@@ -199,7 +199,7 @@ impl Registry {
 
     /// Lets something go wrong from now on.
     pub(crate) fn interfere(&self, with: impl Fn(&Request, usize) -> Option<Answer> + Send + Sync + 'static) {
-        *self.shared.interference.lock().unwrap() = Some(Box::new(with));
+        *self.shared.interference.lock().unwrap() = Some(Arc::new(with));
     }
 
     /// What was asked for since the last call.
@@ -234,7 +234,8 @@ fn serve(stream: TcpStream, config: Arc<ServerConfig>, shared: &Shared) -> std::
             log.push(request.clone());
             log.iter().filter(|earlier| earlier.path == request.path).count()
         };
-        let interfering = shared.interference.lock().unwrap().as_ref().and_then(|with| with(&request, count));
+        let interference = shared.interference.lock().unwrap().clone();
+        let interfering = interference.and_then(|with| with(&request, count));
         let answer = interfering.unwrap_or_else(|| own_answer(&request, shared));
         let writer = stream.get_mut();
         let mut head = format!("HTTP/1.1 {} X\r\n", answer.status);

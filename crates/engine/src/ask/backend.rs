@@ -21,7 +21,7 @@ pub fn ask_backend(question: &Question<'_>) -> Vec<EngineDiagnostic> {
         if let Err(failure) = scratch.allow_backend(question) {
             return Ok(failure.into());
         }
-        let run = question.run(scratch, question.backend_arguments(), question.limit);
+        let run = Run::of(question, scratch, question.backend_arguments(), question.limit);
         let mut run = Run { network: Network::Closed, ..run };
         environment::without_credentials(&mut run.environment);
         init(question, run)

@@ -105,7 +105,7 @@ pub fn ask(question: &Question<'_>) -> Answer {
         {
             return Ok(failure.into());
         }
-        let run = Run { network: Network::Closed, ..question.run(scratch, arguments, question.limit) };
+        let run = Run { network: Network::Closed, ..Run::of(question, scratch, arguments, question.limit) };
         init(question, run)
     })
 }

@@ -14,7 +14,8 @@ use signal_hook::iterator::{Handle, Signals};
 
 use super::environment;
 use super::interrupt::{self, SIGNALS};
-use super::question::Confine;
+use super::question::{Confine, Question};
+use super::scratch::Scratch;
 use crate::bound::{self, Network};
 
 /// Between two looks at a process that has closed its output and has not ended yet.
@@ -32,6 +33,22 @@ pub(super) struct Run<'a> {
     pub limit: Duration,
     /// For each of the two streams.
     pub output_limit_bytes: usize,
+}
+
+impl<'a> Run<'a> {
+    /// The engine of the question, with these arguments, with network.
+    pub(super) fn of(question: &Question<'a>, scratch: &Scratch, arguments: Vec<String>, limit: Duration) -> Self {
+        Self {
+            program: question.program.to_owned(),
+            arguments,
+            directory: question.root_module.to_owned(),
+            environment: environment::of_engine(&question.environment, scratch),
+            network: Network::Open,
+            confine: question.confine,
+            limit,
+            output_limit_bytes: super::OUTPUT_LIMIT_BYTES,
+        }
+    }
 }
 
 /// A process that ended by itself.

@@ -6,9 +6,6 @@ use std::time::Duration;
 use camino::Utf8Path;
 
 use super::answer::NotAsked;
-use super::environment;
-use super::process::Run;
-use super::scratch::Scratch;
 use crate::bound::Network;
 use crate::init_arguments::InitArguments;
 use airtight_provider::Engine;
@@ -124,18 +121,5 @@ impl Question<'_> {
         }
         arguments.extend(self.init.backend_config.iter().map(|value| format!("-backend-config={}", value.text())));
         arguments
-    }
-
-    pub(super) fn run(&self, scratch: &Scratch, arguments: Vec<String>, limit: Duration) -> Run<'_> {
-        Run {
-            program: self.program.to_owned(),
-            arguments,
-            directory: self.root_module.to_owned(),
-            environment: environment::of_engine(&self.environment, scratch),
-            network: Network::Open,
-            confine: self.confine,
-            limit,
-            output_limit_bytes: super::OUTPUT_LIMIT_BYTES,
-        }
     }
 }

@@ -64,7 +64,7 @@ fn with_backend(question: &Question<'_>, scratch: &Scratch) -> Result<StateAnswe
         return Ok(failure.into());
     }
     let arguments = question.backend_arguments();
-    let mut answer = init(question, question.run(scratch, arguments.clone(), question.limit))?;
+    let mut answer = init(question, Run::of(question, scratch, arguments.clone(), question.limit))?;
     if let Answer::Loads(loaded) = &mut answer
         && question.engine.installs_state_providers_apart()
         && !loaded.requirements.is_empty()
@@ -74,7 +74,7 @@ fn with_backend(question: &Question<'_>, scratch: &Scratch) -> Result<StateAnswe
         if let Err(failure) = scratch.override_providers(question, &names) {
             return Ok(failure.into());
         }
-        match init(question, question.run(scratch, arguments, question.limit))? {
+        match init(question, Run::of(question, scratch, arguments, question.limit))? {
             Answer::Loads(second) => merge(loaded, second),
             other => answer = other,
         }
@@ -106,7 +106,7 @@ fn pull(question: &Question<'_>, scratch: &Scratch) -> Result<PulledState, Stopp
         return Ok(PulledState::Failed(failure));
     }
     let arguments = ["state", "pull", "-no-color"].map(str::to_owned).into();
-    let run = question.run(scratch, arguments, question.limit);
+    let run = Run::of(question, scratch, arguments, question.limit);
     let started = std::time::Instant::now();
     let ended = process::run(Run { output_limit_bytes: STATE_LIMIT_BYTES, ..run })?;
     let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -5,7 +5,7 @@ use std::fmt;
 use camino::Utf8Path;
 
 use super::quote::quote;
-use super::scanner::Dialect;
+use super::syntax::Dialect;
 use super::syntax::{Item, LiteralKind, Value};
 use super::{CACHE, CliConfigProblem, Effect, MAY_BREAK, ProblemKind, Reporter, is_strict, methods, parser};
 use airtight_provider::Engine;

@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 
 use super::decode::{self, View};
 use super::problem::{Effect, ProblemKind};
-use super::scanner::Dialect;
+use super::syntax::Dialect;
 use super::syntax::{File, Item, Value};
 use super::{DevOverride, Installation, Method, MethodKind, Reporter, network_mirror, oci_mirror};
 use airtight_provider::{AddressPattern, Engine, EngineName, SourceAddress};

@@ -8,8 +8,8 @@
 use std::collections::HashSet;
 
 use super::problem::ProblemKind;
-use super::scanner::{Dialect, Scanner, Token, TokenKind};
-use super::syntax::{Fault, File, Item, LiteralKind, Value};
+use super::scanner::{Scanner, Token, TokenKind};
+use super::syntax::{Dialect, Fault, File, Item, LiteralKind, Value};
 
 /// More nesting than this is refused, so that a file cannot exhaust the stack.
 const MAXIMUM_DEPTH: usize = 128;

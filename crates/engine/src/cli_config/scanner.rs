@@ -3,13 +3,7 @@
 //! Source: hashicorp/hcl v1 `hcl/scanner`, `json/scanner`, `hcl/strconv` `Unquote`.
 
 use super::problem::ProblemKind;
-use super::syntax::Fault;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dialect {
-    Native,
-    Json,
-}
+use super::syntax::{Dialect, Fault};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TokenKind {

@@ -3,13 +3,18 @@
 use std::ops::Range;
 
 use super::problem::ProblemKind;
-use super::scanner::Dialect;
 
 /// One parsed file.
 #[derive(Debug)]
 pub(super) struct File {
     pub(super) items: Vec<Item>,
     pub(super) dialect: Dialect,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Native,
+    Json,
 }
 
 /// `KEY... VALUE` or `KEY = VALUE`.

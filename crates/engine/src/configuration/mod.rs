@@ -14,7 +14,7 @@ mod files;
 mod json;
 mod links;
 mod module;
-mod source;
+pub(crate) mod source;
 mod static_values;
 mod test_files;
 mod tree;
@@ -26,6 +26,7 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+pub use source::ModuleSource;
 pub use static_values::GivenVariables;
 
 use crate::module_stores::ModuleStores;
@@ -174,32 +175,6 @@ pub enum NetworkNeed {
     RewrittenByGit,
     /// What kind of repository a bitbucket.org address means is asked for on every reading.
     AskedOnEveryReading,
-}
-
-/// A module source by kind, by the engine's rules.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ModuleSource {
-    Local(String),
-    Registry {
-        host: String,
-        normalized: String,
-    },
-    Remote {
-        scheme: String,
-        host: Option<String>,
-        normalized: String,
-    },
-    /// Reachable without network, but copied by the installer (`/abs`, `file://`, `git::file://`).
-    LocalCopy(String),
-    /// It means nothing that is known here, or only the engine can evaluate it.
-    Unknown,
-}
-
-impl ModuleSource {
-    /// What a text that an engine recorded means to it.
-    pub fn parse(text: &str, engine: &Engine) -> Self {
-        source::parse(text, false, engine)
-    }
 }
 
 impl Placement {

@@ -3,7 +3,6 @@
 //! Source: OpenTofu `internal/addrs/module_source.go`, `internal/getmodules`; opentofu/registry-address `module.go`;
 //! hashicorp/go-getter `detect*.go`, `source.go`.
 
-use super::ModuleSource;
 use airtight_provider::modules::split_subdirectory;
 use airtight_provider::{Engine, EngineName, ProviderAddress};
 
@@ -12,6 +11,32 @@ const MAXIMUM_NAME_LENGTH: usize = 64;
 
 /// Hosts that are no registries, because their addresses mean repositories.
 const REPOSITORY_HOSTS: &[&str] = &["github.com", "bitbucket.org"];
+
+/// A module source by kind, by the engine's rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModuleSource {
+    Local(String),
+    Registry {
+        host: String,
+        normalized: String,
+    },
+    Remote {
+        scheme: String,
+        host: Option<String>,
+        normalized: String,
+    },
+    /// Reachable without network, but copied by the installer (`/abs`, `file://`, `git::file://`).
+    LocalCopy(String),
+    /// It means nothing that is known here, or only the engine can evaluate it.
+    Unknown,
+}
+
+impl ModuleSource {
+    /// What a text that an engine recorded means to it.
+    pub fn parse(text: &str, engine: &Engine) -> Self {
+        parse(text, false, engine)
+    }
+}
 
 /// Interprets a source as this engine does. With a version only registry addresses are allowed.
 pub(super) fn parse(text: &str, has_version: bool, engine: &Engine) -> ModuleSource {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::cause::Cause;
-use super::requirements::Collected;
+use super::requirements::{self, Collected};
 use super::{Facts, Origin, Requirement};
 use crate::ask::Loaded;
 use airtight_hcl::Place;
@@ -34,7 +34,7 @@ pub enum Difference {
 /// What a module adds that only the engine reads, from an archive or a repository, is no difference.
 pub fn differences(facts: &Facts, loaded: &Loaded) -> Vec<Difference> {
     let has_unread = facts.configuration.children.values().any(|child| child.module.is_none());
-    let collected = super::requirements::collect(&Facts { asked: None, ..facts.clone() });
+    let collected = requirements::collect(facts);
     let read = collected.requirements.iter().filter(|requirement| requirement.is_needed);
     let read = read.map(|requirement| (&requirement.address, requirement)).collect::<BTreeMap<_, _>>();
     let mut differences = Vec::new();
@@ -72,8 +72,16 @@ pub fn differences(facts: &Facts, loaded: &Loaded) -> Vec<Difference> {
     differences
 }
 
-/// Replaces the requirements that were read from the configuration with the engine's own.
-pub(super) fn apply(collected: &mut Collected, loaded: &Loaded, has_backend: bool) {
+/// The requirements that were read, with the engine's own in place of the configuration's if it was asked.
+pub(super) fn collect(facts: &Facts) -> Collected {
+    let mut collected = requirements::collect(facts);
+    if let Some(loaded) = &facts.asked {
+        apply(&mut collected, loaded, facts.configuration.root.backend.is_some());
+    }
+    collected
+}
+
+fn apply(collected: &mut Collected, loaded: &Loaded, has_backend: bool) {
     for ours in &mut collected.requirements {
         match loaded.requirement(&ours.address) {
             Some(theirs) => {

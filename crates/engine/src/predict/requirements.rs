@@ -19,6 +19,7 @@ pub(super) struct Collected {
     pub(super) assumptions: Vec<Assumption>,
 }
 
+/// As the files are read.
 pub(super) fn collect(facts: &Facts) -> Collected {
     let mut collector = Collector { facts, by_address: BTreeMap::new(), failures: Vec::new(), assumptions: Vec::new() };
     if super::modules::has_configuration(facts) {
@@ -27,15 +28,11 @@ pub(super) fn collect(facts: &Facts) -> Collected {
         collector.refuse_addresses();
     }
     collector.lock();
-    let mut collected = Collected {
+    Collected {
         requirements: collector.by_address.into_values().collect(),
         failures: collector.failures,
         assumptions: collector.assumptions,
-    };
-    if let Some(loaded) = &facts.asked {
-        super::asked::apply(&mut collected, loaded, facts.configuration.root.backend.is_some());
     }
-    collected
 }
 
 struct Collector<'a> {

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::asked;
 use super::locks::{self, Lock};
 use super::{
     Assumption, Facts, Failure, ProviderSource, Requirement, Selected, SelectedPackage, Selection, Stage, Status,
@@ -18,7 +19,7 @@ use airtight_provider::{EngineName, PackageId, ProviderAddress, Version};
 
 pub(super) fn select(facts: &Facts) -> Selection {
     let before = modules::before_providers(facts);
-    let collected = requirements::collect(facts);
+    let collected = asked::collect(facts);
     let mut selection = Selection {
         requirements: collected.requirements,
         selected: BTreeMap::new(),

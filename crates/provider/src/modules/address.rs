@@ -4,8 +4,9 @@ use std::fs;
 
 use camino::Utf8Path;
 
-/// Parameters of an address that hold a key.
-const SECRET_PARAMETERS: [&str; 4] = ["sshkey", "aws_access_key_id", "aws_access_key_secret", "aws_access_token"];
+/// A parameter of an address is secret if its name has one of these in it.
+const SECRET_PARAMETERS: [&str; 9] =
+    ["token", "secret", "passw", "signature", "credential", "sshkey", "access_key", "api_key", "apikey"];
 
 /// The package and the directory in it, at the first `//` that is not a URL's: `git::https://h/x.git//dir?ref=v1` is
 /// `git::https://h/x.git?ref=v1` and `dir`.
@@ -22,13 +23,16 @@ pub fn split_subdirectory(text: &str) -> (String, String) {
 }
 
 /// The name of a package in a store's manifest: the normalised address without a directory, without the user and password
-/// of an HTTP address, and without parameters that hold a key. The user of an SSH address stays.
+/// of an HTTP address, and without parameters that hold a secret. The user of an SSH address stays.
 pub fn source_name(package: &str) -> String {
     let (address, query) = package.split_once('?').unwrap_or((package, ""));
     let parameters: Vec<&str> = query
         .split('&')
         .filter(|parameter| !parameter.is_empty())
-        .filter(|parameter| !SECRET_PARAMETERS.contains(&parameter.split('=').next().unwrap_or_default()))
+        .filter(|parameter| {
+            let name = parameter.split('=').next().unwrap_or_default().to_ascii_lowercase().replace('-', "_");
+            name != "sig" && !SECRET_PARAMETERS.iter().any(|secret| name.contains(secret))
+        })
         .collect();
     let mut name = without_user(address);
     if !parameters.is_empty() {
@@ -115,6 +119,7 @@ mod tests {
             ("https://u:p@h.example/x.zip?archive=zip", "https://h.example/x.zip?archive=zip"),
             ("git::ssh://git@h.example/x.git?sshkey=AAAA&ref=a%2Fb", "git::ssh://git@h.example/x.git?ref=a%2Fb"),
             ("git::ssh://git:p@h.example/x.git?sshkey=AAAA", "git::ssh://git@h.example/x.git"),
+            ("https://h/x.zip?private-Token=1&file=a&X-Amz-Signature=2&sig=3&ref=v1", "https://h/x.zip?file=a&ref=v1"),
             ("registry.terraform.io/a/b/aws", "registry.terraform.io/a/b/aws"),
             ("git::https://h.example/x@y.git", "git::https://h.example/x@y.git"),
             ("git::file:///x.git", "git::file:///x.git"),

@@ -5,7 +5,7 @@
 //! depend on them.
 
 use super::shell_quoting::{self, Quoting};
-use super::workflow_file::{LOADING, new};
+use super::{LOADING, about};
 use crate::go_template;
 use crate::go_template::{Stage, TemplateError, Values};
 use crate::workflow::WorkflowFile;
@@ -64,7 +64,7 @@ fn not_rendered(file: &WorkflowFile, command: WorkflowCommand, error: &TemplateE
     let known = go_template::variables(command);
     let known = if known.is_empty() { "none".to_owned() } else { format!("`.{}`", known.join("`, `.")) };
     if error.stage == Stage::Unsupported {
-        return new(
+        return about(
             file,
             Code::WorkflowCommandInvalid,
             Severity::Warning,
@@ -78,7 +78,7 @@ fn not_rendered(file: &WorkflowFile, command: WorkflowCommand, error: &TemplateE
         .at(place, "");
     }
     let when = if error.stage == Stage::Parse { LOADING } else { "The run fails when it comes to this command." };
-    new(
+    about(
         file,
         Code::WorkflowCommandInvalid,
         Severity::Error,
@@ -97,7 +97,7 @@ fn dropped(file: &WorkflowFile, command: WorkflowCommand, renderings: &Rendering
     let mut unused = |variable: &str, flag: &str, detail: &str, help: &str| {
         let flag = if flag.is_empty() { String::new() } else { format!(" (`{flag}`)") };
         let summary = format!("the command `{command}` does not use `.{variable}`{flag}");
-        let finding = new(file, Code::WorkflowArgumentDropped, Severity::Warning, summary);
+        let finding = about(file, Code::WorkflowArgumentDropped, Severity::Warning, summary);
         findings.push(finding.detail(detail).help(help).at(place(), ""));
     };
     if command == WorkflowCommand::Plan {
@@ -127,7 +127,7 @@ fn dropped(file: &WorkflowFile, command: WorkflowCommand, renderings: &Rendering
 }
 
 fn fixed_plan(file: &WorkflowFile, command: WorkflowCommand, text: &str) -> Finding {
-    let finding = new(
+    let finding = about(
         file,
         Code::WorkflowPlanFileFixed,
         Severity::Warning,
@@ -169,7 +169,7 @@ fn unsafe_values(file: &WorkflowFile, command: WorkflowCommand, renderings: &Ren
             }
             _ => continue,
         };
-        let finding = new(
+        let finding = about(
             file,
             Code::WorkflowValueUnquoted,
             Severity::Warning,

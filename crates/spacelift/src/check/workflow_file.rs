@@ -4,7 +4,8 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::workflow_command;
-use crate::workflow::{Origin, PATH, Workflow, WorkflowFile};
+use super::{LOADING, about};
+use crate::workflow::{PATH, Workflow, WorkflowFile};
 use airtight_finding::{Code, Finding, Owner, Severity};
 use airtight_gate::yaml_document;
 use airtight_hcl::Place;
@@ -22,7 +23,8 @@ pub fn findings(file: &WorkflowFile) -> Vec<Finding> {
     let workflow = match &file.workflow {
         Ok(workflow) => workflow,
         Err(problem) => {
-            let finding = new(file, Code::WorkflowFileInvalid, Severity::Error, "the workflow file is not valid YAML");
+            let finding =
+                about(file, Code::WorkflowFileInvalid, Severity::Error, "the workflow file is not valid YAML");
             let detail = format!("{} {LOADING}", problem.detail);
             return vec![finding.detail(detail).help(yaml_help(file)).at(problem.place.clone(), "")];
         }
@@ -66,17 +68,6 @@ pub fn missing(source: &Utf8Path, lookalikes: &[Utf8PathBuf]) -> Finding {
     lookalikes.iter().fold(finding, |finding, path| finding.at(Place::file(path), "not read by Spacelift"))
 }
 
-pub(super) const LOADING: &str =
-    "Spacelift loads the file while it prepares a run, before any hook: the run fails there, and no hook can fix it.";
-
-pub(super) fn new(file: &WorkflowFile, code: Code, severity: Severity, summary: impl Into<String>) -> Finding {
-    let owner = match file.origin {
-        Origin::Source => Owner::Repository,
-        Origin::Mounted => Owner::Administrator,
-    };
-    Finding::new(code, severity, owner, summary)
-}
-
 /// A file of another kind under this name.
 fn foreign(file: &WorkflowFile, workflow: &Workflow) -> Option<Finding> {
     let has = |keys: &[&str]| workflow.unknown.iter().filter(|key| keys.contains(&key.as_str())).count();
@@ -92,7 +83,7 @@ fn foreign(file: &WorkflowFile, workflow: &Workflow) -> Option<Finding> {
     } else {
         return None;
     };
-    let mut finding = new(
+    let mut finding = about(
         file,
         Code::WorkflowFileForeign,
         Severity::Error,
@@ -120,7 +111,7 @@ fn incomplete_command(file: &WorkflowFile, command: WorkflowCommand, lack: Lack)
         Lack::Empty => "is empty",
         Lack::NotText => "is no text",
     };
-    let finding = new(
+    let finding = about(
         file,
         Code::WorkflowFileInvalid,
         Severity::Error,
@@ -142,7 +133,7 @@ fn unknown(file: &WorkflowFile, key: &str) -> Finding {
     let known = WorkflowCommand::ALL.iter().map(|command| command.as_str());
     let nearest = known.min_by_key(|known| strsim::osa_distance(&key.to_lowercase(), &known.to_lowercase()));
     let nearest = nearest.filter(|known| strsim::osa_distance(&key.to_lowercase(), &known.to_lowercase()) <= 3);
-    let finding = new(
+    let finding = about(
         file,
         Code::WorkflowKeyUnknown,
         Severity::Warning,
@@ -160,7 +151,7 @@ fn unknown(file: &WorkflowFile, key: &str) -> Finding {
 fn cut(file: &WorkflowFile, command: WorkflowCommand, text: &str) -> Option<Finding> {
     let written = file.written(command.as_str())?;
     let (_, rest) = yaml_document::cut(written, text)?;
-    let finding = new(
+    let finding = about(
         file,
         Code::WorkflowFileInvalid,
         Severity::Error,
@@ -183,6 +174,7 @@ fn yaml_help(file: &WorkflowFile) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workflow::Origin;
 
     const STOCK: &str = r#"
 init: terraform init -input=false

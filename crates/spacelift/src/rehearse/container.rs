@@ -4,24 +4,19 @@
 //! and with it everything in its namespaces.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::process::{Child, Command};
+use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use fs_err as fs;
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, waitpid};
 
+use super::control::Control;
 use super::executions::Watcher;
 use super::leg::{Event, Leg, Status, When};
 use super::running::{Running, project_directory, write_as_run_user};
 use super::state_backend::{self, StateBackend};
 use super::witness::Witness;
 use super::{mounts, namespaces, netlink, plan_file};
-
-/// How long processes that were killed may take to end.
-const LONGEST_END: Duration = Duration::from_millis(1500);
 
 /// Leaves for new namespaces, and starts the container's first process in them.
 ///
@@ -69,7 +64,7 @@ pub fn run() -> anyhow::Result<()> {
         }
     };
     tell(&Event::Ready { notes })?;
-    let control = Arc::new(Control { has_namespaces: leg.has_namespaces, ..Control::default() });
+    let control = Arc::new(Control::new(leg.has_namespaces));
     let listening = control.clone();
     thread::spawn(move || listening.listen(&mut input));
     let watcher = leg.watches_executions.then(Watcher::start);
@@ -150,65 +145,4 @@ fn lay_out(leg: &Leg, witness: &Witness) -> io::Result<(Option<StateBackend>, Ve
     let file = project_directory(leg).join(state_backend::FILE);
     write_as_run_user(leg, &file, &state_backend::configuration(state.port, &state.password))?;
     Ok((Some(backend), notes))
-}
-
-/// What the other side wants.
-#[derive(Default)]
-pub(super) struct Control {
-    has_namespaces: bool,
-    stopped: AtomicBool,
-    /// The process group of the running phase, 0 for none.
-    group: AtomicI32,
-}
-
-impl Control {
-    /// From here on signals go to this child's process group.
-    pub(super) fn watch(&self, child: &Child) {
-        self.group.store(i32::try_from(child.id()).unwrap_or_default(), Ordering::Relaxed);
-    }
-
-    pub(super) fn watch_nothing(&self) {
-        self.group.store(0, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed)
-    }
-
-    /// A line stops the run; the end of the input ends this process, and with it everything in its namespace.
-    fn listen(&self, input: &mut impl io::BufRead) {
-        let mut line = String::new();
-        while input.read_line(&mut line).is_ok_and(|length| length > 0) {
-            self.stopped.store(true, Ordering::Relaxed);
-            line.clear();
-        }
-        self.signal(Signal::KILL);
-        self.end_everything();
-        std::process::exit(0);
-    }
-
-    /// What phases left behind. In a namespace of its own it ends with this process; else it is this process's to end,
-    /// as orphans become its children.
-    fn end_everything(&self) {
-        if self.has_namespaces {
-            return;
-        }
-        let started = Instant::now();
-        loop {
-            let children = namespaces::children();
-            for child in &children {
-                let _ = kill_process(*child, Signal::KILL);
-                let _ = waitpid(Some(*child), WaitOptions::empty());
-            }
-            if children.is_empty() || started.elapsed() > LONGEST_END {
-                return;
-            }
-        }
-    }
-
-    pub(super) fn signal(&self, signal: Signal) {
-        if let Some(group) = Pid::from_raw(self.group.load(Ordering::Relaxed)) {
-            let _ = kill_process_group(group, signal);
-        }
-    }
 }

@@ -11,6 +11,8 @@ mod commit;
 pub mod conduct;
 #[cfg(target_os = "linux")]
 pub mod container;
+#[cfg(target_os = "linux")]
+mod control;
 mod environment;
 #[cfg(target_os = "linux")]
 pub mod executions;
@@ -47,3 +49,13 @@ mod state_backend;
 mod visible;
 pub mod witness;
 pub mod workspace;
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum RehearsalError {
+    /// The options do not fit the source.
+    #[error("{0}")]
+    Usage(String),
+    #[error(transparent)]
+    Failed(#[from] anyhow::Error),
+}

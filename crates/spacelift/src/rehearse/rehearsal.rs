@@ -15,7 +15,7 @@ use super::preparing::{self, Prepared, Request};
 use super::report::{Isolation, IsolationKind, Report, ReportPhase, Subject};
 use super::run::Run;
 use super::workspace::{WORKSPACE_ROOT, Workspace};
-use super::{commit, served_state, visible};
+use super::{RehearsalError, commit, served_state, visible};
 use airtight_engine::environment::Environment;
 use airtight_finding::{Code, Finding, Severity};
 use airtight_gate::check;
@@ -53,16 +53,6 @@ pub struct Around<'a> {
     pub today: String,
     /// None where the commands do not need one.
     pub engine: Option<FoundEngine>,
-}
-
-/// Why there is no report.
-#[derive(Debug, thiserror::Error)]
-pub enum RehearsalError {
-    /// The options do not fit the source.
-    #[error("{0}")]
-    Usage(String),
-    #[error(transparent)]
-    Failed(#[from] anyhow::Error),
 }
 
 pub struct Rehearsal<'a> {

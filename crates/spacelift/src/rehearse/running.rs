@@ -15,7 +15,7 @@ use rustix::process::Signal;
 use airtight_finding::escape;
 use airtight_provider::{HookPoint, text_file};
 
-use super::container::Control;
+use super::control::Control;
 use super::executions::Watcher;
 use super::leg::{Leg, Status, Step, StepResult, Watched};
 use super::namespaces::RUN_USER;

@@ -3,8 +3,8 @@
 use camino::Utf8Path;
 use fs_err as fs;
 
+use super::RehearsalError;
 use super::leg::ServedState;
-use super::rehearsal::RehearsalError;
 use airtight_engine::configuration;
 use airtight_hcl::Sources;
 use airtight_provider::{Engine, EngineName, Version, text_file};

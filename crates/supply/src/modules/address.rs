@@ -62,6 +62,12 @@ pub enum AddressError {
     SshKey,
     #[error("the address begins with `-`, which a command could read as an option")]
     Option,
+    #[error("it leads to a path of this machine, which only your own configurations may name")]
+    ThisMachine,
+    #[error(
+        "it leads to an address without encryption; call that repository itself, by `git::http://...`, or have it served by https"
+    )]
+    Unencrypted,
     #[error("the archive format `{0}` is not read; zip, tar.gz, tar.xz and tar.bz2 are")]
     Format(String),
     #[error("its checksum is not read: {0}")]
@@ -93,11 +99,31 @@ impl Address {
             return Err(AddressError::Option);
         }
         let scheme = text.split_once("://").map(|(scheme, _)| scheme).ok_or(AddressError::Url)?;
+        // It is printed, so it must not be somebody's password.
+        if !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)) {
+            return Err(AddressError::Url);
+        }
         match forced.unwrap_or(scheme) {
             "git" => parse_git(text, scheme).map(Self::Git),
             "https" | "http" | "file" if ["https", "http", "file"].contains(&scheme) => parse_file(text),
             "ssh" => Err(AddressError::Ssh),
             other => Err(AddressError::Scheme(other.to_owned())),
+        }
+    }
+
+    /// What an address may say that comes from the network: neither a file of this machine, which would get into the image,
+    /// nor a repository that anybody on the way could change.
+    pub(crate) fn of_network(self) -> Result<Self, AddressError> {
+        let scheme = match &self {
+            Self::Git(address) => address.url.split(':').next().unwrap_or_default(),
+            Self::Archive(address) => address.url.scheme(),
+            Self::Directory(_) => "file",
+            Self::Page(url) => url.scheme(),
+        };
+        match scheme {
+            "file" => Err(AddressError::ThisMachine),
+            "http" | "git" => Err(AddressError::Unencrypted),
+            _ => Ok(self),
         }
     }
 }

@@ -4,12 +4,12 @@
 //! a registry's version, an archive's address) and no longer means what the store has is an error, unless it is accepted
 //! by name: no engine has a lock file for modules, so this store is the only place that notices.
 //!
-//! A killed build leaves whole trees, which the manifest lists as soon as they are there; the next one continues.
+//! A killed build leaves whole trees, which the manifest lists soon after they are there; the next one continues.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -29,6 +29,9 @@ use airtight_provider::modules::manifest::{Manifest, StoredTree};
 
 /// Modules that call modules, so deep.
 const MAXIMUM_ROUNDS: usize = 32;
+
+/// How much of a killed build's work is fetched again. Each writing waits for the disk.
+const WRITE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What is built, and how.
 pub struct Options<'a> {
@@ -182,18 +185,24 @@ pub struct Built {
 /// # Errors
 /// A store that cannot be read or written. What a single source keeps from coming is in its result.
 pub fn build(wanted: Vec<Wanted>, repositories: &BTreeSet<String>, options: &Options<'_>) -> anyhow::Result<Built> {
-    let former = ModuleStore::read(&options.store)?;
     let hold = if options.dry_run { None } else { Some(Hold::take(&options.store)?) };
+    // Not before: another build may have ended meanwhile.
+    let former = ModuleStore::read(&options.store)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.jobs.max(1)).build()?;
-    let manifest = Mutex::new(former.as_ref().map(|store| store.manifest.clone()).unwrap_or_default());
+    let manifest =
+        Mutex::new((former.as_ref().map(|store| store.manifest.clone()).unwrap_or_default(), None::<Instant>));
     let write_error: Mutex<Option<std::io::Error>> = Mutex::new(None);
     let event = |event: &Event<'_>| {
         if let Event::Stored(tree) = event {
-            let mut manifest = manifest.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut guard = manifest.lock().unwrap_or_else(PoisonError::into_inner);
+            let (manifest, written) = &mut *guard;
             manifest.trees.retain(|known| known.path != tree.path);
             manifest.trees.push((*tree).clone());
-            if let Err(error) = manifest.write(&options.store) {
-                *write_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            if written.is_none_or(|written| written.elapsed() >= WRITE_INTERVAL) {
+                if let Err(error) = manifest.write(&options.store) {
+                    *write_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                }
+                *written = Some(Instant::now());
             }
         }
         (options.event)(event);

@@ -33,8 +33,6 @@ use airtight_provider::modules::manifest::{Reference, ReferenceKind, StoredSourc
 use airtight_provider::modules::tree::{Contents, entries, hexadecimal};
 use airtight_provider::modules::{ModuleStore, expanded, split_subdirectory};
 
-const OF_THIS_MACHINE: &str = "a path of this machine, which an answer from the network must not name";
-
 /// Pages that name another page lead so far.
 const MAXIMUM_PAGES: usize = 10;
 
@@ -49,7 +47,7 @@ pub(super) struct Fetcher<'a> {
     /// For unique names.
     pub number: AtomicUsize,
     /// What this build has put into its place: two addresses may lead to one archive, at the same time.
-    pub placed: Mutex<BTreeSet<String>>,
+    pub placed: Mutex<BTreeMap<String, Contents>>,
 }
 
 impl Fetcher<'_> {
@@ -342,11 +340,12 @@ impl Fetcher<'_> {
         let below = ready.strip_prefix(&self.options.store).map_err(|_| FetchError::Bug)?;
         let aside = hold.scratch().join(format!("aside-{}", self.number.fetch_add(1, Ordering::Relaxed)));
         let mut placed = self.placed.lock().map_err(|_| FetchError::Bug)?;
-        if placed.contains(&tree.path) {
-            return Ok((tree, noticed));
+        if let Some(contents) = placed.get(&tree.path) {
+            // What is there counts: submodules and Git LFS may have answered this address otherwise.
+            return Ok((StoredTree { contents: contents.clone(), ..tree }, noticed));
         }
         hold.put(below, Utf8Path::new(&tree.path), &aside).map_err(FetchError::disk)?;
-        placed.insert(tree.path.clone());
+        placed.insert(tree.path.clone(), tree.contents.clone());
         drop(placed);
         (self.options.event)(&Event::Stored(&tree));
         Ok((tree, noticed))
@@ -417,12 +416,7 @@ pub(super) fn address_of(text: &str, options: &Options<'_>) -> Result<(Address, 
         return Err(FetchError::Page("an answer that names no package"));
     };
     let (package, subdirectory) = split_subdirectory(&normalized);
-    match Address::parse(&package)? {
-        // It would put this machine's own files into the image.
-        Address::Directory(_) => Err(FetchError::Page(OF_THIS_MACHINE)),
-        Address::Archive(archive) if archive.url.scheme() == "file" => Err(FetchError::Page(OF_THIS_MACHINE)),
-        address => Ok((address, subdirectory)),
-    }
+    Ok((Address::parse(&package)?.of_network()?, subdirectory))
 }
 
 fn reference(address: &GitAddress, kind: ReferenceKind) -> Reference {

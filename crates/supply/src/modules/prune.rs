@@ -55,6 +55,9 @@ pub fn prune(store: &ModuleStore, found: &Found, engine: &Engine, dry_run: bool)
         return Ok(pruned);
     }
     let hold = Hold::take(&store.directory)?;
+    if ModuleStore::read(&store.directory)?.is_none_or(|now| now.digest != store.digest) {
+        anyhow::bail!("another airtight has changed `{}` meanwhile; run this again", store.directory);
+    }
     let mut manifest = store.manifest.clone();
     manifest.sources.clone_from(&pruned.kept);
     pruned.removed_trees = write(&mut manifest, &store.directory, &hold)?;

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
-use super::address::Address;
+use super::address::{Address, AddressError};
 use super::build::{Built, Event, FetchError, Options, Outcome, SourceResult, write};
 use super::fetch::{self, Fetcher};
 use super::graph::{Caller, Graph, Node, RowKey, WantKey};
@@ -148,14 +148,16 @@ impl Work<'_> {
                 Some(directory) => {
                     let node = Node { tree: arrived.tree.path.clone(), directory: directory.into() };
                     self.graph.modules.entry(caller.clone()).or_default().insert(node.clone());
-                    self.read(&root, &node, next);
+                    let is_own = arrived.tree.origin.starts_with("file:");
+                    self.read(&root, &node, is_own, next);
                 }
                 None => drop(self.failed.insert(key.clone(), FetchError::Subdirectory(whole))),
             }
         }
     }
 
-    fn read(&mut self, root: &Utf8Path, node: &Node, next: &mut BTreeMap<WantKey, Want>) {
+    /// `is_own`: the tree is of this machine, so it may name others of it.
+    fn read(&mut self, root: &Utf8Path, node: &Node, is_own: bool, next: &mut BTreeMap<WantKey, Want>) {
         if !self.visited.insert(node.clone()) {
             return;
         }
@@ -177,11 +179,15 @@ impl Work<'_> {
                     };
                     let below = Node { tree: node.tree.clone(), directory };
                     self.graph.modules.entry(caller.clone()).or_default().insert(below.clone());
-                    self.read(root, &below, next);
+                    self.read(root, &below, is_own, next);
                 }
                 ModuleSource::Unknown => {
                     let unread = unknown(&call);
                     self.unread.insert(Unread { at: self.below(&unread.at), ..unread });
+                }
+                source if !is_own && is_of_this_machine(source) => {
+                    let why = UnreadWhy::ThisMachine { call: call.name.clone() };
+                    self.unread.insert(Unread { at: self.below(&place_text(&call.place)), why });
                 }
                 source => self.want(&caller, source, call.version.clone(), next),
             }
@@ -370,6 +376,11 @@ impl Work<'_> {
         }
         Ok(built)
     }
+}
+
+fn is_of_this_machine(source: &ModuleSource) -> bool {
+    let address = normalized(source).map(|text| Address::parse(&split_subdirectory(text).0));
+    matches!(address.map(|address| address.and_then(Address::of_network)), Some(Err(AddressError::ThisMachine)))
 }
 
 /// A directory below a tree, if the path leads to one, without links.

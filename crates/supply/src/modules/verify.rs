@@ -9,14 +9,17 @@ use super::tidy::stays_inside;
 use airtight_provider::modules::tree::TreeProblem;
 use airtight_provider::modules::{MANIFEST, ModuleStore};
 use airtight_provider::sealed_files::why_writable;
+use airtight_provider::shell_word;
 
 /// What is wrong with a store. Paths are below it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreFault {
     #[error("{0}")]
     Tree(TreeProblem),
-    #[error("`{0}` is not in the manifest")]
-    Stray(String),
+    #[error("`{0}` is not in the manifest; if you do not need it, remove it: `rm -r {1}`")]
+    Stray(String, String),
+    #[error("a build was stopped and left `{0}`; build again into the same directory, or remove it: `rm -r {1}`")]
+    Leftover(String, String),
     #[error("the link `{0}` leads out of its tree")]
     LinkOut(String),
     #[error("{0}")]
@@ -93,8 +96,11 @@ impl Look<'_> {
             let text = path.as_str();
             let is_ours = text == ".airtight" || below.as_str() == ".airtight";
             let is_known = is_in_tree || is_ours || self.trees.contains(text) || self.ways.contains(text);
-            if !is_known || (below.as_str() == ".airtight" && !is_store_file(text)) {
-                self.faults.push(StoreFault::Stray(path.into_string()));
+            let place = || shell_word(self.store.directory.join(&path).as_str());
+            if [".airtight/scratch", ".airtight/partial"].contains(&text) {
+                self.faults.push(StoreFault::Leftover(text.to_owned(), place()));
+            } else if !is_known || (below.as_str() == ".airtight" && !is_store_file(text)) {
+                self.faults.push(StoreFault::Stray(text.to_owned(), place()));
             } else if is_directory {
                 self.directory(&path);
             } else {

@@ -42,6 +42,8 @@ pub enum UnreadWhy {
     File { summary: String },
     /// A path that leads out of the package that the calling module is in, or nowhere.
     LocalPath { call: String, path: String },
+    /// A module from the network names a path of this machine.
+    ThisMachine { call: String },
 }
 
 /// What is called from the directories below the given ones, and from what these call by local paths.

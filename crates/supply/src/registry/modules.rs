@@ -87,7 +87,8 @@ impl<'a> ModuleRegistry<'a> {
             said.use_registry_credentials.filter(|_| !self.header_first || answer.package.is_none())
         {
             let location = location.ok_or_else(|| nonsense("it does not say where the package is"))?;
-            let url = answer.url.join(&location).map_err(|_| nonsense("`location` is no URL"))?;
+            let url = answer.url.join(&location).ok().filter(|url| url.scheme() == "https");
+            let url = url.ok_or_else(|| nonsense("`location` is no https URL"))?;
             return Ok(ModulePackage::Direct { url, with_token });
         }
         let text = if self.header_first { answer.package.or(location) } else { location.or(answer.package) };

@@ -27,6 +27,9 @@ pub(super) struct Repository {
     tries: u32,
 }
 
+/// A plain address is followed if somebody wrote it, not if an encrypted one redirects to it.
+const NO_PLAIN_REDIRECT: &str = "protocol.http.allow=user";
+
 /// Before the second try; doubled before each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
@@ -86,7 +89,9 @@ impl Repository {
             .map_err(|error| disk(&error))?;
         // A disk is no better the next time.
         let tries = if url.starts_with("file:") { 1 } else { tries };
-        let listed = again(tries, || git.run(directory, &["ls-remote", "--quiet", "--symref", "origin"]))?;
+        let listed = again(tries, || {
+            git.run(directory, &["-c", NO_PLAIN_REDIRECT, "ls-remote", "--quiet", "--symref", "origin"])
+        })?;
         Ok(Self {
             git: git.clone(),
             directory: directory.to_owned(),
@@ -139,8 +144,17 @@ impl Repository {
         if missing.is_empty() || self.is_whole {
             return Ok(());
         }
-        let mut arguments =
-            vec!["fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--depth=1", "--", "origin"];
+        let mut arguments = vec![
+            "-c",
+            NO_PLAIN_REDIRECT,
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-recurse-submodules",
+            "--depth=1",
+            "--",
+            "origin",
+        ];
         arguments.extend(missing.iter().map(String::as_str));
         match self.git.run(&self.directory, &arguments) {
             Ok(_) => {
@@ -157,7 +171,7 @@ impl Repository {
             return Ok(());
         }
         let branches = "+refs/heads/*:refs/remotes/origin/*";
-        let mut arguments = vec!["fetch", "--quiet", "--tags", "--no-recurse-submodules"];
+        let mut arguments = vec!["-c", NO_PLAIN_REDIRECT, "fetch", "--quiet", "--tags", "--no-recurse-submodules"];
         if !self.here.is_empty() {
             arguments.push("--unshallow");
         }
