@@ -13,7 +13,7 @@ use airtight_finding::{Code, Finding, Loading, Owner, Severity};
 use airtight_hcl::{Place, Position};
 use camino::Utf8PathBuf;
 
-use crate::check::Judgement;
+use crate::check::{Judgement, state};
 use crate::cli_configuration;
 use crate::context::{Context, real};
 use crate::exec::confined::Confined;
@@ -190,6 +190,8 @@ pub(crate) fn weigh(answer: &Answer, is_check: bool, gathered: &Gathered, judgem
             judgement.engine.extend(loaded.backend_errors.iter().map(|error| reported_of_backend(gathered, error)));
         }
         Answer::Refused(refused) => {
+            // What nothing requires is only known once the configuration loads.
+            judgement.measured.retain(|finding| finding.code != Code::LockEntryUnused);
             // What airtight found in the state or in the way to a module is the cause of an error that names no place.
             let is_cause = |finding: &Finding| {
                 matches!(finding.code, Code::StateInvalid | Code::ModuleInvalid) && finding.severity == Severity::Error
@@ -265,6 +267,9 @@ fn reported(gathered: &Gathered, diagnostic: &EngineDiagnostic) -> Finding {
     };
     let finding = Finding::new(code, Severity::Error, Owner::Repository, diagnostic.summary.clone()).detail(detail);
     match &diagnostic.place {
+        None if matches!(gathered.facts.state.unseen, Some(Unseen::OtherBackendRecorded { .. })) => {
+            finding.help(state::fix_recorded(&gathered.facts))
+        }
         None => finding.help("Correct what the engine names. `airtight check` asks it again."),
         Some(place) => {
             let place = in_text(gathered, place);

@@ -163,6 +163,15 @@ impl Before {
                 let failure = Failure::new(Stage::Before, Code::StateInvalid, "Error loading state", detail);
                 self.failures.push(failure.at(&Place::file(path)).because(Cause::WorkspaceFile));
             }
+            Some(unseen @ Unseen::OtherBackendRecorded { is_another_type: true, .. }) if !facts.init.migrate_state => {
+                let failure = Failure::new(
+                    Stage::Before,
+                    Code::StateInvalid,
+                    "Backend configuration changed",
+                    format!("{unseen}."),
+                );
+                self.failures.push(failure.because(Cause::RecordedBackend));
+            }
             Some(unseen) => self.assume(Code::StateUnseen, unseen.to_string()),
             None => {}
         }
@@ -222,7 +231,20 @@ impl Before {
                         return self.needs_network(facts, child, host.as_deref(), why, cause);
                     }
                 };
-                let cause = if facts.init.upgrade { ModuleCause::Upgraded } else { ModuleCause::NotHere };
+                const NOT_FETCHED: [&str; 4] = ["hg::", "s3::", "gcs::", "oci:"];
+                let is_fetched = |source: &ModuleSource| match source {
+                    ModuleSource::Remote { normalized, .. } => {
+                        !NOT_FETCHED.iter().any(|kind| normalized.starts_with(kind))
+                    }
+                    _ => true,
+                };
+                let cause = if facts.init.upgrade {
+                    ModuleCause::Upgraded
+                } else if is_fetched(&child.source) {
+                    ModuleCause::NotHere
+                } else {
+                    ModuleCause::NotFetched
+                };
                 self.needs_network(facts, child, host.as_deref(), &why, Cause::Module(cause));
             }
             Some(MissingModule::Unreadable { directory, mistake }) => {

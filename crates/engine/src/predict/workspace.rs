@@ -54,17 +54,21 @@ mod tests {
         case
     }
 
-    fn refused() -> Option<NotWritable> {
-        Some(NotWritable { directory: "/conf".into(), reason: "read-only file system" })
+    fn refused() -> NotWritable {
+        NotWritable { directory: "/conf".into(), reason: "read-only file system" }
     }
 
     #[test]
     fn what_cannot_be_written_stops_a_run_and_is_an_assumption_of_a_check() {
         for (workspace, locked, summary) in [
-            (Workspace { data_directory: refused(), ..Workspace::default() }, A, Some("Failed to install provider")),
-            (Workspace { root_module: refused(), ..Workspace::default() }, A, None),
             (
-                Workspace { root_module: refused(), ..Workspace::default() },
+                Workspace { data_directory: Some(refused()), ..Workspace::default() },
+                A,
+                Some("Failed to install provider"),
+            ),
+            (Workspace { root_module: Some(refused()), ..Workspace::default() }, A, None),
+            (
+                Workspace { root_module: Some(refused()), ..Workspace::default() },
                 ZIP,
                 Some("Failed to update dependency lock file"),
             ),
@@ -86,7 +90,8 @@ mod tests {
     #[test]
     fn an_installed_package_writes_nothing() {
         let mut case = case(&[A]);
-        case.facts.workspace = Workspace { data_directory: refused(), is_of_the_run: true, ..Workspace::default() };
+        case.facts.workspace =
+            Workspace { data_directory: Some(refused()), is_of_the_run: true, ..Workspace::default() };
         case.installed(NULL, "1.0.0", A);
         let prediction = case.predict();
         assert_eq!(prediction.init, Outcome::Success, "{:?}", prediction.failures);

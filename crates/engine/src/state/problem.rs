@@ -110,6 +110,8 @@ pub enum Unseen {
     /// The data directory records another backend than the configuration has; the engine refuses or migrates.
     OtherBackendRecorded {
         kind: String,
+        /// Not the same type with other settings.
+        is_another_type: bool,
     },
     /// What the data directory records of the backend cannot be read.
     Record {
@@ -152,7 +154,7 @@ impl fmt::Display for Unseen {
             Self::BackendSettings { argument } => {
                 write!(formatter, "airtight does not know what `-backend-config` sets by `{argument}`")
             }
-            Self::OtherBackendRecorded { kind } => {
+            Self::OtherBackendRecorded { kind, .. } => {
                 write!(formatter, "the data directory records another `{kind}` backend than the configuration has")
             }
             Self::Record { path } => write!(formatter, "the backend that `{path}` records cannot be read"),

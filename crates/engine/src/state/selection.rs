@@ -71,7 +71,11 @@ fn selected(question: &StateQuestion<'_>) -> Result<Selection, Stop> {
     let chosen = if init.backend {
         let configured = question.backend.map(|backend| configured(question, backend)).transpose()?;
         if let Some(recorded) = recorded.as_ref().filter(|recorded| configured.as_ref() != Some(*recorded)) {
-            return Err(Selection::Unseen(Unseen::OtherBackendRecorded { kind: recorded.kind.clone() }));
+            let is_another_type = configured.as_ref().is_none_or(|configured| configured.kind != recorded.kind);
+            return Err(Selection::Unseen(Unseen::OtherBackendRecorded {
+                kind: recorded.kind.clone(),
+                is_another_type,
+            }));
         }
         if recorded.is_none() && configured.as_ref().is_some_and(|chosen| is_migrated(question, chosen)) {
             return Err(Selection::Unseen(Unseen::Migration));

@@ -1,13 +1,12 @@
 //! What the engine would fail on, as findings: each with who can fix it and how.
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 
-use super::{elsewhere, module_fixes, proof, state};
-use airtight_engine::init_arguments::{ArgumentOrigin, Flag};
-use airtight_engine::predict::{Cause, Facts, Failure, ModuleCause, Origin, Prediction, ProviderPrediction, Status};
-use airtight_finding::shell_word as quoted;
+use super::lock_fixes::lock_set;
+use super::package_fixes::package_path;
+use super::{elsewhere, module_fixes, package_fixes, proof, state};
+use airtight_engine::predict::{Cause, Facts, Failure, ModuleCause, Origin, Prediction, ProviderPrediction};
 use airtight_finding::{Claim, Code, Finding, Owner, Severity, plural};
-use airtight_provider::lock_file::LockFile;
 use airtight_provider::{ProviderAddress, Version};
 
 /// One error for each failure of the prediction: first those that follow from the required providers, then those about what
@@ -197,52 +196,17 @@ fn fix(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, Str
     match &failure.cause {
         Some(Cause::Module(cause)) => return module_fixes::needs_network(facts, *cause),
         Some(Cause::State(kind)) => return state::fix(facts, kind),
+        Some(Cause::RecordedBackend) => return (Owner::Repository, state::fix_recorded(facts)),
         Some(Cause::LegacyInState(address)) => return state::fix_legacy(facts, address),
         Some(Cause::LockFile(unlikely)) => {
             return (Owner::Repository, unlikely.fix(facts.lock.path.as_str()));
         }
         Some(Cause::Package(problem)) => return (Owner::Image, problem.fix(&package_path(prediction, failure))),
         Some(Cause::ExecutableBelow(name)) => {
-            let path = package_path(prediction, failure);
-            let (package, files) = (quoted(&path), quoted(&format!("{path}.files")));
-            // For back-slashes unzip ends with 1, which is only a warning.
-            let unzip = match name.contains('\\') {
-                true => format!("(unzip -q -j {package} -d {files} || [ $? = 1 ])"),
-                false => format!("unzip -q -j {package} -d {files}"),
-            };
-            let is_of = |provider: &&ProviderPrediction| failure.providers.contains(&provider.requirement.address);
-            let is_proven = prediction.providers.iter().find(is_of).is_some_and(|found| found.status == Status::Proven);
-            let mirror =
-                facts.sources.mirrors().into_iter().find(|mirror| Utf8Path::new(&path).starts_with(&mirror.path));
-            let lock = match mirror.filter(|_| is_proven) {
-                Some(mirror) => format!(
-                    "This archive is the locked one, so lock what you repack from it: `{program} providers lock \
-                     -fs-mirror={} -platform={platform} {names}`, and commit the lock file.",
-                    quoted(mirror.path.as_str())
-                ),
-                None => "The lock file has to get the new ones from those who build the provider.".to_owned(),
-            };
-            return (
-                Owner::Image,
-                format!(
-                    "The archive has it as `{name}`, and engines look at its top level only. Repack it: `{unzip} && rm {package} && zip -q -j {package} {files}/* && rm -r {files}`. Its `zh:` and `h1:` hashes \
-                     change with that. {lock}"
-                ),
-            );
+            return (Owner::Image, package_fixes::executable_below(facts, prediction, failure, name));
         }
         Some(Cause::Leftovers(names)) => {
-            let path = package_path(prediction, failure);
-            let package = quoted(&path);
-            let names = names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(" ");
-            let command = if path.strip_suffix(".zip").is_some() {
-                format!("zip --quiet --delete {package} {names}")
-            } else {
-                format!("cd {package} && rm {names}")
-            };
-            let help = format!(
-                "Remove the files that an archiver left in the package: `{command}`. Without them the package matches."
-            );
-            return (Owner::Image, help);
+            return (Owner::Image, package_fixes::leftovers(&package_path(prediction, failure), names));
         }
         Some(Cause::Argument | Cause::WorkspaceFile) | None => {}
         Some(Cause::ModuleRecord { record, state }) => {
@@ -338,6 +302,10 @@ fn fix(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, Str
             "Name the provider with `source = \"NAMESPACE/TYPE\"` or `\"HOST/NAMESPACE/TYPE\"` in `required_providers`."
                 .to_owned(),
         ),
+        Code::PackageCacheConflict if facts.plugin_cache.is_none() => (
+            Owner::Repository,
+            "Something else is where `init` makes the data directory. Remove it: `rm -r .terraform`".to_owned(),
+        ),
         Code::PackageCacheConflict => (
             Owner::Administrator,
             "Unset TF_PLUGIN_CACHE_DIR for this stack: with a mirror on disk the cache saves nothing. Or remove this \
@@ -397,51 +365,6 @@ fn pre_release(facts: &Facts, prediction: &Prediction, failure: &Failure) -> Opt
              exactly: write `version = \"{newest}\"`."
         )
     })
-}
-
-fn package_path(prediction: &Prediction, failure: &Failure) -> String {
-    let is_of = |provider: &&ProviderPrediction| failure.providers.contains(&provider.requirement.address);
-    let selected = prediction.providers.iter().find(is_of).and_then(|provider| provider.selected.as_ref());
-    let package = selected.and_then(|selected| selected.package.as_ref());
-    package.map_or_else(|| "PACKAGE".to_owned(), |package| package.path.to_string())
-}
-
-/// `-lockfile=readonly` and another set of providers. What the mirror holds must not become what is locked.
-fn lock_set(facts: &Facts, unlocked: &[ProviderAddress], unused: &[ProviderAddress]) -> String {
-    let (program, platform) = (facts.engine.name, &facts.platform);
-    let names = |addresses: &[ProviderAddress]| {
-        let names = addresses.iter().map(|address| address.for_display(program));
-        names.collect::<Vec<_>>().join(" ")
-    };
-    let mut help = Vec::new();
-    if !unlocked.is_empty() {
-        let names = names(unlocked);
-        help.push(format!(
-            "On a machine with network access, run `{program} providers lock -platform={platform} {names}`, and commit the \
-             lock file."
-        ));
-    }
-    if !unused.is_empty() {
-        let commands = unused.iter().filter_map(|address| entry_removal(&facts.lock, address)).collect::<Vec<_>>();
-        let commands = match commands.as_slice() {
-            [] => ".".to_owned(),
-            commands => format!(": {}", commands.join(", ")),
-        };
-        help.push(format!("Remove the entry that nothing needs from the lock file: {}{commands}", names(unused)));
-    }
-    if let Some(variable) = facts.init.origin(Flag::Lockfile).and_then(ArgumentOrigin::variable) {
-        help.push(format!("`-lockfile=readonly` comes from {variable}."));
-    }
-    help.join(" ")
-}
-
-/// The command that removes an entry, if it is written as engines write it.
-pub(super) fn entry_removal(lock: &LockFile, address: &ProviderAddress) -> Option<String> {
-    let head = format!("provider \"{address}\" {{");
-    let mut lines = lock.text.lines().skip_while(|line| *line != head).skip(1);
-    let ends_alone = lines.find(|line| *line == "}" || line.starts_with("provider "))? == "}";
-    let sed = format!("\\#^provider \"{address}\" {{$#,/^}}$/d");
-    ends_alone.then(|| format!("`sed -i {} {}`", quoted(&sed), quoted(lock.path.as_str())))
 }
 
 /// The mirrors that cannot be searched, as configured.

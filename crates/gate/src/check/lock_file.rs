@@ -1,6 +1,6 @@
 //! The lock file against what is required.
 
-use super::failures::entry_removal;
+use super::lock_fixes::entry_removal;
 use airtight_engine::configuration::Module;
 use airtight_engine::predict::{Facts, Prediction, ProviderPrediction};
 use airtight_finding::{Claim, Code, Finding, Owner, Severity};

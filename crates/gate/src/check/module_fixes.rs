@@ -10,6 +10,13 @@ use airtight_finding::shell_word as quoted;
 pub(super) fn needs_network(facts: &Facts, cause: ModuleCause) -> (Owner, String) {
     let program = facts.engine.name;
     match cause {
+        ModuleCause::NotFetched => (
+            Owner::Repository,
+            "Put the module into the repository and call it with a local path such as `./modules/NAME`, or into a git repository \
+             that `airtight modules build` can fetch. If this air gap lets its host through, list the host under `reachable` in \
+             the image's settings."
+                .to_owned(),
+        ),
         ModuleCause::NotHere => (
             Owner::Image,
             format!(

@@ -89,6 +89,15 @@ pub(super) fn fix(facts: &Facts, kind: &StateProblemKind) -> (Owner, String) {
     }
 }
 
+/// The data directory is of an earlier `init`, with another backend.
+pub(crate) fn fix_recorded(facts: &Facts) -> String {
+    let directory = quoted(facts.root_module.join(".terraform").as_str());
+    format!(
+        "If the data directory was committed or copied along, remove it: `rm -r {directory}`, and `git rm -r --cached {directory}` \
+         if git has it. If the state is to stay where the configuration says, `init` needs `-reconfigure`; `-migrate-state` moves it."
+    )
+}
+
 /// The engine's own command works offline, but only in a directory without configuration and lock file.
 pub(super) fn fix_legacy(facts: &Facts, address: &ProviderAddress) -> (Owner, String) {
     let (program, name) = (facts.engine.name, address.provider_type());

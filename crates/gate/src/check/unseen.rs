@@ -18,7 +18,10 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
         }
         findings.push(match assumption.code {
             Code::StateUnseen => finding
-                .detail("`init` also installs what only the state needs, and that is not seen here.")
+                .detail(
+                    "`init` reads the state with the network and the credentials of the run, and also installs what only the state \
+                     needs. Neither is seen here.",
+                )
                 .help("Give the state to `airtight check --state FILE`: a state file, or the output of `show -json`."),
             Code::ModuleNeedsNetwork => finding
                 .help("If the run can reach the host, nothing needs a fix: airtight checks what `init` installs."),

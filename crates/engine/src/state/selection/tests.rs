@@ -127,7 +127,8 @@ fn a_record_of_the_same_backend_changes_nothing_and_of_another_one_is_not_judged
     assert_eq!(scratch.select(None, Some(&backend("http", None)), &init), "unseen: the state is in the `http` backend");
     for backend in [None, Some(&local)] {
         let selection = scratch.selection(None, backend, &init);
-        assert_eq!(selection, Selection::Unseen(Unseen::OtherBackendRecorded { kind: "http".to_owned() }));
+        let other = Unseen::OtherBackendRecorded { kind: "http".to_owned(), is_another_type: true };
+        assert_eq!(selection, Selection::Unseen(other));
     }
     let reconfigure = InitArguments { reconfigure: true, ..InitArguments::default() };
     assert_eq!(scratch.select(None, Some(&local), &reconfigure), "a");
