@@ -127,9 +127,9 @@ const TOFU_KEY: &str = "E3E6E43D84CB852EADB0051D0C0AF313E5FD9F80";
 /// Source: <https://www.hashicorp.com/trust/security>.
 const TERRAFORM_KEY: &str = "C874011F0AB405110D02105534365D9472D7468F";
 
-/// Builders know `HTTPS_PROXY` without an `ARG`, and then write it into no layer.
+/// Builders know `https_proxy` without an `ARG`, and then write it into no layer.
 const NO_SECRET: &str = "a user name and password would be in the Dockerfile and in the image's history. Leave --proxy out, and build \
-                         with `--build-arg HTTPS_PROXY=URL --build-arg HTTP_PROXY=URL`: builders keep these two out of the image";
+                         with `--build-arg https_proxy=URL --build-arg http_proxy=URL`: builders keep these two out of the image";
 
 /// Renders the Dockerfile.
 pub(crate) fn dockerfile(arguments: &DockerfileArguments) -> Result<String, Stop> {
@@ -322,6 +322,13 @@ mod tests {
                 assert!(!text.lines().any(|line| !line.starts_with('#') && line.contains(tool)), "{tool}: {text}");
             }
         }
+    }
+
+    /// Built for real once with a proxy that saw each request: apt asked it only with these names.
+    #[test]
+    fn apt_gets_its_proxy_under_the_names_that_it_reads() {
+        let text = rendered(FORMS[3]).unwrap();
+        assert!(text.contains("\nARG https_proxy=http://proxy:3128\nARG http_proxy=http://proxy:3128\n"), "{text}");
     }
 
     #[test]
