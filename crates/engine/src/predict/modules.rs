@@ -41,6 +41,15 @@ pub(super) fn to_download(facts: &Facts) -> Option<String> {
     facts.configuration.children.iter().find(|(_, child)| is_elsewhere(child)).map(|(path, _)| path.clone())
 }
 
+/// Whether a store of modules can be built from such a source.
+fn is_fetched(source: &ModuleSource) -> bool {
+    const NOT_FETCHED: [&str; 4] = ["hg::", "s3::", "gcs::", "oci:"];
+    match source {
+        ModuleSource::Remote { normalized, .. } => !NOT_FETCHED.iter().any(|kind| normalized.starts_with(kind)),
+        _ => true,
+    }
+}
+
 /// The first module that is one of the modules that call it: an engine follows such calls, with several in one module until
 /// the memory is full.
 pub(super) fn without_end(facts: &Facts) -> Option<String> {
@@ -230,13 +239,6 @@ impl Before {
                         let why = "what kind of repository a bitbucket.org address means is asked for on every reading";
                         return self.needs_network(facts, child, host.as_deref(), why, cause);
                     }
-                };
-                const NOT_FETCHED: [&str; 4] = ["hg::", "s3::", "gcs::", "oci:"];
-                let is_fetched = |source: &ModuleSource| match source {
-                    ModuleSource::Remote { normalized, .. } => {
-                        !NOT_FETCHED.iter().any(|kind| normalized.starts_with(kind))
-                    }
-                    _ => true,
                 };
                 let cause = if facts.init.upgrade {
                     ModuleCause::Upgraded
