@@ -93,8 +93,8 @@ pub(super) fn fix(facts: &Facts, kind: &StateProblemKind) -> (Owner, String) {
 pub(crate) fn fix_recorded(facts: &Facts) -> String {
     let directory = quoted(facts.root_module.join(".terraform").as_str());
     format!(
-        "If the data directory was committed or copied along, remove it: `rm -r {directory}`, and `git rm -r --cached {directory}` \
-         if git has it. If the state is to stay where the configuration says, `init` needs `-reconfigure`; `-migrate-state` moves it."
+        "If the data directory was committed or copied along, remove it, also from the repository: `rm -r {directory}`. If \
+         the state is to stay where the configuration says, `init` needs `-reconfigure`; `-migrate-state` moves it."
     )
 }
 
