@@ -113,6 +113,7 @@ impl Asked {
             modules: self.modules.clone(),
             module_records: None,
             local_state: self.local_state,
+            workspace_dir: None,
             cli_blocks: "",
             temporary: &self.workspace.path("temporary"),
             confine: None,
@@ -259,6 +260,8 @@ fn the_engine_s_environment_does_not_change_the_question(engine: &'static engine
         ("TF_CLI_CONFIG_FILE", "/nonexistent/cli"),
         ("TF_REATTACH_PROVIDERS", "{"),
         ("TF_LOG", "trace"),
+        // For a workspace that is new, both engines make a directory.
+        ("TF_WORKSPACE", "blue"),
         ("TF_LOG_PATH", log.as_str()),
         ("AIRTIGHT_MIRROR", "/nonexistent"),
     ] {
@@ -498,6 +501,7 @@ fn asks_in_a_process_of_its_own() {
         modules: Modules::AtHand,
         module_records: None,
         local_state: LocalState::Counts,
+        workspace_dir: None,
         cli_blocks: "",
         temporary: &directory.join("temporary"),
         confine: None,

@@ -6,6 +6,7 @@ use fs_err as fs;
 use crate::support::engines::Engine;
 use crate::support::lock_file::Lock;
 use crate::support::stack::{CONFIGURATION, LAYOUTS, Stack, package, refused, stderr, stdout, succeeded};
+use crate::support::workflow_file::Values;
 
 crate::tests! {
     a_lock_file_without_h1_proves_nothing_of_an_unpacked_mirror(engine with providers),
@@ -14,6 +15,7 @@ crate::tests! {
     a_tampered_package_behind_a_lock_file_without_h1_is_refused(engine with providers),
     a_package_that_is_tampered_with_after_init_is_refused_before_plan(one engine with providers),
     a_planted_package_that_the_lock_file_names_too_never_runs(one engine with providers),
+    no_variable_brings_a_planted_package_in(one engine with providers),
 }
 
 /// The provider that the tests tamper with.
@@ -131,4 +133,22 @@ fn a_planted_package_that_the_lock_file_names_too_never_runs(engine: &'static En
         let alone = stack.engine_alone(["plan", "-input=false"]).run();
         assert!(ran(), "the control: the engine alone runs it: {}\n{}", stdout(&alone), stderr(&alone));
     }
+}
+
+/// Variables that a stack's runtime configuration can set.
+fn no_variable_brings_a_planted_package_in(engine: &'static Engine) {
+    let stack = plant(engine, Layout::Unpacked);
+    let data = stack.path("home/data");
+    fs::rename(stack.path("stack/.terraform"), &data).unwrap();
+    for (phase, variable, value, code) in [
+        ("init", "TF_DATA_DIR", data.to_string(), "package-planted"),
+        ("plan", "TF_DATA_DIR", data.to_string(), "package-planted"),
+        ("init", "TF_CLI_ARGS_init", format!("-plugin-dir={data}/providers"), "engine-arguments-refused"),
+        ("init", "TF_CLI_ARGS", format!("-plugin-dir {data}/providers"), "engine-arguments-refused"),
+    ] {
+        let command = stack.phase(&stack.workflow(&[]), phase, &Values::default());
+        let text = refused(&command.environment(variable, &value).run());
+        assert!(text.contains(code), "{variable}: {text}");
+    }
+    assert!(!stack.path("home/planted-ran").exists(), "the planted package ran");
 }

@@ -1,6 +1,6 @@
 //! What is wrong with several subjects for one reason is one finding that names them all.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::prose::plural;
 use super::{Finding, secrets};
@@ -72,6 +72,8 @@ pub fn merged(findings: Vec<Finding>) -> Vec<Finding> {
         claimed.subjects.sort();
         claimed.subjects.dedup();
         finding.summary = claimed.summary();
+        let mut seen = HashSet::new();
+        finding.places.retain(|label| seen.insert(label.clone()));
         let texts = [Some(std::mem::take(&mut finding.detail)).filter(|detail| !detail.is_empty()), claimed.others()];
         finding.detail = texts.into_iter().flatten().collect::<Vec<_>>().join(" ");
     }
@@ -82,11 +84,7 @@ fn merge(into: &mut Finding, finding: Finding) {
     if let (Some(into), Some(claimed)) = (&mut into.claimed, finding.claimed) {
         into.subjects.extend(claimed.subjects);
     }
-    for label in finding.places {
-        if !into.places.contains(&label) {
-            into.places.push(label);
-        }
-    }
+    into.places.extend(finding.places);
 }
 
 #[cfg(test)]

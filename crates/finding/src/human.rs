@@ -260,7 +260,9 @@ fn derivation(report: &Report, width: usize) -> String {
             push(&mut lines, width, &format!("because of {}: {}", reason.code, reason.summary));
         }
     }
-    for assumption in &report.prediction.assumptions {
+    // What certainly fails does not depend on what was not seen.
+    let assumptions = report.prediction.assumptions.iter().filter(|_| report.prediction.init != Outcome::Failure);
+    for assumption in assumptions {
         push(&mut lines, width, &format!("not seen, {}: {}", assumption.code, assumption.text));
     }
     let (proven, mut others): (Vec<_>, Vec<_>) =
@@ -280,7 +282,7 @@ fn derivation(report: &Report, width: usize) -> String {
         lines.push(format!("  - {} proven by the lock file's hashes", plural(proven.len(), "provider")));
     }
     if let Some(modules) = heading::modules(report) {
-        lines.push(format!("  - {modules} by the store of modules"));
+        lines.push(format!("  - {modules}"));
     }
     lines.join("\n") + "\n"
 }

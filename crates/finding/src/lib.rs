@@ -56,7 +56,7 @@ pub struct Finding {
 }
 
 /// A place and what is to be said about it there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Label {
     pub place: Place,
     pub text: String,

@@ -136,10 +136,7 @@ fn with_question<T>(
     };
     let placement = &gathered.facts.configuration.placement;
     let records = (!placement.copies.is_empty()).then(|| modules_manifest::text(&placement.records_in_stores()));
-    let local_state = match gathered.facts.configuration.root.backend {
-        None => LocalState::Counts,
-        Some(_) => LocalState::Ignored,
-    };
+    let backend = gathered.facts.configuration.root.backend.as_ref();
     Some(ask(&ask::Question {
         program: &real(program),
         engine: context.engine,
@@ -150,7 +147,8 @@ fn with_question<T>(
         environment: std::env::vars_os().collect(),
         modules,
         module_records: records.as_deref(),
-        local_state,
+        local_state: if backend.is_none() { LocalState::Counts } else { LocalState::Ignored },
+        workspace_dir: backend.and_then(|backend| backend.workspace_dir.as_deref()),
         cli_blocks,
         temporary: &temporary(context),
         confine: Some(&Confined { guard: context.guard }),

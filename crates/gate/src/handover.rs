@@ -155,4 +155,26 @@ mod tests {
         assert_eq!(fs::read_to_string(root.join("outside/kept")).unwrap(), "kept");
         assert_eq!(fs::read_dir(root.join("outside")).unwrap().count(), 1);
     }
+
+    #[test]
+    fn an_unproven_provider_is_handed_over_as_that() {
+        let provider = |unproven: Option<&str>| HandoverProvider {
+            version: "1.0.0".to_owned(),
+            h1: String::new(),
+            path: String::new(),
+            modified: 0,
+            unproven: unproven.map(str::to_owned),
+        };
+        let codes =
+            [("a", None), ("b", Some("provider-not-locked")), ("c", Some("proven")), ("d", Some("package-mismatch"))];
+        let providers = codes.map(|(address, code)| (address.to_owned(), provider(code))).into();
+        let engine = HandoverEngine { name: "tofu".to_owned(), version: "1.12.6".to_owned() };
+        let handover = Handover::new(engine, "linux_amd64".to_owned(), providers, None, BTreeMap::new());
+        let directory = tempfile::tempdir().unwrap();
+        let data_dir = Utf8Path::from_path(directory.path()).unwrap();
+        handover.write(data_dir).unwrap();
+        let Found::Read(read) = read(data_dir) else { panic!("not read") };
+        let unproven: Vec<_> = read.unproven().collect();
+        assert_eq!(unproven, [("b", Code::ProviderNotLocked), ("d", Code::PackageMismatch)]);
+    }
 }

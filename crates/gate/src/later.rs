@@ -220,7 +220,7 @@ fn see(context: &Context<'_>, before: Option<&LockFile>, sources: &mut Sources) 
     let seal = if findings.is_empty() { seals.digest() } else { None };
     let borrowed = mirrors.iter().collect::<Vec<_>>();
     let copies = match context.settings.execute {
-        Execute::Image => copies(&installed, &mirrors),
+        Execute::Image => copies(&installed, &borrowed, seal.is_some()),
         Execute::Anything => Vec::new(),
     };
     let mut wanted = installed::wanted_digests(&installed, &borrowed);
@@ -260,11 +260,18 @@ fn installed_modules(context: &Context<'_>) -> (Vec<InstalledModule>, Vec<Findin
     (judged, findings)
 }
 
-/// Looks at the executable of each copy, also of one that a link leads to, such as into a plugin cache.
-fn copies(installed: &Installed, mirrors: &[Mirror]) -> Vec<(usize, VerifiedCopy)> {
+/// Looks at the executable of each copy, also of one that a link leads to, such as into a plugin cache. No package behind a seal
+/// leads elsewhere.
+fn copies(installed: &Installed, mirrors: &[&Mirror], is_sealed: bool) -> Vec<(usize, VerifiedCopy)> {
     let is_in_mirror = |path: &Utf8Path| mirrors.iter().any(|mirror| path.starts_with(&mirror.base));
     let place = |entry: &InstalledEntry| match &entry.kind {
         InstalledKind::Directory => Some(entry.path.clone()),
+        InstalledKind::Link { target, .. }
+            if is_sealed
+                && installed::package_for(mirrors, &entry.id).is_some_and(|package| package.path == *target) =>
+        {
+            None
+        }
         InstalledKind::Link { resolved, .. } => resolved.get().filter(|resolved| !is_in_mirror(resolved)).cloned(),
         InstalledKind::Other => None,
     };

@@ -252,3 +252,33 @@ pub fn differs(path: &Utf8Path, differences: &[String]) -> Finding {
         ))
         .at(Place::file(path), "")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_seal_that_the_user_can_write_or_replace_is_unprotected() {
+        let directory = tempfile::tempdir().unwrap();
+        let mirror = Utf8Path::from_path(directory.path()).unwrap().canonicalize_utf8().unwrap();
+        let seal = mirror.join("seal.json");
+        let why = |path: &Utf8Path| why_unprotected(path, &mirror).unwrap_or_default();
+        assert!(why(&seal).contains("No such file"), "{}", why(&seal));
+        fs::write(&seal, "").unwrap();
+        // By root the first, by everybody else the second.
+        let own = ["can be written by the user of this run", "does not belong to root"];
+        assert!(own.iter().any(|own| why(&seal).contains(own)), "{}", why(&seal));
+        symlink(&seal, mirror.join("link")).unwrap();
+        assert!(!why(&mirror.join("link")).is_empty());
+        if rustix::process::geteuid().is_root() {
+            fs::set_permissions(&seal, fs::Permissions::from_mode(0o646)).unwrap();
+            assert!(why(&seal).contains("can be written by others than root"), "{}", why(&seal));
+            assert!(why(&mirror.join("link")).contains("is a symbolic link"));
+        } else {
+            // The kernel's own files belong to root, and nobody can write them.
+            assert_eq!(why_unprotected("/proc/version".into(), "/proc".into()), None);
+        }
+    }
+}

@@ -40,6 +40,8 @@ pub struct NativeFile {
     comments: Vec<Range<usize>>,
     /// Where each line starts: places are asked for by the thousand.
     line_starts: Vec<usize>,
+    /// How many characters there are before each block of [`CHARACTER_BLOCK`] bytes.
+    characters: Vec<usize>,
 }
 
 /// Something that the engines do not accept either, or that is not read here.
@@ -94,6 +96,13 @@ fn is_flat(tokens: &[Token]) -> bool {
     })
 }
 
+const CHARACTER_BLOCK: usize = 4096;
+
+/// In UTF-8.
+const fn starts_character(byte: u8) -> bool {
+    byte & 0xc0 != 0x80
+}
+
 impl NativeFile {
     pub fn parse(bytes: &[u8]) -> Self {
         let text: Arc<str> = text_of_same_length(bytes).into();
@@ -110,7 +119,12 @@ impl NativeFile {
             errors.extend(merge_marker(&text));
             errors.sort_by_key(|error| (error.kind, error.range.start));
         }
-        Self { text, body, errors, tokens, comments, line_starts }
+        let mut characters = vec![0];
+        for block in text.as_bytes().chunks(CHARACTER_BLOCK) {
+            let before = characters.last().copied().unwrap_or_default();
+            characters.push(before + block.iter().filter(|byte| starts_character(**byte)).count());
+        }
+        Self { text, body, errors, tokens, comments, line_starts, characters }
     }
 
     /// The whole text as hcl-rs reads it, with the same offsets; null if it cannot be read.
@@ -147,7 +161,8 @@ impl NativeFile {
         }
         let mut readable = self.text.get(expression.range.clone())?.to_owned();
         let start = expression.range.start;
-        for comment in self.comments.iter().filter(|comment| expression.range.contains(&comment.start)) {
+        let first = self.comments.partition_point(|comment| comment.start < start);
+        for comment in self.comments[first..].iter().take_while(|comment| expression.range.contains(&comment.start)) {
             let inner = comment.start - start..(comment.end - start).min(readable.len());
             readable.replace_range(inner.clone(), &" ".repeat(inner.len()));
         }
@@ -164,7 +179,7 @@ impl NativeFile {
         let Some(range) = range else { return Place::file(path) };
         let line = self.line_starts.partition_point(|start| *start <= range.start);
         let line_start = self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or_default();
-        let column = self.text.get(line_start..range.start).map_or(1, |before| before.chars().count() + 1);
+        let column = self.characters_before(range.start).saturating_sub(self.characters_before(line_start)) + 1;
         let position = Position {
             line: u32::try_from(line).unwrap_or(u32::MAX),
             column: u32::try_from(column).unwrap_or(u32::MAX),
@@ -172,6 +187,14 @@ impl NativeFile {
             end: range.end,
         };
         Place { position: Some(position), ..Place::file(path) }
+    }
+
+    /// A file may be one line, with something to say at thousands of places.
+    fn characters_before(&self, offset: usize) -> usize {
+        let offset = offset.min(self.text.len());
+        let block = offset / CHARACTER_BLOCK;
+        let bytes = &self.text.as_bytes()[block * CHARACTER_BLOCK..offset];
+        self.characters[block] + bytes.iter().filter(|byte| starts_character(**byte)).count()
     }
 
     /// What is wrong with the text, at its place: one problem for the file.

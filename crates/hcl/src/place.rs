@@ -1,6 +1,6 @@
 //! Where something stands: a file, and in it a byte range, a line and a column.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -68,17 +68,30 @@ pub struct Sources {
     texts: BTreeMap<Utf8PathBuf, Arc<str>>,
     /// Files that a link leads to outside the repository, each with the sentence that is said instead of its text.
     withheld: BTreeMap<Utf8PathBuf, String>,
+    /// Without links.
     repository: Option<Utf8PathBuf>,
+    /// Directories whose own files are no links out of the repository.
+    inside: BTreeSet<Utf8PathBuf>,
 }
 
 impl Sources {
     /// Of one repository: links that lead out of it are known.
     pub fn of_repository(repository: &Utf8Path) -> Self {
-        Self { repository: Some(repository.to_owned()), ..Self::default() }
+        let real = repository.canonicalize_utf8().unwrap_or_else(|_| repository.to_owned());
+        Self { repository: Some(real), ..Self::default() }
     }
 
     pub fn repository(&self) -> Option<&Utf8Path> {
         self.repository.as_deref()
+    }
+
+    /// Whether a directory is known to hold no file outside the repository but by links of its own.
+    pub fn is_inside(&self, directory: &Utf8Path) -> bool {
+        self.inside.contains(directory)
+    }
+
+    pub fn know_inside(&mut self, directory: &Utf8Path) {
+        self.inside.insert(directory.to_owned());
     }
 
     /// Nothing of this file is printed; `said` is what is printed instead.

@@ -10,15 +10,17 @@
 //! Sources: OpenTofu `internal/providercache/dir.go` `ProviderVersion`; Terraform the same file, `fillMetaCache`.
 
 use std::collections::BTreeMap;
-use std::fs::FileType;
+use std::ffi::CStr;
 use std::io::ErrorKind;
 use std::sync::OnceLock;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
-use rustix::fs::Access;
+use rustix::fd::OwnedFd;
+use rustix::fs::{Access, CWD, FileType, Mode, OFlags};
 
 use crate::directory_access::nearest;
+use crate::listing::{Lister, open_directory};
 use crate::{EngineName, PackageId, Platform, ProviderAddress};
 
 #[derive(Clone, Debug, Default)]
@@ -114,7 +116,10 @@ pub fn read_directory(directory: &Utf8Path, engine: EngineName) -> anyhow::Resul
             }
         }
     }
-    installed.visit(directory, &mut Vec::new(), engine)?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let handle = rustix::fs::openat(CWD, directory.as_std_path(), flags, Mode::empty());
+    let handle = handle.map_err(|error| unreadable(directory, error))?;
+    installed.visit(&handle, directory, &mut Vec::new(), engine, &mut Lister::new())?;
     installed.entries.sort_by(|left, right| left.path.as_str().cmp(right.path.as_str()));
     installed.strange.sort();
     Ok(installed)
@@ -145,31 +150,36 @@ pub fn directories(cache: &Utf8Path) -> BTreeMap<Utf8PathBuf, bool> {
 
 impl Installed {
     /// `names` are those of the directories from `providers` down to this one.
-    fn visit(&mut self, directory: &Utf8Path, names: &mut Vec<String>, engine: EngineName) -> anyhow::Result<()> {
-        for entry in fs::read_dir(directory)? {
-            let entry = entry?;
-            let file_type = entry.file_type()?;
-            let file_name = entry.file_name();
+    fn visit(
+        &mut self,
+        handle: &OwnedFd,
+        directory: &Utf8Path,
+        names: &mut Vec<String>,
+        engine: EngineName,
+        lister: &mut Lister,
+    ) -> anyhow::Result<()> {
+        for (file_name, file_type) in lister.list(handle).map_err(|error| unreadable(directory, error))? {
             let path = directory.join(file_name.to_string_lossy().as_ref());
             let is_at_package = names.len() == 4;
-            if is_at_package && file_type.is_file() && file_name.as_encoded_bytes().ends_with(b".lock") {
+            if is_at_package && file_type == FileType::RegularFile && file_name.to_bytes().ends_with(b".lock") {
                 continue;
             }
-            let Some(name) = file_name.to_str() else {
+            let Ok(name) = file_name.to_str() else {
                 self.strange.push(path);
                 continue;
             };
             if is_at_package {
                 match identify(engine, names, name) {
                     Some(id) => {
-                        let kind = kind(&path, file_type)?;
+                        let kind = kind(handle, &file_name, file_type, &path)?;
                         self.entries.push(InstalledEntry { id, path, kind });
                     }
                     None => self.strange.push(path),
                 }
-            } else if file_type.is_dir() {
+            } else if file_type == FileType::Directory {
+                let below = open_directory(handle, &*file_name).map_err(|error| unreadable(&path, error))?;
                 names.push(name.to_owned());
-                self.visit(&path, names, engine)?;
+                self.visit(&below, &path, names, engine, lister)?;
                 names.pop();
             } else {
                 self.strange.push(path);
@@ -177,6 +187,10 @@ impl Installed {
         }
         Ok(())
     }
+}
+
+fn unreadable(directory: &Utf8Path, error: rustix::io::Errno) -> anyhow::Error {
+    anyhow::anyhow!("failed to read directory `{directory}`: {}", std::io::Error::from(error))
 }
 
 fn identify(engine: EngineName, names: &[String], platform: &str) -> Option<PackageId> {
@@ -188,16 +202,20 @@ fn identify(engine: EngineName, names: &[String], platform: &str) -> Option<Pack
     })
 }
 
-fn kind(path: &Utf8Path, file_type: FileType) -> anyhow::Result<InstalledKind> {
-    if file_type.is_dir() {
-        return Ok(InstalledKind::Directory);
-    }
-    if !file_type.is_symlink() {
-        return Ok(InstalledKind::Other);
-    }
-    // A target that is no text cannot be the place of a package of ours.
-    let target = Utf8PathBuf::from_path_buf(fs::read_link(path)?);
-    Ok(target.map_or(InstalledKind::Other, |target| InstalledKind::Link { target, resolved: Resolved::of(path) }))
+fn kind(handle: &OwnedFd, name: &CStr, file_type: FileType, path: &Utf8Path) -> anyhow::Result<InstalledKind> {
+    Ok(match file_type {
+        FileType::Directory => InstalledKind::Directory,
+        FileType::Symlink => {
+            let target = rustix::fs::readlinkat(handle, name, Vec::new())
+                .map_err(|error| anyhow::anyhow!("failed to read link `{path}`: {}", std::io::Error::from(error)))?;
+            // A target that is no text cannot be the place of a package of ours.
+            match target.into_string() {
+                Ok(target) => InstalledKind::Link { target: target.into(), resolved: Resolved::of(path) },
+                Err(_) => InstalledKind::Other,
+            }
+        }
+        _ => InstalledKind::Other,
+    })
 }
 
 #[cfg(test)]

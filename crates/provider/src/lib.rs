@@ -27,6 +27,7 @@ pub mod hashing;
 pub mod installed;
 mod json;
 pub mod license;
+mod listing;
 pub mod lock_file;
 pub mod manifest;
 pub mod mirror;

@@ -84,9 +84,7 @@ impl LockFile {
 /// one that only we refuse is in `not_understood`.
 pub fn read(root_module: &Utf8Path, engine: EngineName, sources: &mut Sources) -> LockFile {
     let path = root_module.join(FILE_NAME);
-    if let Some(target) = outside::target(&path, sources.repository()) {
-        sources.withhold(&path, outside::not_shown(&path, &target));
-    }
+    outside::withhold(&path, sources);
     let content = text_file::read_bytes(&path, LIMIT_BYTES);
     let exists = !matches!(content, Err(TextFileError::Missing));
     let bytes = content.as_deref().unwrap_or_default();

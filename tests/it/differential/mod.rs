@@ -24,7 +24,7 @@ use crate::support::isolation::Isolated;
 use crate::support::outcome::{Configuration, ask, configuration_alone, observe};
 use crate::support::prediction::{Ask, predict};
 use crate::support::runner::{Needs, Test};
-use crate::support::tree::Workspace;
+use crate::support::tree::{Tree, Workspace};
 
 /// In the deep comparison alone.
 pub(crate) fn tests() -> Vec<Test> {
@@ -95,8 +95,8 @@ fn play(engine: &Engine, scenario: &Scenario) -> Result<(), String> {
     let workspace = Workspace::holding(&tree, scenario.is_unprivileged());
     let arguments = scenario.arguments();
     let command = scenario.command(&engine.path, &workspace);
-    let alone = Workspace::holding(&configuration_alone(&tree, &scenario.root_module()), scenario.is_unprivileged());
-    let configuration = ask(engine, scenario.command(&engine.path, &alone), &alone, &arguments);
+    let alone = configuration_alone(&tree, &scenario.root_module());
+    let mut configuration = ask_alone(engine, scenario, &alone);
     for turn in ["first", "second"] {
         let (differences, output) =
             compare(engine, &configuration, &command, &arguments, &workspace.path(&scenario.root_module()));
@@ -114,8 +114,19 @@ fn play(engine: &Engine, scenario: &Scenario) -> Result<(), String> {
             ));
         }
         scenario.change(&workspace);
+        if let Some(lost) = scenario.lost_data_directory()
+            && alone.holds_below(lost)
+        {
+            // The records of modules are part of the question.
+            configuration = ask_alone(engine, scenario, &alone.clone().without(&format!("{lost}/")));
+        }
     }
     Ok(())
+}
+
+fn ask_alone(engine: &Engine, scenario: &Scenario, tree: &Tree) -> Configuration {
+    let alone = Workspace::holding(tree, scenario.is_unprivileged());
+    ask(engine, scenario.command(&engine.path, &alone), &alone, &scenario.arguments())
 }
 
 /// Predicts first: the engine changes what there is.

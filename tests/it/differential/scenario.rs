@@ -444,6 +444,11 @@ impl Scenario {
         }
     }
 
+    /// The data directory, if the second turn has none.
+    pub(crate) fn lost_data_directory(&self) -> Option<&'static str> {
+        matches!(self.change, Change::DataDirectoryLost).then(|| self.data_directory())
+    }
+
     /// What happens between the two turns.
     pub(crate) fn change(&self, workspace: &Workspace) {
         let data_directory = workspace.path(self.data_directory());

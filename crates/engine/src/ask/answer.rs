@@ -114,6 +114,15 @@ pub struct EngineDiagnostic {
     pub place: Option<EnginePlace>,
 }
 
+impl EngineDiagnostic {
+    /// Moves all but the first line of the summary to the detail: some errors of the engines are nothing but a summary.
+    pub(super) fn shorten_summary(&mut self) {
+        let Some((first, rest)) = self.summary.trim().split_once('\n') else { return };
+        let detail = format!("{}\n{}", rest.trim_start(), self.detail);
+        (self.summary, self.detail) = (first.to_owned(), detail.trim_end().to_owned());
+    }
+}
+
 /// A place in a file, as the engine names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnginePlace {

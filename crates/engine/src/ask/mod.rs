@@ -21,6 +21,7 @@
 //!     modules: ask::Modules::AtHand,
 //!     module_records: None,
 //!     local_state: ask::LocalState::Counts,
+//!     workspace_dir: None,
 //!     cli_blocks: "",
 //!     temporary: "/tmp".into(),
 //!     confine: None,

@@ -40,6 +40,8 @@ pub struct Question<'a> {
     /// The text of `modules.json` in place of the real one's, if modules are not installed yet.
     pub module_records: Option<&'a str>,
     pub local_state: LocalState,
+    /// The local backend's setting, if it has one: the engine makes a directory there for a workspace that is new.
+    pub workspace_dir: Option<&'a str>,
     /// Further blocks of the CLI configuration, such as `credentials` and `host`, as text. Only [`super::ask_state`] uses
     /// them; none may be `provider_installation`.
     pub cli_blocks: &'a str,

@@ -25,17 +25,21 @@ const ATTEMPTS: u32 = 64;
 #[derive(Debug)]
 pub(super) struct Scratch {
     path: Utf8PathBuf,
+    /// Directories of the root module that the engine makes. They are removed too: a second `init` would migrate them.
+    made: Vec<Utf8PathBuf>,
 }
 
 impl Scratch {
     pub(super) fn create(question: &Question<'_>) -> Result<Self, Failure> {
         let fail = |error: io::Error| no_scratch(question, &error);
-        let scratch = Self { path: make(question.temporary).map_err(fail)? };
-        scratch.fill(question).map_err(fail)?;
+        let workspace = state::saved_workspace_name(&question.data_dir.join(WORKSPACE), question.repository);
+        let made = directories_of_workspace(question, workspace.as_deref());
+        let scratch = Self { path: make(question.temporary).map_err(fail)?, made };
+        scratch.fill(question, workspace.as_deref()).map_err(fail)?;
         Ok(scratch)
     }
 
-    fn fill(&self, question: &Question<'_>) -> io::Result<()> {
+    fn fill(&self, question: &Question<'_>, workspace: Option<&str>) -> io::Result<()> {
         fs::create_dir_all(self.data_dir().join("modules"))?;
         fs::create_dir(self.mirror())?;
         self.write_cli_config("", &[])?;
@@ -45,7 +49,6 @@ impl Scratch {
             Some(records) => write(&modules_manifest::path(&self.data_dir()), records.as_bytes())?,
             None => self.copy(question, "modules/modules.json")?,
         }
-        let workspace = state::saved_workspace_name(&question.data_dir.join(WORKSPACE), question.repository);
         workspace.map_or(Ok(()), |name| write(&self.data_dir().join(WORKSPACE), name.as_bytes()))
     }
 
@@ -115,7 +118,22 @@ impl Drop for Scratch {
         if let Err(error) = fs::remove_dir_all(&self.path) {
             tracing::warn!(%error, "the scratch directory is not removed");
         }
+        for directory in &self.made {
+            // Only an empty directory can be removed.
+            let _ = fs::remove_dir(directory);
+        }
     }
+}
+
+/// What is not there yet of the selected workspace's directory and the one above it.
+fn directories_of_workspace(question: &Question<'_>, saved: Option<&str>) -> Vec<Utf8PathBuf> {
+    let mut variables = question.environment.iter().filter(|(name, _)| name == "TF_WORKSPACE");
+    let named = variables.next_back().and_then(|(_, value)| value.to_str()).filter(|name| !name.is_empty());
+    let Some(name) = named.or(saved).filter(|name| !name.contains('/')) else { return Vec::new() };
+    let workspaces = question.root_module.join(question.workspace_dir.unwrap_or("terraform.tfstate.d"));
+    let mut directories = vec![workspaces.join(name), workspaces];
+    directories.retain(|directory| fs::symlink_metadata(directory).is_err());
+    directories
 }
 
 fn no_scratch(question: &Question<'_>, error: &io::Error) -> Failure {

@@ -132,7 +132,8 @@ struct Diagnostics {
 /// Each diagnostic once, without the heading of others.
 fn sorted(diagnostics: Vec<EngineDiagnostic>) -> Diagnostics {
     let mut sorted = Diagnostics { errors: Vec::new(), warnings: Vec::new() };
-    for diagnostic in diagnostics {
+    for mut diagnostic in diagnostics {
+        diagnostic.shorten_summary();
         let kind = match diagnostic.severity {
             Severity::Error => &mut sorted.errors,
             Severity::Warning => &mut sorted.warnings,

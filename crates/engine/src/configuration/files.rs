@@ -136,9 +136,7 @@ fn unreadable(summary: &str, path: &Utf8Path) -> Problem {
 
 /// Reads and parses one file.
 pub(super) fn parse(path: &Utf8Path, sources: &mut Sources, problems: &mut Vec<Problem>) -> Option<ParsedFile> {
-    if let Some(target) = outside::target(path, sources.repository()) {
-        sources.withhold(path, outside::not_shown(path, &target));
-    }
+    outside::withhold(path, sources);
     let bytes = match text_file::read_bytes(path, LIMIT_BYTES) {
         Ok(bytes) => bytes,
         Err(error) => {

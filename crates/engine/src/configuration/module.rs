@@ -202,8 +202,9 @@ impl<'a> Merge<'a> {
         if let Some(local_name) = local_name {
             self.module.uses.push(ProviderUse { local_name, what, place });
         } else {
-            let summary = format!("`{what}` implies no provider that is known here");
-            self.module.not_understood.push(Problem::new(ProblemKind::Unknown, summary, "", place));
+            let summary = format!("`{what}` names no provider");
+            let detail = "The type of a resource begins with the local name of its provider; this one does not.";
+            self.module.not_understood.push(Problem::new(ProblemKind::Unknown, summary, detail, place));
         }
     }
 

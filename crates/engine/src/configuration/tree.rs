@@ -225,7 +225,7 @@ impl<'a> Tree<'a> {
 
     /// Reads the module in a directory and everything below it. `parent` still has the scope of the calling module.
     fn descend(&mut self, child: &mut ChildModule, mut parent: Parent<'a>, inputs: &BTreeMap<String, String>) {
-        let path = self.root_module.join(&parent.directory);
+        let path = without_detour(self.root_module.join(&parent.directory));
         let Some(real) = canonical(&path) else {
             child.missing = Some(MissingModule::Unreadable { directory: path, mistake: None });
             return;
@@ -352,7 +352,7 @@ impl<'a> Tree<'a> {
         if let Some(directory) = eval_symlinks(self.root_module, Utf8Path::new(&joined)) {
             Location::Directory(directory)
         } else {
-            let directory = self.root_module.join(&joined);
+            let directory = without_detour(self.root_module.join(&joined));
             let mistake = path_mistake(&directory);
             Location::Missing(MissingModule::Unreadable { directory, mistake })
         }
@@ -369,9 +369,19 @@ impl<'a> Tree<'a> {
         let version = found.source.version.clone();
         let contents = found.tree.contents.clone();
         let tree = real.clone();
-        let copy = ModuleCopy { key: key.to_owned(), version, directory: placed.clone(), tree, contents };
+        let store = found.store.directory.clone();
+        let copy = ModuleCopy { key: key.to_owned(), version, directory: placed.clone(), store, tree, contents };
         Some(Location::Served(Box::new(copy), directory, ServedTree { real, placed }))
     }
+}
+
+/// `m` for `stack/../m`, unless a link makes it another place.
+fn without_detour(path: Utf8PathBuf) -> Utf8PathBuf {
+    if !path.as_str().contains("/../") {
+        return path;
+    }
+    let clean = Utf8PathBuf::from(clean_path(path.as_str()));
+    if canonical(&clean) == canonical(&path) { clean } else { path }
 }
 
 /// What `init` copies from this machine. Directories are read in place; archives and repositories are not.

@@ -55,9 +55,9 @@ fn origin(origin: &Origin) -> Option<String> {
 }
 
 fn locked(facts: &Facts, address: &ProviderAddress) -> Option<String> {
-    let locks = super::locks::locks(facts);
-    let lock = locks.get(address)?;
-    let adopted = if facts.lock.lock_for(address).is_none() {
+    let own = facts.lock.lock_for(address);
+    let lock = own.or_else(|| super::locks::predecessor(facts, address))?;
+    let adopted = if own.is_none() {
         " (by the entry of registry.terraform.io, without its hashes)"
     } else if facts.init.upgrade {
         ", which -upgrade passes over"

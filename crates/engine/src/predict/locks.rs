@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Facts;
+use airtight_provider::lock_file::ProviderLock;
 use airtight_provider::{EngineName, Hash, ProviderAddress, Version};
 
 /// A lock entry without its place.
@@ -52,4 +53,13 @@ pub(super) fn locks(facts: &Facts) -> BTreeMap<ProviderAddress, Lock> {
         }
     }
     locks
+}
+
+/// The entry for Terraform's registry that [`locks`] takes for a provider of OpenTofu's.
+pub(super) fn predecessor<'a>(facts: &'a Facts, address: &ProviderAddress) -> Option<&'a ProviderLock> {
+    let is_adopted = facts.engine.adopts_predecessor_locks()
+        && address.host() == EngineName::Tofu.default_registry_host()
+        && address.namespace() == "hashicorp";
+    let predecessor = || address.on_host(EngineName::Terraform.default_registry_host());
+    is_adopted.then(predecessor).and_then(|predecessor| facts.lock.lock_for(&predecessor))
 }

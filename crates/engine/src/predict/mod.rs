@@ -218,6 +218,11 @@ pub struct Prediction {
 }
 
 impl Prediction {
+    pub fn provider(&self, address: &ProviderAddress) -> Option<&ProviderPrediction> {
+        let found = self.providers.binary_search_by(|provider| provider.requirement.address.cmp(address));
+        found.ok().map(|index| &self.providers[index])
+    }
+
     /// Before anything is known.
     pub const fn unknown() -> Self {
         Self {

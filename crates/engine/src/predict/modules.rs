@@ -172,12 +172,12 @@ impl Before {
                 let failure = Failure::new(Stage::Before, Code::StateInvalid, "Error loading state", detail);
                 self.failures.push(failure.at(&Place::file(path)).because(Cause::WorkspaceFile));
             }
-            Some(unseen @ Unseen::OtherBackendRecorded { is_another_type: true, .. }) if !facts.init.migrate_state => {
+            Some(Unseen::OtherBackendRecorded { kind, is_another_type: true }) if !facts.init.migrate_state => {
                 let failure = Failure::new(
                     Stage::Before,
                     Code::StateInvalid,
                     "Backend configuration changed",
-                    format!("{unseen}."),
+                    format!("The data directory records another `{kind}` backend than the configuration has."),
                 );
                 self.failures.push(failure.because(Cause::RecordedBackend));
             }

@@ -117,7 +117,7 @@ pub enum Unseen {
     Record {
         path: Utf8PathBuf,
     },
-    /// Local states would be copied to a local backend that is new.
+    /// The engine reads the states of all local workspaces, and copies them to a backend that is new.
     Migration,
     /// The file that names the workspace holds no name, or is not read for the reason given.
     WorkspaceFile {
@@ -125,6 +125,7 @@ pub enum Unseen {
         why: WorkspaceFileProblem,
     },
     Encrypted,
+    /// The state file, or the directory of the workspaces.
     NotRead {
         path: Utf8PathBuf,
         why: String,
@@ -155,10 +156,10 @@ impl fmt::Display for Unseen {
                 write!(formatter, "airtight does not know what `-backend-config` sets by `{argument}`")
             }
             Self::OtherBackendRecorded { kind, .. } => {
-                write!(formatter, "the data directory records another `{kind}` backend than the configuration has")
+                write!(formatter, "the data directory records another `{kind}` backend than the configuration has, and the engine may stop there")
             }
             Self::Record { path } => write!(formatter, "the backend that `{path}` records cannot be read"),
-            Self::Migration => formatter.write_str("the engine would copy the local state to the new backend first"),
+            Self::Migration => formatter.write_str("the engine first reads the states of all local workspaces, to copy them to the new backend, and may stop there"),
             Self::WorkspaceFile { path, why } => match why {
                 WorkspaceFileProblem::LeadsOut => {
                     write!(formatter, "`{path}` is a link that leads out of the repository, so it is not read")
@@ -171,7 +172,7 @@ impl fmt::Display for Unseen {
                 }
             },
             Self::Encrypted => formatter.write_str("the state file is encrypted"),
-            Self::NotRead { path, why } => write!(formatter, "the state file `{path}` is not read: {why}"),
+            Self::NotRead { path, why } => write!(formatter, "`{path}` is not read: {why}"),
             Self::Provider { resource } => {
                 write!(formatter, "the provider of `{resource}` in the given state cannot be read")
             }

@@ -7,13 +7,13 @@
 //! `selectWorkspace`; `internal/backend/local/backend.go` `StatePaths`.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use fs_err as fs;
 use serde::Deserialize;
 
 use super::problem::{StateProblem, StateProblemKind, Unseen, WorkspaceFileProblem};
 use super::{LIMIT_BYTES, StateQuestion};
 use crate::configuration::Backend;
 use airtight_hcl::Place;
+use airtight_provider::digest::os_error;
 use airtight_provider::text_file::{self, TextFileError};
 
 const STATE_FILE: &str = "terraform.tfstate";
@@ -77,35 +77,44 @@ fn selected(question: &StateQuestion<'_>) -> Result<Selection, Stop> {
                 is_another_type,
             }));
         }
-        if recorded.is_none() && configured.as_ref().is_some_and(|chosen| is_migrated(question, chosen)) {
+        if let Some(chosen) = configured.as_ref().filter(|_| recorded.is_none())
+            && is_migrated(question, chosen)?
+        {
             return Err(Selection::Unseen(Unseen::Migration));
         }
         configured
     } else {
         recorded
     };
-    let workspace = match question.workspace.filter(|name| !name.is_empty()) {
-        Some(name) if is_valid_workspace(name) => Some(name.to_owned()),
-        Some(_) => return Err(problem(question, StateProblemKind::WorkspaceName)),
-        None => None,
-    };
+    let variable = question.workspace.filter(|name| !name.is_empty());
+    if variable.is_some_and(|name| !is_valid_workspace(name)) {
+        return Err(problem(question, StateProblemKind::WorkspaceName));
+    }
     let has_block = init.backend && chosen.is_some();
     let local = match chosen {
         Some(Chosen { kind, .. }) if kind != LOCAL => return Err(Selection::Unseen(Unseen::Backend { kind })),
         chosen => chosen.map(|chosen| chosen.local).unwrap_or_default(),
     };
-    let is_named = workspace.is_some();
-    let workspace = match workspace {
-        Some(workspace) => workspace,
+    let mut selected = match variable {
+        Some(name) => name.to_owned(),
         None => saved_workspace(question, has_block)?,
     };
     let workspaces = local.workspaces(question.root_module);
-    let is_default = workspace == DEFAULT_WORKSPACE
-        || (has_block && !is_named && !exists_among_others(question, &workspaces, &workspace)?);
-    Ok(Selection::File(if is_default {
+    if has_block {
+        let names = workspace_names(&workspaces)?;
+        if selected != DEFAULT_WORKSPACE && !names.contains(&selected) {
+            if !names.is_empty() {
+                return Err(problem(question, StateProblemKind::WorkspaceMissing));
+            }
+            if variable.is_none() {
+                DEFAULT_WORKSPACE.clone_into(&mut selected);
+            }
+        }
+    }
+    Ok(Selection::File(if selected == DEFAULT_WORKSPACE {
         local.default_state(question.root_module)
     } else {
-        workspaces.join(workspace).join(STATE_FILE)
+        workspaces.join(selected).join(STATE_FILE)
     }))
 }
 
@@ -113,26 +122,40 @@ fn problem(question: &StateQuestion<'_>, kind: StateProblemKind) -> Stop {
     Selection::Problem(StateProblem { kind, place: Place::file(question.root_module) })
 }
 
-/// With a `backend` block the selected workspace must exist. If none exists the default one is taken.
-fn exists_among_others(question: &StateQuestion<'_>, workspaces: &Utf8Path, workspace: &str) -> Result<bool, Stop> {
-    let entries = fs::read_dir(workspaces).into_iter().flatten().flatten();
-    let directories = entries.filter(|entry| entry.file_type().is_ok_and(|file_type| file_type.is_dir()));
-    let names = directories.map(|entry| entry.file_name()).collect::<Vec<_>>();
-    match names.iter().any(|name| *name == *workspace) {
-        false if !names.is_empty() => Err(problem(question, StateProblemKind::WorkspaceMissing)),
-        exists => Ok(exists),
-    }
-}
-
-/// Whether a local state would be copied to a backend that is configured for the first time.
+/// Whether local states, of any workspace, may keep a backend that is configured for the first time from being used: the engine
+/// reads them all, and copies them.
+///
+/// A single state that is the new backend's own too is not copied.
 ///
 /// Source: OpenTofu `internal/command/meta_backend.go` `backend_C_r_s`.
-fn is_migrated(question: &StateQuestion<'_>, chosen: &Chosen) -> bool {
+fn is_migrated(question: &StateQuestion<'_>, chosen: &Chosen) -> Result<bool, Stop> {
     let before = Local::default();
     let state = before.default_state(question.root_module);
     let is_same = chosen.kind == LOCAL && chosen.local.default_state(question.root_module) == state;
-    !is_same && state.as_std_path().metadata().is_ok_and(|metadata| metadata.len() > 0)
-        || chosen.local.workspace_dir.is_some() && before.workspaces(question.root_module).is_dir()
+    let workspaces = before.workspaces(question.root_module);
+    let names = workspace_names(&workspaces)?;
+    let holds = |state: &Utf8Path| match state.as_std_path().metadata() {
+        Ok(metadata) => metadata.len() > 0,
+        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+    };
+    Ok((!is_same || !names.is_empty()) && holds(&state)
+        || names.iter().any(|name| holds(&workspaces.join(name).join(STATE_FILE))))
+}
+
+/// The names of a local backend's workspaces, but for the default one. Links are none.
+fn workspace_names(workspaces: &Utf8Path) -> Result<Vec<String>, Stop> {
+    let unseen = |error: std::io::Error| {
+        let why = os_error::reason(&error);
+        Selection::Unseen(Unseen::NotRead { path: workspaces.to_owned(), why })
+    };
+    let entries = match workspaces.read_dir_utf8() {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(unseen(error)),
+    };
+    let entries = entries.collect::<Result<Vec<_>, _>>().map_err(unseen)?;
+    let directories = entries.iter().filter(|entry| entry.file_type().is_ok_and(|file_type| file_type.is_dir()));
+    Ok(directories.map(|entry| entry.file_name().to_owned()).collect())
 }
 
 /// The block's backend, with the settings of `-backend-config` over its own.

@@ -1,5 +1,7 @@
 //! What the engine would fail on, as findings: each with who can fix it and how.
 
+use std::collections::HashMap;
+
 use camino::Utf8PathBuf;
 
 use super::lock_fixes::lock_set;
@@ -27,10 +29,14 @@ pub fn check(facts: &Facts, prediction: &Prediction, implied: &[Utf8PathBuf]) ->
             None => failures.push(failure.clone()),
         }
     }
+    let mut alike: HashMap<Code, usize> = HashMap::new();
+    for failure in &failures {
+        *alike.entry(failure.code).or_default() += 1;
+    }
     failures
         .iter()
         .map(|failure| {
-            let has_others_alike = failures.iter().filter(|other| other.code == failure.code).count() > 1;
+            let has_others_alike = alike[&failure.code] > 1;
             finding(facts, prediction, failure, implied, has_others_alike)
         })
         .partition(|finding| is_of_providers(finding.code))
@@ -113,11 +119,7 @@ fn finding(
 }
 
 fn origins<'a>(prediction: &'a Prediction, address: &ProviderAddress) -> &'a [Origin] {
-    prediction
-        .providers
-        .iter()
-        .find(|provider| provider.requirement.address == *address)
-        .map_or(&[], |provider| &provider.requirement.origins)
+    prediction.provider(address).map_or(&[], |provider| &provider.requirement.origins)
 }
 
 /// What is said of a provider, and of several in the same words.
@@ -340,7 +342,7 @@ fn backend_host(host: &str) -> String {
 
 fn completed(facts: &Facts, prediction: &Prediction, failure: &Failure) -> Option<String> {
     let address = failure.providers.first()?;
-    let provider = prediction.providers.iter().find(|provider| provider.requirement.address == *address)?;
+    let provider = prediction.provider(address)?;
     proof::complete(facts, provider)
 }
 
@@ -355,8 +357,7 @@ fn pre_release(facts: &Facts, prediction: &Prediction, failure: &Failure) -> Opt
         .clone()
         .filter(|version| is_unlocked && !version.prerelease.is_empty())
         .max_by(|a, b| a.cmp_precedence(b))?;
-    let requirement =
-        &prediction.providers.iter().find(|provider| provider.requirement.address == *address)?.requirement;
+    let requirement = &prediction.provider(address)?.requirement;
     // Its release would do, so that only this rule stands in the way.
     let release = Version::release(newest.major, newest.minor, newest.patch);
     requirement.constraints.allows(&release, &facts.engine).then(|| {

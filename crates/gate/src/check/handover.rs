@@ -135,3 +135,32 @@ pub fn missing(place: Place, why: &str) -> Finding {
     .detail("Normal for tasks, for a destroy and for a skipped `init`. The installed packages were proven again here.")
     .at(place, "")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leg(engine: &str, h1: &str, modified: i64) -> Leg {
+        let provider =
+            LegProvider { version: "1.0.0".to_owned(), h1: h1.to_owned(), path: "/providers/x".to_owned(), modified };
+        let providers = [("registry.opentofu.org/a/x".to_owned(), provider)].into();
+        Leg { engine: engine.to_owned(), platform: "linux_amd64".to_owned(), providers, ..Leg::default() }
+    }
+
+    #[test]
+    fn another_engine_or_package_is_refused_and_another_image_is_a_note() {
+        let init = leg("tofu 1.12.6", "h1:x", 1);
+        let missing = Leg { providers: BTreeMap::new(), ..init.clone() };
+        for (now, expected) in [
+            (init.clone(), vec![]),
+            (leg("tofu 1.12.5", "h1:x", 1), vec![(Code::HandoverEngineDiffers, Severity::Error)]),
+            (leg("tofu 1.12.6", "h1:y", 1), vec![(Code::HandoverPackageDiffers, Severity::Error)]),
+            (missing, vec![(Code::HandoverPackageDiffers, Severity::Error)]),
+            (leg("tofu 1.12.6", "h1:x", 2), vec![(Code::HandoverImageDiffers, Severity::Note)]),
+        ] {
+            let findings = check(&init, &now, &Place::file("handover.json"));
+            let found: Vec<_> = findings.iter().map(|finding| (finding.code, finding.severity)).collect();
+            assert_eq!(found, expected, "{now:?}");
+        }
+    }
+}

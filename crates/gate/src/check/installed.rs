@@ -18,7 +18,11 @@ use airtight_provider::{Hash, HashScheme, Layout, PackageId, Platform, ProviderA
 
 /// The package that the engine takes for an identity: the first mirror that has it, there the first of equal ones.
 pub(crate) fn package_for<'a>(mirrors: &'a [&'a Mirror], id: &PackageId) -> Option<&'a MirrorPackage> {
-    mirrors.iter().find_map(|mirror| mirror.packages.iter().find(|package| package.id == *id))
+    // What differs most is compared first.
+    let is_it = |package: &&MirrorPackage| {
+        package.id.address.provider_type() == id.address.provider_type() && package.id == *id
+    };
+    mirrors.iter().find_map(|mirror| mirror.packages.iter().find(is_it))
 }
 
 /// Whether an installed entry is a link to the very directory of the mirror.
@@ -350,4 +354,99 @@ fn unproven(lock: &ProviderLock, before: &LockFile, path: &Utf8Path, layout: Lay
             )
             .at(lock.place.clone(), ""),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use airtight_provider::{EngineName, lock_file};
+
+    use super::*;
+
+    const GENUINE: &str = "h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    const OTHER: &str = "h1:BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA=";
+
+    fn id() -> PackageId {
+        PackageId {
+            address: "registry.opentofu.org/hashicorp/null".parse().unwrap(),
+            version: "3.2.1".parse().unwrap(),
+            platform: "linux_amd64".parse().unwrap(),
+        }
+    }
+
+    fn mirror() -> Mirror {
+        let package = MirrorPackage { id: id(), layout: Layout::Unpacked, path: "/providers/null".into() };
+        Mirror { packages: vec![package], ..Mirror::default() }
+    }
+
+    fn installed(kind: InstalledKind) -> Installed {
+        let entry = InstalledEntry { id: id(), path: "/data/null".into(), kind };
+        Installed { entries: vec![entry], ..Installed::default() }
+    }
+
+    /// What is installed and what the mirror has.
+    fn digests(copy: &str, package: &str) -> Digests {
+        let of = |path: &str, hash: &str| (contents(path.into(), Layout::Unpacked), Ok(hash.parse().unwrap()));
+        [of("/data/null", copy), of("/providers/null", package)].into()
+    }
+
+    fn codes(installed: &Installed, digests: &Digests) -> Vec<Code> {
+        let findings = check(installed, &[&mirror()], digests, &id().platform, &|_| false);
+        findings.into_iter().map(|finding| finding.code).collect()
+    }
+
+    #[test]
+    fn what_is_neither_a_link_into_the_mirror_nor_equal_to_its_package_is_planted() {
+        let link = |target: &str, real: &str| InstalledKind::Link {
+            target: target.into(),
+            resolved: Some(camino::Utf8PathBuf::from(real)).into(),
+        };
+        for (kind, digests, is_planted) in [
+            (link("/providers/null", "/elsewhere"), Digests::new(), false),
+            (link("../providers/null", "/providers/null"), Digests::new(), false),
+            (link("/planted", "/planted"), digests(OTHER, GENUINE), true),
+            (link("/nowhere", "/nowhere"), Digests::new(), true),
+            (InstalledKind::Directory, digests(GENUINE, GENUINE), false),
+            (InstalledKind::Directory, digests(OTHER, GENUINE), true),
+            (InstalledKind::Directory, Digests::new(), true),
+            (InstalledKind::Other, Digests::new(), true),
+        ] {
+            let expected = if is_planted { vec![Code::PackagePlanted] } else { vec![] };
+            assert_eq!(codes(&installed(kind.clone()), &digests), expected, "{kind:?}");
+        }
+        let other = Installed { strange: vec!["/data/registry.opentofu.org".into()], ..Installed::default() };
+        assert_eq!(codes(&other, &Digests::new()), [Code::PackagePlanted]);
+    }
+
+    /// The hash that the lock file had before `init`, and the one that it has now.
+    fn locked(before: &str, now: &str) -> Vec<Code> {
+        let lock = |hash: &str| {
+            let hashes = if hash.is_empty() { String::new() } else { format!("\n  hashes = [\"{hash}\"]") };
+            let text = format!("provider \"{}\" {{\n  version = \"3.2.1\"{hashes}\n}}\n", id().address);
+            let directory = tempfile::tempdir().unwrap();
+            let root_module = Utf8Path::from_path(directory.path()).unwrap();
+            std::fs::write(root_module.join(".terraform.lock.hcl"), text).unwrap();
+            lock_file::read(root_module, EngineName::Tofu, &mut airtight_hcl::Sources::default())
+        };
+        let link = InstalledKind::Link { target: "/providers/null".into(), resolved: None.into() };
+        let findings = check_locked(&Locked {
+            now: &lock(now),
+            before: &lock(before),
+            installed: &installed(link),
+            mirrors: &[&mirror()],
+            digests: &digests(GENUINE, GENUINE),
+            platform: &id().platform,
+            resources: &BTreeMap::new(),
+            is_installed_otherwise: &|_| false,
+        });
+        findings.into_iter().map(|(_, finding)| finding.code).collect()
+    }
+
+    #[test]
+    fn only_the_lock_file_as_it_was_before_init_proves_a_package() {
+        assert_eq!(locked(GENUINE, GENUINE), []);
+        assert_eq!(locked(OTHER, GENUINE), [Code::PackageMismatch]);
+        assert_eq!(locked("", GENUINE), [Code::ProviderNotLocked]);
+        let only_zh = format!("zh:{}", "0".repeat(64));
+        assert_eq!(locked(&only_zh, GENUINE), [Code::ProviderNotLocked]);
+    }
 }

@@ -28,10 +28,10 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
         findings.push(
             finding
                 .detail(if unseen {
-                    "Neither the configuration nor the visible part of the state needs this entry. `init` would remove it, \
-                     unless the state in the backend needs it."
+                    "Neither the configuration nor the part of the state that can be seen requires it. `init` removes such entries, \
+                     unless the rest of the state requires them."
                 } else {
-                    "`init` would remove the entry from the lock file."
+                    "`init` removes such entries from the lock file."
                 })
                 .help(match entry_removal(&facts.lock, &lock.address).filter(|_| !unseen) {
                     Some(command) => format!("Remove the entry, and commit the lock file: {command}"),

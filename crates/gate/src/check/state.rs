@@ -55,8 +55,8 @@ pub(super) fn fix(facts: &Facts, kind: &StateProblemKind) -> (Owner, String) {
         ),
         StateProblemKind::WorkspaceMissing => (
             Owner::Repository,
-            "Select a workspace that exists (`workspace select`), or remove `environment` from the data directory \
-             (usually `.terraform`), also from the repository."
+            "Name a workspace that exists in TF_WORKSPACE if it is set. If not, select one (`workspace select`), or remove \
+             `environment` from the data directory (usually `.terraform`), also from the repository."
                 .to_owned(),
         ),
         StateProblemKind::Unlikely(unlikely) => {

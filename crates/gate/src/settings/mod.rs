@@ -199,7 +199,8 @@ pub fn read(path: &Utf8Path) -> Result<Option<Settings>, SettingsError> {
 /// As [`read`].
 pub fn read_of_repository(repository: &Utf8Path) -> Result<Option<Settings>, SettingsError> {
     let path = repository.join(REPOSITORY_PATH);
-    match outside::target(&path, Some(repository)) {
+    let real = repository.canonicalize_utf8().unwrap_or_else(|_| repository.to_owned());
+    match outside::target(&path, Some(&real)) {
         Some(target) => Err(SettingsError::of_file(
             &path,
             format!("it is a link to `{target}`, outside the repository; commit a file instead"),

@@ -198,3 +198,10 @@ fn a_secret_in_an_error_is_masked() {
     let Answer::Refused(refused) = judge(transcript, exit(1), EngineName::Tofu, &secrets) else { panic!() };
     assert_eq!(refused.errors[0].detail, "The value \"(sensitive value)\" is none.");
 }
+
+#[test]
+fn an_error_that_is_nothing_but_a_summary_is_shortened() {
+    let line = r#"{"@level":"error","diagnostic":{"severity":"error","summary":"\nError reading local state: x\n\nWhy.\n","detail":""}}"#;
+    let [error] = &sorted(json::read(line.as_bytes(), b"").diagnostics).errors[..] else { panic!() };
+    assert_eq!((error.summary.as_str(), error.detail.as_str()), ("Error reading local state: x", "Why."));
+}

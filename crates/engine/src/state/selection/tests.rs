@@ -1,3 +1,5 @@
+use fs_err as fs;
+
 use super::*;
 use crate::init_arguments::{BackendConfig, InitArguments};
 use airtight_provider::{Engine, EngineName};
@@ -102,6 +104,11 @@ fn a_backend_block_needs_a_workspace_that_exists() {
             "problem: the selected workspace does not exist, and others do",
         ),
         (&[], Some("new"), "terraform.tfstate.d/new/terraform.tfstate"),
+        (
+            &[("terraform.tfstate.d/prod/x", "")],
+            Some("new"),
+            "problem: the selected workspace does not exist, and others do",
+        ),
     ] {
         assert_eq!(Scratch::with(files).select(workspace, Some(&local), &InitArguments::default()), expected);
     }
@@ -148,16 +155,42 @@ fn a_record_of_the_same_backend_changes_nothing_and_of_another_one_is_not_judged
 
 #[test]
 fn states_that_would_be_migrated_are_not_judged() {
-    let init = InitArguments::default();
-    let other = backend("local", Some("b"));
-    for (files, expected) in [
-        (&[("terraform.tfstate", "{}")][..], "unseen: the engine would copy the local state to the new backend first"),
-        (&[("terraform.tfstate", "")], "b"),
+    let copied = "unseen: the engine first reads the states of all local workspaces, to copy them to the new backend, and may stop there";
+    let (default, other) = ("terraform.tfstate", "terraform.tfstate.d/other/terraform.tfstate");
+    let no_file = (".terraform/terraform.tfstate", r#"{"version": 3, "backend": {"type": "local", "config": {}}}"#);
+    let below_a_file = "terraform.tfstate.d/other/terraform.tfstate/x";
+    for (files, path, expected) in [
+        (&[(default, "{}")][..], Some("b"), copied),
+        (&[(default, "")], Some("b"), "b"),
+        (&[(default, "{}")], None, default),
+        // The engine reads the states of other workspaces too.
+        (&[(default, "{}"), (other, "")], None, copied),
+        (&[(default, ""), (other, "")], None, default),
+        (&[(other, "{")], None, copied),
+        (&[(other, "{")], Some("b"), copied),
+        (&[(below_a_file, "")], None, copied),
+        (&[(other, "{"), no_file], None, default),
     ] {
-        assert_eq!(Scratch::with(files).select(None, Some(&other), &init), expected);
+        let scratch = Scratch::with(files);
+        assert_eq!(
+            scratch.select(None, Some(&backend("local", path)), &InitArguments::default()),
+            expected,
+            "{files:?}"
+        );
     }
-    let scratch = Scratch::with(&[("terraform.tfstate", "{}")]);
-    assert_eq!(scratch.select(None, Some(&backend("local", None)), &init), "terraform.tfstate");
+    let scratch = Scratch::with(&[(other, "{"), no_file]);
+    let reconfigure = InitArguments { reconfigure: true, ..InitArguments::default() };
+    assert_eq!(scratch.select(None, Some(&backend("local", None)), &reconfigure), copied);
+    assert_eq!(scratch.select(None, Some(&backend("local", None)), &without_backend()), default);
+    assert_eq!(scratch.select(None, None, &reconfigure), default);
+}
+
+#[test]
+fn workspaces_that_cannot_be_listed_are_not_judged() {
+    let scratch = Scratch::with(&[("terraform.tfstate.d", "")]);
+    let select = |backend: Option<&Backend>| scratch.select(None, backend, &InitArguments::default());
+    assert!(select(Some(&backend("local", None))).ends_with("terraform.tfstate.d` is not read: not a directory"));
+    assert_eq!(select(None), "terraform.tfstate");
 }
 
 #[test]
