@@ -191,6 +191,7 @@ pub(crate) fn read(question: &Question<'_>, candidate: &Candidate) -> Read {
         plugin_cache: None,
         backend_host,
         reachable: question.reachable.to_vec(),
+        workspace: predict::Workspace::default(),
         state_translation_off: false,
         asked: None,
     };

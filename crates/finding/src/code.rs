@@ -41,6 +41,7 @@ codes! {
     ConfigurationNotAsked = "configuration-not-asked",
     ConfigurationNotUnderstood = "configuration-not-understood",
     ConstraintInvalid = "constraint-invalid",
+    DirectoryUnwritable = "directory-unwritable",
     EngineArgumentsRefused = "engine-arguments-refused",
     EngineFailed = "engine-failed",
     EngineVersionRefused = "engine-version-refused",

@@ -46,7 +46,8 @@ fn unless(report: &Report) -> Option<String> {
     let mut open = Vec::new();
     for assumption in &report.prediction.assumptions {
         let text = match assumption.code {
-            Code::StateUnseen => "the state needs a provider that is not listed",
+            Code::StateUnseen => "the state cannot be read or needs a provider that is not listed",
+            Code::DirectoryUnwritable => "the run cannot write this directory either",
             Code::ConfigurationNotAsked => "the engine refuses the configuration",
             _ => "what was not seen says otherwise",
         };
@@ -254,7 +255,7 @@ mod tests {
         assert_eq!(
             closing(&report),
             "airtight: cleared: 2 of 3 providers proven, init will succeed unless the engine refuses the configuration \
-             or the state needs a provider that is not listed (OpenTofu 1.12.6, linux_amd64) in 12 ms"
+             or the state cannot be read or needs a provider that is not listed (OpenTofu 1.12.6, linux_amd64) in 12 ms"
         );
         report.providers.clear();
         assert!(closing(&report).starts_with("airtight: cleared: no providers needed, "));

@@ -12,7 +12,7 @@ use camino::Utf8Path;
 use super::excerpt::excerpt;
 use super::prose::{plural, wrap};
 use super::report::{Report, ReportProvider, sorted};
-use super::{Code, Finding, Label, Outcome, Owner, Severity, Status, escape, heading};
+use super::{Code, Finding, Label, Loading, Outcome, Owner, Severity, Status, escape, heading};
 use airtight_hcl::Position;
 use airtight_hcl::Sources;
 
@@ -265,8 +265,12 @@ fn derivation(report: &Report, width: usize) -> String {
     for assumption in assumptions {
         push(&mut lines, width, &format!("not seen, {}: {}", assumption.code, assumption.text));
     }
-    let (proven, others): (Vec<_>, Vec<_>) =
+    let (proven, mut others): (Vec<_>, Vec<_>) =
         report.providers.iter().partition(|provider| provider.status == Status::Proven);
+    if report.prediction.configuration == Loading::Refused {
+        // `init` does not come to them.
+        others.clear();
+    }
     for provider in &others[..others.len().min(MOST_DERIVED)] {
         let sentences = if provider.derivation.is_empty() { described(provider) } else { provider.derivation.clone() };
         push(&mut lines, width, &sentences);

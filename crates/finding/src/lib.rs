@@ -128,7 +128,10 @@ impl Finding {
 
     #[must_use]
     pub fn at(mut self, place: Place, text: impl Into<String>) -> Self {
-        self.places.push(Label { place, text: secrets::without_credentials(text.into()) });
+        let label = Label { place, text: secrets::without_credentials(text.into()) };
+        if !self.places.contains(&label) {
+            self.places.push(label);
+        }
         self
     }
 }

@@ -13,7 +13,7 @@ use airtight_finding::{Code, Finding, Loading, Owner, Severity};
 use airtight_hcl::{Place, Position};
 use camino::Utf8PathBuf;
 
-use crate::check::Judgement;
+use crate::check::{Judgement, state};
 use crate::cli_configuration;
 use crate::context::{Context, real};
 use crate::exec::confined::Confined;
@@ -188,6 +188,8 @@ pub(crate) fn weigh(answer: &Answer, is_check: bool, gathered: &Gathered, judgem
             judgement.engine.extend(loaded.backend_errors.iter().map(|error| reported_of_backend(gathered, error)));
         }
         Answer::Refused(refused) => {
+            // What nothing requires is only known once the configuration loads.
+            judgement.measured.retain(|finding| finding.code != Code::LockEntryUnused);
             // What airtight found in the state or in the way to a module is the cause of an error that names no place.
             let is_cause = |finding: &Finding| {
                 matches!(finding.code, Code::StateInvalid | Code::ModuleInvalid) && finding.severity == Severity::Error
@@ -214,7 +216,8 @@ pub(crate) fn weigh(answer: &Answer, is_check: bool, gathered: &Gathered, judgem
             judgement.engine.extend(file_causes::take(&facts.root_module, &gathered.sources, &mut errors));
             judgement.engine.extend(errors.into_iter().map(|error| reported(gathered, error)));
             judgement.lower_all_about_providers(
-                "The engine does not accept the configuration, so `init` ends before it installs any provider.",
+                "The engine does not accept the configuration, so `init` ends before it installs any provider. Once that is \
+                 corrected:",
             );
         }
         Answer::NotAsked(_) | Answer::TimedOut(_) | Answer::Failed(_) => {
@@ -256,17 +259,36 @@ fn is_of_lock_file(diagnostic: &EngineDiagnostic) -> bool {
 fn reported(gathered: &Gathered, diagnostic: &EngineDiagnostic) -> Finding {
     let program = gathered.facts.engine.name;
     let code = if is_of_lock_file(diagnostic) { Code::LockFileInvalid } else { Code::ConfigurationInvalid };
-    let finding = Finding::new(code, Severity::Error, Owner::Repository, diagnostic.summary.clone()).detail(format!(
-        "{} says: {}",
-        program.title(),
-        diagnostic.detail
-    ));
+    let detail = match diagnostic.detail.as_str() {
+        "" => format!("These are {}'s words.", program.title()),
+        detail => format!("{} says: {detail}", program.title()),
+    };
+    let finding = Finding::new(code, Severity::Error, Owner::Repository, diagnostic.summary.clone()).detail(detail);
     match &diagnostic.place {
+        None if matches!(gathered.facts.state.unseen, Some(Unseen::OtherBackendRecorded { .. })) => {
+            finding.help(state::fix_recorded(&gathered.facts))
+        }
         None => finding.help("Correct what the engine names. `airtight check` asks it again."),
         Some(place) => {
-            finding.help("Correct it there. `airtight check` asks the engine again.").at(in_text(gathered, place), "")
+            let place = in_text(gathered, place);
+            let help = if is_variable(gathered, &place) {
+                GIVE_A_VALUE
+            } else {
+                "Correct it there. `airtight check` asks the engine again."
+            };
+            finding.help(help).at(place, "")
         }
     }
+}
+
+const GIVE_A_VALUE: &str = "Give the variable a value that is known before `init`: a default, TF_VAR_NAME in the stack's \
+                            environment, or `-var` in TF_CLI_ARGS_init.";
+
+/// Whether a diagnostic is about a variable as a whole: it has no value.
+fn is_variable(gathered: &Gathered, place: &Place) -> bool {
+    let position = place.position.as_ref();
+    let text = position.and_then(|position| gathered.sources.get(&place.path)?.get(position.start..));
+    text.is_some_and(|text| text.starts_with("variable "))
 }
 
 /// The same for an argument of the backend, which may come from several places.
@@ -275,10 +297,7 @@ fn reported_of_backend(gathered: &Gathered, diagnostic: &EngineDiagnostic) -> Fi
     let is_in_file_of =
         |backend: &&Backend| finding.places.first().is_none_or(|label| label.place.path == backend.place.path);
     let Some(backend) = gathered.facts.configuration.root.backend.as_ref().filter(is_in_file_of) else {
-        return finding.help(
-            "Give the variable a value that is known before `init`: a default, TF_VAR_NAME in the stack's environment, or \
-             `-var` in TF_CLI_ARGS_init.",
-        );
+        return finding.help(GIVE_A_VALUE);
     };
     let has_place = !finding.places.is_empty();
     let finding = finding.help(if backend.kind == "cloud" {

@@ -16,11 +16,12 @@ use airtight_engine::configuration::{GivenVariables, Surroundings};
 use airtight_engine::init_arguments::{ArgumentOrigin, Given, InitArguments, Remark};
 use airtight_engine::module_stores::ModuleStores;
 use airtight_engine::predict;
-use airtight_engine::predict::{Facts, Prediction, Selection};
+use airtight_engine::predict::{Facts, Prediction, Selection, Workspace};
 use airtight_engine::state::StateQuestion;
 use airtight_engine::{configuration, state};
 use airtight_finding::Finding;
 use airtight_hcl::Sources;
+use airtight_provider::directory_access::why_not_writable;
 use airtight_provider::hashing;
 use airtight_provider::hashing::Hasher;
 use airtight_provider::{Contents, Digests};
@@ -51,11 +52,11 @@ pub struct Gathered {
     pub findings: Vec<Finding>,
 }
 
-/// Reads and predicts.
+/// Reads and predicts. `is_of_the_run`: an `init` follows here, by this user.
 ///
 /// # Errors
 /// Fails if the data directory cannot be listed, or a given file cannot be read.
-pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<Gathered> {
+pub fn gather(context: &Context<'_>, question: &Question<'_>, is_of_the_run: bool) -> anyhow::Result<Gathered> {
     let Context { engine, environment, settings, .. } = *context;
     let mut init = InitArguments::parse(
         environment.cli_args.as_deref(),
@@ -132,6 +133,11 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>) -> anyhow::Result<
         plugin_cache: source_facts.plugin_cache.clone(),
         reachable: settings.reachable.clone(),
         asked: None,
+        workspace: Workspace {
+            data_directory: why_not_writable(&data_dir.join("providers")),
+            root_module: why_not_writable(&root_module),
+            is_of_the_run,
+        },
         backend_host: configuration
             .root
             .backend

@@ -13,8 +13,9 @@ use airtight_engine::cli_config;
 use airtight_engine::init_commands::{self, InitCommand};
 use airtight_engine::modules_manifest;
 use airtight_engine::predict::{Failure, Prediction};
-use airtight_finding::Code;
+use airtight_finding::{Code, Install};
 use airtight_provider::atomic_file;
+use airtight_provider::directory_access::nearest;
 use airtight_provider::executable;
 use airtight_provider::lock_file;
 use airtight_provider::lock_file::LockFile;
@@ -40,6 +41,7 @@ pub(crate) fn judge(context: &Context<'_>, gathered: &Gathered) -> Judgement {
     engine.extend(check::arguments::check(facts));
     let mut measured = check::lock_file::check(facts, prediction);
     measured.extend(check::state::check(facts));
+    measured.extend(check::workspace::check(facts, prediction));
     measured.extend(check::packages::check(prediction, &gathered.contents));
     measured.extend(mirrors.iter().flat_map(|mirror| check::mirror_entries::check(mirror, &missing)));
     let is_installed_otherwise = |address: &ProviderAddress| context.has_further_method(address);
@@ -103,9 +105,12 @@ fn implied_mirrors(context: &Context<'_>) -> Vec<Utf8PathBuf> {
 
 /// What the selected packages would run. One that cannot be looked into fails `init`, which is predicted.
 fn executables(gathered: &Gathered) -> Vec<SelectedExecutable> {
-    let selected = gathered.prediction.providers.iter().filter_map(|provider| provider.selected.as_ref());
-    selected
-        .filter_map(|selected| {
+    let data_dir = nearest(&gathered.data_dir);
+    let is_noexec = executable::mount_forbids_execution(data_dir);
+    let providers = gathered.prediction.providers.iter();
+    providers
+        .filter_map(|provider| {
+            let selected = provider.selected.as_ref()?;
             let package = selected.package.as_ref()?;
             let contents = gathered.contents.get(&package.path);
             if contents.is_some_and(|contents| contents.problem.is_some()) {
@@ -116,7 +121,9 @@ fn executables(gathered: &Gathered) -> Vec<SelectedExecutable> {
             if package.layout == Layout::Packed {
                 executable.path = package.path.join(&executable.path);
             }
-            Some(SelectedExecutable { address, executable })
+            let is_extracted = is_noexec && provider.install == Some(Install::Extract);
+            let extracted_to_noexec = is_extracted.then(|| data_dir.to_owned());
+            Some(SelectedExecutable { address, executable, extracted_to_noexec })
         })
         .collect()
 }

@@ -93,7 +93,8 @@ impl Pass<'_> {
     /// Something that has to be read cannot be read.
     #[tracing::instrument(name = "before init", skip_all)]
     pub fn init(&self, question: &Question<'_>, asking: Asking) -> anyhow::Result<Judged> {
-        let mut gathered = gather(&self.context, question)?;
+        let is_check = asking != Asking::ToConfirm;
+        let mut gathered = gather(&self.context, question, !is_check)?;
         let mut judgement = self.judgement(&gathered);
         let mut findings = Vec::new();
         let answer = match asking {
@@ -118,7 +119,6 @@ impl Pass<'_> {
                 is_refused.then(|| confirm::ask(&self.context, &gathered)).flatten()
             }
         };
-        let is_check = asking != Asking::ToConfirm;
         if let Some(answer) = &answer {
             if let Answer::Loads(loaded) = answer {
                 findings.extend(gathered.predict_again(&self.context, loaded));

@@ -44,6 +44,10 @@ pub(crate) fn prediction(gathered: &Gathered, configuration: Loading, answer: Op
             report.reasons = refused.errors.iter().map(|error| reason(gathered, error)).collect();
         }
         (Loading::Loads, Some(Answer::Loads(loaded))) => {
+            if !loaded.backend_errors.is_empty() {
+                // The engine does not come to the host.
+                report.reasons.retain(|reason| reason.code != Code::HostUndeclared);
+            }
             for error in loaded.other_errors.iter().chain(&loaded.backend_errors) {
                 report.init = Outcome::Failure;
                 report.lock_after = None;

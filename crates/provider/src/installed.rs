@@ -19,6 +19,7 @@ use fs_err as fs;
 use rustix::fd::OwnedFd;
 use rustix::fs::{Access, CWD, FileType, Mode, OFlags};
 
+use crate::directory_access::nearest;
 use crate::listing::{Lister, open_directory};
 use crate::{EngineName, PackageId, Platform, ProviderAddress};
 
@@ -131,7 +132,7 @@ pub fn directories(cache: &Utf8Path) -> BTreeMap<Utf8PathBuf, bool> {
     let can_add = |directory: &Utf8Path| {
         directory.is_dir() && rustix::fs::access(directory.as_std_path(), Access::WRITE_OK | Access::EXEC_OK).is_ok()
     };
-    let nearest = cache.ancestors().find(|path| fs::symlink_metadata(path).is_ok()).unwrap_or(cache);
+    let nearest = nearest(cache);
     let mut directories = BTreeMap::from([(Utf8PathBuf::new(), can_add(nearest))]);
     let mut waiting = vec![(Utf8PathBuf::new(), 0)];
     while let Some((relative, depth)) = waiting.pop() {

@@ -5,7 +5,7 @@
 //! - Readers: [`license`], [`lock_file`], [`manifest`], [`mirror`], [`seal`], [`installed`], [`executable`], [`planted_plugins`]
 //! - [`modules`]: the store of module sources
 //! - Measuring: [`digest`], [`hashing`], [`sealed_files`]
-//! - Files: [`text_file`], [`atomic_file`]; [`directory`], below which no link is followed; who could have written one: [`owner`], [`protection`], [`outside`]
+//! - Files: [`text_file`], [`atomic_file`]; [`directory`], below which no link is followed; who can, and could have, written one: [`directory_access`], [`owner`], [`protection`], [`outside`]
 //! - More values: [`address_pattern`], [`source_address`], [`version_constraints`], [`core_constraints`], [`phase`], [`quoted`],
 //!   [`timestamp`]; the one table of version differences: [`engine_rules`]
 //! - [`unlikely_text`]: files that are something else than their names say
@@ -18,6 +18,7 @@ mod contents;
 pub mod core_constraints;
 pub mod digest;
 pub mod directory;
+pub mod directory_access;
 pub mod engine;
 pub mod engine_rules;
 pub mod executable;

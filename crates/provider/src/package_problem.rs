@@ -63,8 +63,8 @@ impl PackageProblem {
 
     /// What fixes it.
     pub fn fix(&self, path: &str) -> String {
-        const REPACK: &str = "Repack it from its origin's files, without directories around them: `zip -j PACKAGE.zip \
-                              FILE...`. Its `zh:` hash changes with that, its `h1:` does not.";
+        const REPACK: &str = "Make the archive anew with `zip -j`, from the files that the provider's origin has. Its `zh:` hash \
+                              changes with that, its `h1:` does not.";
         match self {
             Self::NotAnArchive(Some(unlikely)) => unlikely.fix(path),
             Self::NotAnArchive(None) | Self::Truncated | Self::Unreadable(_) => {

@@ -11,6 +11,8 @@ use airtight_provider::{PackageProblem, ProviderAddress};
 pub enum ModuleCause {
     /// Neither the workspace nor a store has it.
     NotHere,
+    /// The same, and its source is of a kind that no store is built from: `hg`, `s3`, `gcs`, `oci`.
+    NotFetched,
     /// `-upgrade` fetches it although it is here.
     Upgraded,
     /// OpenTofu asks bitbucket.org's API whenever it reads the source.
@@ -22,6 +24,8 @@ pub enum ModuleCause {
 pub enum Cause {
     State(StateProblemKind),
     Module(ModuleCause),
+    /// The data directory records another backend.
+    RecordedBackend,
     /// The file that names the workspace, which is judged by itself.
     WorkspaceFile,
     /// An address without namespace that only the state has.
@@ -42,6 +46,8 @@ pub enum Cause {
     },
     /// Why a module cannot be fetched from a repository on this machine.
     Repository(RepositoryProblem),
+    /// A module's name, or those on the way to it, are too long for a file's name.
+    ModuleNameTooLong,
     /// Why a module's local path leads to no directory.
     ModulePath(PathMistake),
     /// The lock file is something else, such as a page of a proxy.

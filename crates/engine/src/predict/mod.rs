@@ -16,12 +16,14 @@ mod requirements;
 mod selection;
 #[cfg(test)]
 mod testing;
+mod workspace;
 
 pub use airtight_finding::{Install, Outcome, Status};
 pub use asked::{Difference, differences};
 pub use cause::{Cause, ModuleCause};
 pub use derivation::derivation;
 pub use failure::{Failure, Stage};
+pub use workspace::Workspace;
 
 use std::collections::BTreeMap;
 
@@ -62,6 +64,7 @@ pub struct Facts {
     pub reachable: Vec<String>,
     /// The host that the configuration's `cloud` block or `remote` backend asks, if it is known.
     pub backend_host: Option<String>,
+    pub workspace: Workspace,
     /// `OPENTOFU_STATEFILE_PROVIDER_ADDRESS_TRANSLATION=0`.
     pub state_translation_off: bool,
     /// The engine's own requirements, if it was asked: they replace our reading of the configuration.
@@ -327,9 +330,22 @@ pub fn predict(facts: &Facts, selection: &Selection, contents: &Contents, digest
             }),
         }
     }
+    if failures.is_empty()
+        && selection.reaches_providers
+        && let Some(failure) = workspace::failure(facts, &providers, lock_after.is_some())
+    {
+        if facts.workspace.is_of_the_run {
+            failures.push(failure);
+        } else {
+            assumptions
+                .push(Assumption { code: failure.code, text: format!("{}: {}", failure.summary, failure.detail) });
+        }
+    }
+    let leaves_success =
+        |assumption: &Assumption| matches!(assumption.code, Code::StateUnseen | Code::DirectoryUnwritable);
     let init = if !failures.is_empty() {
         Outcome::Failure
-    } else if assumptions.iter().all(|assumption| assumption.code == Code::StateUnseen) {
+    } else if assumptions.iter().all(leaves_success) {
         Outcome::Success
     } else {
         Outcome::Unknown

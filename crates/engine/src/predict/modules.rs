@@ -41,6 +41,15 @@ pub(super) fn to_download(facts: &Facts) -> Option<String> {
     facts.configuration.children.iter().find(|(_, child)| is_elsewhere(child)).map(|(path, _)| path.clone())
 }
 
+/// Whether a store of modules can be built from such a source.
+fn is_fetched(source: &ModuleSource) -> bool {
+    const NOT_FETCHED: [&str; 4] = ["hg::", "s3::", "gcs::", "oci:"];
+    match source {
+        ModuleSource::Remote { normalized, .. } => !NOT_FETCHED.iter().any(|kind| normalized.starts_with(kind)),
+        _ => true,
+    }
+}
+
 /// The first module that is one of the modules that call it: an engine follows such calls, with several in one module until
 /// the memory is full.
 pub(super) fn without_end(facts: &Facts) -> Option<String> {
@@ -163,6 +172,15 @@ impl Before {
                 let failure = Failure::new(Stage::Before, Code::StateInvalid, "Error loading state", detail);
                 self.failures.push(failure.at(&Place::file(path)).because(Cause::WorkspaceFile));
             }
+            Some(Unseen::OtherBackendRecorded { kind, is_another_type: true }) if !facts.init.migrate_state => {
+                let failure = Failure::new(
+                    Stage::Before,
+                    Code::StateInvalid,
+                    "Backend configuration changed",
+                    format!("The data directory records another `{kind}` backend than the configuration has."),
+                );
+                self.failures.push(failure.because(Cause::RecordedBackend));
+            }
             Some(unseen) => self.assume(Code::StateUnseen, unseen.to_string()),
             None => {}
         }
@@ -222,7 +240,13 @@ impl Before {
                         return self.needs_network(facts, child, host.as_deref(), why, cause);
                     }
                 };
-                let cause = if facts.init.upgrade { ModuleCause::Upgraded } else { ModuleCause::NotHere };
+                let cause = if facts.init.upgrade {
+                    ModuleCause::Upgraded
+                } else if is_fetched(&child.source) {
+                    ModuleCause::NotHere
+                } else {
+                    ModuleCause::NotFetched
+                };
                 self.needs_network(facts, child, host.as_deref(), &why, Cause::Module(cause));
             }
             Some(MissingModule::Unreadable { directory, mistake }) => {
@@ -258,11 +282,13 @@ impl Before {
             }
             Some(MissingModule::NameTooLong) => {
                 let detail = format!(
-                    "The engine makes a file's name of the path of a module in the tree of modules, of at most 255 bytes; \
-                     that of module {name} has {}.",
+                    "The engine makes a file's name of a module's name and those of the modules that call it, of at most 255 \
+                     bytes. That of module {name} has {}.",
                     path.len()
                 );
-                self.fail(Code::ModuleInvalid, "Failed to remove local module cache", detail, Some(place));
+                let failure =
+                    Failure::new(Stage::Before, Code::ModuleInvalid, "Failed to remove local module cache", detail);
+                self.failures.push(failure.at(place).because(Cause::ModuleNameTooLong));
             }
             Some(MissingModule::VersionUnrecorded) => {
                 self.fail(Code::ModuleInvalid, not_loaded(child.record), "It is recorded without one.", Some(place));

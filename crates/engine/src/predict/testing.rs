@@ -84,6 +84,7 @@ impl Case {
             reattached: Vec::new(),
             plugin_cache: None,
             reachable: Vec::new(),
+            workspace: Workspace::default(),
             state_translation_off: false,
             backend_host: None,
             asked: None,

@@ -85,6 +85,8 @@ pub enum Unseen {
     /// The data directory records another backend than the configuration has; the engine refuses or migrates.
     OtherBackendRecorded {
         kind: String,
+        /// Not the same type with other settings.
+        is_another_type: bool,
     },
     /// What the data directory records of the backend cannot be read.
     Record {
@@ -126,9 +128,9 @@ impl fmt::Display for Unseen {
         match self {
             Self::Backend { kind } => write!(formatter, "the state is in the `{kind}` backend"),
             Self::BackendSettings { argument } => {
-                write!(formatter, "the backend's settings are in `{argument}`, which cannot be read here")
+                write!(formatter, "airtight does not know what `-backend-config` sets by `{argument}`")
             }
-            Self::OtherBackendRecorded { kind } => {
+            Self::OtherBackendRecorded { kind, .. } => {
                 write!(formatter, "the data directory records another `{kind}` backend than the configuration has, and the engine may stop there")
             }
             Self::Record { path } => write!(formatter, "the backend that `{path}` records cannot be read"),

@@ -72,7 +72,11 @@ fn selected(question: &StateQuestion<'_>) -> Result<Selection, Stop> {
     let chosen = if init.backend {
         let configured = question.backend.map(|backend| configured(question, backend)).transpose()?;
         if let Some(recorded) = recorded.as_ref().filter(|recorded| configured.as_ref() != Some(*recorded)) {
-            return Err(Selection::Unseen(Unseen::OtherBackendRecorded { kind: recorded.kind.clone() }));
+            let is_another_type = configured.as_ref().is_none_or(|configured| configured.kind != recorded.kind);
+            return Err(Selection::Unseen(Unseen::OtherBackendRecorded {
+                kind: recorded.kind.clone(),
+                is_another_type,
+            }));
         }
         if let Some(chosen) = configured.as_ref().filter(|_| recorded.is_none())
             && is_migrated(question, chosen)?

@@ -1,5 +1,7 @@
 //! Failures that `init` hides: it runs no provider, so what is not executable here fails at the first plan.
 
+use camino::Utf8PathBuf;
+
 use airtight_finding::{Claim, Code, Finding, Owner, Severity, shell_word};
 use airtight_hcl::Place;
 use airtight_provider::executable::{Executable, ExecutableKind, Interpreter};
@@ -10,6 +12,8 @@ use airtight_provider::{Platform, ProviderAddress};
 pub struct SelectedExecutable {
     pub address: ProviderAddress,
     pub executable: Executable,
+    /// The directory that `init` extracts it below, if nothing can be executed there.
+    pub extracted_to_noexec: Option<Utf8PathBuf>,
 }
 
 /// Judges the executables of the selected packages. `runs_here`: the platform is this machine's, so that interpreters and
@@ -19,7 +23,7 @@ pub fn check(executables: &[SelectedExecutable], platform: &Platform, runs_here:
 }
 
 fn check_one(selected: &SelectedExecutable, platform: &Platform, runs_here: bool) -> Vec<Finding> {
-    let SelectedExecutable { address, executable } = selected;
+    let SelectedExecutable { address, executable, extracted_to_noexec } = selected;
     let is_interpreter_missing = |interpreter: &&Interpreter| runs_here && !interpreter.is_present;
     let mut findings = Vec::new();
     let mut found = |code, subject: String, claim, engine_says: &str, help: &str| {
@@ -38,6 +42,13 @@ fn check_one(selected: &SelectedExecutable, platform: &Platform, runs_here: bool
     if runs_here && executable.mount_forbids {
         let help = "Mount the mirror with `exec`, or put it into the image.";
         found(Code::PackageNotExecutable, subject(), MOUNTED_NOEXEC, "permission denied", help);
+    }
+    if let (true, Some(directory)) = (runs_here, extracted_to_noexec) {
+        let help = format!(
+            "Mount `{directory}` with `exec`, or set TF_DATA_DIR to a directory elsewhere. Or unpack the mirror in the image's \
+             build (`airtight mirror unpack`): then `init` makes links into it."
+        );
+        found(Code::PackageNotExecutable, subject(), EXTRACTED_NOEXEC, "permission denied", &help);
     }
     let unfit = match &executable.kind {
         ExecutableKind::Empty => Some(EMPTY),
@@ -80,6 +91,10 @@ const NO_PERMISSION: Claim =
 const MOUNTED_NOEXEC: Claim = claim(
     "has its executable on a file system that is mounted noexec",
     "have their executables on a file system that is mounted noexec",
+);
+const EXTRACTED_NOEXEC: Claim = claim(
+    "is extracted to a file system that is mounted noexec",
+    "are extracted to a file system that is mounted noexec",
 );
 const EMPTY: Claim = claim("cannot run: its executable is empty", "cannot run: their executables are empty");
 const NO_EXECUTABLE: Claim = claim(

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use camino::Utf8PathBuf;
 
-use super::{elsewhere, module_fixes, proof, state};
-use airtight_engine::init_arguments::{ArgumentOrigin, Flag};
+use super::lock_fixes::lock_set;
+use super::package_fixes::package_path;
+use super::{elsewhere, module_fixes, package_fixes, proof, state};
 use airtight_engine::predict::{Cause, Facts, Failure, ModuleCause, Origin, Prediction, ProviderPrediction};
-use airtight_finding::shell_word as quoted;
 use airtight_finding::{Claim, Code, Finding, Owner, Severity, plural};
 use airtight_provider::{ProviderAddress, Version};
 
@@ -18,7 +18,10 @@ use airtight_provider::{ProviderAddress, Version};
 pub fn check(facts: &Facts, prediction: &Prediction, implied: &[Utf8PathBuf]) -> (Vec<Finding>, Vec<Finding>) {
     let mut failures: Vec<Failure> = Vec::new();
     // Another finding says what is wrong with these.
-    let has_finding = |failure: &&Failure| !matches!(failure.cause, Some(Cause::WorkspaceFile | Cause::Argument));
+    let has_finding = |failure: &&Failure| {
+        !matches!(failure.cause, Some(Cause::WorkspaceFile | Cause::Argument))
+            && failure.code != Code::DirectoryUnwritable
+    };
     for failure in prediction.failures.iter().filter(has_finding) {
         let is_of_mirror = matches!(failure.code, Code::MirrorMissing | Code::MirrorUnreadable);
         match failures.iter_mut().find(|earlier| is_of_mirror && earlier.code == failure.code) {
@@ -195,39 +198,26 @@ fn fix(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, Str
     match &failure.cause {
         Some(Cause::Module(cause)) => return module_fixes::needs_network(facts, *cause),
         Some(Cause::State(kind)) => return state::fix(facts, kind),
+        Some(Cause::RecordedBackend) => return (Owner::Repository, state::fix_recorded(facts)),
         Some(Cause::LegacyInState(address)) => return state::fix_legacy(facts, address),
         Some(Cause::LockFile(unlikely)) => {
             return (Owner::Repository, unlikely.fix(facts.lock.path.as_str()));
         }
         Some(Cause::Package(problem)) => return (Owner::Image, problem.fix(&package_path(prediction, failure))),
         Some(Cause::ExecutableBelow(name)) => {
-            return (
-                Owner::Image,
-                format!(
-                    "The archive has it as `{name}`, and engines look at its top level only. Repack it: `unzip -j OLD.zip -d \
-                     files && zip -j NEW.zip files/*`. Its `zh:` and `h1:` hashes change, so lock it again."
-                ),
-            );
+            return (Owner::Image, package_fixes::executable_below(facts, prediction, failure, name));
         }
         Some(Cause::Leftovers(names)) => {
-            let path = package_path(prediction, failure);
-            let package = quoted(&path);
-            let names = names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(" ");
-            let command = if path.strip_suffix(".zip").is_some() {
-                format!("zip --quiet --delete {package} {names}")
-            } else {
-                format!("cd {package} && rm {names}")
-            };
-            let help = format!(
-                "Remove the files that an archiver left in the package: `{command}`. Without them the package matches."
-            );
-            return (Owner::Image, help);
+            return (Owner::Image, package_fixes::leftovers(&package_path(prediction, failure), names));
         }
         Some(Cause::Argument | Cause::WorkspaceFile) | None => {}
         Some(Cause::ModuleRecord { record, state }) => {
             return (Owner::Repository, module_fixes::record(record, *state));
         }
         Some(Cause::Repository(problem)) => return module_fixes::repository(problem),
+        Some(Cause::ModuleNameTooLong) => {
+            return (Owner::Repository, "Give the module, or a module on the way to it, a shorter name.".to_owned());
+        }
         Some(Cause::ModulePath(mistake)) => return (Owner::Repository, module_fixes::path(mistake)),
         Some(Cause::BackendHost(host)) => return (Owner::Repository, backend_host(host)),
         Some(Cause::LockSet { unlocked, unused }) => return (Owner::Repository, lock_set(facts, unlocked, unused)),
@@ -314,6 +304,10 @@ fn fix(facts: &Facts, prediction: &Prediction, failure: &Failure) -> (Owner, Str
             "Name the provider with `source = \"NAMESPACE/TYPE\"` or `\"HOST/NAMESPACE/TYPE\"` in `required_providers`."
                 .to_owned(),
         ),
+        Code::PackageCacheConflict if facts.plugin_cache.is_none() => (
+            Owner::Repository,
+            "Something else is where `init` makes the data directory. Remove it: `rm -r .terraform`".to_owned(),
+        ),
         Code::PackageCacheConflict => (
             Owner::Administrator,
             "Unset TF_PLUGIN_CACHE_DIR for this stack: with a mirror on disk the cache saves nothing. Or remove this \
@@ -372,37 +366,6 @@ fn pre_release(facts: &Facts, prediction: &Prediction, failure: &Failure) -> Opt
              exactly: write `version = \"{newest}\"`."
         )
     })
-}
-
-fn package_path(prediction: &Prediction, failure: &Failure) -> String {
-    let is_of = |provider: &&ProviderPrediction| failure.providers.contains(&provider.requirement.address);
-    let selected = prediction.providers.iter().find(is_of).and_then(|provider| provider.selected.as_ref());
-    let package = selected.and_then(|selected| selected.package.as_ref());
-    package.map_or_else(|| "PACKAGE".to_owned(), |package| package.path.to_string())
-}
-
-/// `-lockfile=readonly` and another set of providers. What the mirror holds must not become what is locked.
-fn lock_set(facts: &Facts, unlocked: &[ProviderAddress], unused: &[ProviderAddress]) -> String {
-    let (program, platform) = (facts.engine.name, &facts.platform);
-    let names = |addresses: &[ProviderAddress]| {
-        let names = addresses.iter().map(|address| address.for_display(program));
-        names.collect::<Vec<_>>().join(" ")
-    };
-    let mut help = Vec::new();
-    if !unlocked.is_empty() {
-        let names = names(unlocked);
-        help.push(format!(
-            "On a machine with network access, run `{program} providers lock -platform={platform} {names}`, and commit the \
-             lock file."
-        ));
-    }
-    if !unused.is_empty() {
-        help.push(format!("Remove the entry that nothing needs from the lock file: {}.", names(unused)));
-    }
-    if let Some(variable) = facts.init.origin(Flag::Lockfile).and_then(ArgumentOrigin::variable) {
-        help.push(format!("`-lockfile=readonly` comes from {variable}."));
-    }
-    help.join(" ")
 }
 
 /// The mirrors that cannot be searched, as configured.

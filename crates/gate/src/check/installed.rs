@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use camino::Utf8Path;
 
-use airtight_finding::{Claim, Code, Finding, Owner, Severity};
+use airtight_finding::{Claim, Code, Finding, Owner, Severity, shell_word};
 use airtight_hcl::Place;
 use airtight_provider::installed::{Installed, InstalledEntry, InstalledKind};
 use airtight_provider::lock_file::{LockFile, ProviderLock};
@@ -153,8 +153,11 @@ fn of_another_platform(entry: &InstalledEntry, platform: &Platform) -> Finding {
         Owner::Repository,
         format!("`{}` is installed for {}, and this is {platform}", entry.id.address, entry.id.platform),
     )
-    .detail("The engine does not look at it. It is there because somebody has committed the data directory.")
-    .help("Remove it from the repository, and let git ignore it: `git rm -r --cached .terraform && echo .terraform/ >> .gitignore`")
+    .detail("The engine does not look at it. It is there because the data directory was committed, or copied along.")
+    .help(format!(
+        "Remove it: `rm -r {}`. If git has it, `git rm -r --cached .terraform`, and write `.terraform/` into `.gitignore`.",
+        shell_word(entry.path.as_str())
+    ))
     .at(Place::file(&entry.path), "")
 }
 

@@ -66,11 +66,11 @@ fn lower(findings: &mut [Finding], why: &str) {
     for finding in findings.iter_mut().filter(|finding| finding.severity == Severity::Error) {
         finding.severity = Severity::Warning;
         let space = if finding.detail.is_empty() { "" } else { " " };
-        finding.detail.push_str(&format!("{space}{why}"));
+        finding.detail.insert_str(0, &format!("{why}{space}"));
     }
 }
 
-fn capitalized(text: &str) -> String {
+pub(super) fn capitalized(text: &str) -> String {
     let mut characters = text.chars();
     characters.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + characters.as_str())
 }

@@ -1,5 +1,6 @@
 //! The lock file against what is required.
 
+use super::lock_fixes::entry_removal;
 use airtight_engine::configuration::Module;
 use airtight_engine::predict::{Facts, Prediction, ProviderPrediction};
 use airtight_finding::{Claim, Code, Finding, Owner, Severity};
@@ -32,7 +33,13 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
                 } else {
                     "`init` removes such entries from the lock file."
                 })
-                .help(format!("Run `{} init` on a machine with network access, and commit the lock file.", facts.engine.name))
+                .help(match entry_removal(&facts.lock, &lock.address).filter(|_| !unseen) {
+                    Some(command) => format!("Remove the entry, and commit the lock file: {command}"),
+                    None => format!(
+                        "Run `{} init` on a machine with network access, and commit the lock file.",
+                        facts.engine.name
+                    ),
+                })
                 .at(lock.place.clone(), ""),
         );
     }

@@ -26,16 +26,17 @@ pub(super) fn fix(mirror: &Mirror, entry: &Utf8Path, wanted: Option<&ProviderAdd
     let relative = found.path.strip_prefix(&mirror.base).ok()?;
     let names: Vec<&str> = relative.components().map(|component| component.as_str()).collect();
     if names.iter().any(|name| matches!(Utf8Path::new(name).extension(), Some("part" | "tmp"))) {
-        return Some("It is an incomplete copy: copy the archive again, and remove this.".to_owned());
+        return Some(format!(
+            "`{0}` is a copy that did not end. Copy the archive again, and remove this: `rm {1}`",
+            found.path,
+            shell_word(found.path.as_str())
+        ));
     }
     // The whole tree one or more levels down.
     for depth in 1..names.len() {
         if is_in_place(&names[depth..], &found, wanted) {
             let base = mirror.base.join(names[..depth].join("/"));
-            return Some(format!(
-                "The mirror is one level down: name it with `--mirror {}`.",
-                shell_word(base.as_str())
-            ));
+            return Some(format!("The mirror is {} down: {}", plural(depth, "level"), named(&base)));
         }
     }
     // Or up.
@@ -44,11 +45,7 @@ pub(super) fn fix(mirror: &Mirror, entry: &Utf8Path, wanted: Option<&ProviderAdd
         let full = [&above[above.len() - count..], &names[..]].concat();
         if is_in_place(&full, &found, wanted) {
             let base = mirror.base.ancestors().nth(count)?;
-            return Some(format!(
-                "The mirror begins {}: name it with `--mirror {}`.",
-                plural(count, "level") + " higher",
-                shell_word(base.as_str())
-            ));
+            return Some(format!("The mirror begins {} higher: {}", plural(count, "level"), named(base)));
         }
     }
     let target = target(&names, &found)?;
@@ -75,6 +72,13 @@ pub(super) fn fix(mirror: &Mirror, entry: &Utf8Path, wanted: Option<&ProviderAdd
     } else {
         format!("A package is at `{}`: run `{command}`.", found.path)
     })
+}
+
+fn named(base: &Utf8Path) -> String {
+    format!(
+        "name it with `--mirror {}`, or in the image's settings, /etc/airtight/settings.yml: `mirror: [{base}]`.",
+        shell_word(base.as_str())
+    )
 }
 
 /// A path below a mirror with an address in the place of what is not known; null if it is another provider's.
@@ -253,7 +257,7 @@ mod tests {
                 ),
             ),
             (format!("providers/{host}/hashicorp/null/{zip}"), "`--mirror M/providers`".to_owned()),
-            (format!("{host}/hashicorp/null/{zip}.part"), "an incomplete copy".to_owned()),
+            (format!("{host}/hashicorp/null/{zip}.part"), "is a copy that did not end".to_owned()),
         ] {
             let helps = fixed(&path);
             assert!(helps.len() == 1 && helps[0].contains(&expected), "{path}: {helps:?}, expected {expected}");

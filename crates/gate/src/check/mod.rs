@@ -27,10 +27,13 @@ pub mod state;
 pub mod surroundings;
 pub mod unseen;
 pub mod verdict;
+pub mod workspace;
 
 mod judgement;
+mod lock_fixes;
 mod misplaced;
 mod module_fixes;
+mod package_fixes;
 
 pub use judgement::Judgement;
 pub use verdict::{Cleared, Verdict};

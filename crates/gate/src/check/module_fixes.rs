@@ -10,6 +10,13 @@ use airtight_finding::shell_word as quoted;
 pub(super) fn needs_network(facts: &Facts, cause: ModuleCause) -> (Owner, String) {
     let program = facts.engine.name;
     match cause {
+        ModuleCause::NotFetched => (
+            Owner::Repository,
+            "Put the module into the repository and call it with a local path such as `./modules/NAME`, or into a git repository \
+             that `airtight modules build` can fetch. If this air gap lets its host through, list the host under `reachable` in \
+             the image's settings."
+                .to_owned(),
+        ),
         ModuleCause::NotHere => (
             Owner::Image,
             format!(
@@ -42,8 +49,8 @@ const MODULES: &str = ".terraform/modules/modules.json";
 pub(super) fn record(record: &ModuleRecord, state: InstallationRecord) -> String {
     let directory = record.directory.as_str();
     if state != InstallationRecord::DirectoryMissing {
-        return "Call what is recorded again, or install the modules anew: on a machine with network access, `rm -r \
-                .terraform/modules`, then `init` or `get`, and copy `.terraform/modules` to where it was."
+        return "Write what is recorded into the call again. Or, on a machine with network access, run `get` of the engine in \
+                this root module, which fetches this module anew, and copy `.terraform/modules` to where it was."
             .to_owned();
     }
     if directory.contains('\\') {

@@ -1,12 +1,12 @@
 //! Every provider that `init` would install is proven by a hash of the lock file: stricter than the engines.
 
-use airtight_engine::predict::{Facts, Origin, Prediction, ProviderPrediction, Status};
+use airtight_engine::predict::{Cause, Facts, Failure, Origin, Prediction, ProviderPrediction, Status};
 use airtight_finding::shell_word as quoted;
 use airtight_finding::{Claim, Code, Finding, Owner, Severity};
 use airtight_hcl::Place;
 use airtight_provider::hashing::Hasher;
-use airtight_provider::lock_file::ProviderLock;
-use airtight_provider::{DigestKind, DigestRequest, Digests, EngineName, Hash, HashScheme, Layout};
+use airtight_provider::lock_file::{FILE_NAME, ProviderLock};
+use airtight_provider::{DigestKind, DigestRequest, Digests, EngineName, Hash, HashScheme, Layout, ProviderAddress};
 
 const NO_USABLE_HASH: Claim = Claim {
     noun: "provider",
@@ -35,8 +35,14 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
         .iter()
         .filter(|provider| provider.requirement.is_needed && provider.status == Status::Unproven)
         .filter(|provider| is_lock_read || facts.lock.lock_for(&provider.requirement.address).is_some())
+        .filter(|provider| !prediction.failures.iter().any(|failure| is_said(failure, &provider.requirement.address)))
         .collect();
     unproven.iter().map(|provider| finding(facts, provider, unproven.len() > 1)).collect()
+}
+
+/// `-lockfile=readonly` stops `init` because the entry is missing.
+fn is_said(failure: &Failure, address: &ProviderAddress) -> bool {
+    matches!(&failure.cause, Some(Cause::LockSet { unlocked, .. }) if unlocked.contains(address))
 }
 
 /// `is_one_of_many`: one command fixes all of them.
@@ -101,7 +107,7 @@ fn from_predecessor(provider: &ProviderPrediction, predecessor: &ProviderLock) -
 fn without_entry(facts: &Facts, provider: &ProviderPrediction) -> Finding {
     let address = &provider.requirement.address;
     let why = match &facts.lock.misnamed {
-        Some(path) => format!("There is no `.terraform.lock.hcl`, only `{path}`, which engines do not read."),
+        Some(path) => format!("There is no `.terraform.lock.hcl` here, only `{path}`, which engines do not read."),
         None if facts.lock.exists => "The lock file has no entry for it.".to_owned(),
         None => "There is no lock file.".to_owned(),
     };
@@ -116,6 +122,9 @@ fn lock_command(facts: &Facts, provider: &ProviderPrediction, is_one_of_many: bo
     let program = facts.engine.name;
     if let Some(path) = &facts.lock.misnamed {
         let (from, to) = (quoted(path.as_str()), quoted(facts.lock.path.as_str()));
+        if path.file_name() == Some(FILE_NAME) {
+            return format!("If it is this root module's, put a copy of it here, and commit it: `cp {from} {to}`");
+        }
         return format!("Give the lock file its name, and commit it: `mv {from} {to}`");
     }
     if let Some(command) = complete(facts, provider) {

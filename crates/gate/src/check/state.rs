@@ -89,14 +89,32 @@ pub(super) fn fix(facts: &Facts, kind: &StateProblemKind) -> (Owner, String) {
     }
 }
 
+/// The data directory is of an earlier `init`, with another backend.
+pub(crate) fn fix_recorded(facts: &Facts) -> String {
+    let directory = quoted(facts.root_module.join(".terraform").as_str());
+    format!(
+        "If the data directory was committed or copied along, remove it, also from the repository: `rm -r {directory}`. If \
+         the state is to stay where the configuration says, `init` needs `-reconfigure`; `-migrate-state` moves it."
+    )
+}
+
 /// The engine's own command works offline, but only in a directory without configuration and lock file.
 pub(super) fn fix_legacy(facts: &Facts, address: &ProviderAddress) -> (Owner, String) {
     let (program, name) = (facts.engine.name, address.provider_type());
-    let help = format!(
-        "Copy the state (`{program} state pull > /tmp/state/terraform.tfstate`) into an empty directory, and run there, \
-         without network: `{program} state replace-provider -auto-approve -- -/{name} hashicorp/{name}` (with the \
-         namespace that the provider has today). Then `{program} state push /tmp/state/terraform.tfstate` here."
-    );
+    let replace =
+        format!("{program} -chdir=/tmp/state state replace-provider -auto-approve -- -/{name} hashicorp/{name}");
+    let help = match facts.state.path.as_ref().map(|path| quoted(path.as_str())) {
+        Some(path) => format!(
+            "Change it in a directory with nothing but the state, without network: `mkdir -p /tmp/state && cp {path} \
+             /tmp/state/terraform.tfstate && {replace} && cp /tmp/state/terraform.tfstate {path}`. Write the namespace that the \
+             provider has today for `hashicorp`."
+        ),
+        None => format!(
+            "In a directory with nothing but the backend's block, pull the state: `{program} init` and `{program} state pull > \
+             /tmp/state/terraform.tfstate`. Change it without network: `{replace}` (with the namespace that the provider has \
+             today). Then `{program} state push /tmp/state/terraform.tfstate`."
+        ),
+    };
     (Owner::Administrator, help)
 }
 

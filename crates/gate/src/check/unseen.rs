@@ -2,6 +2,7 @@
 
 use airtight_engine::predict::{Facts, Prediction};
 use airtight_engine::root_modules;
+use airtight_engine::state::Unseen;
 use airtight_finding::{Code, Finding, Owner, Severity, shell_word};
 use airtight_hcl::Place;
 
@@ -10,12 +11,20 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Vec<Finding> {
     let mut findings = Vec::new();
     for assumption in &prediction.assumptions {
         let finding = Finding::new(assumption.code, Severity::Note, Owner::Administrator, assumption.text.clone());
-        if matches!(assumption.code, Code::ConfigurationNotUnderstood | Code::InitArgumentsInvalid) {
+        if matches!(
+            assumption.code,
+            Code::ConfigurationNotUnderstood | Code::InitArgumentsInvalid | Code::DirectoryUnwritable
+        ) {
             continue;
         }
         findings.push(match assumption.code {
             Code::StateUnseen => finding
-                .detail("`init` also installs what only the state needs, and that is not seen here.")
+                .detail(if matches!(facts.state.unseen, Some(Unseen::Backend { .. })) {
+                    "`init` reads the state with the network and the credentials of the run, and also installs what only the \
+                     state needs. Neither is seen here."
+                } else {
+                    "`init` also installs what only the state needs, and that is not seen here."
+                })
                 .help("Give the state to `airtight check --state FILE`: a state file, or the output of `show -json`."),
             Code::ModuleNeedsNetwork => finding
                 .help("If the run can reach the host, nothing needs a fix: airtight checks what `init` installs."),

@@ -133,7 +133,8 @@ fn check_packages(mirror: &Mirror) -> Vec<Check> {
         let name = package.id.address.to_string();
         match executable::find(&package.path, package.layout, package.id.address.provider_type()) {
             Ok(Some(executable)) => {
-                let selected = SelectedExecutable { address: package.id.address.clone(), executable };
+                let address = package.id.address.clone();
+                let selected = SelectedExecutable { address, executable, extracted_to_noexec: None };
                 let findings = executables::check(&[selected], &here, true);
                 checks.extend(findings.into_iter().map(|finding| {
                     let place = &package.path;

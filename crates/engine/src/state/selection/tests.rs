@@ -135,7 +135,8 @@ fn a_record_of_the_same_backend_changes_nothing_and_of_another_one_is_not_judged
     assert_eq!(scratch.select(None, Some(&backend("http", None)), &init), "unseen: the state is in the `http` backend");
     for backend in [None, Some(&local)] {
         let selection = scratch.selection(None, backend, &init);
-        assert_eq!(selection, Selection::Unseen(Unseen::OtherBackendRecorded { kind: "http".to_owned() }));
+        let other = Unseen::OtherBackendRecorded { kind: "http".to_owned(), is_another_type: true };
+        assert_eq!(selection, Selection::Unseen(other));
     }
     let reconfigure = InitArguments { reconfigure: true, ..InitArguments::default() };
     assert_eq!(scratch.select(None, Some(&local), &reconfigure), "a");
@@ -216,7 +217,7 @@ fn settings_of_the_command_line_win() {
         (&["other.cfg"], "other.cfg"),
         (&["none.cfg"], "none.cfg"),
     ] {
-        let expected = format!("unseen: the backend's settings are in `{name}`, which cannot be read here");
+        let expected = format!("unseen: airtight does not know what `-backend-config` sets by `{name}`");
         assert_eq!(select(settings), expected);
     }
 }

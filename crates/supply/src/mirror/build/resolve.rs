@@ -51,6 +51,7 @@ pub fn requirements(
         reattached: Vec::new(),
         plugin_cache: None,
         reachable: Vec::new(),
+        workspace: predict::Workspace::default(),
         state_translation_off: false,
         backend_host: None,
         asked: None,
