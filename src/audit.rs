@@ -54,7 +54,7 @@ pub(crate) struct AuditArguments {
     /// Seal of an earlier image: say what changes for whom
     #[arg(long, value_name = "OLD-SEAL")]
     baseline: Option<Utf8PathBuf>,
-    /// Write what the next mirror must hold, for `mirror build --manifest` and `modules build --manifest`
+    /// Write what the next mirror and store of modules must hold, for `mirror build --manifest` and `modules build --manifest`
     #[arg(long, value_name = "FILE")]
     emit_manifest: Option<Utf8PathBuf>,
     /// Also write the report as a page that needs no server and no network
@@ -137,7 +137,8 @@ pub(super) fn run(arguments: &AuditArguments) -> Result<ExitCode, Stop> {
     let usage = usage::usage(image.packages(), &fleet.stacks, &engine, platform);
     fleet.findings.extend(resolved.findings.iter().cloned());
     fleet.findings.extend(image.findings(&settings.provider_policies, &engine));
-    findings::add(&mut fleet, &usage, &modules, &engine, platform);
+    let of_modules = usage::of_modules(&modules, &fleet.stacks);
+    findings::add(&mut fleet, &usage, &of_modules, &engine, platform);
     fleet.apply_rules(settings, &resolved.today);
     let demand = demand::demand(&fleet.stacks);
     let report = AuditReport::new(&Material {
@@ -147,6 +148,7 @@ pub(super) fn run(arguments: &AuditArguments) -> Result<ExitCode, Stop> {
         baseline: baseline.as_ref(),
         fleet: &fleet,
         usage: &usage,
+        modules: &of_modules,
         demand: &demand,
         elapsed: resolved.started.elapsed(),
     });

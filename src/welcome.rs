@@ -20,6 +20,8 @@ enum Place {
     },
     /// A filesystem mirror, or a directory that holds one.
     Mirror(Utf8PathBuf),
+    /// A store of module sources.
+    Modules,
     /// Root modules below it, by the first one.
     Repository(Utf8PathBuf),
     Nothing,
@@ -42,6 +44,9 @@ fn place(here: &Utf8Path, image: &Utf8Path) -> Place {
         if is_mirror(&directory) {
             return Place::Mirror(if name.is_empty() { ".".into() } else { name.into() });
         }
+    }
+    if here.join(airtight_provider::modules::MANIFEST).exists() {
+        return Place::Modules;
     }
     if let Some(found) = root_module_below(here, 3) {
         return Place::Repository(found.strip_prefix(here).map(Utf8Path::to_owned).unwrap_or(found));
@@ -86,10 +91,19 @@ fn text(place: &Place) -> String {
                 ("airtight render dockerfile > Dockerfile".into(), "the runner image around it"),
             ]
         }
+        Place::Modules => {
+            text.push_str("There is a store of module sources here.\n\n");
+            vec![
+                ("airtight modules list --modules .".into(), "the sources in it"),
+                ("airtight modules verify --modules .".into(), "hash everything and compare it with the manifest"),
+                ("airtight check --modules . path/to/stack".into(), "does it hold what a stack needs?"),
+            ]
+        }
         Place::Repository(first) => {
             text.push_str("There are root modules below this directory.\n\n");
             vec![
                 (format!("airtight check --mirror /providers {}", shell_word(first.as_str())), "check one of them"),
+                ("airtight audit --mirror /providers .".into(), "all of them against one image"),
                 ("airtight mirror build --from . providers".into(), "with network access: the mirror for all of them"),
             ]
         }
@@ -175,7 +189,8 @@ mod tests {
     #[test]
     fn a_directory_is_recognised() {
         let package = "registry.opentofu.org/hashicorp/null/3.2.1/linux_amd64/x";
-        let cases: [(&[&str], Place); 7] = [
+        let cases: [(&[&str], Place); 8] = [
+            (&[".airtight/modules.json", "git/example.com/a/main.tf"], Place::Modules),
             (&["main.tf"], Place::Stack { has_lock: false }),
             (&["main.tofu.json", ".terraform.lock.hcl"], Place::Stack { has_lock: true }),
             (&[package], Place::Mirror(".".into())),
@@ -196,6 +211,7 @@ mod tests {
             Place::Image,
             Place::Stack { has_lock: false },
             Place::Mirror("my providers".into()),
+            Place::Modules,
             Place::Repository("infra".into()),
             Place::Nothing,
         ];

@@ -262,7 +262,9 @@ fn told(built: &Built) -> String {
     let parts: Vec<String> =
         words.iter().filter_map(|word| counts.get(word).map(|count| format!("{count} {word}"))).collect();
     let what = plural(built.results.len(), "module package");
-    let _ = writeln!(text, "airtight: {what}{}{}", if parts.is_empty() { "" } else { ": " }, parts.join(", "));
+    // A dry run has nothing to read them in.
+    let more = if counts.contains_key("would fetch") { "; the modules that these call are not known yet" } else { "" };
+    let _ = writeln!(text, "airtight: {what}{}{}{more}", if parts.is_empty() { "" } else { ": " }, parts.join(", "));
     text
 }
 
@@ -278,7 +280,9 @@ fn unread_text(unread: &Unread) -> String {
     let Unread { at, why } = unread;
     match why {
         UnreadWhy::Unevaluated { call } => {
-            format!("{at}: only the engine can evaluate the source of module `{call}`; what it names is not fetched")
+            format!(
+                "{at}: only the engine can evaluate the source of module `{call}`, so it is not fetched; name it in a file for --manifest"
+            )
         }
         UnreadWhy::Unknown { call, source } => {
             format!("{at}: the source `{source}` of module `{call}` is no address that is known here")

@@ -6,9 +6,11 @@ use camino::Utf8Path;
 use fs_err as fs;
 use serde_json::{Value, json};
 
+use crate::modules_build::configuration;
 use crate::support::isolation::Isolated;
 use crate::support::lock_file::{Lock, text};
 use crate::support::package::Package;
+use crate::support::repository::Repository;
 use crate::support::tree::{Tree, Workspace};
 
 crate::tests! {
@@ -16,7 +18,8 @@ crate::tests! {
     what_fails_what_is_unused_and_what_could_go_is_said,
     a_seal_alone_says_the_same_as_its_mirror,
     a_new_image_is_compared_with_the_old_one,
-    the_manifest_builds_the_mirror_that_is_missing,
+    the_manifest_builds_the_mirror_and_the_modules_that_are_missing,
+    the_nightly_script_of_the_docs_opens_the_next_build_when_something_is_lacking,
     rules_and_the_provider_policy_decide_the_exit_code,
     every_format_prints_names_that_mean_harm_as_text,
 }
@@ -202,14 +205,21 @@ fn a_new_image_is_compared_with_the_old_one() {
     );
 }
 
-fn the_manifest_builds_the_mirror_that_is_missing() {
+fn the_manifest_builds_the_mirror_and_the_modules_that_are_missing() {
     let workspace = fleet();
     let mut tree = Tree::default();
     unpacked(&mut tree, "upstream", &[package(DOG, "1.5.0")]);
+    let (outer, inner) =
+        (Repository::new(&workspace.path("origin/outer")), Repository::new(&workspace.path("origin/inner")));
+    inner.write("main.tf", "").commit();
+    let address = |name: &str| format!("git::https://git.example.com/{name}");
+    outer.write("main.tf", &configuration(&[("inner", &address("inner"), None)])).commit();
+    tree.file("repositories/calling/main.tf", configuration(&[("outer", &address("outer"), None)]));
     tree.write_to(workspace.root(), false);
     report(&workspace, &["--mirror", "mirror", "--emit-manifest", "next.json"]);
     let manifest: Value = serde_json::from_str(&fs::read_to_string(workspace.path("next.json")).unwrap()).unwrap();
     assert_eq!(manifest["schema"], "airtight/manifest/1");
+    assert_eq!(manifest["modules"][0]["needed_by"], json!(["repositories/calling"]));
     let sources = ["--source", "upstream", "--source", "mirror", "--platform", "linux_amd64"];
     let unlocked =
         airtight(&workspace, &[&["mirror", "build", "--manifest", "next.json"], &sources[..], &["next"]].concat());
@@ -219,12 +229,59 @@ fn the_manifest_builds_the_mirror_that_is_missing() {
     let built =
         airtight(&workspace, &[&["mirror", "build", "--manifest", "next.json"], &sources[..], &["next"]].concat());
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    let (_, report) = report(&workspace, &["--mirror", "next"]);
-    assert_eq!(report["lacking"], json!([]));
+    let built = Isolated::new(Utf8Path::new(env!("CARGO_BIN_EXE_airtight")), workspace.root())
+        .arguments(["modules", "build", "--manifest", "next.json", "store"])
+        .environment("GIT_CONFIG_COUNT", "1")
+        .environment("GIT_CONFIG_KEY_0", format!("url.file://{}/.insteadOf", workspace.path("origin")))
+        .environment("GIT_CONFIG_VALUE_0", "https://git.example.com/")
+        .run();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let after = |modules: &str| report(&workspace, &["--mirror", "next", "--modules", modules]).1;
+    let report = after("store");
+    assert_eq!((&report["lacking"], &report["lacking_modules"]), (&json!([]), &json!([])));
     assert_eq!(report["states"]["fails"], 0);
+    for module in report["modules"].as_array().unwrap() {
+        let by = json!(["repositories/calling"]);
+        assert_eq!((&module["used_by"], &module["removal_breaks"]), (&by, &by));
+    }
+    assert_eq!(report["modules"].as_array().unwrap().len(), 2, "what the called module calls, too");
+    fs::remove_dir_all(workspace.path("repositories/calling")).unwrap();
+    let unused = after("store");
+    let unused = unused["findings"].as_array().unwrap().iter().filter(|finding| finding["code"] == "module-unused");
+    assert_eq!(unused.count(), 2);
     let unused =
         report["providers"].as_array().unwrap().iter().flat_map(|provider| provider["versions"].as_array().unwrap());
     assert!(unused.into_iter().all(|version| version["used_by"] != json!([])), "nothing that nobody uses");
+}
+
+/// The script as the docs have it; only its container runtime, git and the forge are stand-ins.
+fn the_nightly_script_of_the_docs_opens_the_next_build_when_something_is_lacking() {
+    let workspace = fleet();
+    airtight(&workspace, &["mirror", "seal", "--mirror", "mirror"]);
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/audit.md")).unwrap();
+    let script = page.split_once("```bash\n").unwrap().1.split_once("```").unwrap().0;
+    fs::create_dir(workspace.path("bin")).unwrap();
+    fs::os::unix::fs::symlink(env!("CARGO_BIN_EXE_airtight"), workspace.path("bin/airtight")).unwrap();
+    let stand_ins = "podman() { cat mirror/.airtight/seal.json; }\ngit() { echo \"git $*\"; }\n\
+                     open_pull_request() { echo \"opened with $(grep -c 1.5.0 \"$1\")\"; }\n";
+    let night = || {
+        let output = std::process::Command::new("sh")
+            .args(["-c", &format!("{stand_ins}{script}")])
+            .env("PATH", format!("{}:/usr/bin:/bin", workspace.path("bin")))
+            .env("IMAGE", "registry.example.com/runner")
+            .current_dir(workspace.root())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let opened = night();
+    assert!(opened.starts_with("git add next.json\ngit commit -m The next mirror\nopened with "), "{opened}");
+    assert!(!opened.ends_with("with 0\n"), "{opened}");
+    for stack in ["repositories/mono/stacks/broken", "repositories/other"] {
+        fs::remove_dir_all(workspace.path(stack)).unwrap();
+    }
+    assert_eq!(night(), "");
 }
 
 fn rules_and_the_provider_policy_decide_the_exit_code() {

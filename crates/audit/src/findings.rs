@@ -1,8 +1,5 @@
 //! Findings that concern no single run.
 
-use std::collections::BTreeSet;
-
-use airtight_engine::module_stores::ModuleStores;
 use airtight_finding::secrets::without_credentials;
 use airtight_finding::{Code, Finding, Outcome, Owner, Severity};
 use airtight_hcl::Place;
@@ -10,11 +7,11 @@ use airtight_provider::{Engine, Platform};
 
 use crate::fleet::Fleet;
 use crate::report::megabytes;
-use crate::usage::{self, ProviderUsage};
+use crate::usage::{self, ModuleUsage, ProviderUsage};
 
 /// Adds what concerns no single run: packages that nobody uses, versions that are behind, stacks that only the new image breaks. To be
 /// called before the rules are applied.
-pub fn add(fleet: &mut Fleet, usage: &[ProviderUsage], modules: &ModuleStores, engine: &Engine, platform: &Platform) {
+pub fn add(fleet: &mut Fleet, usage: &[ProviderUsage], modules: &[ModuleUsage], engine: &Engine, platform: &Platform) {
     unused_modules(fleet, modules);
     for provider in usage {
         for version in provider.versions.iter().filter(|version| version.used_by.is_empty()) {
@@ -67,21 +64,14 @@ pub fn add(fleet: &mut Fleet, usage: &[ProviderUsage], modules: &ModuleStores, e
 }
 
 /// Modules of the stores that no stack calls.
-fn unused_modules(fleet: &mut Fleet, modules: &ModuleStores) {
-    let stored = fleet.stacks.iter().flat_map(|stack| &stack.modules).filter_map(|module| module.stored.as_ref());
-    let used: BTreeSet<(String, Option<String>)> = stored.cloned().collect();
-    for store in &modules.stores {
-        for source in &store.manifest.sources {
-            if used.contains(&(source.source.clone(), source.version.clone())) {
-                continue;
-            }
-            let version = source.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
-            let name = without_credentials(source.source.clone());
-            let summary = format!("no stack calls the module `{name}`{version}");
-            let finding = Finding::new(Code::ModuleUnused, Severity::Note, Owner::Image, summary)
-                .detail("No configuration of the stacks that were read calls it, nor does a module that they call.")
-                .help("Build the next store from what the stacks call: `airtight audit --emit-manifest FILE`, then `airtight modules build --manifest FILE`.");
-            fleet.findings.push(finding.at(Place::file(store.directory.join(&source.tree)), ""));
-        }
+fn unused_modules(fleet: &mut Fleet, modules: &[ModuleUsage]) {
+    for module in modules.iter().filter(|module| module.used_by.is_empty()) {
+        let version = module.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+        let name = without_credentials(module.source.clone());
+        let summary = format!("no stack calls the module `{name}`{version}");
+        let finding = Finding::new(Code::ModuleUnused, Severity::Note, Owner::Image, summary)
+            .detail("No configuration of the stacks that were read calls it, nor does a module that they call.")
+            .help("Remove what no stack calls: `airtight modules prune --modules DIR --keep-for REPOSITORIES`.");
+        fleet.findings.push(finding.at(Place::file(&module.tree), ""));
     }
 }

@@ -132,6 +132,10 @@ fn lacking(text: &mut String, report: &AuditReport) {
         vec![lacking.address.clone(), version, few(&lacking.needed_by)]
     });
     table(text, "What the image lacks", &["provider", "version", "needed by"], rows.collect());
+    let rows = report.lacking_modules.iter().map(|lacking| {
+        vec![lacking.source.clone(), lacking.version.clone().unwrap_or_default(), few(&lacking.needed_by)]
+    });
+    table(text, "Modules that the image lacks", &["source", "version", "needed by"], rows.collect());
 }
 
 fn changes(text: &mut String, report: &AuditReport) {
@@ -189,6 +193,9 @@ fn unused(text: &mut String, report: &AuditReport) {
         .into_iter()
         .map(|(address, versions, bytes)| vec![address.to_owned(), megabytes(bytes), versions.join(", ")]);
     table(text, &title, &["provider", "size", "versions"], rows.collect());
+    let rows = report.modules.iter().filter(|module| module.used_by.is_empty());
+    let rows = rows.map(|module| vec![module.source.clone(), module.version.clone().unwrap_or_default()]);
+    table(text, "Modules of the image that no stack calls", &["source", "version"], rows.collect());
 }
 
 /// Warnings and errors that no table above shows.

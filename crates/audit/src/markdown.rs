@@ -40,6 +40,11 @@ pub fn render(report: &AuditReport) -> String {
         vec![code(&lacking.address), version, prose(&few(&lacking.needed_by))]
     });
     table(&mut text, "What the image lacks", &["provider", "version", "needed by"], &rows.collect::<Vec<_>>());
+    let rows = report.lacking_modules.iter().map(|lacking| {
+        let version = lacking.version.as_deref().map(code).unwrap_or_default();
+        vec![code(&lacking.source), version, prose(&few(&lacking.needed_by))]
+    });
+    table(&mut text, "Modules that the image lacks", &["source", "version", "needed by"], &rows.collect::<Vec<_>>());
     let rows = report.changes.iter().map(|change| {
         let word = |version: &Option<String>| version.clone().unwrap_or_else(|| "nothing".to_owned());
         let versions = change

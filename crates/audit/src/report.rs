@@ -7,14 +7,14 @@ use std::time::Duration;
 use airtight_finding::report::{Counts, ReportAssumption, ReportEngine, ReportFinding};
 use airtight_finding::secrets::without_credentials;
 use airtight_finding::{Code, Finding, Outcome, Ruling, Severity, plural};
-use airtight_provider::manifest::{DemandedProvider, Manifest};
+use airtight_provider::manifest::{DemandedModule, DemandedProvider, Manifest};
 use airtight_provider::{Engine, Platform};
 use serde::Serialize;
 
 use crate::fleet::Fleet;
 use crate::image::Image;
 use crate::stack::{self, Stack, State};
-use crate::usage::{self, ProviderUsage, VersionUsage};
+use crate::usage::{self, ModuleUsage, ProviderUsage, VersionUsage};
 
 /// The schema's name.
 pub const SCHEMA: &str = "airtight/audit/1";
@@ -37,8 +37,12 @@ pub struct AuditReport {
     pub stacks: Vec<ReportStack>,
     /// What is in the image, by address.
     pub providers: Vec<ReportProviderUsage>,
+    /// What is in the image's stores of modules, in their order.
+    pub modules: Vec<ReportModuleUsage>,
     /// What stacks need and the image lacks.
     pub lacking: Vec<DemandedProvider>,
+    /// What stacks call and no store has.
+    pub lacking_modules: Vec<DemandedModule>,
     /// What differs for whom from the image that was compared with.
     pub changes: Vec<ReportChange>,
     pub left_out: Vec<ReportLeftOut>,
@@ -121,6 +125,17 @@ pub struct ReportVersionUsage {
 }
 
 #[derive(Clone, Debug, Serialize)]
+pub struct ReportModuleUsage {
+    pub source: String,
+    /// Of a registry's module.
+    pub version: Option<String>,
+    /// Paths of stacks, also those that call it through other modules.
+    pub used_by: Vec<String>,
+    /// Paths of stacks whose `init` would fail if it were removed.
+    pub removal_breaks: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
 pub struct ReportUpgrade {
     pub keep: Vec<String>,
     pub drop: Vec<String>,
@@ -168,6 +183,7 @@ pub struct Material<'a> {
     pub baseline: Option<&'a Image>,
     pub fleet: &'a Fleet,
     pub usage: &'a [ProviderUsage],
+    pub modules: &'a [ModuleUsage],
     pub demand: &'a Manifest,
     pub elapsed: Duration,
 }
@@ -175,7 +191,7 @@ pub struct Material<'a> {
 impl AuditReport {
     /// Puts everything together.
     pub fn new(material: &Material<'_>) -> Self {
-        let Material { engine, platform, image, baseline, fleet, usage, demand, elapsed } = *material;
+        let Material { engine, platform, image, baseline, fleet, usage, modules, demand, elapsed } = *material;
         let path = |index: &usize| stack::shown(&fleet.stacks[*index].directory);
         let paths = |indexes: &[usize]| indexes.iter().map(path).collect::<Vec<_>>();
         let all: Vec<Finding> =
@@ -235,7 +251,17 @@ impl AuditReport {
             assumptions: assumptions(material),
             stacks,
             providers: providers.collect(),
+            modules: modules
+                .iter()
+                .map(|module| ReportModuleUsage {
+                    source: without_credentials(module.source.clone()),
+                    version: module.version.clone(),
+                    used_by: paths(&module.used_by),
+                    removal_breaks: paths(&module.breaks),
+                })
+                .collect(),
             lacking: lacking(demand, fleet, usage, engine, platform),
+            lacking_modules: lacking_modules(demand, fleet),
             changes: fleet.stacks.iter().filter_map(change).collect(),
             left_out: fleet
                 .left_out
@@ -363,6 +389,14 @@ fn lacking(
         !met.contains(&(wanted.address.clone(), wanted.version.clone(), wanted.constraints.clone()))
     };
     demand.providers.iter().filter(is_lacking).cloned().collect()
+}
+
+/// What of the demand no store has.
+fn lacking_modules(demand: &Manifest, fleet: &Fleet) -> Vec<DemandedModule> {
+    let modules = fleet.stacks.iter().flat_map(|stack| &stack.modules);
+    let missing: BTreeSet<_> =
+        modules.filter(|module| module.stored.is_none()).map(|module| (&module.source, &module.version)).collect();
+    demand.modules.iter().filter(|module| missing.contains(&(&module.source, &module.version))).cloned().collect()
 }
 
 fn change(stack: &Stack) -> Option<ReportChange> {

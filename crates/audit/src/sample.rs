@@ -3,11 +3,12 @@
 use airtight_finding::report::{Counts, ReportAssumption, ReportEngine, ReportFinding};
 use airtight_finding::{Code, Finding, Outcome, Owner, Ruling, Severity};
 use airtight_hcl::Place;
-use airtight_provider::manifest::DemandedProvider;
+use airtight_provider::manifest::{DemandedModule, DemandedProvider};
 
 use crate::report::{
-    AuditFinding, AuditReport, ReportChange, ReportImage, ReportLeftOut, ReportModule, ReportProviderUsage,
-    ReportStack, ReportStackProvider, ReportStates, ReportUpgrade, ReportVersionChange, ReportVersionUsage, SCHEMA,
+    AuditFinding, AuditReport, ReportChange, ReportImage, ReportLeftOut, ReportModule, ReportModuleUsage,
+    ReportProviderUsage, ReportStack, ReportStackProvider, ReportStates, ReportUpgrade, ReportVersionChange,
+    ReportVersionUsage, SCHEMA,
 };
 
 /// A report in which everything that comes from outside is one text.
@@ -72,6 +73,13 @@ pub(crate) fn sample(outside: &str) -> AuditReport {
             hashes: Vec::new(),
             needed_by: vec![text()],
         }],
+        modules: vec![ReportModuleUsage {
+            source: text(),
+            version: Some(text()),
+            used_by: Vec::new(),
+            removal_breaks: vec![text()],
+        }],
+        lacking_modules: vec![DemandedModule { source: text(), version: Some(text()), needed_by: vec![text()] }],
         changes: vec![ReportChange {
             path: text(),
             before: Outcome::Success,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use airtight_engine::configuration::{self, GivenVariables, ModuleSource, Surroundings};
+use airtight_engine::configuration::{self, ChildModule, GivenVariables, ModuleSource, Surroundings};
 use airtight_engine::init_arguments::InitArguments;
 use airtight_engine::module_stores::ModuleStores;
 use airtight_engine::predict::{self, Facts, Outcome, Prediction, ProviderPrediction, Status};
@@ -289,18 +289,21 @@ fn stack_provider(facts: &Facts, provider: &ProviderPrediction) -> StackProvider
 }
 
 fn modules(facts: &Facts, stores: &ModuleStores) -> Vec<StackModule> {
-    let children = facts.configuration.children.iter();
-    let fetched = children
-        .filter(|(_, child)| matches!(child.source, ModuleSource::Registry { .. } | ModuleSource::Remote { .. }));
-    fetched
-        .filter_map(|(call, child)| {
-            let source = without_credentials(child.call.source.clone()?);
-            let constraint = child.call.version.as_deref().and_then(|text| CoreConstraints::parse(text).ok());
-            let tree = stores.find(&child.source, constraint.as_ref());
-            let held = tree.map(|found| (found.source.source.clone(), found.source.version.clone()));
-            Some(StackModule { source, version: child.call.version.clone(), call: call.clone(), stored: held })
-        })
-        .collect()
+    let one = |(call, child): (&String, &ChildModule)| {
+        let source = without_credentials(child.call.source.clone()?);
+        let constraint = child.call.version.as_deref().and_then(|text| CoreConstraints::parse(text).ok());
+        let found = stores.find(&child.source, constraint.as_ref());
+        let held = found.map(|found| (found.source.source.clone(), found.source.version.clone()));
+        let is_fetched = match child.source {
+            ModuleSource::Registry { .. } | ModuleSource::Remote { .. } => true,
+            // The image may have the path itself.
+            ModuleSource::LocalCopy(_) => held.is_some(),
+            ModuleSource::Local(_) | ModuleSource::Unknown => false,
+        };
+        let version = child.call.version.clone();
+        is_fetched.then(|| StackModule { source, version, call: call.clone(), stored: held })
+    };
+    facts.configuration.children.iter().filter_map(one).collect()
 }
 
 /// A path as people have named it.

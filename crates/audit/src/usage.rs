@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use airtight_provider::{Engine, Platform, ProviderAddress, Version, VersionConstraints};
+use airtight_engine::module_stores::ModuleStores;
+use airtight_provider::{CoreConstraints, Engine, Platform, ProviderAddress, Version, VersionConstraints};
+use camino::Utf8PathBuf;
 
 use crate::image::ImagePackage;
-use crate::stack::Stack;
+use crate::stack::{Stack, StackModule};
 
 /// A provider of the image.
 #[derive(Clone, Debug)]
@@ -39,6 +41,58 @@ pub struct Upgrade {
     /// Indexes of stacks that would have to lock another version.
     pub moves: Vec<usize>,
     pub saved_bytes: u64,
+}
+
+/// A module of the image's stores.
+#[derive(Clone, Debug)]
+pub struct ModuleUsage {
+    /// As the store names it.
+    pub source: String,
+    /// Of a registry's module.
+    pub version: Option<String>,
+    /// Where its package is.
+    pub tree: Utf8PathBuf,
+    /// Indexes of stacks that would get it, also through other modules.
+    pub used_by: Vec<usize>,
+    /// Indexes of stacks whose `init` would fail without it: their constraints allow no other version of the stores.
+    pub breaks: Vec<usize>,
+}
+
+/// Counts modules, in the stores' order.
+pub fn of_modules(stores: &ModuleStores, stacks: &[Stack]) -> Vec<ModuleUsage> {
+    let mut callers: BTreeMap<&(String, Option<String>), Vec<(usize, &StackModule)>> = BTreeMap::new();
+    for (index, stack) in stacks.iter().enumerate() {
+        for module in &stack.modules {
+            if let Some(stored) = &module.stored {
+                callers.entry(stored).or_default().push((index, module));
+            }
+        }
+    }
+    let versions = |source: &str| stores.stores.iter().flat_map(|store| store.versions(source)).collect::<Vec<_>>();
+    let mut usage = Vec::new();
+    for store in &stores.stores {
+        for stored in &store.manifest.sources {
+            let key = (stored.source.clone(), stored.version.clone());
+            let callers = callers.get(&key).map_or(&[][..], Vec::as_slice);
+            let has_other = |module: &StackModule| {
+                let constraint = module.version.as_deref().and_then(|text| CoreConstraints::parse(text).ok());
+                versions(&stored.source).into_iter().filter_map(|other| other.version.as_deref()).any(|other| {
+                    Some(other) != stored.version.as_deref() && CoreConstraints::selects(constraint.as_ref(), other)
+                })
+            };
+            let used_by: BTreeSet<usize> = callers.iter().map(|(index, _)| *index).collect();
+            let breaks: BTreeSet<usize> =
+                callers.iter().filter(|(_, module)| !has_other(module)).map(|(index, _)| *index).collect();
+            usage.push(ModuleUsage {
+                source: stored.source.clone(),
+                version: stored.version.clone(),
+                tree: store.directory.join(&stored.tree),
+                used_by: used_by.into_iter().collect(),
+                breaks: breaks.into_iter().collect(),
+            });
+        }
+    }
+    usage
 }
 
 /// One stack's need of one provider.

@@ -1,5 +1,7 @@
 //! The one line that says it all: the verdict, the counts, the time and the next step.
 
+use std::collections::BTreeSet;
+
 use super::escape;
 use super::prose::plural;
 use super::report::{Counts, Report, ReportException};
@@ -76,14 +78,16 @@ fn proven(report: &Report) -> String {
     modules(report).map_or_else(|| of_providers.clone(), |of_modules| format!("{of_providers}, {of_modules}"))
 }
 
-/// `3 modules proven`; null if no store has said anything of one.
+/// `3 modules proven by /modules`; null if no store has said anything of one.
 pub(super) fn modules(report: &Report) -> Option<String> {
-    let judged = || report.modules.iter().filter_map(|module| module.status);
-    let (all, proven) = (judged().count(), judged().filter(|status| *status == Status::Proven).count());
-    match proven {
+    let all = report.modules.iter().filter(|module| module.status.is_some()).count();
+    let proven = || report.modules.iter().filter(|module| module.status == Some(Status::Proven));
+    let stores: BTreeSet<&str> = proven().filter_map(|module| module.store.as_deref()).collect();
+    let by = stores.into_iter().collect::<Vec<_>>().join(" and ");
+    match proven().count() {
         0 => None,
-        _ if proven == all => Some(format!("{} proven", plural(all, "module"))),
-        _ => Some(format!("{proven} of {} proven", plural(all, "module"))),
+        count if count == all => Some(format!("{} proven by {}", plural(all, "module"), escape::line(&by))),
+        count => Some(format!("{count} of {} proven by {}", plural(all, "module"), escape::line(&by))),
     }
 }
 
@@ -194,19 +198,22 @@ mod tests {
     #[test]
     fn modules_are_counted_if_a_store_proves_some() {
         let mut report = sample::cleared();
-        let module = |status| ReportModule {
+        let module = |status: Option<Status>| ReportModule {
             key: "a".to_owned(),
             source: "h.example/a/b/c".to_owned(),
             version: None,
             origin: ModuleOrigin::Store,
+            store: status.map(|_| "/modules".to_owned()),
             tree: None,
             status,
             dir: None,
         };
         report.modules = vec![module(Some(Status::Proven)), module(None)];
-        assert!(closing(&report).starts_with("airtight: cleared: 3 providers proven, 1 module proven, init"));
+        assert!(
+            closing(&report).starts_with("airtight: cleared: 3 providers proven, 1 module proven by /modules, init")
+        );
         report.modules.push(module(Some(Status::Unproven)));
-        assert!(closing(&report).contains(", 1 of 2 modules proven, "));
+        assert!(closing(&report).contains(", 1 of 2 modules proven by /modules, "));
         report.modules.retain(|module| module.status != Some(Status::Proven));
         assert!(closing(&report).starts_with("airtight: cleared: 3 providers proven, init"));
     }

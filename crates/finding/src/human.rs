@@ -278,7 +278,7 @@ fn derivation(report: &Report, width: usize) -> String {
         lines.push(format!("  - {} proven by the lock file's hashes", plural(proven.len(), "provider")));
     }
     if let Some(modules) = heading::modules(report) {
-        lines.push(format!("  - {modules} by the store of modules"));
+        lines.push(format!("  - {modules}"));
     }
     lines.join("\n") + "\n"
 }

@@ -130,6 +130,8 @@ pub struct ReportModule {
     /// Of a registry's module.
     pub version: Option<String>,
     pub origin: ModuleOrigin,
+    /// The store that has it; null if none has.
+    pub store: Option<String>,
     /// The `h1:` hash of the package in the store; null if no store has it.
     pub tree: Option<String>,
     /// Null for a directory of the repository itself.

@@ -82,6 +82,8 @@ pub struct ModuleCopy {
     pub version: Option<String>,
     /// Where the copy belongs: `.terraform/modules/a.b`.
     pub directory: Utf8PathBuf,
+    /// The store, as it was named.
+    pub store: Utf8PathBuf,
     /// The tree in the store, without links on the way.
     pub tree: Utf8PathBuf,
     /// What the store's manifest says of it.

@@ -369,7 +369,8 @@ impl<'a> Tree<'a> {
         let version = found.source.version.clone();
         let contents = found.tree.contents.clone();
         let tree = real.clone();
-        let copy = ModuleCopy { key: key.to_owned(), version, directory: placed.clone(), tree, contents };
+        let store = found.store.directory.clone();
+        let copy = ModuleCopy { key: key.to_owned(), version, directory: placed.clone(), store, tree, contents };
         Some(Location::Served(Box::new(copy), directory, ServedTree { real, placed }))
     }
 }

@@ -40,7 +40,8 @@ pub(crate) fn check(modules: &[InstalledModule], place: &Utf8Path) -> Vec<Findin
 
 fn planted(severity: Severity, summary: String) -> Finding {
     Finding::new(Code::ModulePlanted, severity, Owner::Repository, summary)
-        .help("Remove `.terraform` from the repository, so that the module comes from the image's store: `git rm -r --cached .terraform`")
+        .help("Remove the installed modules, so that they come from the image's store: `rm -r .terraform/modules`. If the repository has them: \
+             `git rm -r --cached .terraform`. If not, look for a hook or a command that changes them.")
 }
 
 fn local_elsewhere(module: &InstalledModule, called: &Utf8Path, place: &Utf8Path) -> Finding {

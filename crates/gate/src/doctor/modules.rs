@@ -1,5 +1,6 @@
 //! The stores of modules: readable for the run's user, not writable, and every tree as its manifest says.
 
+use airtight_finding::plural;
 use airtight_provider::modules::ModuleStore;
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
@@ -35,8 +36,8 @@ fn check_one(path: &Utf8Path, image: &Image<'_>, user: &User) -> Vec<Check> {
         checks.push(Check::failed(NAME, format!("{path} has no seal that the settings accept: {reason}"), fix));
     }
     if checks.is_empty() {
-        let (sources, packages, digest) = (store.manifest.sources.len(), trees.len(), &store.digest);
-        let text = format!("{path}: {sources} sources in {packages} packages, each as its manifest says, {digest}");
+        let (sources, packages) = (plural(store.manifest.sources.len(), "source"), plural(trees.len(), "package"));
+        let text = format!("{path}: {sources} in {packages}, each as the manifest says, {}", store.digest);
         checks.push(Check::passed(NAME, text));
     }
     checks

@@ -27,6 +27,8 @@ pub struct InstalledModule {
     pub version: Option<String>,
     /// What the engine would load, as recorded.
     pub directory: Utf8PathBuf,
+    /// The store that has its package; null if none has.
+    pub store: Option<Utf8PathBuf>,
     /// The hash of the store's package; null if no store has one.
     pub tree: Option<String>,
     /// The `h1:` hash of the configuration files of a copy, which modules do not write; null for what was not compared.
@@ -101,6 +103,7 @@ pub(crate) fn judge(stores: &ModuleStores, engine: &Engine, places: &Places<'_>)
             source: String::new(),
             version: None,
             directory: Utf8PathBuf::new(),
+            store: None,
             tree: None,
             measured: None,
             standing: Standing::Unread(problem.detail.clone()),
@@ -128,19 +131,26 @@ impl Judge<'_> {
         if record.key.is_empty() || record.directory.as_str().is_empty() {
             return None;
         }
-        let (standing, tree, measured) = match ModuleSource::parse(&record.source, self.engine) {
-            ModuleSource::Local(path) => (self.local(record, &path, &real), None, None),
-            _ => self.installed(record, &real),
-        };
-        Some(InstalledModule {
+        let module = |standing| InstalledModule {
             key: record.key.clone(),
             source: record.source.clone(),
             version: record.version.clone(),
             directory: record.directory.clone(),
-            tree,
-            measured,
+            store: None,
+            tree: None,
+            measured: None,
             standing,
-        })
+        };
+        if let ModuleSource::Local(path) = ModuleSource::parse(&record.source, self.engine) {
+            return Some(module(self.local(record, &path, &real)));
+        }
+        let stores = self.stores;
+        let Some(found) = stores.recorded(&self.normalized(record), record.version.as_deref()) else {
+            return Some(module(Standing::Unproven(self.location(record, &real))));
+        };
+        let (standing, measured) = self.compared(&found, &real);
+        let (store, tree) = (found.store.directory.clone(), found.tree.contents.h1.clone());
+        Some(InstalledModule { store: Some(store), tree: Some(tree), measured, ..module(standing) })
     }
 
     fn real(&self, directory: &Utf8Path) -> Option<Utf8PathBuf> {
@@ -172,19 +182,13 @@ impl Judge<'_> {
         self.manifest.record(parent)
     }
 
-    fn installed(&mut self, record: &ModuleRecord, real: &Utf8Path) -> (Standing, Option<String>, Option<String>) {
-        let normalized = match ModuleSource::parse(&record.source, self.engine) {
+    fn normalized(&self, record: &ModuleRecord) -> String {
+        match ModuleSource::parse(&record.source, self.engine) {
             ModuleSource::Registry { normalized, .. }
             | ModuleSource::Remote { normalized, .. }
             | ModuleSource::LocalCopy(normalized) => normalized,
             ModuleSource::Local(_) | ModuleSource::Unknown => record.source.clone(),
-        };
-        let Some(found) = self.stores.recorded(&normalized, record.version.as_deref()) else {
-            return (Standing::Unproven(self.location(record, real)), None, None);
-        };
-        let h1 = found.tree.contents.h1.clone();
-        let (standing, measured) = self.compared(&found, real);
-        (standing, Some(h1), measured)
+        }
     }
 
     fn compared(&mut self, found: &Found<'_>, real: &Utf8Path) -> (Standing, Option<String>) {

@@ -3,7 +3,7 @@
 //! Each copy is made beside its place, compared with the store's manifest, and renamed. `modules.json` comes last: until
 //! then the engine sees no change. No link below the root module is followed.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 
 use airtight_engine::configuration::{ModuleCopy, Placement};
@@ -54,17 +54,29 @@ pub(crate) fn place(
     }
     let data_dir = context.data_dir_of(root_module);
     write(context, root_module, &data_dir, placement).map_err(|error| {
+        let bytes: u64 = placement.copies.iter().map(|copy| copy.contents.bytes).sum();
+        let (owner, help) = match &error {
+            NotPlaced::Disk(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+                let megabytes = bytes.div_ceil(1_000_000);
+                (Owner::Administrator, format!("Make room on the disk of `{data_dir}`: the modules need {megabytes} MB there."))
+            }
+            NotPlaced::Disk(_) => (
+                Owner::Repository,
+                format!("`{data_dir}` must be a directory that the run's user can write, with neither links nor files of the repository in it."),
+            ),
+            _ => {
+                let help = "Look at the store in the image with `airtight modules verify`, and build it again.";
+                (Owner::Image, help.to_owned())
+            }
+        };
         Box::new(
             Finding::new(
                 Code::ModuleNotPlaced,
                 Severity::Error,
-                match error {
-                    NotPlaced::Disk(_) => Owner::Repository,
-                    _ => Owner::Image,
-                },
+                owner,
                 format!("a module of the store cannot be copied to where the engine looks for it: {error}"),
             )
-            .help("Remove what is in the way there, or build the store of modules again.")
+            .help(help)
             .at(Place::file(data_dir.join("modules")), ""),
         )
     })
@@ -167,9 +179,9 @@ fn copy_directory(
 
 /// What is hashed is what is written.
 fn copy_file(from: &Utf8Path, mut to: std::fs::File) -> io::Result<([u8; 32], u64)> {
-    use std::os::unix::fs::OpenOptionsExt as _;
+    use fs_err::os::unix::fs::OpenOptionsExt as _;
     let flags = i32::try_from((rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits()).unwrap_or_default();
-    let mut file = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(from)?;
+    let mut file = fs::OpenOptions::new().read(true).custom_flags(flags).open(from)?;
     let (mut hasher, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; READ_BYTES]);
     loop {
         let count = file.read(&mut buffer)?;

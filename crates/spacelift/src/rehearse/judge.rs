@@ -104,6 +104,13 @@ fn undeclared_host(ended: &[Ended], times: &[(usize, &Asked)], known: &Known<'_>
     }
     let Advice { owner, help } = if ended[first].step.name == "init" && asked.host.starts_with("registry.") {
         registry_advice(ended[first].result.installation.as_ref(), &known.mirrors)
+    } else if ended[first].step.name == "init" && asked.process.as_deref().is_some_and(fetches_modules) {
+        Advice {
+            owner: Owner::Image,
+            help: "A module's repository is asked for. `airtight check` names the module. The image's store of modules serves it if \
+                   `init` is `airtight run init`, or if the stack has airtight's before_init hook."
+                .to_owned(),
+        }
     } else {
         Advice {
             owner: Owner::Administrator,
@@ -118,6 +125,11 @@ fn undeclared_host(ended: &[Ended], times: &[(usize, &Asked)], known: &Known<'_>
             "{how} It is not listed under `reachable` in the settings, so in production this fails or hangs."
         ))
         .help(help)
+}
+
+/// In `init`, only modules come from repositories.
+fn fetches_modules(process: &str) -> bool {
+    process == "ssh" || process.starts_with("git")
 }
 
 /// In their order, each once: `a, b and c`.

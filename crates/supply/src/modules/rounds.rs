@@ -293,12 +293,14 @@ impl Work<'_> {
     ) -> anyhow::Result<Built> {
         let needed = self.graph.needed_by();
         let mut built = Built { unread: self.unread, ..Built::default() };
+        let is_whole = self.failed.is_empty();
         let former_sources = former.map(|store| store.manifest.sources.as_slice()).unwrap_or_default();
         let mut sources: BTreeMap<RowKey, StoredSource> = former_sources
             .iter()
             .map(|source| {
                 let mut source = source.clone();
-                source.needed_by.retain(|name| !repositories.contains(name));
+                // Behind what failed, nobody looked who calls what.
+                source.needed_by.retain(|name| !is_whole || !repositories.contains(name));
                 ((source.source.clone(), source.version.clone()), source)
             })
             .collect();
