@@ -285,6 +285,7 @@ impl Selection {
 pub fn predict(facts: &Facts, selection: &Selection, contents: &Contents, digests: &Digests) -> Prediction {
     let mut failures = selection.failures.clone();
     let mut assumptions = selection.assumptions.clone();
+    let missing = selection::missing(selection);
     let mut providers = Vec::new();
     let mut changes = BTreeMap::new();
     for requirement in &selection.requirements {
@@ -294,7 +295,7 @@ pub fn predict(facts: &Facts, selection: &Selection, contents: &Contents, digest
             install: None,
             proven_by: None,
             h1: None,
-            status: selection::status_without_package(selection, requirement),
+            status: if missing.contains(&requirement.address) { Status::Missing } else { Status::Unknown },
         };
         if let Some(selected) = &provider.selected {
             let installed = installation::install(facts, selected, contents, digests);

@@ -3,7 +3,7 @@
 //! Source: OpenTofu `internal/configs/config.go` `addProviderRequirements`, `internal/states/state.go`
 //! `ProviderRequirements`, `internal/tofumigrate/tofumigrate.go`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::modules::at;
 use super::{Assumption, Cause, Facts, Failure, Origin, Requirement, Stage};
@@ -162,7 +162,7 @@ impl Collector<'_> {
 
     fn state(&mut self) {
         let translates = self.facts.engine.translates_state_addresses() && !self.facts.state_translation_off;
-        let configured: Vec<ProviderAddress> = self.by_address.keys().cloned().collect();
+        let configured: BTreeSet<ProviderAddress> = self.by_address.keys().cloned().collect();
         for need in &self.facts.state.needs {
             let address = if translates
                 && need.address.host() == EngineName::Terraform.default_registry_host()

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::asked;
 use super::locks::{self, Lock};
 use super::{
-    Assumption, Facts, Failure, ProviderSource, Requirement, Selected, SelectedPackage, Selection, Stage, Status,
-    modules, requirements,
+    Assumption, Facts, Failure, ProviderSource, Requirement, Selected, SelectedPackage, Selection, Stage, modules,
+    requirements,
 };
 use crate::cli_config::MethodKind;
 use airtight_finding::Code;
@@ -59,13 +59,12 @@ pub(super) fn unless_unread(failure: &Failure) -> Assumption {
     Assumption { code: Code::ConfigurationNotUnderstood, text }
 }
 
-/// The status of a requirement that no version was chosen for.
-pub(super) fn status_without_package(selection: &Selection, requirement: &Requirement) -> Status {
-    let is_missing = selection.failures.iter().any(|failure| {
+/// The providers that have the status [`Status::Missing`], if no version was chosen for them.
+pub(super) fn missing(selection: &Selection) -> BTreeSet<ProviderAddress> {
+    let is_missing = |failure: &&Failure| {
         matches!(failure.code, Code::ProviderMissing | Code::ProviderVersionMissing | Code::CliConfigMethodDropped)
-            && failure.providers.contains(&requirement.address)
-    });
-    if is_missing { Status::Missing } else { Status::Unknown }
+    };
+    selection.failures.iter().filter(is_missing).flat_map(|failure| failure.providers.iter().cloned()).collect()
 }
 
 /// Why no version is chosen.

@@ -24,7 +24,9 @@ pub fn check(facts: &Facts, prediction: &Prediction, implied: &[Utf8PathBuf]) ->
     };
     for failure in prediction.failures.iter().filter(has_finding) {
         let is_of_mirror = matches!(failure.code, Code::MirrorMissing | Code::MirrorUnreadable);
-        match failures.iter_mut().find(|earlier| is_of_mirror && earlier.code == failure.code) {
+        let earlier =
+            if is_of_mirror { failures.iter_mut().find(|earlier| earlier.code == failure.code) } else { None };
+        match earlier {
             Some(earlier) => earlier.providers.extend(failure.providers.iter().cloned()),
             None => failures.push(failure.clone()),
         }
