@@ -33,10 +33,22 @@ fn check_one(selected: &SelectedExecutable, platform: &Platform, runs_here: bool
     };
     let subject = || format!("`{address}`");
     if !executable.mode_allows {
-        let help = format!(
-            "Restore the execute permission when you build the image: `chmod a+x {}`",
-            shell_word(executable.path.as_str())
-        );
+        let archive = executable.path.parent().filter(|path| path.extension() == Some("zip") && path.is_file());
+        let help = match archive {
+            Some(archive) => {
+                let files = shell_word(&format!("{archive}.files"));
+                let archive = shell_word(archive.as_str());
+                format!(
+                    "Give it the permission in the archive: `unzip -q {archive} -d {files} && chmod -R a+rX,a+x {files} && rm \
+                     {archive} && zip -q -j {archive} {files}/* && rm -r {files}`. Its `zh:` hash changes with that, its `h1:` \
+                     does not."
+                )
+            }
+            None => format!(
+                "Restore the execute permission when you build the image: `chmod a+x {}`",
+                shell_word(executable.path.as_str())
+            ),
+        };
         found(Code::PackageNotExecutable, subject(), NO_PERMISSION, "permission denied", &help);
     }
     if runs_here && executable.mount_forbids {
