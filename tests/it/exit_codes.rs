@@ -19,7 +19,7 @@ crate::tests! {
     a_report_that_cannot_be_written_ends_with_100,
     a_runtime_directory_that_is_not_ours_alone_refuses,
     links_in_the_runtime_directory_are_replaced_and_not_followed,
-    a_home_and_a_workspace_that_are_read_only_do_no_harm,
+    a_home_that_is_read_only_does_no_harm_and_a_workspace_is_named,
     a_full_disk_refuses_and_leaves_nothing_half_written,
 }
 
@@ -207,7 +207,7 @@ fn links_in_the_runtime_directory_are_replaced_and_not_followed() {
     assert_eq!(fs::metadata(&directory).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
-fn a_home_and_a_workspace_that_are_read_only_do_no_harm() {
+fn a_home_that_is_read_only_does_no_harm_and_a_workspace_is_named() {
     if !is_root() {
         return ignored("only root can");
     }
@@ -216,11 +216,20 @@ fn a_home_and_a_workspace_that_are_read_only_do_no_harm() {
     tree.file("bin/engine", "#!/bin/sh\necho 'OpenTofu v1.12.6'\n");
     let scene = Scene::holding(&tree, true);
     fs::set_permissions(scene.path("bin/engine"), PermissionsExt::from_mode(0o755)).unwrap();
-    for path in ["home", "stack"] {
+    let close = |path: &str| {
         std::os::unix::fs::chown(scene.path(path), Some(0), Some(0)).unwrap();
         fs::set_permissions(scene.path(path), PermissionsExt::from_mode(0o555)).unwrap();
-    }
-    let done = run(&scene.airtight(["hook", "before_init"]).environment("AIRTIGHT_ENGINE", scene.path("bin/engine")));
+    };
+    let hook = || scene.airtight(["hook", "before_init"]).environment("AIRTIGHT_ENGINE", scene.path("bin/engine"));
+    close("home");
+    let done = run(&hook());
+    assert_eq!(done.code, Some(0), "{done:?}");
+    close("stack");
+    let done = run(&hook());
+    assert_eq!(done.code, Some(100), "{done:?}");
+    assert!(done.stderr.contains("error[directory-unwritable]"), "{done:?}");
+    // The fix that it names.
+    let done = run(&hook().environment("TF_DATA_DIR", scene.path("runtime/data")));
     assert_eq!(done.code, Some(0), "{done:?}");
 }
 

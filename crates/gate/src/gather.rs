@@ -18,10 +18,10 @@ use airtight_engine::module_stores::ModuleStores;
 use airtight_engine::predict;
 use airtight_engine::predict::{Facts, Prediction, Selection, Workspace};
 use airtight_engine::state::StateQuestion;
-use airtight_engine::{configuration, state};
+use airtight_engine::{configuration, modules_manifest, state};
 use airtight_finding::Finding;
 use airtight_hcl::Sources;
-use airtight_provider::directory_access::why_not_writable;
+use airtight_provider::directory_access::{why_not_made, why_not_writable};
 use airtight_provider::hashing;
 use airtight_provider::hashing::Hasher;
 use airtight_provider::{Contents, Digests};
@@ -134,7 +134,9 @@ pub fn gather(context: &Context<'_>, question: &Question<'_>, is_of_the_run: boo
         reachable: settings.reachable.clone(),
         asked: None,
         workspace: Workspace {
-            data_directory: why_not_writable(&data_dir.join("providers")),
+            packages: why_not_writable(&data_dir.join("providers")),
+            module_records: why_not_made(&modules_manifest::path(&data_dir)),
+            backend_record: why_not_made(&data_dir.join("terraform.tfstate")),
             root_module: why_not_writable(&root_module),
             is_of_the_run,
         },

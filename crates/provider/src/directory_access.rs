@@ -23,6 +23,14 @@ pub fn why_not_writable(path: &Utf8Path) -> Option<NotWritable> {
     Some(NotWritable { directory: directory.to_owned(), reason })
 }
 
+/// Why a file that is not there yet cannot be made. Null if it is there.
+pub fn why_not_made(file: &Utf8Path) -> Option<NotWritable> {
+    if fs::symlink_metadata(file).is_ok() {
+        return None;
+    }
+    why_not_writable(file.parent()?)
+}
+
 /// The path, or the directory nearest to it that is there.
 pub fn nearest(path: &Utf8Path) -> &Utf8Path {
     path.ancestors().find(|path| fs::symlink_metadata(path).is_ok()).unwrap_or(path)

@@ -18,7 +18,10 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Option<Finding> {
         ),
     };
     let workspace = &facts.workspace;
-    let NotWritable { directory, reason } = workspace.data_directory.as_ref().or(workspace.root_module.as_ref())?;
+    let in_data_dir = [&workspace.packages, &workspace.module_records, &workspace.backend_record]
+        .into_iter()
+        .find_map(Option::as_ref);
+    let NotWritable { directory, reason } = in_data_dir.or(workspace.root_module.as_ref())?;
     let program = facts.engine.name;
     let (would, help) = if severity == Severity::Error {
         ("would fail", "")
@@ -35,7 +38,7 @@ pub fn check(facts: &Facts, prediction: &Prediction) -> Option<Finding> {
         "mount it so that it can be written, or work on a copy of it.".to_owned()
     };
     let fix = if help.is_empty() { capitalized(&fix) } else { fix };
-    let data = if workspace.data_directory.is_some() {
+    let data = if in_data_dir.is_some() {
         " With a complete lock file it is enough if TF_DATA_DIR names a directory that can be written."
     } else {
         " Or commit a complete lock file: then `init` does not write it."
