@@ -72,6 +72,8 @@ pub struct Sources {
     repository: Option<Utf8PathBuf>,
     /// Directories whose own files are no links out of the repository.
     inside: BTreeSet<Utf8PathBuf>,
+    /// Directories that a link leads to outside the repository, by the path that is used after the link is resolved.
+    outside: Vec<Utf8PathBuf>,
 }
 
 impl Sources {
@@ -94,6 +96,16 @@ impl Sources {
         self.inside.insert(directory.to_owned());
     }
 
+    fn is_outside(&self, path: &Utf8Path) -> bool {
+        let path = shown(path);
+        self.outside.iter().any(|directory| path.starts_with(directory))
+    }
+
+    /// No line of a file below this directory is shown.
+    pub fn know_outside(&mut self, directory: &Utf8Path) {
+        self.outside.push(shown(directory));
+    }
+
     /// Nothing of this file is printed; `said` is what is printed instead.
     pub fn withhold(&mut self, path: &Utf8Path, said: String) {
         self.withheld.insert(shown(path), said);
@@ -105,7 +117,7 @@ impl Sources {
     }
 
     pub fn insert(&mut self, path: &Utf8Path, text: Arc<str>) {
-        if self.withheld(path).is_none() {
+        if self.withheld(path).is_none() && !self.is_outside(path) {
             self.texts.insert(shown(path), text);
         }
     }

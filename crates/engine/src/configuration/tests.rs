@@ -328,3 +328,18 @@ proptest! {
         Layout::of(&[("main.tf.json", &text)]).read(&tofu());
     }
 }
+
+#[test]
+fn no_line_of_a_module_outside_is_kept_if_a_link_leads_to_it() {
+    let tree = Layout::of(&[
+        ("repository/main.tf", "module \"m\" {\n  source = \"./m\"\n}\nmodule \"n\" {\n  source = \"../plain\"\n}\n"),
+        ("outside/main.tf", "resource \"a_b\" \"x\" {}\n"),
+        ("plain/main.tf", "resource \"c_d\" \"x\" {}\n"),
+    ])
+    .link("../outside", "repository/m");
+    let root = tree.path().join("repository");
+    let mut sources = Sources::of_repository(&root);
+    let read = super::read(&root, &root.join(".terraform"), "tests", &tofu(), &mut sources);
+    let text = |directory: &str| sources.get(&read.children[directory].module.as_ref().unwrap().files[0]);
+    assert_eq!((text("m"), text("n")), (None, Some("resource \"c_d\" \"x\" {}\n")));
+}

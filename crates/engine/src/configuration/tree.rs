@@ -21,7 +21,7 @@ use super::{
 use crate::module_stores::ModuleStores;
 use crate::modules_manifest::{self, ModuleRecord, ModulesManifest};
 use airtight_hcl::{Place, Problem, ProblemKind, Sources};
-use airtight_provider::{CoreConstraints, Engine, EngineName};
+use airtight_provider::{CoreConstraints, Engine, EngineName, outside};
 
 /// Trees that grow larger are cut off: modules that call each other many times grow exponentially.
 const MAXIMUM_CHILDREN: usize = 5000;
@@ -306,7 +306,7 @@ impl<'a> Tree<'a> {
     }
 
     fn locate(
-        &self,
+        &mut self,
         parent: &Parent<'_>,
         key: &str,
         call: &ModuleCall,
@@ -344,12 +344,16 @@ impl<'a> Tree<'a> {
     }
 
     /// A path below the calling module's directory: the real one, if a link led there.
-    fn local(&self, parent: &Parent<'_>, path: &str) -> Location {
+    fn local(&mut self, parent: &Parent<'_>, path: &str) -> Location {
         let joined = clean_path(&format!(
             "{}/{path}",
             if parent.directory.as_str().is_empty() { "." } else { parent.directory.as_str() }
         ));
         if let Some(directory) = eval_symlinks(self.root_module, Utf8Path::new(&joined)) {
+            let followed = clean_path(directory.as_str()) != joined;
+            if followed && outside::target(&self.root_module.join(&joined), self.sources.repository()).is_some() {
+                self.sources.know_outside(&without_detour(self.root_module.join(&directory)));
+            }
             Location::Directory(directory)
         } else {
             let directory = without_detour(self.root_module.join(&joined));
