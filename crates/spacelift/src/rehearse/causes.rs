@@ -1,10 +1,12 @@
 //! Why a script of the repository was not started, though it is there: the shell says "not found" of the file when its
-//! interpreter is what is missing.
+//! interpreter is what is missing. And programs of the image that are not there, or closed to the phase's user.
 //!
 //! Source: execve(2), "Interpreter scripts".
 
+use std::ffi::OsStr;
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
@@ -32,10 +34,38 @@ pub enum CauseKind {
     NotExecutable,
     /// It is in the directory of the command, which is not on `PATH`.
     NotOnPath,
+    /// A program of the image that the phase's user finds nowhere on `PATH`.
+    NotInImage,
+}
+
+/// Where a phase finds programs.
+pub(super) struct Search<'a> {
+    /// The value of `PATH`.
+    pub path: &'a OsStr,
+    /// The phase runs as another user, for whom only the permissions of others count.
+    pub is_other_user: bool,
+}
+
+/// Programs that a stack's commands start by name, and that belong into the image.
+const OF_THE_IMAGE: [&str; 3] = ["airtight", "tofu", "terraform"];
+
+impl Search<'_> {
+    fn finds(&self, program: &str) -> bool {
+        std::env::split_paths(self.path).any(|directory| self.can_run(&directory.join(program)))
+    }
+
+    fn can_run(&self, path: &Path) -> bool {
+        let Ok(real) = path.canonicalize() else { return false };
+        if !self.is_other_user {
+            return rustix::fs::access(&real, rustix::fs::Access::EXEC_OK).is_ok();
+        }
+        let is_open = |part: &Path| fs::metadata(part).is_ok_and(|part| part.permissions().mode() & 0o001 != 0);
+        real.ancestors().all(is_open)
+    }
 }
 
 /// Looks at the files below the workspace that a command's text names.
-pub(super) fn of_command(text: &str, directory: &Utf8Path, workspace: &Utf8Path) -> Vec<Cause> {
+pub(super) fn of_command(text: &str, directory: &Utf8Path, workspace: &Utf8Path, search: &Search<'_>) -> Vec<Cause> {
     let is_separator = |character: char| character.is_whitespace() || ";|&(){}'\"<>`".contains(character);
     let mut causes: Vec<Cause> = Vec::new();
     let mut rest = text;
@@ -46,7 +76,9 @@ pub(super) fn of_command(text: &str, directory: &Utf8Path, workspace: &Utf8Path)
         // Where a shell expects the name of a program.
         let is_program = between.contains(['\n', ';', '|', '&', '(', '{', '`']);
         let known = causes.iter().any(|cause| cause.file == word);
-        if let Some(kind) = of_file(word, is_program, directory, workspace).filter(|_| !known) {
+        let is_missing = is_program && OF_THE_IMAGE.contains(&word) && !search.finds(word);
+        let kind = is_missing.then_some(CauseKind::NotInImage);
+        if let Some(kind) = kind.or_else(|| of_file(word, is_program, directory, workspace)).filter(|_| !known) {
             causes.push(Cause { file: word.to_owned(), kind });
         }
         rest = &rest[end..];
@@ -103,7 +135,8 @@ mod tests {
             fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
         }
         fs::os::unix::fs::symlink(outside.join("other.sh"), directory.join("link.sh")).unwrap();
-        let kinds = |text: &str| of_command(text, &directory, &directory);
+        let search = |path: &'static str| Search { path: OsStr::new(path), is_other_user: true };
+        let kinds = |text: &str| of_command(text, &directory, &directory, &search("/usr/bin:/bin"));
         let cause = |file: &str, kind| vec![Cause { file: file.to_owned(), kind }];
         let windows = CauseKind::CarriageReturns { interpreter: Some("/bin/sh".to_owned()) };
         assert_eq!(kinds("set -e; ./windows.sh && ./windows.sh"), cause("./windows.sh", windows));
@@ -114,6 +147,9 @@ mod tests {
         for command in ["good.sh", "cd . && good.sh x", "(good.sh)"] {
             assert_eq!(kinds(command), cause("good.sh", CauseKind::NotOnPath), "{command}");
         }
+        assert_eq!(kinds("x && airtight run init"), cause("airtight", CauseKind::NotInImage));
+        assert_eq!(kinds("echo airtight"), []);
+        assert!(search("/nonexistent:/bin").finds("sh") && !search("/nonexistent").finds("sh"));
         for harmless in ["sh closed.sh", "./good.sh", "./link.sh", "./none.sh", "../x", ""] {
             assert_eq!(kinds(harmless), [], "{harmless}");
         }

@@ -343,6 +343,11 @@ fn why(Cause { file, kind }: &Cause) -> String {
         }
         CauseKind::NotExecutable => format!("`{file}` is not executable."),
         CauseKind::NotOnPath => format!("`{file}` is in the directory where the command runs, which is not on PATH."),
+        CauseKind::NotInImage => {
+            format!(
+                "No directory of PATH has `{file}` for the user of this phase. Directories such as `/root` and `/tmp` do not count."
+            )
+        }
     }
 }
 
@@ -362,6 +367,9 @@ fn fix(Cause { file, kind }: &Cause) -> String {
             )
         }
         CauseKind::NotOnPath => format!("Write `./{word}`."),
+        CauseKind::NotInImage => format!(
+            "Put it where the image has it, as root: `install -m 755 {word} /usr/local/bin/`. Or rehearse inside the image."
+        ),
     }
 }
 

@@ -100,7 +100,9 @@ impl Running<'_> {
             Some(Part::Hook(hook)) => &hook.text,
             Some(Part::Command) | None => &self.step.command,
         };
-        causes::of_command(text, directory, &self.leg.workspace_root)
+        let path = self.leg.environment.iter().find(|(name, _)| *name == "PATH").map(|(_, value)| value.as_ref());
+        let search = causes::Search { path: path.unwrap_or_default(), is_other_user: self.leg.becomes_run_user };
+        causes::of_command(text, directory, &self.leg.workspace_root, &search)
     }
 
     /// Waits for its end, which may have to be brought about.
