@@ -59,7 +59,7 @@ pub(super) fn unless_unread(failure: &Failure) -> Assumption {
     Assumption { code: Code::ConfigurationNotUnderstood, text }
 }
 
-/// The providers that have the status [`Status::Missing`], if no version was chosen for them.
+/// The providers that have the status `Status::Missing`, if no version was chosen for them.
 pub(super) fn missing(selection: &Selection) -> BTreeSet<ProviderAddress> {
     let is_missing = |failure: &&Failure| {
         matches!(failure.code, Code::ProviderMissing | Code::ProviderVersionMissing | Code::CliConfigMethodDropped)
