@@ -1,16 +1,17 @@
 //! One settings file: YAML into types. Unknown keys are refused, with their path and the nearest known key.
 
+mod provider_rules;
+mod reader;
+mod rules;
+
 use std::fmt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_yaml::{Mapping, Value};
 
-use super::{AlsoKind, AlsoMethod, Execute, Level, Policy, ProviderPolicy, ProviderRule, Rule, Seal, Settings};
-use crate::yaml_document::nearest;
+use self::reader::Reader;
+use super::{AlsoKind, AlsoMethod, Execute, Policy, Seal, Settings};
 use crate::yaml_nesting;
-use airtight_finding::Code;
-use airtight_provider::license::License;
-use airtight_provider::{AddressPattern, EngineName, VersionConstraints};
 
 /// A settings file that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,51 +93,7 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Settings, SettingsError> {
     reader.settings(&mapping)
 }
 
-struct Reader<'a> {
-    path: &'a Utf8Path,
-    text: &'a str,
-}
-
 impl Reader<'_> {
-    fn error(&self, key: &[&str], reason: impl Into<String>) -> SettingsError {
-        SettingsError { path: self.path.to_owned(), line: self.line_of(key), key: key.join("."), reason: reason.into() }
-    }
-
-    /// The line of the last part of a key path; each part is searched for after the one before.
-    fn line_of(&self, key: &[&str]) -> Option<usize> {
-        let mut lines = self.text.lines().enumerate();
-        let mut found = None;
-        for part in key {
-            found = lines.by_ref().find(|(_, line)| {
-                let start = line.trim_start().trim_start_matches("- ").trim_start_matches(['"', '\'']);
-                start.strip_prefix(part).is_some_and(|rest| rest.trim_start_matches(['"', '\'', ' ']).starts_with(':'))
-            });
-            found?;
-        }
-        found.map(|(index, _)| index + 1)
-    }
-
-    fn keys<'a>(
-        &self,
-        parents: &[&str],
-        mapping: &'a Mapping,
-        known: &[&str],
-    ) -> Result<Vec<(&'a str, &'a Value)>, SettingsError> {
-        let mut entries = Vec::with_capacity(mapping.len());
-        for (key, value) in mapping {
-            let Value::String(key) = key else {
-                return Err(self.error(parents, format!("keys are words, expected one of {}", known.join(", "))));
-            };
-            if !known.contains(&key.as_str()) {
-                let nearest = nearest(key, known).map(|known| format!("; did you mean `{known}`?")).unwrap_or_default();
-                let path = [parents, &[key.as_str()]].concat();
-                return Err(self.error(&path, format!("unknown key{nearest} (known: {})", known.join(", "))));
-            }
-            entries.push((key.as_str(), value));
-        }
-        Ok(entries)
-    }
-
     fn settings(&self, mapping: &Mapping) -> Result<Settings, SettingsError> {
         let mut settings = Settings::default();
         for (key, value) in self.keys(&[], mapping, KEYS)? {
@@ -202,170 +159,12 @@ impl Reader<'_> {
         }
     }
 
-    fn string(&self, key: &[&str], value: &Value) -> Result<String, SettingsError> {
-        match value {
-            Value::String(text) if !text.is_empty() && !text.contains(['\n', '\0']) => Ok(text.clone()),
-            Value::String(_) => Err(self.error(key, "expected one line of text")),
-            _ => Err(self.error(key, "expected a text")),
-        }
-    }
-
-    fn strings(&self, key: &[&str], value: &Value) -> Result<Vec<String>, SettingsError> {
-        match value {
-            Value::Sequence(values) => values.iter().map(|value| self.string(key, value)).collect(),
-            _ => Err(self.error(key, "expected a list of texts")),
-        }
-    }
-
-    fn absolute(&self, key: &[&str], value: &Value) -> Result<Utf8PathBuf, SettingsError> {
-        let path = Utf8PathBuf::from(self.string(key, value)?);
-        if path.is_absolute() { Ok(path) } else { Err(self.error(key, "expected an absolute path")) }
-    }
-
-    fn paths(&self, key: &str, value: &Value) -> Result<Vec<Utf8PathBuf>, SettingsError> {
-        let paths = match value {
-            Value::Sequence(values) => {
-                values.iter().map(|value| self.absolute(&[key], value)).collect::<Result<Vec<_>, _>>()?
-            }
-            value => vec![self.absolute(&[key], value)?],
-        };
-        if paths.is_empty() { Err(self.error(&[key], "expected at least one path")) } else { Ok(paths) }
-    }
-
     fn reachable(&self, value: &Value) -> Result<Vec<String>, SettingsError> {
         let hosts = self.strings(&["reachable"], value)?;
         match hosts.iter().find(|host| host.contains(['/', '*', ' '])) {
             Some(host) => Err(self.error(&["reachable"], format!("`{host}` is no HOST or HOST:PORT"))),
             None => Ok(hosts),
         }
-    }
-
-    fn rules(&self, value: &Value, settings: &mut Settings) -> Result<(), SettingsError> {
-        let Value::Mapping(mapping) = value else {
-            return Err(self.error(&["rules"], "expected codes and levels, such as `mirror-entry-ignored: deny`"));
-        };
-        let known = Code::ALL.iter().map(|code| code.as_str()).collect::<Vec<_>>();
-        for (key, value) in self.rule_codes(mapping, &known)? {
-            let code = key.parse::<Code>().map_err(|error| self.error(&["rules", key], error.to_string()))?;
-            settings.rules.insert(code, self.rule(key, value)?);
-        }
-        Ok(())
-    }
-
-    fn rule_codes<'a>(&self, mapping: &'a Mapping, known: &[&str]) -> Result<Vec<(&'a str, &'a Value)>, SettingsError> {
-        for (key, _) in mapping {
-            if let Value::String(key) = key
-                && !known.contains(&key.as_str())
-            {
-                let nearest = nearest(key, known).map(|known| format!("; did you mean `{known}`?")).unwrap_or_default();
-                let reason = format!("no finding has this code{nearest} `airtight explain` lists them");
-                return Err(self.error(&["rules", key], reason));
-            }
-        }
-        self.keys(&["rules"], mapping, known)
-    }
-
-    fn rule(&self, code: &str, value: &Value) -> Result<Rule, SettingsError> {
-        let rule = match value {
-            Value::String(level) => Rule { level: self.level(&["rules", code], level)?, reason: None, until: None },
-            Value::Mapping(mapping) => {
-                let (mut level, mut reason, mut until) = (None, None, None);
-                for (key, value) in self.keys(&["rules", code], mapping, &["level", "reason", "until"])? {
-                    let text = self.string(&["rules", code, key], value)?;
-                    match key {
-                        "level" => level = Some(self.level(&["rules", code, key], &text)?),
-                        "reason" => reason = Some(text),
-                        _ if is_date(&text) => until = Some(text),
-                        _ => return Err(self.error(&["rules", code, key], "expected a date, YYYY-MM-DD")),
-                    }
-                }
-                let level = level.ok_or_else(|| self.error(&["rules", code], "`level` is missing"))?;
-                Rule { level, reason, until }
-            }
-            _ => {
-                return Err(
-                    self.error(&["rules", code], "expected `deny`, `warn`, `allow`, or a level with its reason")
-                );
-            }
-        };
-        if rule.level != Level::Deny && rule.reason.is_none() {
-            return Err(self.error(
-                &["rules", code],
-                format!(
-                    "`{}` may lower a rule, so it needs a reason: `{{level: {0}, reason: ...}}`",
-                    rule.level.as_str()
-                ),
-            ));
-        }
-        Ok(rule)
-    }
-
-    fn level(&self, key: &[&str], text: &str) -> Result<Level, SettingsError> {
-        match text {
-            "deny" => Ok(Level::Deny),
-            "warn" => Ok(Level::Warn),
-            "allow" => Ok(Level::Allow),
-            _ => Err(self.error(key, "expected `deny`, `warn` or `allow`")),
-        }
-    }
-
-    fn providers(&self, value: &Value) -> Result<ProviderPolicy, SettingsError> {
-        let Value::Mapping(mapping) = value else {
-            return Err(self.error(&["providers"], "expected `allow` and `deny`, each a list of patterns"));
-        };
-        let mut policy = ProviderPolicy::default();
-        for (key, value) in self.keys(&["providers"], mapping, &["allow", "deny"])? {
-            let path = ["providers", key];
-            let Value::Sequence(values) = value else {
-                return Err(
-                    self.error(&path, "expected a list of patterns such as `registry.opentofu.org/hashicorp/*`")
-                );
-            };
-            let rules = values.iter().map(|value| self.provider_rule(&path, value)).collect::<Result<Vec<_>, _>>()?;
-            if key == "allow" { policy.allow = Some(rules) } else { policy.deny = rules }
-        }
-        Ok(policy)
-    }
-
-    fn provider_rule(&self, path: &[&str], value: &Value) -> Result<ProviderRule, SettingsError> {
-        let (mut text, mut versions, mut licenses, mut reason) = (None, None, Vec::new(), None);
-        match value {
-            Value::String(_) => text = Some(self.string(path, value)?),
-            Value::Mapping(mapping) => {
-                for (key, value) in self.keys(path, mapping, &["licenses", "provider", "reason", "versions"])? {
-                    let path = [path, &[key]].concat();
-                    match key {
-                        "provider" => text = Some(self.string(&path, value)?),
-                        "versions" => {
-                            let parsed = VersionConstraints::parse_requirement(&self.string(&path, value)?);
-                            versions = Some(parsed.map_err(|error| self.error(&path, error.to_string()))?);
-                        }
-                        "licenses" => licenses = self.licenses(&path, value)?,
-                        _ => reason = Some(self.string(&path, value)?),
-                    }
-                }
-            }
-            _ => return Err(self.error(path, "expected a pattern, or `provider` with its `versions` and `licenses`")),
-        }
-        let text = text.ok_or_else(|| self.error(path, "`provider` is missing"))?;
-        if text.split('/').count() != 3 {
-            return Err(self.error(
-                path,
-                format!("`{text}` needs three parts, HOST/NAMESPACE/TYPE; shorter patterns mean a different host in each engine"),
-            ));
-        }
-        let pattern =
-            AddressPattern::parse(&text, EngineName::Tofu).map_err(|error| self.error(path, error.to_string()))?;
-        Ok(ProviderRule { text, pattern, versions, licenses, reason })
-    }
-
-    fn licenses(&self, path: &[&str], value: &Value) -> Result<Vec<License>, SettingsError> {
-        let names = self.strings(path, value)?;
-        let known = || License::ALL.iter().map(|license| license.as_str()).collect::<Vec<_>>();
-        let parsed = names.iter().map(|name| {
-            name.parse().map_err(|error| self.error(path, format!("`{name}`: {error} (known: {})", known().join(", "))))
-        });
-        parsed.collect()
     }
 
     fn also(&self, value: &Value) -> Result<Vec<AlsoMethod>, SettingsError> {
@@ -422,19 +221,11 @@ impl Reader<'_> {
     }
 }
 
-fn is_date(text: &str) -> bool {
-    let mut parts = text.split('-');
-    let mut number = |digits: usize, range: std::ops::RangeInclusive<u32>| {
-        parts
-            .next()
-            .is_some_and(|part| part.len() == digits && part.parse().is_ok_and(|number| range.contains(&number)))
-    };
-    number(4, 0..=9999) && number(2, 1..=12) && number(2, 1..=31) && parts.next().is_none()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::Level;
+    use airtight_finding::Code;
 
     fn parsed(text: &str) -> Result<Settings, String> {
         parse(Utf8Path::new("/etc/airtight/settings.yml"), text).map_err(|error| error.to_string())
