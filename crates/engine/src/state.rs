@@ -22,6 +22,7 @@ use document::{Document, ResourceV4};
 pub use problem::{StateProblem, StateProblemKind, Unseen, WorkspaceFileProblem};
 use provider_string::ProviderStringError;
 use selection::Selection;
+pub(crate) use selection::workspaces_directory;
 
 /// A larger file is not read, so that a planted one cannot fill the memory.
 const LIMIT_BYTES: u64 = 32 * 1024 * 1024;

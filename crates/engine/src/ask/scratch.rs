@@ -130,7 +130,7 @@ fn directories_of_workspace(question: &Question<'_>, saved: Option<&str>) -> Vec
     let mut variables = question.environment.iter().filter(|(name, _)| name == "TF_WORKSPACE");
     let named = variables.next_back().and_then(|(_, value)| value.to_str()).filter(|name| !name.is_empty());
     let Some(name) = named.or(saved).filter(|name| !name.contains('/')) else { return Vec::new() };
-    let workspaces = question.root_module.join(question.workspace_dir.unwrap_or("terraform.tfstate.d"));
+    let workspaces = state::workspaces_directory(question.root_module, question.workspace_dir);
     let mut directories = vec![workspaces.join(name), workspaces];
     directories.retain(|directory| fs::symlink_metadata(directory).is_err());
     directories

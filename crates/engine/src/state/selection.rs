@@ -50,8 +50,13 @@ impl Local {
     }
 
     fn workspaces(&self, root_module: &Utf8Path) -> Utf8PathBuf {
-        root_module.join(self.workspace_dir.as_deref().filter(|path| !path.is_empty()).unwrap_or(WORKSPACE_DIRECTORY))
+        workspaces_directory(root_module, self.workspace_dir.as_deref())
     }
+}
+
+/// Where a local backend keeps the states of all workspaces but the default one.
+pub(crate) fn workspaces_directory(root_module: &Utf8Path, setting: Option<&str>) -> Utf8PathBuf {
+    root_module.join(setting.filter(|path| !path.is_empty()).unwrap_or(WORKSPACE_DIRECTORY))
 }
 
 /// A backend: its type, and its settings if it is local.
