@@ -195,7 +195,7 @@ fn parse_file(text: &str) -> Result<Address, AddressError> {
     };
     match extension {
         Some((_, Some(format))) => {
-            let checksum = checksum.map(|text| Checksum::parse(&text)).transpose()?;
+            let checksum = checksum.map(|text| Checksum::parse(&text)).transpose().map_err(AddressError::Checksum)?;
             Ok(Address::Archive(ArchiveAddress { url, format: *format, checksum }))
         }
         Some((extension, None)) => Err(AddressError::Format((*extension).to_owned())),

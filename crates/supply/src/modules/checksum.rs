@@ -4,8 +4,6 @@
 
 use url::Url;
 
-use super::address::AddressError;
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Checksum {
     /// An https address of a file that has it.
@@ -18,25 +16,28 @@ pub(crate) enum Checksum {
 
 impl Checksum {
     /// `sha256:HEX`, or hexadecimal alone, whose length says which it is.
-    pub(super) fn parse(text: &str) -> Result<Self, AddressError> {
+    ///
+    /// # Errors
+    /// Says what is wrong, as a fragment.
+    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
         let (kind, value) = match text.split_once(':') {
             Some(("file", address)) => {
                 let url = Url::parse(address).ok().filter(|url| url.scheme() == "https");
-                return url.map(Self::File).ok_or(AddressError::Checksum("after `file:`, write an https address"));
+                return url.map(Self::File).ok_or("after `file:`, write an https address");
             }
             Some((kind, value)) => (Some(kind.to_ascii_lowercase()), value),
             None => (None, text),
         };
-        let bytes = from_hexadecimal(value).ok_or(AddressError::Checksum("it is not hexadecimal"))?;
+        let bytes = from_hexadecimal(value).ok_or("it is not hexadecimal")?;
         match (kind.as_deref(), bytes.len()) {
             (None | Some("md5"), 16) => Ok(Self::Md5(bytes)),
             (None | Some("sha1"), 20) => Ok(Self::Sha1(bytes)),
             (None | Some("sha256"), 32) => Ok(Self::Sha256(bytes)),
             (None | Some("sha512"), 64) => Ok(Self::Sha512(bytes)),
             (Some("md5" | "sha1" | "sha256" | "sha512") | None, _) => {
-                Err(AddressError::Checksum("its length is not that of md5, sha1, sha256 or sha512"))
+                Err("its length is not that of md5, sha1, sha256 or sha512")
             }
-            _ => Err(AddressError::Checksum("md5, sha1, sha256 and sha512 are known")),
+            _ => Err("md5, sha1, sha256 and sha512 are known"),
         }
     }
 
